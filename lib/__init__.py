@@ -1,0 +1,1 @@
+"""Token Desk: the life of API tokens, in bulk."""

@@ -1,0 +1,1 @@
+"""The rules. Standard library only, no input or output."""

@@ -1,0 +1,33 @@
+"""Moments are whole milliseconds since 1970 in UTC: one number on every database."""
+
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import TypeAlias
+
+Moment: TypeAlias = int
+Clock: TypeAlias = Callable[[], Moment]
+
+SECOND: Moment = 1_000
+MINUTE: Moment = 60 * SECOND
+DAY: Moment = 24 * 60 * MINUTE
+
+
+def now() -> Moment:
+    """Return the present moment."""
+    return time.time_ns() // 1_000_000
+
+
+def when(moment: Moment) -> datetime:
+    """Return `moment` as an aware datetime in UTC."""
+    return datetime.fromtimestamp(moment / SECOND, UTC)
+
+
+def iso(moment: Moment) -> str:
+    """Return `moment` as `2026-11-23T22:21:00Z` (RFC 3339, whole seconds)."""
+    return when(moment).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def compact(moment: Moment) -> str:
+    """Return `moment` as `20261123T222100Z`, fit for a file name."""
+    return when(moment).strftime("%Y%m%dT%H%M%SZ")

@@ -1,0 +1,83 @@
+"""What an action is going to do, worked out before the first confirmation and frozen there."""
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+
+from lib.domain.clock import DAY, Moment
+from lib.domain.lifecycle import Change, Standing, decide
+from lib.domain.rows import ChangedUser, Scope, Seen, SkippedUser, UserInScope
+from lib.domain.states import Action, Skip
+
+RECENT = 7 * DAY  # "used in the last 7 days"
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What the first confirmation says. All counts are users or tokens, whichever is named."""
+
+    selected: int
+    changed: int
+    tokens_ending: int
+    recently_used: int
+    pending_ending: int
+    skipped: tuple[SkippedUser, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """An action frozen at its first confirmation; the last one acts on this alone.
+
+    `seen` maps each member's id to what the plan saw of them, in the table's order.
+    """
+
+    operation_id: str
+    action: Action
+    actor: str
+    scope: Scope
+    seen: Mapping[str, Seen]
+    preview: Preview
+
+    @property
+    def digest(self) -> str:
+        """Return a digest of every member, their state and their live token ids."""
+        lines = "\n".join(f"{m} {p} {a} {s}" for m, (p, a, s) in self.seen.items())
+        return hashlib.blake2b(lines.encode(), digest_size=16).hexdigest()
+
+
+def look(user: UserInScope, action: Action, standing: Standing) -> Seen:
+    """Return what a plan remembers of `user`: live token ids, and the reason of a skip."""
+    seen = Seen(user.pending_token, user.accepted_token, None)
+    if user.status != "active":
+        standing = replace(standing, user=False)
+    decision = decide(seen.holding, action, standing)
+    return seen._replace(skip=decision) if isinstance(decision, Skip) else seen
+
+
+def preview(
+    users: Iterable[UserInScope], seen: Mapping[str, Seen], ends: Change, now: Moment
+) -> Preview:
+    """Count what will happen to `users`, given what the action `ends`."""
+    skipped, changed, tokens, recent, pending = [], 0, 0, 0, 0
+    for user in users:
+        reason = seen[user.member_id].skip
+        if reason:
+            skipped.append(SkippedUser(user.name, user.username, reason))
+            continue
+        changed += 1
+        pending += bool(ends.pending_becomes and user.pending_token)
+        if ends.accepted_becomes and user.accepted_token:
+            tokens += 1
+            recent += user.last_used_at is not None and now - user.last_used_at < RECENT
+    return Preview(changed + len(skipped), changed, tokens, recent, pending, tuple(skipped))
+
+
+def differences(plan: Plan, users: Iterable[UserInScope], seen: Mapping[str, Seen]) -> tuple[ChangedUser, ...]:
+    """Return the users whose tokens or standing are no longer what the plan saw."""
+    if seen == plan.seen:
+        return ()
+    return tuple(
+        ChangedUser(u.name, u.username, plan.seen[u.member_id].holding, seen[u.member_id].holding)
+        for u in users
+        if seen[u.member_id] != plan.seen[u.member_id]
+    )

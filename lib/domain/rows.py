@@ -1,0 +1,218 @@
+"""What reads return: frozen rows, never a database object."""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from lib.domain.clock import Moment
+from lib.domain.lifecycle import Standing, holding_of
+from lib.domain.states import (
+    Action,
+    Holding,
+    OrganizationType,
+    Origin,
+    Skip,
+    Status,
+    TokenState,
+)
+
+
+class Actor(NamedTuple):
+    """Who acts. `is_administrator` is for menus only: operations ask the database again."""
+
+    username: str
+    name: str
+    is_administrator: bool
+
+
+class Organization(NamedTuple):
+    """An organization with its contact facts; empty text where a fact is not known."""
+
+    organization_id: str
+    name: str
+    type: OrganizationType
+    status: Status
+    state: str
+    contact_person: str
+    primary_recorder: str
+    address: str
+    telephone: str
+    fax: str
+    web_page: str
+    hours: str
+    document_types: str
+
+
+class OrganizationListed(NamedTuple):
+    """An organization as the Organizations page lists it; counts are of users in it."""
+
+    organization_id: str
+    name: str
+    type: OrganizationType
+    status: Status
+    state: str
+    services: int
+    users: int
+    with_token: int
+
+
+class Service(NamedTuple):
+    """What an organization can subscribe to."""
+
+    service_id: str
+    name: str
+
+
+class Subscription(NamedTuple):
+    """One organization's subscription to one service. Dates are ISO text or empty."""
+
+    organization_id: str
+    service_id: str
+    service_name: str
+    status: Status
+    since: str
+    license_number: str
+    plan: str
+    starts_on: str
+    renews_on: str
+    seats: int | None
+    notify_recorded: str
+    notify_rejected: str
+    notify_fees: str
+    notify_to: str
+    revision: int
+    live_tokens: int
+
+
+class TokenRow(NamedTuple):
+    """A user's line in the table of the API Tokens page."""
+
+    member_id: str
+    name: str
+    username: str
+    email: str
+    accepted: bool
+    pending: bool
+    requested_at: Moment | None
+    last_used_at: Moment | None
+    expires_at: Moment | None
+
+
+class Seen(NamedTuple):
+    """What the plan saw of one user: any difference at the last confirmation refuses it."""
+
+    pending_token: str | None
+    accepted_token: str | None
+    skip: Skip | None
+
+    @property
+    def holding(self) -> Holding:
+        """Return the name of what the user had live."""
+        return holding_of(
+            pending=self.pending_token is not None, accepted=self.accepted_token is not None
+        )
+
+
+class UserInScope(NamedTuple):
+    """A user with what they have live for one service, as an operation reads it."""
+
+    member_id: str
+    name: str
+    username: str
+    email: str
+    status: str
+    pending_token: str | None
+    accepted_token: str | None
+    last_used_at: Moment | None
+
+
+class SkippedUser(NamedTuple):
+    """A user whom an operation leaves alone, and why."""
+
+    name: str
+    username: str
+    reason: Skip
+
+
+class ChangedUser(NamedTuple):
+    """A user whose tokens changed between the confirmations."""
+
+    name: str
+    username: str
+    was: Holding
+    now: Holding
+
+
+class ResultRow(NamedTuple):
+    """What an operation did to one user; `result` is `done` or the reason of the skip."""
+
+    name: str
+    username: str
+    email: str
+    result: str
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """One organization and service, with names for people and the standing of both."""
+
+    organization_id: str
+    organization_name: str
+    service_id: str
+    service_name: str
+    standing: Standing
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What one operation did. Counts are users; `csv_*` are empty unless tokens were exported."""
+
+    operation_id: str
+    action: Action
+    actor: str
+    organization_id: str
+    service_id: str
+    confirmed_at: Moment
+    changed: int
+    csv_name: str
+    csv_sha256: str
+    skipped: tuple[SkippedUser, ...]
+
+
+class OwnToken(NamedTuple):
+    """A live token or request of the person who is signed in."""
+
+    organization_id: str
+    organization_name: str
+    service_id: str
+    service_name: str
+    token_id: str
+    state: TokenState
+    origin: Origin
+    hint: str
+    created_at: Moment
+    last_used_at: Moment | None
+    expires_at: Moment | None
+
+
+class CoverageRow(NamedTuple):
+    """Active users of one organization and service, by what they have."""
+
+    organization_id: str
+    organization_name: str
+    type: OrganizationType
+    state: str
+    service_id: str
+    service_name: str
+    accepted: int
+    pending: int
+    none: int
+
+    @property
+    def users(self) -> int:
+        """Return how many active users there are."""
+        return self.accepted + self.pending + self.none
+
+    @property
+    def share(self) -> float | None:
+        """Return the share of users with an accepted token, 0 to 1; None without users."""
+        return self.accepted / self.users if self.users else None

@@ -1,0 +1,23 @@
+"""One way to compare names: upper or lower case and accents do not count."""
+
+import unicodedata
+
+LONGEST_SEARCH = 200  # characters; no name, username or e-mail worth looking for is longer
+
+
+def fold(text: str) -> str:
+    """Return `text` casefolded, without accents, white space collapsed.
+
+    LIKE folds ASCII only on SQLite and nothing on PostgreSQL, so both sides are folded here.
+    """
+    decomposed = unicodedata.normalize("NFKD", text.casefold())
+    plain = "".join(c for c in decomposed if not unicodedata.combining(c) and c.isprintable())
+    return " ".join(plain.split())
+
+
+def like(search: str) -> str:
+    r"""Return the LIKE pattern that finds `search` anywhere in a folded key (escape `\`)."""
+    escaped = fold(search[:LONGEST_SEARCH])
+    for wild in "\\%_":
+        escaped = escaped.replace(wild, f"\\{wild}")
+    return f"%{escaped}%"

@@ -1,0 +1,1 @@
+"""What is Streamlit-aware: state, pickers, the token table, confirmations, wording."""
