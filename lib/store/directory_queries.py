@@ -1,0 +1,235 @@
+"""The directory: organizations, services, subscriptions, accounts; and who has tokens there."""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection, text
+
+from lib.domain.clock import Moment
+from lib.domain.rows import (
+    Actor,
+    CoverageRow,
+    Organization,
+    OrganizationListed,
+    Service,
+    Subscription,
+)
+from lib.domain.search import like
+from lib.domain.states import OrganizationType, Status
+from lib.store.bulk import ids_parameter, with_ids
+
+#: The orders of the Organizations page.
+ORDERS = {
+    "name": "o.search_key",
+    "id": "o.organization_id",
+    "users": "(SELECT count(*) FROM member m WHERE m.organization_id = o.organization_id) DESC,"
+    " o.search_key",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class OrganizationFilter:
+    """What the Organizations page looks for; None and empty text mean any."""
+
+    search: str = ""
+    status: str | None = None
+    type: str | None = None
+    state: str | None = None
+    service: str | None = None
+
+
+class Account(NamedTuple):
+    """A person as sign-in knows them."""
+
+    username: str
+    name: str
+    staff_status: str | None
+
+
+def find_account(connection: Connection, username: str) -> Account | None:
+    """Return the account of `username`, or None."""
+    row = connection.execute(
+        text("SELECT username, name, staff_status FROM user_account WHERE username = :username"),
+        {"username": username},
+    ).one_or_none()
+    return Account._make(row) if row else None
+
+
+def personas(connection: Connection, users: int) -> list[Actor]:
+    """Return the active staff accounts, then `users` people with something pending to look at."""
+    rows = connection.execute(
+        text(
+            "SELECT username, name, 1 FROM user_account WHERE staff_status = 'active'"
+            " UNION ALL SELECT username, name, 0 FROM (SELECT u.username, u.name"
+            " FROM user_account u WHERE u.staff_status IS NULL AND EXISTS (SELECT 1 FROM member m"
+            " JOIN token t ON t.organization_id = m.organization_id AND t.member_id = m.member_id"
+            " WHERE m.username = u.username AND m.status = 'active' AND t.state = 'pending')"
+            " ORDER BY u.username LIMIT :users) people"
+        ),
+        {"users": users},
+    )
+    return [Actor(r[0], r[1], bool(r[2])) for r in rows]
+
+
+def find_organization(connection: Connection, organization_id: str) -> Organization | None:
+    """Return one organization with its contact facts, or None."""
+    row = connection.execute(
+        text(
+            "SELECT organization_id, name, type, status, state, contact_person, primary_recorder,"
+            " address, telephone, fax, web_page, hours, document_types FROM organization"
+            " WHERE organization_id = :organization"
+        ),
+        {"organization": organization_id},
+    ).one_or_none()
+    if row is None:
+        return None
+    return Organization(row[0], row[1], OrganizationType(row[2]), Status(row[3]), *row[4:])
+
+
+def organization_names(connection: Connection) -> dict[str, str]:
+    """Return the name of every organization by its id, in the order of names."""
+    rows = connection.execute(
+        text("SELECT organization_id, name FROM organization ORDER BY search_key, organization_id")
+    )
+    return {r[0]: r[1] for r in rows}
+
+
+def services(connection: Connection) -> list[Service]:
+    """Return every service, eRecording first, then by name."""
+    rows = connection.execute(
+        text("SELECT service_id, name FROM service ORDER BY service_id <> 'erecording', name")
+    )
+    return [Service._make(row) for row in rows]
+
+
+def states(connection: Connection) -> list[str]:
+    """Return the states that organizations are in, sorted."""
+    rows = connection.execute(text("SELECT DISTINCT state FROM organization ORDER BY state"))
+    return list(rows.scalars())
+
+
+def organizations_page(
+    connection: Connection, wanted: OrganizationFilter, order: str, offset: int, limit: int, now: Moment
+) -> tuple[int, list[OrganizationListed]]:
+    """Return how many organizations match, and `limit` of them from `offset`; `order` of ORDERS."""
+    where, parameters = _organization_conditions(wanted)
+    total = connection.execute(
+        text(f"SELECT count(*) FROM organization o WHERE {where}"),  # noqa: S608 - literals of ours
+        parameters,
+    ).scalar_one()
+    rows = connection.execute(
+        text(
+            "SELECT o.organization_id, o.name, o.type, o.status, o.state,"  # noqa: S608 - literals of ours
+            " (SELECT count(*) FROM subscription b WHERE b.organization_id = o.organization_id),"
+            " (SELECT count(*) FROM member m WHERE m.organization_id = o.organization_id),"
+            " (SELECT count(DISTINCT t.member_id) FROM token t"
+            "  WHERE t.organization_id = o.organization_id AND t.state = 'accepted'"
+            "  AND (t.expires_at IS NULL OR t.expires_at > :now))"
+            f" FROM organization o WHERE {where} ORDER BY {ORDERS[order]}, o.organization_id"
+            " LIMIT :limit OFFSET :offset"
+        ),
+        parameters | {"limit": limit, "offset": offset, "now": now},
+    )
+    listed = [
+        OrganizationListed(r[0], r[1], OrganizationType(r[2]), Status(r[3]), *r[4:]) for r in rows
+    ]
+    return total, listed
+
+
+def _organization_conditions(wanted: OrganizationFilter) -> tuple[str, dict[str, Any]]:
+    conditions, parameters = ["TRUE"], {}
+    if wanted.search.strip():
+        conditions.append(r"o.search_key LIKE :like ESCAPE '\'")
+        parameters["like"] = like(wanted.search)
+    for column in ("status", "type", "state"):
+        if value := getattr(wanted, column):
+            conditions.append(f"o.{column} = :{column}")
+            parameters[column] = value
+    if wanted.service:
+        conditions.append(
+            "EXISTS (SELECT 1 FROM subscription b WHERE b.organization_id = o.organization_id"
+            " AND b.service_id = :service)"
+        )
+        parameters["service"] = wanted.service
+    return " AND ".join(conditions), parameters
+
+
+def subscriptions(connection: Connection, organization_id: str) -> list[Subscription]:
+    """Return an organization's subscriptions, eRecording first; `live_tokens` counts live rows."""
+    rows = connection.execute(
+        text(
+            "SELECT b.organization_id, b.service_id, s.name, b.status, b.since, b.license_number,"
+            " b.plan, b.starts_on, b.renews_on, b.seats, b.notify_recorded, b.notify_rejected,"
+            " b.notify_fees, b.notify_to, b.revision,"
+            " (SELECT count(*) FROM token t WHERE t.organization_id = b.organization_id"
+            "  AND t.service_id = b.service_id AND t.state = 'pending')"
+            " + (SELECT count(*) FROM token t WHERE t.organization_id = b.organization_id"
+            "  AND t.service_id = b.service_id AND t.state = 'accepted')"
+            " FROM subscription b JOIN service s ON s.service_id = b.service_id"
+            " WHERE b.organization_id = :organization"
+            " ORDER BY b.service_id <> 'erecording', s.name"
+        ),
+        {"organization": organization_id},
+    )
+    return [Subscription(r[0], r[1], r[2], Status(r[3]), *r[4:]) for r in rows]
+
+
+def coverage(
+    connection: Connection, now: Moment, organization_ids: Iterable[str] | None = None
+) -> list[CoverageRow]:
+    """Return one row per active organization and active subscription; None means all of them.
+
+    A user with both counts as accepted. Three grouped counts are put together here, since one
+    joined query would visit each member once a service.
+    """
+    ids = None if organization_ids is None else ids_parameter(connection, organization_ids)
+    within = "" if ids is None else "AND {0}.organization_id IN (SELECT value FROM {{ids}} i)"
+    parameters = {"now": now} | ({} if ids is None else {"ids": ids})
+
+    def rows(statement: str) -> Iterable[Any]:
+        return connection.execute(with_ids(connection, statement), parameters)
+
+    users = Counter(
+        dict(
+            tuple(r)
+            for r in rows(
+                "SELECT m.organization_id, count(*) FROM member m WHERE m.status = 'active'"  # noqa: S608 - literals of ours
+                f" {within.format('m')} GROUP BY m.organization_id"
+            )
+        )
+    )
+    accepted = _holders(rows, "accepted", within)
+    pending = _holders(rows, "pending", within)
+    scopes = rows(
+        "SELECT b.organization_id, o.name, o.type, o.state, b.service_id, s.name"  # noqa: S608 - literals of ours
+        " FROM subscription b JOIN organization o ON o.organization_id = b.organization_id"
+        " JOIN service s ON s.service_id = b.service_id"
+        f" WHERE b.status = 'active' AND o.status = 'active' {within.format('b')}"
+        " ORDER BY o.search_key, b.service_id <> 'erecording', s.name"
+    )
+    covered = []
+    for r in scopes:
+        have, waiting = accepted[r[0], r[4]], pending[r[0], r[4]]
+        kind = OrganizationType(r[2])
+        none = users[r[0]] - have - waiting
+        covered.append(CoverageRow(r[0], r[1], kind, r[3], r[4], r[5], have, waiting, none))
+    return covered
+
+
+def _holders(rows: Any, state: str, within: str) -> Counter[tuple[str, str]]:  # noqa: ANN401 - the caller's closure
+    live = "(t.expires_at IS NULL OR t.expires_at > :now)"
+    neither = (
+        "AND NOT EXISTS (SELECT 1 FROM token a WHERE a.organization_id = t.organization_id"  # noqa: S608 - literals of ours
+        " AND a.service_id = t.service_id AND a.member_id = t.member_id AND a.state = 'accepted'"
+        " AND (a.expires_at IS NULL OR a.expires_at > :now))"
+    )
+    counted = rows(
+        "SELECT t.organization_id, t.service_id, count(*) FROM token t JOIN member m"  # noqa: S608 - literals of ours
+        " ON m.organization_id = t.organization_id AND m.member_id = t.member_id"
+        f" AND m.status = 'active' WHERE t.state = '{state}' AND {live}"
+        f" {neither if state == 'pending' else ''} {within.format('t')}"
+        " GROUP BY t.organization_id, t.service_id"
+    )
+    return Counter({(r[0], r[1]): r[2] for r in counted})

@@ -1,0 +1,120 @@
+"""Connections: one way to read, one way to write, on SQLite and PostgreSQL alike."""
+
+import contextlib
+import sqlite3
+import sys
+from collections.abc import Iterator
+from importlib import import_module
+from types import ModuleType
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+
+from lib.domain.errors import StoreBusy, StoreFull, StoreReadOnly, StoreUnavailable
+
+_SAFE_WAL = (3, 51, 3)  # before it two connections can lose a commit (the "WAL-reset" bug)
+_WRITES = "desk_writes"  # execution option that makes a SQLite transaction take the lock at once
+
+_SQLITE_FAULTS = {
+    sqlite3.SQLITE_BUSY: StoreBusy,
+    sqlite3.SQLITE_LOCKED: StoreBusy,
+    sqlite3.SQLITE_READONLY: StoreReadOnly,
+    sqlite3.SQLITE_FULL: StoreFull,
+}
+_POSTGRESQL_FAULTS = {
+    "25006": StoreReadOnly,  # read_only_sql_transaction
+    "53100": StoreFull,  # disk_full
+    "55P03": StoreBusy,  # lock_not_available
+}
+
+
+def open_engine(url: str, *, busy_seconds: float = 30) -> Engine:
+    """Return the engine for `url` (`sqlite:///path` or `postgresql+psycopg://…`).
+
+    `busy_seconds` is how long a writer waits for another.
+    """
+    if url.startswith("sqlite"):
+        return _open_sqlite(url, busy_seconds)
+    engine = create_engine(url, pool_size=10, max_overflow=20, pool_pre_ping=True)
+
+    @event.listens_for(engine, "connect")
+    def _wait(connection: Any, _record: Any) -> None:  # noqa: ANN401 - the driver's own
+        connection.execute(f"SET lock_timeout = {int(busy_seconds * 1000)}")
+        connection.commit()
+
+    return engine
+
+
+@contextlib.contextmanager
+def reading(engine: Engine) -> Iterator[Connection]:
+    """Yield a connection for reads that agree with each other."""
+    with _faults_told(), engine.connect() as connection:
+        if connection.dialect.name == "postgresql":
+            connection = connection.execution_options(isolation_level="REPEATABLE READ")
+        yield connection
+
+
+@contextlib.contextmanager
+def writing(engine: Engine) -> Iterator[Connection]:
+    """Yield a connection in a transaction that commits at the end and rolls back on any error."""
+    with _faults_told(), engine.connect().execution_options(**{_WRITES: True}) as connection:
+        with connection.begin():
+            yield connection
+
+
+def _open_sqlite(url: str, busy_seconds: float) -> Engine:
+    module = _sqlite_module()
+    engine = create_engine(
+        url,
+        module=module,
+        connect_args={"timeout": busy_seconds, "isolation_level": None, "check_same_thread": False},
+        pool_size=10,
+        max_overflow=20,
+    )
+    journal = "WAL" if module.sqlite_version_info >= _SAFE_WAL else "DELETE"
+
+    @event.listens_for(engine, "connect")
+    def _prepare(connection: Any, _record: Any) -> None:  # noqa: ANN401 - the driver's own
+        for pragma in (
+            "foreign_keys=ON",
+            "synchronous=FULL",
+            "cache_size=-65536",  # 64 MB
+            "secure_delete=ON",
+        ):
+            connection.execute(f"PRAGMA {pragma}")
+        # A database that cannot be written keeps the journal it has: reads still work.
+        with contextlib.suppress(module.OperationalError):
+            connection.execute(f"PRAGMA journal_mode={journal}")
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        # A deferred transaction that reads and then writes fails at once under load.
+        writes = connection.get_execution_options().get(_WRITES)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+    return engine
+
+
+def _sqlite_module() -> ModuleType:
+    if sqlite3.sqlite_version_info < _SAFE_WAL and sys.platform == "linux":
+        with contextlib.suppress(ImportError):
+            return import_module("pysqlite3.dbapi2")
+    return sqlite3
+
+
+@contextlib.contextmanager
+def _faults_told() -> Iterator[None]:
+    """Turn the driver's faults into ours; the original is dropped, since it quotes parameters."""
+    try:
+        yield
+    except (OperationalError, InterfaceError) as error:
+        fault = _fault(error)
+        raise fault from None
+
+
+def _fault(error: DBAPIError) -> StoreUnavailable:
+    code = getattr(error.orig, "sqlite_errorcode", None)
+    if code is not None:
+        return _SQLITE_FAULTS.get(code & 0xFF, StoreUnavailable)()
+    return _POSTGRESQL_FAULTS.get(getattr(error.orig, "sqlstate", None) or "", StoreUnavailable)()

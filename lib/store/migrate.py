@@ -1,0 +1,33 @@
+"""Bring a database to the newest tables; whichever process comes first does it."""
+
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, Engine, text
+
+from lib.store.engine import reading, writing
+
+_FOLDER = Path(__file__).parent / "migrations"
+_LOCK = 0x746F6B656E  # "token", the key of PostgreSQL's advisory lock while we migrate
+
+
+def migrate(engine: Engine) -> None:
+    """Apply the migrations that are missing, in one transaction; others wait for it."""
+    config = Config()
+    config.set_main_option("script_location", str(_FOLDER))
+    with reading(engine) as connection:
+        newest = ScriptDirectory.from_config(config).get_current_head()
+        if _revision(connection) == newest:
+            return  # the usual start writes nothing, so a read-only database can be looked at
+    with writing(engine) as connection:
+        if connection.dialect.name == "postgresql":
+            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+
+
+def _revision(connection: Connection) -> str | None:
+    return MigrationContext.configure(connection).get_current_revision()

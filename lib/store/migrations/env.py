@@ -1,0 +1,6 @@
+"""Alembic's entry: it runs on the connection, and in the transaction, that lib.store.migrate holds."""
+
+from alembic import context
+
+context.configure(connection=context.config.attributes["connection"], transactional_ddl=True)
+context.run_migrations()

@@ -1,0 +1,139 @@
+"""Operations: the lock that orders them, their one row, and a result row for each user."""
+
+from collections.abc import Iterable
+
+from sqlalchemy import Connection, text
+
+from lib.domain.clock import Moment
+from lib.domain.lifecycle import Standing
+from lib.domain.plan import Plan
+from lib.domain.rows import Receipt, ResultRow, Scope, SkippedUser
+from lib.domain.states import Action, Skip, Status
+from lib.store import tables
+from lib.store.bulk import insert_many
+
+_SCOPE = (
+    "SELECT o.name, o.status, s.name, b.status FROM subscription b"
+    " JOIN organization o ON o.organization_id = b.organization_id"
+    " JOIN service s ON s.service_id = b.service_id"
+    " WHERE b.organization_id = :organization AND b.service_id = :service"
+)
+
+
+def lock_scope(connection: Connection, organization_id: str, service_id: str) -> Scope | None:
+    """Lock one organization and service against other writers and raise its revision.
+
+    Returns None when there is no such subscription. SQLite has the whole database locked already
+    (BEGIN IMMEDIATE); PostgreSQL locks the subscription's row by updating it.
+    """
+    connection.execute(
+        text(
+            "UPDATE subscription SET revision = revision + 1"
+            " WHERE organization_id = :organization AND service_id = :service"
+        ),
+        {"organization": organization_id, "service": service_id},
+    )
+    return read_scope(connection, organization_id, service_id)
+
+
+def read_scope(connection: Connection, organization_id: str, service_id: str) -> Scope | None:
+    """Return the names and standing of one organization and service, or None."""
+    row = connection.execute(
+        text(_SCOPE), {"organization": organization_id, "service": service_id}
+    ).one_or_none()
+    if row is None:
+        return None
+    active = Status.ACTIVE.value
+    standing = Standing(organization=row[1] == active, subscription=row[3] == active)
+    return Scope(organization_id, row[0], service_id, row[2], standing)
+
+
+def revision(connection: Connection, organization_id: str, service_id: str) -> int | None:
+    """Return the number that rises with every change to these tokens or users, or None."""
+    return connection.execute(
+        text(
+            "SELECT revision FROM subscription"
+            " WHERE organization_id = :organization AND service_id = :service"
+        ),
+        {"organization": organization_id, "service": service_id},
+    ).scalar()
+
+
+def add_operation(
+    connection: Connection, plan: Plan, now: Moment, csv_name: str, csv_sha256: str
+) -> None:
+    """Insert the operation that carries out `plan`, and a result row for each user, in one go."""
+    scope = plan.scope
+    connection.execute(
+        tables.operation.insert().values(
+            organization_id=scope.organization_id,
+            operation_id=plan.operation_id,
+            service_id=scope.service_id,
+            action=plan.action.value,
+            actor=plan.actor,
+            confirmed_at=now,
+            plan_digest=plan.digest,
+            changed=plan.preview.changed,
+            skipped=len(plan.preview.skipped),
+            csv_name=csv_name,
+            csv_sha256=csv_sha256,
+        )
+    )
+    fixed = (scope.organization_id, plan.operation_id)
+    insert_many(
+        connection,
+        tables.operation_result,
+        ("organization_id", "operation_id", "member_id", "result"),
+        (
+            (*fixed, member_id, seen.skip.value if seen.skip else "done")
+            for member_id, seen in plan.seen.items()
+        ),
+    )
+
+
+def find_receipt(connection: Connection, organization_id: str, operation_id: str) -> Receipt | None:
+    """Return what an operation did, or None when it never happened."""
+    parameters = {"organization": organization_id, "operation": operation_id}
+    row = connection.execute(
+        text(
+            "SELECT action, actor, service_id, confirmed_at, changed, csv_name, csv_sha256"
+            " FROM operation WHERE organization_id = :organization AND operation_id = :operation"
+        ),
+        parameters,
+    ).one_or_none()
+    if row is None:
+        return None
+    skipped = connection.execute(
+        text(f"{_RESULTS} AND r.result <> 'done' {_RESULT_ORDER}"), parameters
+    )
+    return Receipt(
+        operation_id,
+        Action(row.action),
+        row.actor,
+        organization_id,
+        row.service_id,
+        row.confirmed_at,
+        row.changed,
+        row.csv_name,
+        row.csv_sha256,
+        tuple(SkippedUser(r.name, r.username, Skip(r.result)) for r in skipped),
+    )
+
+
+def result_rows(
+    connection: Connection, organization_id: str, operation_id: str
+) -> Iterable[ResultRow]:
+    """Return what the operation did to each user, in table order."""
+    rows = connection.execute(
+        text(f"{_RESULTS} {_RESULT_ORDER}"),
+        {"organization": organization_id, "operation": operation_id},
+    )
+    return [ResultRow._make(row) for row in rows]
+
+
+_RESULTS = (
+    "SELECT m.name, m.username, m.email, r.result FROM operation_result r JOIN member m"
+    " ON m.organization_id = r.organization_id AND m.member_id = r.member_id"
+    " WHERE r.organization_id = :organization AND r.operation_id = :operation"
+)
+_RESULT_ORDER = "ORDER BY m.sort_key, m.member_id"

@@ -1,0 +1,295 @@
+"""Tokens of one organization and service, always as a set. Live states are literals: see tables.
+
+A row past `expires_at` counts as expired in every read.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, text
+
+from lib.domain.clock import Moment
+from lib.domain.lifecycle import Change
+from lib.domain.rows import OwnToken, Scope, TokenRow, UserInScope
+from lib.domain.search import like
+from lib.domain.states import Origin, TokenState
+from lib.store import tables
+from lib.store.bulk import ids_parameter, insert_many, with_ids
+
+_LIVE = "({0}.expires_at IS NULL OR {0}.expires_at > :now)"
+_JOIN_LIVE = " ".join(
+    f"LEFT JOIN token {name} ON {name}.organization_id = m.organization_id"
+    f" AND {name}.service_id = :service AND {name}.member_id = m.member_id"
+    f" AND {name}.state = '{state}' AND {_LIVE.format(name)}"
+    for name, state in (("p", "pending"), ("a", "accepted"))
+)
+_ORDER = "ORDER BY m.sort_key, m.member_id"
+
+#: The state filter of the API Tokens page, as conditions on what is live.
+FILTERS = {
+    "any": "TRUE",
+    "accepted": "a.token_id IS NOT NULL",
+    "pending": "p.token_id IS NOT NULL",
+    "both": "a.token_id IS NOT NULL AND p.token_id IS NOT NULL",
+    "none": "a.token_id IS NULL AND p.token_id IS NULL",
+}
+
+
+def matching_ids(
+    connection: Connection,
+    organization_id: str,
+    service_id: str,
+    now: Moment,
+    *,
+    search: str = "",
+    holding: str = "any",
+) -> list[str]:
+    """Return the member ids whose folded name, username or e-mail contains `search`, in table order.
+
+    `holding` is a key of FILTERS.
+    """
+    joins = "" if holding == "any" else _JOIN_LIVE
+    found = r"AND m.search_key LIKE :like ESCAPE '\'" if search.strip() else ""
+    rows = connection.execute(
+        text(
+            f"SELECT m.member_id FROM member m {joins}"  # noqa: S608 - parts from this module
+            f" WHERE m.organization_id = :organization AND {FILTERS[holding]} {found} {_ORDER}"
+        ),
+        {
+            "organization": organization_id,
+            "service": service_id,
+            "now": now,
+            "like": like(search),
+        },
+    )
+    return list(rows.scalars())
+
+
+def table_rows(
+    connection: Connection,
+    organization_id: str,
+    service_id: str,
+    now: Moment,
+    member_ids: Iterable[str],
+) -> list[TokenRow]:
+    """Return the table's lines for `member_ids`, in table order. `requested` is the pending row's
+    creation where there is one, else the accepted token's."""
+    statement = with_ids(
+        connection,
+        "SELECT m.member_id, m.name, m.username, m.email, a.token_id IS NOT NULL,"
+        " p.token_id IS NOT NULL, COALESCE(p.created_at, a.created_at), a.last_used_at,"
+        f" COALESCE(a.expires_at, p.expires_at) FROM {{ids}} i JOIN member m"
+        f" ON m.organization_id = :organization AND m.member_id = i.value {_JOIN_LIVE} {_ORDER}",
+    )
+    rows = connection.execute(
+        statement, _scope_parameters(connection, organization_id, service_id, now, member_ids)
+    )
+    return [
+        TokenRow(r[0], r[1], r[2], r[3], bool(r[4]), bool(r[5]), *r[6:]) for r in rows
+    ]
+
+
+def users_in_scope(
+    connection: Connection,
+    organization_id: str,
+    service_id: str,
+    now: Moment,
+    member_ids: Iterable[str],
+) -> list[UserInScope]:
+    """Return `member_ids` with what they have live, in table order; unknown ids are left out."""
+    statement = with_ids(
+        connection,
+        "SELECT m.member_id, m.name, m.username, m.email, m.status, p.token_id, a.token_id,"
+        " a.last_used_at FROM {ids} i JOIN member m ON m.organization_id = :organization"
+        f" AND m.member_id = i.value {_JOIN_LIVE} {_ORDER}",
+    )
+    rows = connection.execute(
+        statement, _scope_parameters(connection, organization_id, service_id, now, member_ids)
+    )
+    return [UserInScope._make(row) for row in rows]
+
+
+def close_lapsed(
+    connection: Connection, scope: Scope, now: Moment, member_ids: Iterable[str]
+) -> None:
+    """Close the live rows of `member_ids` that are past their time, as of that time."""
+    parameters = _scope_parameters(
+        connection, scope.organization_id, scope.service_id, now, member_ids
+    )
+    for state in ("pending", "accepted"):
+        connection.execute(
+            with_ids(
+                connection,
+                f"UPDATE token SET state = 'expired', ended_from = '{state}', ended_at = expires_at"  # noqa: S608 - a literal of ours
+                " WHERE organization_id = :organization AND service_id = :service"
+                f" AND state = '{state}' AND expires_at <= :now"
+                " AND member_id IN (SELECT value FROM {ids} i)",
+            ),
+            parameters,
+        )
+
+
+def end_tokens(
+    connection: Connection, scope: Scope, operation_id: str, ends: Change, now: Moment
+) -> None:
+    """End the live rows of every user whose result in `operation_id` is `done`, as `ends` says."""
+    for state, becomes in (
+        ("pending", ends.pending_becomes),
+        ("accepted", ends.accepted_becomes),
+    ):
+        if becomes is None:
+            continue
+        connection.execute(
+            text(
+                f"UPDATE token SET state = :becomes, ended_from = '{state}', ended_at = :now,"  # noqa: S608 - a literal of ours
+                " ended_by_operation = :operation"
+                " WHERE organization_id = :organization AND service_id = :service"
+                f" AND state = '{state}' AND member_id IN (SELECT r.member_id"
+                " FROM operation_result r WHERE r.organization_id = :organization"
+                " AND r.operation_id = :operation AND r.result = 'done')"
+            ),
+            {
+                "becomes": becomes.value,
+                "now": now,
+                "operation": operation_id,
+                "organization": scope.organization_id,
+                "service": scope.service_id,
+            },
+        )
+
+
+def add_requests(
+    connection: Connection,
+    scope: Scope,
+    operation_id: str,
+    now: Moment,
+    rows: Iterable[tuple[str, str]],
+) -> None:
+    """Insert a pending request for each `(token id, member id)`."""
+    fixed = (scope.organization_id, scope.service_id, "pending", Origin.REQUEST.value)
+    insert_many(
+        connection,
+        tables.token,
+        _NEW_COLUMNS,
+        ((*fixed, now, operation_id, token_id, member_id) for token_id, member_id in rows),
+    )
+
+
+def add_exported(
+    connection: Connection,
+    scope: Scope,
+    operation_id: str,
+    now: Moment,
+    pepper: int,
+    rows: Iterable[tuple[str, str, bytes, str]],
+) -> None:
+    """Insert a pending token for each `(token id, member id, digest, hint)`."""
+    fixed = (scope.organization_id, scope.service_id, "pending", Origin.EXPORT.value)
+    fixed = (*fixed, now, operation_id)
+    insert_many(
+        connection,
+        tables.token,
+        (*_NEW_COLUMNS, "digest", "hint", "pepper"),
+        ((*fixed, *row, pepper) for row in rows),
+    )
+
+
+_NEW_COLUMNS = (
+    "organization_id",
+    "service_id",
+    "state",
+    "origin",
+    "created_at",
+    "made_by_operation",
+    "token_id",
+    "member_id",
+)
+
+
+def accept_pending(
+    connection: Connection,
+    organization_id: str,
+    token_id: str,
+    now: Moment,
+    secret: tuple[bytes, str, int] | None,
+) -> None:
+    """Turn a pending row into the accepted one; `secret` is (digest, hint, pepper) for a request."""
+    values: dict[str, Any] = {"state": TokenState.ACCEPTED.value, "accepted_at": now}
+    if secret:
+        values |= dict(zip(("digest", "hint", "pepper"), secret, strict=True))
+    connection.execute(_one(organization_id, token_id).values(values))
+
+
+def end_token(
+    connection: Connection,
+    organization_id: str,
+    token_id: str,
+    now: Moment,
+    *,
+    was: TokenState,
+    becomes: TokenState,
+) -> None:
+    """End one live row outside of an operation: a user's own accept or decline."""
+    connection.execute(
+        _one(organization_id, token_id).values(
+            state=becomes.value, ended_from=was.value, ended_at=now
+        )
+    )
+
+
+def own_tokens(connection: Connection, username: str, now: Moment) -> list[OwnToken]:
+    """Return the live rows of `username` everywhere, pending first, newest first."""
+    live = " UNION ALL ".join(
+        "SELECT m.organization_id, o.name AS organization, s.service_id, s.name AS service,"  # noqa: S608 - a literal of ours
+        " t.token_id, t.state, t.origin, COALESCE(t.hint, '') AS hint, t.created_at,"
+        " t.last_used_at, t.expires_at FROM member m"
+        " JOIN organization o ON o.organization_id = m.organization_id"
+        " JOIN subscription b ON b.organization_id = m.organization_id"
+        " JOIN service s ON s.service_id = b.service_id"
+        " JOIN token t ON t.organization_id = m.organization_id"
+        " AND t.service_id = b.service_id AND t.member_id = m.member_id"
+        f" AND t.state = '{state}' AND {_LIVE.format('t')} WHERE m.username = :username"
+        for state in ("pending", "accepted")
+    )
+    rows = connection.execute(
+        text(f"{live} ORDER BY state DESC, created_at DESC, token_id"),
+        {"username": username, "now": now},
+    )
+    return [OwnToken(*r[:5], TokenState(r[5]), Origin(r[6]), *r[7:]) for r in rows]
+
+
+def live_owner(
+    connection: Connection, organization_id: str, token_id: str, username: str
+) -> Sequence[Any] | None:
+    """Return (member id, service id, origin) of a pending row of `username`, or None."""
+    return connection.execute(
+        text(
+            "SELECT t.member_id, t.service_id, t.origin FROM token t JOIN member m"
+            " ON m.organization_id = t.organization_id AND m.member_id = t.member_id"
+            " WHERE t.organization_id = :organization AND t.token_id = :token"
+            " AND t.state = 'pending' AND m.username = :username"
+        ),
+        {"organization": organization_id, "token": token_id, "username": username},
+    ).one_or_none()
+
+
+def _one(organization_id: str, token_id: str) -> Any:  # noqa: ANN401 - an UPDATE to be filled
+    token = tables.token
+    return token.update().where(
+        token.c.organization_id == organization_id, token.c.token_id == token_id
+    )
+
+
+def _scope_parameters(
+    connection: Connection,
+    organization_id: str,
+    service_id: str,
+    now: Moment,
+    member_ids: Iterable[str],
+) -> dict[str, Any]:
+    return {
+        "organization": organization_id,
+        "service": service_id,
+        "now": now,
+        "ids": ids_parameter(connection, member_ids),
+    }
