@@ -41,7 +41,8 @@ class Settings(BaseSettings):
         description="Keys of the tokens' digests, `1:<64 hex digits>`, several separated by commas.",
     )
     token_prefix: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9]{1,11}$")] = Field(
-        default="demo", description="What every token begins with: 2 to 12 lower-case letters or digits."
+        default="demo",
+        description="What every token begins with: 2 to 12 lower-case letters or digits.",
     )
     import_max: int = Field(
         default=100_000_000, gt=0, description="Largest CSV file the importer reads, in bytes."

@@ -92,8 +92,8 @@ def decide(holding: Holding, act: Act, standing: Standing) -> Change | Skip:
     return fault or LIFECYCLE[holding, act]
 
 
-def holding_of(*, pending: bool, accepted: bool) -> Holding:
-    """Return the name of what a member has live."""
+def holding_of(pending: str | None, accepted: str | None) -> Holding:
+    """Return the name of what a member has live, given the ids of the live rows."""
     if pending:
         return Holding.BOTH if accepted else Holding.PENDING
     return Holding.ACCEPTED if accepted else Holding.NOTHING

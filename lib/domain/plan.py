@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from lib.domain.clock import DAY, Moment
 from lib.domain.lifecycle import Change, Standing, decide
 from lib.domain.rows import ChangedUser, Scope, Seen, SkippedUser, UserInScope
-from lib.domain.states import Action, Skip
+from lib.domain.states import Action, Skip, Status
 
 RECENT = 7 * DAY  # "used in the last 7 days"
 
@@ -45,13 +45,16 @@ class Plan:
         return hashlib.blake2b(lines.encode(), digest_size=16).hexdigest()
 
 
+def standing_of(user: UserInScope, standing: Standing) -> Standing:
+    """Return `standing` of an organization and service, with the user's own added."""
+    return standing if user.status == Status.ACTIVE else replace(standing, user=False)
+
+
 def look(user: UserInScope, action: Action, standing: Standing) -> Seen:
     """Return what a plan remembers of `user`: live token ids, and the reason of a skip."""
-    seen = Seen(user.pending_token, user.accepted_token, None)
-    if user.status != "active":
-        standing = replace(standing, user=False)
-    decision = decide(seen.holding, action, standing)
-    return seen._replace(skip=decision) if isinstance(decision, Skip) else seen
+    decision = decide(user.holding, action, standing_of(user, standing))
+    reason = decision if isinstance(decision, Skip) else None
+    return Seen(user.pending_token, user.accepted_token, reason)
 
 
 def preview(
@@ -72,7 +75,9 @@ def preview(
     return Preview(changed + len(skipped), changed, tokens, recent, pending, tuple(skipped))
 
 
-def differences(plan: Plan, users: Iterable[UserInScope], seen: Mapping[str, Seen]) -> tuple[ChangedUser, ...]:
+def differences(
+    plan: Plan, users: Iterable[UserInScope], seen: Mapping[str, Seen]
+) -> tuple[ChangedUser, ...]:
     """Return the users whose tokens or standing are no longer what the plan saw."""
     if seen == plan.seen:
         return ()

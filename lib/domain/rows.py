@@ -107,9 +107,7 @@ class Seen(NamedTuple):
     @property
     def holding(self) -> Holding:
         """Return the name of what the user had live."""
-        return holding_of(
-            pending=self.pending_token is not None, accepted=self.accepted_token is not None
-        )
+        return holding_of(self.pending_token, self.accepted_token)
 
 
 class UserInScope(NamedTuple):
@@ -123,6 +121,11 @@ class UserInScope(NamedTuple):
     pending_token: str | None
     accepted_token: str | None
     last_used_at: Moment | None
+
+    @property
+    def holding(self) -> Holding:
+        """Return the name of what the user has live."""
+        return holding_of(self.pending_token, self.accepted_token)
 
 
 class SkippedUser(NamedTuple):

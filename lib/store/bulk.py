@@ -23,7 +23,7 @@ def insert_many(
         return
     if batch := list(rows):
         marks = ", ".join("?" for _ in columns)
-        connection.exec_driver_sql(f"INSERT INTO {table.name} ({names}) VALUES ({marks})", batch)  # noqa: S608 - names from lib.store.tables
+        connection.exec_driver_sql(f"INSERT INTO {table.name} ({names}) VALUES ({marks})", batch)
 
 
 def with_ids(connection: Connection, statement: str) -> TextClause:

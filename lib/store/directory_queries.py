@@ -111,17 +111,22 @@ def states(connection: Connection) -> list[str]:
 
 
 def organizations_page(
-    connection: Connection, wanted: OrganizationFilter, order: str, offset: int, limit: int, now: Moment
+    connection: Connection,
+    wanted: OrganizationFilter,
+    order: str,
+    offset: int,
+    limit: int,
+    now: Moment,
 ) -> tuple[int, list[OrganizationListed]]:
     """Return how many organizations match, and `limit` of them from `offset`; `order` of ORDERS."""
     where, parameters = _organization_conditions(wanted)
     total = connection.execute(
-        text(f"SELECT count(*) FROM organization o WHERE {where}"),  # noqa: S608 - literals of ours
+        text(f"SELECT count(*) FROM organization o WHERE {where}"),
         parameters,
     ).scalar_one()
     rows = connection.execute(
         text(
-            "SELECT o.organization_id, o.name, o.type, o.status, o.state,"  # noqa: S608 - literals of ours
+            "SELECT o.organization_id, o.name, o.type, o.status, o.state,"
             " (SELECT count(*) FROM subscription b WHERE b.organization_id = o.organization_id),"
             " (SELECT count(*) FROM member m WHERE m.organization_id = o.organization_id),"
             " (SELECT count(DISTINCT t.member_id) FROM token t"
@@ -195,7 +200,7 @@ def coverage(
         dict(
             tuple(r)
             for r in rows(
-                "SELECT m.organization_id, count(*) FROM member m WHERE m.status = 'active'"  # noqa: S608 - literals of ours
+                "SELECT m.organization_id, count(*) FROM member m WHERE m.status = 'active'"
                 f" {within.format('m')} GROUP BY m.organization_id"
             )
         )
@@ -203,7 +208,7 @@ def coverage(
     accepted = _holders(rows, "accepted", within)
     pending = _holders(rows, "pending", within)
     scopes = rows(
-        "SELECT b.organization_id, o.name, o.type, o.state, b.service_id, s.name"  # noqa: S608 - literals of ours
+        "SELECT b.organization_id, o.name, o.type, o.state, b.service_id, s.name"
         " FROM subscription b JOIN organization o ON o.organization_id = b.organization_id"
         " JOIN service s ON s.service_id = b.service_id"
         f" WHERE b.status = 'active' AND o.status = 'active' {within.format('b')}"
@@ -221,12 +226,12 @@ def coverage(
 def _holders(rows: Any, state: str, within: str) -> Counter[tuple[str, str]]:  # noqa: ANN401 - the caller's closure
     live = "(t.expires_at IS NULL OR t.expires_at > :now)"
     neither = (
-        "AND NOT EXISTS (SELECT 1 FROM token a WHERE a.organization_id = t.organization_id"  # noqa: S608 - literals of ours
+        "AND NOT EXISTS (SELECT 1 FROM token a WHERE a.organization_id = t.organization_id"
         " AND a.service_id = t.service_id AND a.member_id = t.member_id AND a.state = 'accepted'"
         " AND (a.expires_at IS NULL OR a.expires_at > :now))"
     )
     counted = rows(
-        "SELECT t.organization_id, t.service_id, count(*) FROM token t JOIN member m"  # noqa: S608 - literals of ours
+        "SELECT t.organization_id, t.service_id, count(*) FROM token t JOIN member m"
         " ON m.organization_id = t.organization_id AND m.member_id = t.member_id"
         f" AND m.status = 'active' WHERE t.state = '{state}' AND {live}"
         f" {neither if state == 'pending' else ''} {within.format('t')}"

@@ -21,6 +21,10 @@ _SQLITE_FAULTS = {
     sqlite3.SQLITE_LOCKED: StoreBusy,
     sqlite3.SQLITE_READONLY: StoreReadOnly,
     sqlite3.SQLITE_FULL: StoreFull,
+    sqlite3.SQLITE_IOERR: StoreUnavailable,
+    sqlite3.SQLITE_CANTOPEN: StoreUnavailable,
+    sqlite3.SQLITE_CORRUPT: StoreUnavailable,
+    sqlite3.SQLITE_NOTADB: StoreUnavailable,
 }
 _POSTGRESQL_FAULTS = {
     "25006": StoreReadOnly,  # read_only_sql_transaction
@@ -36,7 +40,7 @@ def open_engine(url: str, *, busy_seconds: float = 30) -> Engine:
     """
     if url.startswith("sqlite"):
         return _open_sqlite(url, busy_seconds)
-    engine = create_engine(url, pool_size=10, max_overflow=20, pool_pre_ping=True)
+    engine = create_engine(url, pool_size=10, max_overflow=20, pool_pre_ping=True, hide_parameters=True)
 
     @event.listens_for(engine, "connect")
     def _wait(connection: Any, _record: Any) -> None:  # noqa: ANN401 - the driver's own
@@ -68,6 +72,7 @@ def _open_sqlite(url: str, busy_seconds: float) -> Engine:
     engine = create_engine(
         url,
         module=module,
+        hide_parameters=True,
         connect_args={"timeout": busy_seconds, "isolation_level": None, "check_same_thread": False},
         pool_size=10,
         max_overflow=20,
@@ -105,16 +110,22 @@ def _sqlite_module() -> ModuleType:
 
 @contextlib.contextmanager
 def _faults_told() -> Iterator[None]:
-    """Turn the driver's faults into ours; the original is dropped, since it quotes parameters."""
+    """Turn the database's faults into ours; a mistake of ours in SQL stays what it is."""
     try:
         yield
-    except (OperationalError, InterfaceError) as error:
+    except DBAPIError as error:
         fault = _fault(error)
+        if fault is None:
+            raise
         raise fault from None
 
 
-def _fault(error: DBAPIError) -> StoreUnavailable:
+def _fault(error: DBAPIError) -> StoreUnavailable | None:
     code = getattr(error.orig, "sqlite_errorcode", None)
     if code is not None:
-        return _SQLITE_FAULTS.get(code & 0xFF, StoreUnavailable)()
-    return _POSTGRESQL_FAULTS.get(getattr(error.orig, "sqlstate", None) or "", StoreUnavailable)()
+        kind = _SQLITE_FAULTS.get(code & 0xFF)
+    else:
+        state = getattr(error.orig, "sqlstate", None)
+        lost = isinstance(error, OperationalError | InterfaceError) and state is None
+        kind = _POSTGRESQL_FAULTS.get(state or "", StoreUnavailable if lost else None)
+    return kind() if kind else None

@@ -36,7 +36,9 @@ metadata = MetaData(
 _Key = String().with_variant(String(collation="C"), "postgresql")
 
 
-def _one_of(column: str, values: type[Status | OrganizationType | TokenState | Origin | Action]) -> str:
+def _one_of(
+    column: str, values: type[Status | OrganizationType | TokenState | Origin | Action]
+) -> str:
     return f"{column} IN ({', '.join(repr(v.value) for v in values)})"
 
 

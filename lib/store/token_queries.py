@@ -3,7 +3,7 @@
 A row past `expires_at` counts as expired in every read.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any
 
 from sqlalchemy import Connection, text
@@ -24,6 +24,11 @@ _JOIN_LIVE = " ".join(
     for name, state in (("p", "pending"), ("a", "accepted"))
 )
 _ORDER = "ORDER BY m.sort_key, m.member_id"
+# IN, not a join: SQLite put json_each into the inner loop of a join, which is quadratic.
+_AMONG_IDS = (
+    f"FROM member m {_JOIN_LIVE} WHERE m.organization_id = :organization"
+    f" AND m.member_id IN (SELECT value FROM {{ids}} i) {_ORDER}"
+)
 
 #: The state filter of the API Tokens page, as conditions on what is live.
 FILTERS = {
@@ -52,7 +57,7 @@ def matching_ids(
     found = r"AND m.search_key LIKE :like ESCAPE '\'" if search.strip() else ""
     rows = connection.execute(
         text(
-            f"SELECT m.member_id FROM member m {joins}"  # noqa: S608 - parts from this module
+            f"SELECT m.member_id FROM member m {joins}"
             f" WHERE m.organization_id = :organization AND {FILTERS[holding]} {found} {_ORDER}"
         ),
         {
@@ -72,21 +77,20 @@ def table_rows(
     now: Moment,
     member_ids: Iterable[str],
 ) -> list[TokenRow]:
-    """Return the table's lines for `member_ids`, in table order. `requested` is the pending row's
-    creation where there is one, else the accepted token's."""
+    """Return the table's lines for `member_ids`, in table order.
+
+    `requested_at` is the pending row's creation where there is one, else the accepted token's.
+    """
     statement = with_ids(
         connection,
         "SELECT m.member_id, m.name, m.username, m.email, a.token_id IS NOT NULL,"
         " p.token_id IS NOT NULL, COALESCE(p.created_at, a.created_at), a.last_used_at,"
-        f" COALESCE(a.expires_at, p.expires_at) FROM {{ids}} i JOIN member m"
-        f" ON m.organization_id = :organization AND m.member_id = i.value {_JOIN_LIVE} {_ORDER}",
+        f" COALESCE(a.expires_at, p.expires_at) {_AMONG_IDS}",
     )
     rows = connection.execute(
         statement, _scope_parameters(connection, organization_id, service_id, now, member_ids)
     )
-    return [
-        TokenRow(r[0], r[1], r[2], r[3], bool(r[4]), bool(r[5]), *r[6:]) for r in rows
-    ]
+    return [TokenRow(r[0], r[1], r[2], r[3], bool(r[4]), bool(r[5]), *r[6:]) for r in rows]
 
 
 def users_in_scope(
@@ -100,8 +104,7 @@ def users_in_scope(
     statement = with_ids(
         connection,
         "SELECT m.member_id, m.name, m.username, m.email, m.status, p.token_id, a.token_id,"
-        " a.last_used_at FROM {ids} i JOIN member m ON m.organization_id = :organization"
-        f" AND m.member_id = i.value {_JOIN_LIVE} {_ORDER}",
+        f" a.last_used_at {_AMONG_IDS}",
     )
     rows = connection.execute(
         statement, _scope_parameters(connection, organization_id, service_id, now, member_ids)
@@ -110,17 +113,19 @@ def users_in_scope(
 
 
 def close_lapsed(
-    connection: Connection, scope: Scope, now: Moment, member_ids: Iterable[str]
+    connection: Connection,
+    organization_id: str,
+    service_id: str,
+    now: Moment,
+    member_ids: Iterable[str],
 ) -> None:
     """Close the live rows of `member_ids` that are past their time, as of that time."""
-    parameters = _scope_parameters(
-        connection, scope.organization_id, scope.service_id, now, member_ids
-    )
+    parameters = _scope_parameters(connection, organization_id, service_id, now, member_ids)
     for state in ("pending", "accepted"):
         connection.execute(
             with_ids(
                 connection,
-                f"UPDATE token SET state = 'expired', ended_from = '{state}', ended_at = expires_at"  # noqa: S608 - a literal of ours
+                f"UPDATE token SET state = 'expired', ended_from = '{state}', ended_at = expires_at"
                 " WHERE organization_id = :organization AND service_id = :service"
                 f" AND state = '{state}' AND expires_at <= :now"
                 " AND member_id IN (SELECT value FROM {ids} i)",
@@ -141,7 +146,7 @@ def end_tokens(
             continue
         connection.execute(
             text(
-                f"UPDATE token SET state = :becomes, ended_from = '{state}', ended_at = :now,"  # noqa: S608 - a literal of ours
+                f"UPDATE token SET state = :becomes, ended_from = '{state}', ended_at = :now,"
                 " ended_by_operation = :operation"
                 " WHERE organization_id = :organization AND service_id = :service"
                 f" AND state = '{state}' AND member_id IN (SELECT r.member_id"
@@ -184,13 +189,12 @@ def add_exported(
     rows: Iterable[tuple[str, str, bytes, str]],
 ) -> None:
     """Insert a pending token for each `(token id, member id, digest, hint)`."""
-    fixed = (scope.organization_id, scope.service_id, "pending", Origin.EXPORT.value)
-    fixed = (*fixed, now, operation_id)
+    fixed = (scope.organization_id, scope.service_id, "pending", Origin.EXPORT.value, now)
     insert_many(
         connection,
         tables.token,
         (*_NEW_COLUMNS, "digest", "hint", "pepper"),
-        ((*fixed, *row, pepper) for row in rows),
+        ((*fixed, operation_id, *row, pepper) for row in rows),
     )
 
 
@@ -213,7 +217,7 @@ def accept_pending(
     now: Moment,
     secret: tuple[bytes, str, int] | None,
 ) -> None:
-    """Turn a pending row into the accepted one; `secret` is (digest, hint, pepper) for a request."""
+    """Turn a pending row into the accepted one; a request gets `secret` (digest, hint, pepper)."""
     values: dict[str, Any] = {"state": TokenState.ACCEPTED.value, "accepted_at": now}
     if secret:
         values |= dict(zip(("digest", "hint", "pepper"), secret, strict=True))
@@ -240,7 +244,7 @@ def end_token(
 def own_tokens(connection: Connection, username: str, now: Moment) -> list[OwnToken]:
     """Return the live rows of `username` everywhere, pending first, newest first."""
     live = " UNION ALL ".join(
-        "SELECT m.organization_id, o.name AS organization, s.service_id, s.name AS service,"  # noqa: S608 - a literal of ours
+        "SELECT m.organization_id, o.name AS organization, s.service_id, s.name AS service,"
         " t.token_id, t.state, t.origin, COALESCE(t.hint, '') AS hint, t.created_at,"
         " t.last_used_at, t.expires_at FROM member m"
         " JOIN organization o ON o.organization_id = m.organization_id"
@@ -252,25 +256,31 @@ def own_tokens(connection: Connection, username: str, now: Moment) -> list[OwnTo
         for state in ("pending", "accepted")
     )
     rows = connection.execute(
-        text(f"{live} ORDER BY state DESC, created_at DESC, token_id"),
+        text(f"SELECT * FROM ({live}) own ORDER BY state DESC, created_at DESC, token_id"),
         {"username": username, "now": now},
     )
-    return [OwnToken(*r[:5], TokenState(r[5]), Origin(r[6]), *r[7:]) for r in rows]
+    return [OwnToken(*r[:5], TokenState(r[5]), Origin(r[6]), r[7], *r[8:]) for r in rows]
 
 
-def live_owner(
-    connection: Connection, organization_id: str, token_id: str, username: str
-) -> Sequence[Any] | None:
-    """Return (member id, service id, origin) of a pending row of `username`, or None."""
-    return connection.execute(
+def pending_owner(
+    connection: Connection, scope: Scope, token_id: str, username: str
+) -> tuple[str, Origin] | None:
+    """Return the member id of `username` that holds `token_id` pending, and its origin, or None."""
+    row = connection.execute(
         text(
-            "SELECT t.member_id, t.service_id, t.origin FROM token t JOIN member m"
+            "SELECT t.member_id, t.origin FROM token t JOIN member m"
             " ON m.organization_id = t.organization_id AND m.member_id = t.member_id"
             " WHERE t.organization_id = :organization AND t.token_id = :token"
-            " AND t.state = 'pending' AND m.username = :username"
+            " AND t.service_id = :service AND t.state = 'pending' AND m.username = :username"
         ),
-        {"organization": organization_id, "token": token_id, "username": username},
+        {
+            "organization": scope.organization_id,
+            "service": scope.service_id,
+            "token": token_id,
+            "username": username,
+        },
     ).one_or_none()
+    return (row[0], Origin(row[1])) if row else None
 
 
 def _one(organization_id: str, token_id: str) -> Any:  # noqa: ANN401 - an UPDATE to be filled

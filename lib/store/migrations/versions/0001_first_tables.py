@@ -176,7 +176,9 @@ def _tokens() -> None:
     )
     for state in ("pending", "accepted"):
         _partial_unique(
-            f"uq_token_{state}", ["organization_id", "service_id", "member_id"], f"state = '{state}'"
+            f"uq_token_{state}",
+            ["organization_id", "service_id", "member_id"],
+            f"state = '{state}'",
         )
     _partial_unique("uq_token_digest", ["digest"], "ended_at IS NULL")
 

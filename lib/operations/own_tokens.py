@@ -1,0 +1,107 @@
+"""What users do with what is pending for them: accept or decline (ruling 7)."""
+
+from sqlalchemy import Connection, Engine
+
+from lib.domain import secrets
+from lib.domain.clock import Clock, Moment
+from lib.domain.errors import Refused, TokenGone, UnknownPlace
+from lib.domain.lifecycle import decide
+from lib.domain.plan import standing_of
+from lib.domain.rows import Actor, OwnToken, Scope, UserInScope
+from lib.domain.secrets import Minting
+from lib.domain.states import Origin, OwnStep, Skip, TokenState
+from lib.store import operation_queries, token_queries
+from lib.store.engine import reading, writing
+
+
+def list_own(engine: Engine, clock: Clock, actor: Actor) -> list[OwnToken]:
+    """Return the actor's live tokens and requests everywhere, pending first, newest first."""
+    with reading(engine) as connection:
+        return token_queries.own_tokens(connection, actor.username, clock())
+
+
+def accept(
+    engine: Engine, clock: Clock, actor: Actor, pending: OwnToken, minting: Minting
+) -> str | None:
+    """Accept what is pending; an accepted token that it replaces ends in the same transaction.
+
+    Returns the new token, in clear and only here, for a request; None for an exported token,
+    whose holder has it from the CSV. Raises TokenGone, and Refused when something is inactive.
+    """
+    return _step(engine, clock, actor, pending, OwnStep.ACCEPT, minting)
+
+
+def decline(engine: Engine, clock: Clock, actor: Actor, pending: OwnToken) -> None:
+    """Decline what is pending; an exported token stops working. Raises TokenGone."""
+    _step(engine, clock, actor, pending, OwnStep.DECLINE, None)
+
+
+def _step(
+    engine: Engine,
+    clock: Clock,
+    actor: Actor,
+    pending: OwnToken,
+    step: OwnStep,
+    minting: Minting | None,
+) -> str | None:
+    with writing(engine) as connection:
+        scope = operation_queries.lock_scope(
+            connection, pending.organization_id, pending.service_id
+        )
+        if scope is None:
+            raise UnknownPlace(pending.organization_id, pending.service_id)
+        now = clock()
+        user, origin = _owner(connection, scope, pending.token_id, actor, now)
+        change = decide(user.holding, step, standing_of(user, scope.standing))
+        if isinstance(change, Skip):
+            raise Refused(change.value)
+        if change.accepted_becomes and user.accepted_token:
+            token_queries.end_token(
+                connection,
+                scope.organization_id,
+                user.accepted_token,
+                now,
+                was=TokenState.ACCEPTED,
+                becomes=change.accepted_becomes,
+            )
+        if change.pending_becomes is TokenState.ACCEPTED:
+            asked = minting if origin is Origin.REQUEST else None
+            return _accept(connection, scope.organization_id, pending.token_id, now, asked)
+        token_queries.end_token(
+            connection,
+            scope.organization_id,
+            pending.token_id,
+            now,
+            was=TokenState.PENDING,
+            becomes=TokenState.DECLINED,
+        )
+        return None
+
+
+def _owner(
+    connection: Connection, scope: Scope, token_id: str, actor: Actor, now: Moment
+) -> tuple[UserInScope, Origin]:
+    """Return the actor's membership that holds `token_id` pending, and its origin."""
+    found = token_queries.pending_owner(connection, scope, token_id, actor.username)
+    if found is None:
+        raise TokenGone
+    member_id, origin = found
+    at = (scope.organization_id, scope.service_id, now, [member_id])
+    token_queries.close_lapsed(connection, *at)
+    (user,) = token_queries.users_in_scope(connection, *at)
+    if user.pending_token != token_id:
+        raise TokenGone
+    return user, origin
+
+
+def _accept(
+    connection: Connection, organization_id: str, token_id: str, now: Moment, asked: Minting | None
+) -> str | None:
+    if asked is None:
+        token_queries.accept_pending(connection, organization_id, token_id, now, None)
+        return None
+    (token,) = secrets.mint(1, asked.prefix)
+    (digest,) = asked.digests([token])
+    secret = (digest, secrets.hint(token), asked.pepper_number)
+    token_queries.accept_pending(connection, organization_id, token_id, now, secret)
+    return token
