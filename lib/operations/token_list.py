@@ -1,0 +1,55 @@
+"""Reads of the API Tokens page: cheap on each click, whatever the organization's size."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import Engine
+
+from lib.domain.clock import Clock
+from lib.domain.errors import UnknownPlace
+from lib.domain.rows import Actor, TokenRow
+from lib.operations.access import require_administrator
+from lib.store import operation_queries, token_queries
+from lib.store.engine import reading
+
+
+def read_revision(engine: Engine, actor: Actor, organization_id: str, service_id: str) -> int:
+    """Return the number that rises when these tokens or users change. Raises UnknownPlace."""
+    with reading(engine) as connection:
+        require_administrator(connection, actor.username)
+        revision = operation_queries.revision(connection, organization_id, service_id)
+    if revision is None:
+        raise UnknownPlace(organization_id, service_id)
+    return revision
+
+
+def match_users(
+    engine: Engine,
+    clock: Clock,
+    actor: Actor,
+    organization_id: str,
+    service_id: str,
+    search: str,
+    holding: str,
+) -> list[str]:
+    """Return the member ids that match, in table order; `holding` is a key of FILTERS."""
+    with reading(engine) as connection:
+        require_administrator(connection, actor.username)
+        return token_queries.matching_ids(
+            connection, organization_id, service_id, clock(), search=search, holding=holding
+        )
+
+
+def read_rows(
+    engine: Engine,
+    clock: Clock,
+    actor: Actor,
+    organization_id: str,
+    service_id: str,
+    member_ids: Sequence[str],
+) -> list[TokenRow]:
+    """Return the table's lines for `member_ids`, in table order."""
+    with reading(engine) as connection:
+        require_administrator(connection, actor.username)
+        return token_queries.table_rows(
+            connection, organization_id, service_id, clock(), member_ids
+        )

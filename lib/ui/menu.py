@@ -1,0 +1,119 @@
+"""The menu of each level, as the manual walks down: it changes, and the current item is marked."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import streamlit as st
+from streamlit import Page
+
+from lib.domain.rows import Actor, Service
+from lib.operations import directory
+from lib.ui import places
+from lib.ui.desk import desk
+from lib.ui.session import session
+from lib.ui.wording import plain
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """A page of the menu: its file, its title in the menu, its icon and its address."""
+
+    file: str
+    title: str
+    icon: str
+    url_path: str
+    administrators: bool = True
+
+
+ORGANIZATIONS = Item("organizations.py", "Organizations", "apartment", "organizations")
+COVERAGE = Item("coverage.py", "Token coverage", "grid_on", "coverage")
+OWN = Item("my_api_tokens.py", "My API tokens", "key", "my-api-tokens", administrators=False)
+HELP = Item("help.py", "Help", "help", "help", administrators=False)
+CONTACT = Item("contact.py", "Contact", "contact_mail", "contact")
+SERVICES = Item("services.py", "Services", "apps", "services")
+LICENSE = Item("license.py", "License", "badge", "license")
+NOTIFICATIONS = Item("notifications.py", "Notifications", "notifications", "notifications")
+TOKENS = Item("api_tokens.py", "API 2.0 Tokens", "vpn_key", "api-tokens")
+
+TOP = (ORGANIZATIONS, COVERAGE, OWN, HELP)
+BELOW = (CONTACT, SERVICES, LICENSE, NOTIFICATIONS, TOKENS)
+SERVICE_PREFIX = "service-"
+
+
+def declare(services: Sequence[Service]) -> dict[str, Page]:
+    """Return every page by its address, hidden from the menu, so that deep links work."""
+    pages = {item.url_path: _page(item, hidden=True) for item in (*TOP, *BELOW)}
+    return pages | {f"{SERVICE_PREFIX}{s.service_id}": _service_page(s, hidden=True) for s in services}
+
+
+def sections(
+    actor: Actor, url_path: str, services: Sequence[Service]
+) -> dict[str, list[Page]]:
+    """Return the menu at `url_path`: the level's items, and all other pages hidden."""
+    if url_path in {item.url_path for item in BELOW} and actor.is_administrator:
+        heading, back, shown = _level(actor, url_path, services)
+        menu = {"": [back], heading: shown}
+    else:
+        mine = [item for item in TOP if actor.is_administrator or not item.administrators]
+        menu = {"": [_page(item) for item in mine]}
+    visible = {page.url_path for pages in menu.values() for page in pages}
+    hidden = [page for path, page in declare(services).items() if page.url_path not in visible]
+    menu[""] = [*menu[""], *hidden]
+    return menu
+
+
+def _level(
+    actor: Actor, url_path: str, services: Sequence[Service]
+) -> tuple[str, Page, list[Page]]:
+    """Return the heading, the way back and the items of a level below Organizations."""
+    place = session().place
+    found = directory.open_organization(desk().engine, actor, place.organization_id)
+    heading = plain(found[0].name) if found else "No organization"
+    names = {service.service_id: service.name for service in services}
+    service = names.get(place.service_id, "License")
+    if url_path == CONTACT.url_path:
+        return heading, _back(ORGANIZATIONS), [_page(CONTACT), _page(SERVICES)]
+    if url_path == SERVICES.url_path:
+        subscribed = {s.service_id for s in found[1]} if found else set()
+        own = [_service_page(s) for s in services if s.service_id in subscribed]
+        return heading, _back(CONTACT), [_page(SERVICES), *own]
+    if url_path == LICENSE.url_path:
+        return heading, _back(SERVICES), [_page(LICENSE), _page(NOTIFICATIONS)]
+    return heading, _back(LICENSE, service), [_page(NOTIFICATIONS), _page(TOKENS)]
+
+
+def _page(item: Item, *, title: str = "", icon: str = "", hidden: bool = False) -> Page:
+    return st.Page(
+        item.file,
+        title=title or item.title,
+        icon=f":material/{icon or item.icon}:",
+        url_path=item.url_path,
+        default=item is ORGANIZATIONS,
+        visibility="hidden" if hidden else "visible",
+    )
+
+
+def _back(item: Item, title: str = "") -> Page:
+    return _page(item, title=f"Back to {title or item.title}", icon="arrow_back")
+
+
+def _service_page(service: Service, *, hidden: bool = False) -> Page:
+    """Return the menu item of a service: it sets the service and moves on to its license."""
+    return st.Page(
+        _open_service(service.service_id),
+        title=service.name,
+        icon=":material/widgets:",
+        url_path=f"{SERVICE_PREFIX}{service.service_id}",
+        visibility="hidden" if hidden else "visible",
+    )
+
+
+def _open_service(service_id: str) -> Callable[[], None]:
+    def open_service() -> None:
+        organization_id = session().place.organization_id
+        places.go_to(organization_id, service_id)
+        st.switch_page(
+            LICENSE.file, query_params=places.parameters(organization_id, service_id)
+        )
+
+    return open_service

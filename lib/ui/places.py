@@ -1,0 +1,112 @@
+"""Where the person is: organization and service, kept in the URL as `?org=…&service=…`."""
+
+from typing import NamedTuple
+
+import streamlit as st
+
+from lib.domain.rows import Actor, Organization, Subscription
+from lib.operations import directory
+from lib.ui import guard
+from lib.ui.desk import desk
+from lib.ui.session import Place, session, session_id
+from lib.ui.wording import plain
+
+
+class Here(NamedTuple):
+    """Who is looking at which organization; `subscription` is the chosen service's."""
+
+    actor: Actor
+    organization: Organization
+    subscriptions: list[Subscription]
+    subscription: Subscription | None
+
+
+def adopt_url() -> None:
+    """Take over what the URL says when it differs from what was last seen there.
+
+    Taking it over on each run would undo what was just picked in a selectbox.
+    """
+    remembered = session()
+    url = Place(st.query_params.get("org", ""), st.query_params.get("service", ""))
+    if url in (Place(), remembered.url_seen):
+        return
+    remembered.url_seen = url
+    remembered.place = Place(
+        url.organization_id or remembered.place.organization_id,
+        url.service_id or remembered.place.service_id,
+    )
+
+
+def write_url(*, service: bool) -> None:
+    """Say in the URL where we are: the menu's own links drop the query string."""
+    place = session().place
+    wanted = {"org": place.organization_id} if place.organization_id else {}
+    if service and place.service_id:
+        wanted["service"] = place.service_id
+    if wanted != st.query_params.to_dict():
+        st.query_params.from_dict(wanted)
+    session().url_seen = Place(wanted.get("org", ""), wanted.get("service", ""))
+
+
+def arrive(url_path: str) -> None:
+    """Drop what belongs to the page, person or place that was left: selection, steps, secrets."""
+    remembered = session()
+    place = remembered.place
+    where = (url_path, remembered.username, place.organization_id, place.service_id)
+    if remembered.where and where != remembered.where:
+        desk().vault.drop_session(session_id())
+        remembered.leave()
+    remembered.where = where
+
+
+def go_to(organization_id: str, service_id: str) -> None:
+    """Change the place; the frame writes it to the URL."""
+    session().place = Place(organization_id, service_id)
+
+
+def parameters(organization_id: str, service_id: str = "") -> dict[str, str]:
+    """Return the query parameters of a link to a place."""
+    place = {"org": organization_id}
+    return place | {"service": service_id} if service_id else place
+
+
+def organization() -> Here:
+    """Return the organization that the URL names; else a plain message, a way out, and no page."""
+    actor = guard.administrator()
+    place = session().place
+    found = directory.open_organization(desk().engine, actor, place.organization_id)
+    if found is None:
+        name = plain(place.organization_id[:60])
+        _no_way(f"There is no organization {name}." if name else "No organization is open.")
+    subscribed = {s.service_id: s for s in found[1]}
+    return Here(actor, found[0], found[1], subscribed.get(place.service_id))
+
+
+def subscription() -> tuple[Here, Subscription]:
+    """Return the organization and the service that the URL names, or a plain message."""
+    here = organization()
+    if not session().place.service_id and here.subscriptions:
+        first = here.subscriptions[0]
+        go_to(first.organization_id, first.service_id)
+        write_url(service=True)
+        return here, first
+    if here.subscription is None:
+        wanted = plain(session().place.service_id[:60])
+        st.warning(
+            f"{plain(here.organization.name)} does not subscribe to {wanted or 'any service'}.",
+            icon=":material/block:",
+        )
+        st.page_link(
+            "services.py",
+            label="See what it subscribes to",
+            icon=":material/apps:",
+            query_params=parameters(here.organization.organization_id),
+        )
+        st.stop()
+    return here, here.subscription
+
+
+def _no_way(sentence: str) -> None:
+    st.warning(sentence, icon=":material/search_off:")
+    st.page_link("organizations.py", label="Choose an organization", icon=":material/apartment:")
+    st.stop()

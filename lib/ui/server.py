@@ -1,0 +1,115 @@
+"""How long a download lives: our decision, not the collector's."""
+
+import threading
+from collections.abc import Callable
+
+import streamlit as st
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from streamlit.runtime import Runtime
+from streamlit.runtime.media_file_storage import MediaFileKind
+from streamlit.runtime.memory_media_file_storage import MemoryMediaFileStorage
+
+LASTS_SECONDS = 60.0
+AFTER_FETCH_SECONDS = 5.0  # a browser may ask for the same address twice
+_MEDIA = "/media"
+_OK = 200
+
+
+class LastingDownloads(MemoryMediaFileStorage):
+    """Media storage that keeps a download for 60 s, or 5 s after it was fetched whole.
+
+    Streamlit forgets a deferred download at the second script end of any session, so a slow
+    browser, or a busy neighbour, would get 404 after the tokens were replaced. Its collector's
+    delete is therefore ignored for downloads; everything else is collected as usual.
+    """
+
+    def __init__(
+        self,
+        endpoint: str = _MEDIA,
+        *,
+        lasts: float = LASTS_SECONDS,
+        after_fetch: float = AFTER_FETCH_SECONDS,
+    ) -> None:
+        """Keep each download for `lasts` seconds, or `after_fetch` once it was fetched."""
+        super().__init__(endpoint)
+        self._lasts = lasts
+        self._after_fetch = after_fetch
+        self._timers: dict[str, threading.Timer] = {}
+
+    def load_and_get_id(
+        self,
+        path_or_data: str | bytes,
+        mimetype: str,
+        kind: MediaFileKind,
+        filename: str | None = None,
+    ) -> str:
+        """Add a file; a download's time starts, anew when it was here already."""
+        file_id = super().load_and_get_id(path_or_data, mimetype, kind, filename)
+        if kind == MediaFileKind.DOWNLOADABLE:
+            self._end_in(file_id, self._lasts)
+        return file_id
+
+    def delete_file(self, file_id: str) -> None:
+        """Delete what is no download; a download waits for its own time."""
+        if file_id not in self._timers:
+            super().delete_file(file_id)
+
+    def fetched(self, file_id: str) -> None:
+        """Let a download end soon, now that a browser has all of it."""
+        if file_id in self._timers:
+            self._end_in(file_id, self._after_fetch)
+
+    def _end_in(self, file_id: str, seconds: float) -> None:
+        earlier = self._timers.get(file_id)
+        if earlier:
+            earlier.cancel()
+        timer = threading.Timer(seconds, self._end, (file_id,))
+        timer.daemon = True
+        self._timers[file_id] = timer
+        timer.start()
+
+    def _end(self, file_id: str) -> None:
+        self._timers.pop(file_id, None)
+        super().delete_file(file_id)
+
+
+class FetchWatch:
+    """Tell the storage when a download went out whole."""
+
+    def __init__(self, app: ASGIApp, fetched: Callable[[str], None]) -> None:
+        """Stand before `app`; `fetched` is called with the id of each file sent whole."""
+        self._app = app
+        self._fetched = fetched
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass everything on; count a GET answered with 200 to its last byte."""
+        if scope["type"] != "http" or not scope["path"].startswith(f"{_MEDIA}/"):
+            await self._app(scope, receive, send)
+            return
+        status = 0
+
+        async def watch(message: Message) -> None:
+            nonlocal status
+            await send(message)
+            status = message.get("status", status)
+            last = message["type"] == "http.response.body" and not message.get("more_body")
+            if last and status == _OK and scope["method"] == "GET":
+                self._fetched(scope["path"].rsplit("/", 1)[-1].partition(".")[0])
+
+        await self._app(scope, receive, watch)
+
+
+def keep_downloads(app: st.App, storage: LastingDownloads) -> None:
+    """Make `app` serve its media from `storage`.
+
+    `streamlit run` finds an application by reading `st.App(` in its source, so it cannot be a
+    subclass; and st.App has no parameter for the storage, which its routes take from the manager.
+    """
+    create = app._create_runtime  # noqa: SLF001
+
+    def create_with_storage() -> Runtime:
+        runtime = create()
+        runtime.media_file_mgr._storage = storage  # noqa: SLF001
+        return runtime
+
+    app._create_runtime = create_with_storage  # type: ignore[method-assign]  # noqa: SLF001

@@ -1,0 +1,112 @@
+"""What one browser session remembers between reruns, spelled in one place. Never a token."""
+
+from dataclasses import dataclass, field
+from enum import IntEnum
+from typing import Any
+
+import streamlit as st
+from streamlit.runtime.scriptrunner import get_script_run_ctx
+
+from lib.domain.plan import Plan
+from lib.domain.rows import Receipt
+from lib.operations.delivery import Delivery
+
+
+class Step(IntEnum):
+    """Which confirmation is open."""
+
+    FIRST = 1
+    SECOND = 2
+
+
+@dataclass
+class Confirming:
+    """An action between its first confirmation and its end."""
+
+    plan: Plan
+    step: Step = Step.FIRST
+    delivery: Delivery | None = None
+    error: Exception | None = None
+
+
+@dataclass
+class Done:
+    """A finished operation whose receipt is on the page."""
+
+    receipt: Receipt
+    delivery: Delivery | None = None
+
+
+@dataclass
+class Listing:
+    """The page of the token table as the browser has it: frozen, so that a tick sends no rows."""
+
+    made_from: tuple[Any, ...] = ()
+    key: str = ""
+    frame: Any = None
+
+
+@dataclass
+class Matching:
+    """The users who match the search, read once per search, filter and revision."""
+
+    made_from: tuple[Any, ...] = ()
+    member_ids: list[str] = field(default_factory=list)
+
+
+@dataclass
+class Place:
+    """An organization and a service, as the URL says them."""
+
+    organization_id: str = ""
+    service_id: str = ""
+
+
+@dataclass
+class Session:
+    """One browser session. All of it but the person and the place ends when either changes."""
+
+    username: str = ""
+    place: Place = field(default_factory=Place)
+    url_seen: Place = field(default_factory=Place)
+    where: tuple[str, ...] = ()
+    selected: set[str] = field(default_factory=set)
+    selection_version: int = 0
+    matching: Matching = field(default_factory=Matching)
+    listing: Listing = field(default_factory=Listing)
+    confirming: Confirming | None = None
+    done: Done | None = None
+    notice: str = ""
+    shown_token: str = ""
+
+    def leave(self) -> None:
+        """Forget what belongs to the place that is left."""
+        self.selected = set()
+        self.selection_version += 1
+        self.matching, self.listing = Matching(), Listing()
+        self.confirming = self.done = None
+        self.notice = self.shown_token = ""
+
+
+def session() -> Session:
+    """Return what this browser session remembers."""
+    if "desk" not in st.session_state:
+        st.session_state["desk"] = Session()
+    remembered: Session = st.session_state["desk"]
+    return remembered
+
+
+def session_id() -> str:
+    """Return Streamlit's id of this browser session: the vault's key."""
+    context = get_script_run_ctx()
+    return context.session_id if context else ""
+
+
+def put(key: str, value: object) -> None:
+    """Set a widget's value before it is drawn, or in a callback."""
+    st.session_state[key] = value
+
+
+def value(key: str, default: Any = None) -> Any:  # noqa: ANN401 - whatever the widget holds
+    """Return a widget's value, also before it is drawn."""
+    return st.session_state.get(key, default)

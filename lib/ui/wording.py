@@ -1,0 +1,202 @@
+"""Every sentence about an action, a refusal or a fault: the manual's words, once."""
+
+import re
+from dataclasses import dataclass
+from datetime import date
+
+from lib.domain import errors
+from lib.domain.clock import Moment, when
+from lib.domain.plan import Plan
+from lib.domain.rows import Receipt
+from lib.domain.states import Action, Holding, OrganizationType, Status
+
+_MARKDOWN = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~$:])")
+
+
+@dataclass(frozen=True, slots=True)
+class ActionWords:
+    """How one action is called: for one user, for several, and in sentences about N users."""
+
+    one: str
+    many: str
+    icon: str
+    does: str
+    did: str
+
+
+ACTIONS = {
+    Action.REQUEST: ActionWords(
+        "Request New API Token",
+        "Add New Tokens",
+        ":material/add:",
+        "is asked to accept a new token|are asked to accept a new token",
+        "new token requested|new tokens requested",
+    ),
+    Action.REMOVE: ActionWords(
+        "Remove API Token",
+        "Remove Tokens",
+        ":material/delete:",
+        "loses the accepted token|lose the accepted token",
+        "token removed|tokens removed",
+    ),
+    Action.CANCEL: ActionWords(
+        "Cancel Pending Request",
+        "Cancel Pending Requests",
+        ":material/cancel:",
+        "has the pending request ended|have the pending request ended",
+        "pending request cancelled|pending requests cancelled",
+    ),
+    Action.GENERATE: ActionWords(
+        "Generate & Export Token",
+        "Generate & Export Tokens",
+        ":material/download:",
+        "gets a new token|get a new token",
+        "token generated and exported|tokens generated and exported",
+    ),
+}
+
+HOLDINGS = {
+    Holding.NOTHING: "no token",
+    Holding.PENDING: "Pending",
+    Holding.ACCEPTED: "✓",
+    Holding.BOTH: "✓ and Pending",
+}
+
+FILTERS = {
+    "any": "Any",
+    "accepted": "✓ accepted",
+    "pending": "Pending",
+    "both": "✓ and Pending",
+    "none": "None",
+}
+
+STATUS = {Status.ACTIVE: "Active", Status.INACTIVE: "Inactive", Status.PENDING: "Pending"}
+STATUS_ICONS = {
+    Status.ACTIVE: ":material/check_circle:",
+    Status.INACTIVE: ":material/block:",
+    Status.PENDING: ":material/schedule:",
+}
+TYPES = {OrganizationType.RECIPIENT: "Recipient", OrganizationType.SUBMITTER: "Submitter"}
+TYPE_ICONS = {
+    OrganizationType.RECIPIENT: ":material/account_balance:",
+    OrganizationType.SUBMITTER: ":material/work:",
+}
+
+
+def action_name(action: Action, users: int) -> str:
+    """Return the menu's name of `action` for that many users (ruling 1)."""
+    words = ACTIONS[action]
+    return words.one if users == 1 else words.many
+
+
+def plain(text: str) -> str:
+    """Return `text` with Markdown made inert, so that a name is shown as it is written."""
+    return _MARKDOWN.sub(r"\\\1", text.replace("\n", " "))
+
+
+def count(number: int, one: str, many: str = "") -> str:
+    """Return `number` with its noun: `1 user`, `2,500 users`."""
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
+def either(number: int, one_or_many: str) -> str:
+    """Return `number` with the part of `one|many` that fits it."""
+    one, many = one_or_many.split("|")
+    return f"{number:,} {one if number == 1 else many}"
+
+
+def day(moment: Moment | None) -> date | None:
+    """Return the day of `moment` in UTC."""
+    return when(moment).date() if moment is not None else None
+
+
+def clock_time(moment: Moment) -> str:
+    """Return `Nov 24, 2026 10:42 UTC`."""
+    return when(moment).strftime("%b %-d, %Y %H:%M UTC")
+
+
+def plan_sentence(plan: Plan) -> str:
+    """Return `12 selected: 11 get a new token, 1 is skipped.`"""
+    counts = plan.preview
+    does = either(counts.changed, ACTIONS[plan.action].does)
+    skipped = len(counts.skipped)
+    tail = f", {either(skipped, 'is skipped|are skipped')}" if skipped else ""
+    return f"{counts.selected:,} selected: {does}{tail}."
+
+
+def plan_details(plan: Plan) -> list[str]:
+    """Return what will happen, a bullet each, as Markdown."""
+    counts, details = plan.preview, []
+    if counts.tokens_ending:
+        ends = (
+            "token is replaced|tokens are replaced"
+            if plan.action is Action.GENERATE
+            else "token is removed|tokens are removed"
+        )
+        stop = "stops" if counts.tokens_ending == 1 else "stop"
+        recent = (
+            f", {counts.recently_used:,} of them used in the last 7 days"
+            if counts.recently_used
+            else ""
+        )
+        details.append(f"**{either(counts.tokens_ending, ends)}** and {stop} working{recent}")
+    if counts.pending_ending:
+        details.append(either(counts.pending_ending, "pending request ends|pending requests end"))
+    if counts.changed and plan.action is Action.GENERATE:
+        users = "The user shows" if counts.changed == 1 else f"Each of the {counts.changed:,} users shows"
+        details.append(f"{users} Pending until the new token is first used")
+    if counts.changed and plan.action is Action.REQUEST:
+        details.append("Each user shows Pending until they accept; a token they have keeps working")
+    return details
+
+
+def receipt_sentence(receipt: Receipt) -> str:
+    """Return `11 tokens generated and exported`."""
+    return either(receipt.changed, ACTIONS[receipt.action].did)
+
+
+def explain(error: Exception) -> str:
+    """Return the sentence for an error: what is wrong, and how to mend it."""
+    for kind, sentence in _SENTENCES:
+        if isinstance(error, kind):
+            return sentence
+    return "Something went wrong and nothing was changed. Try again; the server's log says more."
+
+
+_SENTENCES: tuple[tuple[type[Exception], str], ...] = (
+    (errors.NotAllowed, "You may not do this. Sign in as an API administrator."),
+    (
+        errors.UnknownPlace,
+        "This organization does not subscribe to that service. Pick another service.",
+    ),
+    (
+        errors.SelectionGone,
+        "Some selected users are no longer in this organization. Clear the selection and tick "
+        "the users again.",
+    ),
+    (errors.NothingToDo, "Nobody among the selected users would change, so nothing was done."),
+    (
+        errors.PlanOutdated,
+        "Nothing was done: the tokens of some selected users changed since the first confirmation.",
+    ),
+    (errors.TokenGone, "This is no longer pending: it was accepted, declined or ended meanwhile."),
+    (errors.Refused, "This cannot be accepted now: the user, organization or service is inactive."),
+    (
+        errors.StoreBusy,
+        "The database is busy with another change. Nothing was changed; try again in a moment.",
+    ),
+    (
+        errors.StoreReadOnly,
+        "The database is read-only, so nothing was changed. Ask whoever runs Token Desk to make "
+        "its file writable.",
+    ),
+    (
+        errors.StoreFull,
+        "The disk under the database is full, so nothing was changed. Ask whoever runs Token Desk "
+        "to make room.",
+    ),
+    (
+        errors.StoreUnavailable,
+        "The database cannot be reached. Nothing was changed; try again in a moment.",
+    ),
+)

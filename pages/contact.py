@@ -1,0 +1,3 @@
+"""contact."""
+import streamlit as st
+st.header("contact", anchor=False)

@@ -1,0 +1,3 @@
+"""help."""
+import streamlit as st
+st.header("help", anchor=False)

@@ -1,0 +1,3 @@
+"""license."""
+import streamlit as st
+st.header("license", anchor=False)

@@ -1,0 +1,25 @@
+"""The frame that every page opens in: who is signed in, the menu of the level, the place."""
+
+import streamlit as st
+
+from lib.operations import directory
+from lib.settings import ROOT
+from lib.ui import guard, menu, places
+from lib.ui.desk import desk
+
+LOGO = str(ROOT / "data" / "logo.svg")
+
+st.set_page_config(layout="wide", initial_sidebar_state=244, page_icon=LOGO)
+st.logo(LOGO, size="medium")
+
+with guard.telling():
+    services = directory.services(desk().engine)
+    opened = st.navigation(list(menu.declare(services).values()), position="hidden")
+    url_path = opened.url_path or menu.ORGANIZATIONS.url_path
+    actor = guard.sign_in()
+    places.adopt_url()
+    places.arrive(url_path)
+    page = st.navigation(menu.sections(actor, url_path, services), expanded=True)
+    if url_path in {item.url_path for item in menu.BELOW} and actor.is_administrator:
+        places.write_url(service=url_path not in {"contact", "services"})
+    page.run()

@@ -1,0 +1,3 @@
+"""notifications."""
+import streamlit as st
+st.header("notifications", anchor=False)

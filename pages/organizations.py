@@ -1,0 +1,3 @@
+"""organizations."""
+import streamlit as st
+st.header("organizations", anchor=False)

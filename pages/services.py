@@ -1,0 +1,3 @@
+"""services."""
+import streamlit as st
+st.header("services", anchor=False)
