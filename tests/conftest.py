@@ -1,5 +1,6 @@
 """A migrated, empty database on each engine; PostgreSQL is a real server from a wheel."""
 
+import os
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +15,10 @@ from lib.store.migrate import migrate
 @pytest.fixture(scope="session")
 def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a PostgreSQL server of our own, without a database name at its end."""
+    # pgserver keeps its lock files there, and warns where the machine has no such folder.
+    runtime = tmp_path_factory.mktemp("runtime")
+    runtime.chmod(0o700)
+    os.environ.setdefault("XDG_RUNTIME_DIR", str(runtime))
     import pgserver  # noqa: PLC0415 - only the tests that want PostgreSQL pay for it
 
     server = pgserver.get_server(tmp_path_factory.mktemp("postgresql"))
