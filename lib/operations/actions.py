@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Engine
 
 from lib.domain import plan as planning
 from lib.domain import secrets
-from lib.domain.clock import Clock, Moment, compact, iso
+from lib.domain.clock import Clock, Moment, iso
 from lib.domain.errors import NothingToDo, PlanOutdated, SelectionGone, UnknownPlace
 from lib.domain.ids import new_id, new_ids
 from lib.domain.lifecycle import ending
@@ -75,7 +75,7 @@ def plan_action(
         raise SelectionGone(len(set(member_ids)) - len(users))
     seen = _look(users, action, scope)
     counts = planning.preview(users, seen, ending(action), now)
-    return Plan(new_id(now), action, actor.username, scope, seen, counts)
+    return Plan(new_id(now), action, actor.username, now, scope, seen, counts)
 
 
 def carry_out(engine: Engine, clock: Clock, plan: Plan, minting: Minting) -> Outcome:
@@ -142,9 +142,8 @@ def _generate(
 ) -> Outcome:
     tokens = secrets.mint(len(receivers), minting.prefix)
     csv = _csv(scope, receivers, tokens, now)
-    name = f"{scope.organization_id}-{scope.service_id}-{compact(now)}.csv"
     sha256 = hashlib.sha256(csv).hexdigest()
-    _record(connection, now, plan, name, sha256)
+    _record(connection, now, plan, plan.csv_name, sha256)
     rows = zip(
         new_ids(len(receivers), now),
         (user.member_id for user in receivers),
@@ -155,7 +154,7 @@ def _generate(
     token_queries.add_exported(
         connection, scope, plan.operation_id, now, minting.pepper_number, rows
     )
-    return Outcome(_receipt(plan, now, name, sha256), csv)
+    return Outcome(_receipt(plan, now, plan.csv_name, sha256), csv)
 
 
 def _record(

@@ -259,7 +259,8 @@ def own_tokens(connection: Connection, username: str, now: Moment) -> list[OwnTo
         text(f"SELECT * FROM ({live}) own ORDER BY state DESC, created_at DESC, token_id"),
         {"username": username, "now": now},
     )
-    return [OwnToken(*r[:5], TokenState(r[5]), Origin(r[6]), r[7], *r[8:]) for r in rows]
+    found = map(OwnToken._make, rows)
+    return [own._replace(state=TokenState(own.state), origin=Origin(own.origin)) for own in found]
 
 
 def pending_owner(

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import NoReturn
 
 import streamlit as st
 
@@ -28,6 +29,16 @@ def telling() -> Iterator[None]:
         st.stop()
 
 
+@contextmanager
+def noticing() -> Iterator[None]:
+    """In a callback, where nothing may be drawn: keep an error's sentence for the next run."""
+    try:
+        yield
+    except DeskError as error:
+        _log.warning("refused: %s", type(error).__name__)
+        session().notice = explain(error)
+
+
 def sign_in() -> Actor:
     """Draw the demo's `Signed in as` and return who was picked; ends the page when unknown."""
     people = directory.personas(desk().engine, _PEOPLE_TO_PICK)
@@ -37,14 +48,16 @@ def sign_in() -> Actor:
             "Signed in as",
             list(names),
             key="signed_in_as",
-            format_func=lambda name: _label(names.get(name), name),
+            format_func=lambda name: names[name].name if name in names else name,
             accept_new_options=True,
             persist_state="session",
             placeholder="Nobody yet",
             help="Demo mode: be anyone. Pick a person, or type a username.",
         )
+        person = names.get(username) or directory.find_actor(desk().engine, str(username or ""))
+        if person:
+            st.caption("API administrator" if person.is_administrator else "User")
         st.badge("Demo mode", icon=":material/science:", color="gray")
-    person = names.get(username) or directory.find_actor(desk().engine, str(username or ""))
     if person is None:
         _nobody(username)
     session().username = person.username
@@ -67,14 +80,7 @@ def administrator() -> Actor:
     return person
 
 
-def _label(person: Actor | None, username: str) -> str:
-    if person is None:
-        return username
-    role = "API administrator" if person.is_administrator else "user"
-    return f"{person.name} · {role}"
-
-
-def _nobody(username: str | None) -> None:
+def _nobody(username: str | None) -> NoReturn:
     if username:
         st.warning(
             f"There is no user {plain(username)}. Pick a person under “Signed in as”.",

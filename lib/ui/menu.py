@@ -43,12 +43,12 @@ SERVICE_PREFIX = "service-"
 def declare(services: Sequence[Service]) -> dict[str, Page]:
     """Return every page by its address, hidden from the menu, so that deep links work."""
     pages = {item.url_path: _page(item, hidden=True) for item in (*TOP, *BELOW)}
-    return pages | {f"{SERVICE_PREFIX}{s.service_id}": _service_page(s, hidden=True) for s in services}
+    return pages | {
+        f"{SERVICE_PREFIX}{s.service_id}": _service_page(s, hidden=True) for s in services
+    }
 
 
-def sections(
-    actor: Actor, url_path: str, services: Sequence[Service]
-) -> dict[str, list[Page]]:
+def sections(actor: Actor, url_path: str, services: Sequence[Service]) -> dict[str, list[Page]]:
     """Return the menu at `url_path`: the level's items, and all other pages hidden."""
     if url_path in {item.url_path for item in BELOW} and actor.is_administrator:
         heading, back, shown = _level(actor, url_path, services)
@@ -112,8 +112,6 @@ def _open_service(service_id: str) -> Callable[[], None]:
     def open_service() -> None:
         organization_id = session().place.organization_id
         places.go_to(organization_id, service_id)
-        st.switch_page(
-            LICENSE.file, query_params=places.parameters(organization_id, service_id)
-        )
+        st.switch_page(LICENSE.file, query_params=places.parameters(organization_id, service_id))
 
     return open_service

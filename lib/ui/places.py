@@ -1,6 +1,6 @@
 """Where the person is: organization and service, kept in the URL as `?org=…&service=…`."""
 
-from typing import NamedTuple
+from typing import NamedTuple, NoReturn
 
 import streamlit as st
 
@@ -106,7 +106,7 @@ def subscription() -> tuple[Here, Subscription]:
     return here, here.subscription
 
 
-def _no_way(sentence: str) -> None:
+def _no_way(sentence: str) -> NoReturn:
     st.warning(sentence, icon=":material/search_off:")
     st.page_link("organizations.py", label="Choose an organization", icon=":material/apartment:")
     st.stop()

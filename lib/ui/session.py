@@ -78,6 +78,7 @@ class Session:
     done: Done | None = None
     notice: str = ""
     shown_token: str = ""
+    declining: str = ""
 
     def leave(self) -> None:
         """Forget what belongs to the place that is left."""
@@ -85,7 +86,7 @@ class Session:
         self.selection_version += 1
         self.matching, self.listing = Matching(), Listing()
         self.confirming = self.done = None
-        self.notice = self.shown_token = ""
+        self.notice = self.shown_token = self.declining = ""
 
 
 def session() -> Session:

@@ -143,7 +143,11 @@ def plan_details(plan: Plan) -> list[str]:
     if counts.pending_ending:
         details.append(either(counts.pending_ending, "pending request ends|pending requests end"))
     if counts.changed and plan.action is Action.GENERATE:
-        users = "The user shows" if counts.changed == 1 else f"Each of the {counts.changed:,} users shows"
+        users = (
+            "The user shows"
+            if counts.changed == 1
+            else f"Each of the {counts.changed:,} users shows"
+        )
         details.append(f"{users} Pending until the new token is first used")
     if counts.changed and plan.action is Action.REQUEST:
         details.append("Each user shows Pending until they accept; a token they have keeps working")

@@ -1,0 +1,67 @@
+"""The two dropdowns of the manual: Organization first, Service second (ruling 8)."""
+
+import streamlit as st
+
+from lib.domain.rows import Subscription
+from lib.domain.states import Status
+from lib.operations import directory
+from lib.ui import guard, places
+from lib.ui.desk import desk
+from lib.ui.places import Here
+from lib.ui.session import put, session, value
+
+_ORGANIZATION = "tokens_organization"
+_SERVICE = "tokens_service"
+
+
+def show(here: Here, chosen: Subscription) -> None:
+    """Draw both dropdowns, set to where the administrator came from; a pick moves the place."""
+    names = directory.organization_names(desk().engine, here.actor)
+    offered = {s.service_id: s for s in here.subscriptions if _is_offered(s)}
+    offered.setdefault(chosen.service_id, chosen)
+    put(_ORGANIZATION, here.organization.organization_id)
+    put(_SERVICE, chosen.service_id)
+    with st.container(horizontal=True, vertical_alignment="bottom", key="tokens_scope"):
+        st.selectbox(
+            "Organization",
+            list(names),
+            key=_ORGANIZATION,
+            format_func=lambda i: f"{names[i]} · {i}",
+            on_change=_pick_organization,
+            width=360,
+        )
+        st.selectbox(
+            "Service",
+            list(offered),
+            key=_SERVICE,
+            format_func=lambda i: _service_label(offered[i]),
+            on_change=_pick_service,
+            width=220,
+        )
+
+
+def _is_offered(subscription: Subscription) -> bool:
+    """An ended subscription stays here while live tokens exist."""
+    return subscription.status is Status.ACTIVE or subscription.live_tokens > 0
+
+
+def _service_label(subscription: Subscription) -> str:
+    ended = "" if subscription.status is Status.ACTIVE else " (ended)"
+    return f"{subscription.service_name}{ended}"
+
+
+def _pick_organization() -> None:
+    """Go to the organization that was picked; the service stays if it has that one too."""
+    picked = value(_ORGANIZATION)
+    if not picked:
+        return
+    found = directory.open_organization(desk().engine, guard.current(), picked)
+    subscribed = [s.service_id for s in found[1] if _is_offered(s)] if found else []
+    kept = session().place.service_id
+    places.go_to(picked, kept if kept in subscribed else next(iter(subscribed), ""))
+
+
+def _pick_service() -> None:
+    picked = value(_SERVICE)
+    if picked:
+        places.go_to(session().place.organization_id, picked)

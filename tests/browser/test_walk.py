@@ -1,0 +1,118 @@
+"""The manual's walk, as an administrator and a user do it, on both databases."""
+
+from collections.abc import Callable
+
+import pytest
+from sqlalchemy import text
+
+from lib.domain.secrets import digests
+from lib.store.engine import open_engine, reading
+from tests.browser.browsing import Browsing, rows_of
+from tests.browser.conftest import PEPPER, Server
+
+pytestmark = pytest.mark.browser
+
+
+def live_digests(database: str) -> set[bytes]:
+    """Return the digest of every live token in the store."""
+    engine = open_engine(database)
+    with reading(engine) as connection:
+        rows = connection.execute(
+            text("SELECT digest FROM token WHERE ended_at IS NULL AND digest IS NOT NULL")
+        )
+        found = {bytes(digest) for digest in rows.scalars()}
+    engine.dispose()
+    return found
+
+
+def walk_to_tokens(tab: Browsing, *, kept: str) -> None:
+    """Walk from Organizations down to API 2.0 Tokens by the menu, as the manual has it."""
+    tab.open()
+    tab.heading("Organizations")
+    assert tab.current_menu_item() == "Organizations"
+    tab.picture(f"{kept}-1-organizations")
+    tab.page.get_by_label("Search", exact=True).fill("juniper")
+    tab.page.get_by_label("Search", exact=True).press("Enter")
+    tab.settle()
+    tab.page.get_by_role("link", name="Juniper County Recorder UTCJF1").click()
+    tab.settle()
+    for page, item in (
+        ("Organization Contact Information", "Contact"),
+        ("Organization Services", "Services"),
+        ("eRecording License", "License"),
+        ("Notifications", "Notifications"),
+        ("Recipient API Tokens", "API 2.0 Tokens"),
+    ):
+        if item == "License":
+            tab.menu("eRecording")
+        elif item != "Contact":
+            tab.menu(item)
+        tab.heading(page)
+        assert tab.current_menu_item() == item
+        assert "org=UTCJF1" in tab.page.url
+        tab.picture(f"{kept}-{page}")
+
+
+@pytest.mark.parametrize("kind", ["server", "postgresql_server"])
+def test_the_manuals_walk(
+    kind: str, request: pytest.FixtureRequest, new_tab: Callable[..., Browsing]
+) -> None:
+    """Request for 3, accepted by one, Generate & Export for 12, and the CSV's tokens are live."""
+    server: Server = request.getfixturevalue(kind)
+    tab, kept = new_tab(server.address), f"walk-{kind}"
+    walk_to_tokens(tab, kept=kept)
+
+    tab.pick("API Token", "None")
+    people = [tab.cell(row, "Username") for row in range(3)]
+    tab.tick(range(3))
+    tab.selected("3 selected")
+    tab.picture(f"{kept}-ticked")
+    tab.pick("Actions", "Add New Tokens")
+    tab.picture(f"{kept}-request-confirm")
+    tab.click("Confirm")
+    tab.page.get_by_text("3 new tokens requested").wait_for()
+    tab.picture(f"{kept}-requested")
+
+    user = new_tab(server.address)
+    user.open()
+    user.pick("Signed in as", people[0])
+    user.menu("My API tokens")
+    user.heading("My API tokens")
+    user.picture(f"{kept}-own-pending")
+    user.button("Accept").first.click()
+    user.settle()
+    shown = user.page.get_by_test_id("stCode").locator("code").inner_text()
+    assert shown.startswith("demo_")
+    user.picture(f"{kept}-own-accepted")
+    user.click("I have copied it")
+    assert user.page.get_by_test_id("stCode").count() == 0
+
+    tab.click("Done")
+    tab.pick("API Token", "Any")
+    tab.search(people[0])
+    assert tab.cell(0, "API Token") == "✓"
+    tab.picture(f"{kept}-check-mark")
+    before = live_digests(server.database)
+    accepted = digests([shown], PEPPER)[0]
+    assert accepted in before
+
+    tab.search("")
+    tab.tick(range(11))
+    tab.search(people[0])
+    tab.tick([0])
+    tab.selected("12 selected, 11 not shown")
+    tab.search("")
+    tab.pick("Actions", "Generate & Export Tokens")
+    tab.picture(f"{kept}-confirm-1")
+    download = tab.generate(12)
+    rows = rows_of(download)
+    tab.page.get_by_text("12 tokens generated and exported").wait_for()
+    tab.picture(f"{kept}-receipt")
+    assert len(rows) == 12
+    new = set(digests([row["API Token"] for row in rows], PEPPER))
+    after = live_digests(server.database)
+    assert new <= after
+    assert not new & before
+    assert accepted not in after
+    for row in range(9):
+        assert tab.cell(row, "API Token") == "Pending"
