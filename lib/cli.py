@@ -10,16 +10,8 @@ from typing import TextIO
 
 from lib.domain import clock
 from lib.domain.errors import StoreBusy, StoreFull, StoreReadOnly, StoreUnavailable
-from lib.operations.import_directory import (
-    SHEETS,
-    FileFault,
-    FileReport,
-    Parsed,
-    Refusal,
-    Report,
-    import_directory,
-    parse,
-)
+from lib.operations.import_directory import FileReport, Report, import_directory
+from lib.operations.import_rows import SHEETS, FileFault, Parsed, Refusal, parse
 from lib.settings import Settings, read_settings
 from lib.store.engine import open_engine
 from lib.store.migrate import migrate

@@ -20,7 +20,8 @@ from lib.domain.errors import StoreUnavailable
 from lib.domain.ids import new_ids
 from lib.domain.secrets import Minting, hint, mint
 from lib.domain.states import Holding, Origin, Status, TokenState
-from lib.operations.import_directory import SHEETS, import_into, parse
+from lib.operations.import_directory import import_into
+from lib.operations.import_rows import SHEETS, parse
 from lib.settings import ROOT, read_settings
 from lib.store import import_queries
 from lib.store.engine import open_engine, reading, writing

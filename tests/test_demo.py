@@ -11,7 +11,7 @@ from lib import demo
 from lib.domain.search import fold
 from lib.domain.secrets import Minting
 from lib.domain.states import Holding, Origin, TokenState
-from lib.operations.import_directory import SHEETS, parse
+from lib.operations.import_rows import SHEETS, parse
 from lib.store import directory_queries, token_queries
 from lib.store.engine import open_engine, reading, writing
 from lib.store.migrate import migrate

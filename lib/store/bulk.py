@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, Table, TextClause, text
+from sqlalchemy.exc import DBAPIError
 
 
 def insert_many(
@@ -16,14 +17,24 @@ def insert_many(
     """
     names = ", ".join(columns)
     if connection.dialect.name == "postgresql":
-        raw: Any = connection.connection.cursor()
-        with raw.copy(f"COPY {table.name} ({names}) FROM STDIN") as copy:
-            for row in rows:
-                copy.write_row(row)
+        _copy(connection, f"COPY {table.name} ({names}) FROM STDIN", rows)
         return
     if batch := list(rows):
         marks = ", ".join("?" for _ in columns)
         connection.exec_driver_sql(f"INSERT INTO {table.name} ({names}) VALUES ({marks})", batch)
+
+
+def _copy(connection: Connection, statement: str, rows: Iterable[Sequence[Any]]) -> None:
+    cursor: Any = connection.connection.cursor()
+    driver: Any = connection.dialect.loaded_dbapi
+    try:
+        with cursor.copy(statement) as copy:
+            for row in rows:
+                copy.write_row(row)
+    except driver.Error as error:  # SQLAlchemy translates only what it runs itself
+        raise DBAPIError.instance(
+            statement, None, error, driver.Error, hide_parameters=True, dialect=connection.dialect
+        ) from None
 
 
 def with_ids(connection: Connection, statement: str) -> TextClause:

@@ -10,6 +10,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from lib.domain.errors import StoreBusy, StoreFull, StoreReadOnly, StoreUnavailable
 
@@ -26,10 +27,18 @@ _SQLITE_FAULTS = {
     sqlite3.SQLITE_CORRUPT: StoreUnavailable,
     sqlite3.SQLITE_NOTADB: StoreUnavailable,
 }
+#: By SQLSTATE, or by its class where a class means one thing.
 _POSTGRESQL_FAULTS = {
+    "08": StoreUnavailable,  # connection_exception
     "25006": StoreReadOnly,  # read_only_sql_transaction
+    "40001": StoreBusy,  # serialization_failure
+    "40P01": StoreBusy,  # deadlock_detected
+    "53": StoreUnavailable,  # insufficient_resources: memory, connections
     "53100": StoreFull,  # disk_full
     "55P03": StoreBusy,  # lock_not_available
+    "57014": StoreBusy,  # query_canceled: the server's own time limit
+    "57": StoreUnavailable,  # operator_intervention: the server stops, or ended our connection
+    "58": StoreUnavailable,  # system_error
 }
 
 
@@ -40,7 +49,9 @@ def open_engine(url: str, *, busy_seconds: float = 30) -> Engine:
     """
     if url.startswith("sqlite"):
         return _open_sqlite(url, busy_seconds)
-    engine = create_engine(url, pool_size=10, max_overflow=20, pool_pre_ping=True, hide_parameters=True)
+    engine = create_engine(
+        url, pool_size=10, max_overflow=20, pool_pre_ping=True, hide_parameters=True
+    )
 
     @event.listens_for(engine, "connect")
     def _wait(connection: Any, _record: Any) -> None:  # noqa: ANN401 - the driver's own
@@ -55,14 +66,15 @@ def reading(engine: Engine) -> Iterator[Connection]:
     """Yield a connection for reads that agree with each other."""
     with _faults_told(), engine.connect() as connection:
         if connection.dialect.name == "postgresql":
-            connection = connection.execution_options(isolation_level="REPEATABLE READ")
+            connection.execution_options(isolation_level="REPEATABLE READ")  # changes it in place
         yield connection
 
 
 @contextlib.contextmanager
 def writing(engine: Engine) -> Iterator[Connection]:
     """Yield a connection in a transaction that commits at the end and rolls back on any error."""
-    with _faults_told(), engine.connect().execution_options(**{_WRITES: True}) as connection:
+    with _faults_told(), engine.connect() as connection:
+        connection.execution_options(**{_WRITES: True})  # changes it in place
         with connection.begin():
             yield connection
 
@@ -113,6 +125,8 @@ def _faults_told() -> Iterator[None]:
     """Turn the database's faults into ours; a mistake of ours in SQL stays what it is."""
     try:
         yield
+    except PoolTimeout:
+        raise StoreBusy from None
     except DBAPIError as error:
         fault = _fault(error)
         if fault is None:
@@ -122,10 +136,12 @@ def _faults_told() -> Iterator[None]:
 
 def _fault(error: DBAPIError) -> StoreUnavailable | None:
     code = getattr(error.orig, "sqlite_errorcode", None)
+    state = getattr(error.orig, "sqlstate", None)
     if code is not None:
         kind = _SQLITE_FAULTS.get(code & 0xFF)
-    else:
-        state = getattr(error.orig, "sqlstate", None)
-        lost = isinstance(error, OperationalError | InterfaceError) and state is None
-        kind = _POSTGRESQL_FAULTS.get(state or "", StoreUnavailable if lost else None)
+    elif state is not None:
+        kind = _POSTGRESQL_FAULTS.get(state) or _POSTGRESQL_FAULTS.get(state[:2])
+    else:  # no word from the server: it was never reached, or the connection is lost
+        lost = isinstance(error, OperationalError | InterfaceError)
+        kind = StoreUnavailable if lost else None
     return kind() if kind else None

@@ -9,14 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import Engine, text
 
-from lib.operations.import_directory import (
-    SHEETS,
-    FileFault,
-    Parsed,
-    Report,
-    import_directory,
-    parse,
-)
+from lib.operations.import_directory import Report, import_directory
+from lib.operations.import_rows import SHEETS, FileFault, Parsed, parse
 from lib.store.engine import reading, writing
 from tests.facts import NOW
 
@@ -261,6 +255,23 @@ class TestRefusingARow:
         assert "differs from line 5" in parsed.refusals[0].reason
         assert "differs from line 2" in parsed.refusals[2].reason
 
+    def test_a_username_that_is_staff_and_a_user(self):
+        """Nobody knows which is meant, so none of its rows is taken; each names the other line."""
+        parsed = users(
+            "x,Ana,,UTCJF1,active", "y,Ben,,,active", "x,Ana,,,active", "x,Ana,,NVTBL2,active"
+        )
+        assert [row.line for row in parsed.rows] == [3]
+        assert [(r.line, r.field, r.value) for r in parsed.refusals] == [
+            (2, "organization_id", "UTCJF1"),
+            (4, "organization_id", ""),
+            (5, "organization_id", "NVTBL2"),
+        ]
+        for refusal, other in zip(parsed.refusals, (4, 2, 4), strict=True):
+            assert refusal.reason == (
+                "a staff account belongs to no organization, but line"
+                f" {other} says otherwise of x; give the staff account a username of its own"
+            )
+
 
 class TestImporting:
     """What a good import leaves in the database."""
@@ -388,12 +399,10 @@ class TestImporting:
         ) == [("NVTBL2", "active"), ("UTCJF1", "active")]
 
     def test_a_staff_account_is_switched_off_by_its_status(self, engine):
-        """And stays as it is when a membership is added beside it."""
+        """The account stays, inactive."""
         take(engine, **ALL)
         staff = "SELECT staff_status FROM user_account WHERE username = 'mhale'"
         take(engine, users=USERS_HEADER + "mhale,Morgan Hale,mhale@example.com,,inactive\n")
-        assert rows(engine, staff) == [("inactive",)]
-        take(engine, users=USERS_HEADER + "mhale,Morgan Hale,mhale@example.com,UTCJF1,active\n")
         assert rows(engine, staff) == [("inactive",)]
 
     @pytest.mark.parametrize(
@@ -454,6 +463,53 @@ class TestRefusingReferences:
             "subscriptions": (1, 0, 0, 1),
             "users": (3, 0, 0, 1),
         }
+
+
+class TestRefusingStaffAmongUsers:
+    """A staff account belongs to no organization, whatever is stored already."""
+
+    def test_a_membership_for_a_stored_staff_account(self, engine):
+        """The row is refused, also while the account is inactive; the account stays as it is."""
+        staff = "mhale,Morgan Hale,mhale@example.com"
+        take(engine, **ALL)
+        take(engine, users=f"{USERS_HEADER}{staff},,inactive\n")
+        report = take(engine, users=f"{USERS_HEADER}{staff},UTCJF1,active\n")
+        assert not report.written
+        assert [tuple(r) for r in report.files["users"].refusals] == [
+            (
+                2,
+                "organization_id",
+                "UTCJF1",
+                (
+                    "a staff account belongs to no organization, and mhale is one;"
+                    " give this user another username"
+                ),
+            )
+        ]
+
+    def test_a_staff_account_for_a_stored_user(self, engine):
+        """The row is refused, names an organization of the user, and the others are taken."""
+        take(engine, **ALL)
+        report = take(
+            engine,
+            skip_bad_rows=True,
+            users=f"{USERS_HEADER}znunez,Zoë Núñez,,,active\nnew,New,,,active\n",
+        )
+        assert counts(report)["users"] == (1, 0, 0, 1)
+        assert [tuple(r) for r in report.files["users"].refusals] == [
+            (
+                2,
+                "organization_id",
+                "",
+                (
+                    "a staff account belongs to no organization, and znunez is a user of UTCJF1;"
+                    " give the staff account a username of its own"
+                ),
+            )
+        ]
+        assert rows(
+            engine, "SELECT username FROM user_account WHERE staff_status = 'active' ORDER BY 1"
+        ) == [("mhale",), ("new",)]
 
 
 class TestAllOrNothing:
