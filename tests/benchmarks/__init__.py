@@ -1,0 +1,1 @@
+"""Speed against the nearest physical limit, side by side in one process."""

@@ -1,0 +1,185 @@
+"""What can go wrong between the clicks of the API Tokens page, in a real browser."""
+
+import threading
+from collections.abc import Callable
+
+import pytest
+from playwright.sync_api import Route, expect
+from sqlalchemy import text
+
+from lib.store.engine import open_engine, reading
+from tests.browser.browsing import Browsing, rows_of
+from tests.browser.conftest import Server
+
+pytestmark = pytest.mark.browser
+TOKENS = "api-tokens?org=UTCJF1&service=erecording"
+
+
+def operations(database: str) -> int:
+    """Return how many operations there are."""
+    engine = open_engine(database)
+    with reading(engine) as connection:
+        found = connection.execute(text("SELECT count(*) FROM operation")).scalar_one()
+    engine.dispose()
+    return int(found)
+
+
+def select(tab: Browsing, search: str, rows: int) -> None:
+    """Search, and tick the first `rows` users."""
+    tab.open(TOKENS)
+    tab.search(search)
+    tab.tick(range(rows))
+
+
+class TestSelection:
+    """Which users are selected, whatever the table shows."""
+
+    def test_it_survives_search_paging_and_sorting_and_never_moves(self, tab: Browsing) -> None:
+        """The ticked people are those in the plan, after search, page turn and header sort."""
+        tab.open(TOKENS)
+        people = {tab.cell(row, "Username") for row in (0, 2)}
+        tab.tick([0, 2])
+        tab.selected("2 selected")
+        tab.search("zzzz-nobody")
+        tab.selected("2 selected, 2 not shown")
+        expect(tab.page.get_by_text("No users match")).to_be_visible()
+        tab.picture("tokens-no-match")
+        tab.click("Clear search and filter")
+        tab.page.get_by_test_id("stPagination").get_by_role("button", name="2", exact=True).click()
+        tab.settle()
+        tab.tick([1])
+        people.add(tab.cell(1, "Username"))
+        tab.selected("3 selected")
+        tab.pick("Actions", "Generate & Export Tokens")
+        tab.click("Continue")
+        tab.page.get_by_label("Type 3 to confirm").fill("3")
+        with tab.page.expect_download() as started:
+            tab.button("Replace tokens and download CSV").click()
+        assert {row["Username"] for row in rows_of(started.value)} == people
+
+    def test_it_starts_empty_after_a_reload_and_in_another_place(self, tab: Browsing) -> None:
+        """A reload, another organization and another page each begin with none selected."""
+        tab.open(TOKENS)
+        tab.click("Select page")
+        tab.selected("50 selected")
+        tab.page.reload()
+        tab.settle()
+        tab.selected("None selected")
+        tab.click("Select all 300 matching")
+        tab.selected("300 selected")
+        tab.pick("Service", "eCertified Copies")
+        tab.selected("None selected")
+        assert "service=ecertified-copies" in tab.page.url
+        tab.page.go_back()
+        tab.settle()
+        tab.selected("None selected")
+
+
+class TestConfirming:
+    """Each confirming button, clicked too often, too late, or not at all."""
+
+    def test_esc_closes_each_dialog_and_nothing_happens(self, tab: Browsing, server: Server) -> None:
+        """Esc at the first and at the second confirmation leaves everything as it was."""
+        before = operations(server.database)
+        select(tab, "", 2)
+        for steps in (1, 2):
+            tab.pick("Actions", "Generate & Export Tokens")
+            if steps == 2:
+                tab.click("Continue")
+            expect(tab.dialog()).to_be_visible()
+            tab.page.keyboard.press("Escape")
+            expect(tab.dialog()).to_have_count(0)
+            tab.click("Select page")
+            expect(tab.dialog()).to_have_count(0)
+        assert operations(server.database) == before
+
+    @pytest.mark.parametrize("attempt", range(20))
+    def test_a_double_click_on_the_download_makes_one_operation(
+        self, tab: Browsing, server: Server, attempt: int
+    ) -> None:
+        """Two clicks, one operation, one receipt."""
+        before = operations(server.database)
+        select(tab, f"{'abcdefgh'[attempt % 8]}", 2)
+        tab.pick("Actions", "Generate & Export Tokens")
+        tab.click("Continue")
+        tab.page.get_by_label("Type 2 to confirm").fill("2")
+        with tab.page.expect_download() as started:
+            tab.button("Replace tokens and download CSV").dblclick()
+        expect(tab.page.get_by_text("2 tokens generated and exported")).to_be_visible()
+        assert len(rows_of(started.value)) == 2
+        assert operations(server.database) == before + 1
+
+    def test_a_double_click_on_confirm_makes_one_operation(
+        self, tab: Browsing, server: Server
+    ) -> None:
+        """The second click finds nothing to confirm."""
+        tab.open(TOKENS)
+        tab.pick("API Token", "None")
+        tab.tick([0])
+        before = operations(server.database)
+        tab.pick("Actions", "Request New API Token")
+        tab.button("Confirm").dblclick()
+        expect(tab.page.get_by_text("1 new token requested")).to_be_visible()
+        assert operations(server.database) == before + 1
+
+    def test_two_tabs_confirm_the_same_selection_and_the_later_is_told(
+        self, new_tab: Callable[..., Browsing], server: Server
+    ) -> None:
+        """The second administrator gets a sentence with the names, and no file."""
+        first, second = new_tab(server.address), new_tab(server.address)
+        before = operations(server.database)
+        for tab in (first, second):
+            select(tab, "garcia", 1)
+            tab.pick("Actions", "Generate & Export Token")
+            tab.click("Continue")
+            tab.page.get_by_label("Type 1 to confirm").fill("1")
+        with first.page.expect_download():
+            first.button("Replace tokens and download CSV").click()
+        second.button("Replace tokens and download CSV").click()
+        expect(second.page.get_by_text("Nothing was done")).to_be_visible()
+        second.picture("tokens-outdated")
+        second.click("Look again")
+        expect(second.dialog().get_by_text("1 selected: 1 gets a new token.")).to_be_visible()
+        assert operations(server.database) == before + 1
+
+
+class TestDownload:
+    """The CSV arrives, however slow the way and busy the neighbours."""
+
+    def test_download_again_gives_the_same_bytes_until_done(self, tab: Browsing) -> None:
+        """Download again, twice, equals the first file; after Done nothing offers it."""
+        select(tab, "kim", 2)
+        tab.pick("Actions", "Generate & Export Tokens")
+        first = rows_of(tab.generate(2))
+        expect(tab.button("Download again")).to_be_visible()
+        with tab.page.expect_download() as again:
+            tab.button("Download again").click()
+        assert rows_of(again.value) == first
+        tab.click("Done")
+        expect(tab.button("Download again")).to_have_count(0)
+
+    def test_it_survives_a_slow_way_while_ten_sessions_rerun(
+        self, new_tab: Callable[..., Browsing], server: Server
+    ) -> None:
+        """With 3 s before /media and ten other sessions at work the CSV arrives, 20 of 20."""
+        others = [new_tab(server.address) for _ in range(10)]
+        for other in others:
+            other.open(TOKENS)
+        tab = new_tab(server.address)
+        arrived = 0
+
+        def slowly(route: Route) -> None:
+            timer = threading.Event()
+            for other in others:
+                other.button("Select page").click()
+            timer.wait(3)  # the delay under test
+            for other in others:
+                other.button("Clear").click()
+            route.continue_()
+
+        tab.page.route("**/media/*.csv", slowly)
+        for attempt in range(20):
+            select(tab, "abcdefghij"[attempt % 10], 2)
+            tab.pick("Actions", "Generate & Export Tokens")
+            arrived += len(rows_of(tab.generate(2))) == 2
+        assert arrived == 20
