@@ -13,10 +13,10 @@ from lib.domain.rows import (
 )
 from lib.operations.access import require_administrator
 from lib.store import directory_queries
-from lib.store.directory_queries import OrganizationFilter
+from lib.store.directory_queries import ORDERS, OrganizationFilter
 from lib.store.engine import reading
 
-__all__ = ["OrganizationFilter"]
+__all__ = ["ORDERS", "OrganizationFilter"]
 
 
 def personas(engine: Engine, users: int) -> list[Actor]:

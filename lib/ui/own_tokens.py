@@ -1,0 +1,216 @@
+"""My API tokens: what waits for the person, the token shown once, and what they have."""
+
+from collections.abc import Iterable, Sequence
+
+import pandas as pd
+import streamlit as st
+
+from lib.domain.errors import DeskError
+from lib.domain.rows import Actor, OwnToken
+from lib.domain.states import Origin
+from lib.operations import own_tokens
+from lib.operations.vault import VaultKey
+from lib.ui.desk import Desk, desk
+from lib.ui.facts import UNKNOWN, day_text
+from lib.ui.session import Session, session, session_id
+from lib.ui.wording import count, day, explain, plain
+
+ROWS = 25
+_WIDTH = 785
+_LOOK_AGAIN = "10s"  # how soon the page notices that the token's ten minutes are over
+_GONE = (
+    "The new token is no longer shown. It works if you copied it; otherwise ask an API "
+    "administrator for another."
+)
+
+
+def show_notice() -> None:
+    """Say what the last step did, or why it did nothing."""
+    if session().notice:
+        st.info(session().notice, icon=":material/info:")
+
+
+def show_new_token(actor: Actor) -> None:
+    """Show the token that was just accepted, until it is copied or its time is over."""
+    if session().shown_token:
+        _show_until_gone(_key(actor, session().shown_token))
+
+
+def show_pending(actor: Actor, pending: Sequence[OwnToken]) -> None:
+    """Draw what waits for the person, with `Accept` and `Decline`."""
+    shared = desk()
+    st.subheader("Pending", anchor=False)
+    for token in pending[:ROWS]:
+        _show_one(shared, actor, token)
+    if len(pending) > ROWS:
+        st.caption(f"{count(len(pending) - ROWS, 'more')} when these are answered.")
+
+
+def show_accepted(accepted: Iterable[OwnToken]) -> None:
+    """Draw the tokens that the person has; only the first letters of each are known."""
+    st.subheader("Accepted", anchor=False)
+    date_column = st.column_config.DateColumn(width=110, format="MMM D, YYYY")
+    frame = pd.DataFrame(
+        [
+            (
+                t.organization_name,
+                t.service_name,
+                f"{t.hint}…" if t.hint else "",
+                day(t.last_used_at),
+                day(t.expires_at),
+            )
+            for t in accepted
+        ],
+        columns=["Organization", "Service", "Token", "Last used", "Expires"],
+    )
+    st.dataframe(
+        frame,
+        width=_WIDTH,
+        height="content",
+        hide_index=True,
+        column_config={"Last used": date_column, "Expires": date_column},
+        placeholder=UNKNOWN,
+        alt="Your accepted API tokens",
+    )
+
+
+def show_none() -> None:
+    """Say that the person has nothing, and how that changes."""
+    with st.container(gap="xxsmall"):
+        st.markdown("**You have no API tokens**")
+        st.caption("When an API administrator requests one for you, it waits here to be accepted.")
+
+
+def confirm_decline(actor: Actor, pending: Iterable[OwnToken]) -> None:
+    """Ask once more before a decline, as long as what is declined is still pending."""
+    declining = session().declining
+    for token in pending:
+        if token.token_id == declining:
+            _confirm_decline(desk(), actor, token)
+            return
+    session().declining = ""
+
+
+@st.fragment(run_every=_LOOK_AGAIN)
+def _show_until_gone(key: VaultKey) -> None:
+    secret = desk().vault.get(key)
+    if secret is None:
+        session().shown_token, session().notice = "", _GONE
+        st.rerun()
+    with st.container(border=True, gap="xsmall", width=_WIDTH):
+        st.markdown("**Your new API token**")
+        st.code(secret.decode(), language=None, wrap_lines=True)
+        st.caption(
+            "This is the only time it is shown: for ten minutes, or until you leave this page. "
+            "Keep it like a password."
+        )
+        if st.button("I have copied it", on_click=_forget, args=(desk(), session(), key)):
+            st.rerun()
+
+
+def _show_one(shared: Desk, actor: Actor, token: OwnToken) -> None:
+    remembered = session()
+    exported = token.origin is Origin.EXPORT
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", width=_WIDTH):
+        with st.container(width=480, gap="xxsmall"):
+            st.markdown(f"**{plain(token.organization_name)}** · {plain(token.service_name)}")
+            st.caption(_story(token, exported=exported))
+        st.space("stretch")
+        st.button(
+            "Accept",
+            key=f"accept_{token.token_id}",
+            disabled=bool(remembered.shown_token) and not exported,
+            help="Copy the new token first." if remembered.shown_token else None,
+            on_click=_accept,
+            args=(shared, remembered, actor, token, _key(actor, token.token_id)),
+        )
+        st.button(
+            "Decline",
+            key=f"decline_{token.token_id}",
+            type="tertiary",
+            on_click=_ask_to_decline,
+            args=(remembered, token.token_id),
+        )
+
+
+def _story(token: OwnToken, *, exported: bool) -> str:
+    if exported:
+        return f"Exported {day_text(token.created_at)}. You have it from the CSV; it works already."
+    until = f", open until {day_text(token.expires_at)}" if token.expires_at else ""
+    return f"Requested {day_text(token.created_at)}{until}. Accept it to see the token."
+
+
+def _confirm_decline(shared: Desk, actor: Actor, token: OwnToken) -> None:
+    remembered = session()
+
+    def close() -> None:
+        remembered.declining = ""
+
+    @st.dialog("Decline API token", width="medium", on_dismiss=close)
+    def ask() -> None:
+        place = f"{token.organization_name} · {token.service_name}"
+        st.caption(plain(place))
+        st.markdown(
+            "The token from the CSV **stops working at once**."
+            if token.origin is Origin.EXPORT
+            else "You get no new token. A token that you have keeps working."
+        )
+        st.caption("An API administrator can request another one for you.")
+        with st.container(horizontal=True, horizontal_alignment="right"):
+            kept = st.button("Keep it", on_click=close)
+            declined = st.button(
+                "Decline",
+                type="primary",
+                on_click=_decline,
+                args=(shared, remembered, actor, token),
+            )
+        if kept or declined:
+            st.rerun()
+
+    ask()
+
+
+def _key(actor: Actor, token_id: str) -> VaultKey:
+    return VaultKey(session_id(), actor.username, token_id)
+
+
+# What follows runs when a button is clicked. Nothing in it calls Streamlit, so that another click
+# cannot cut it in half.
+
+
+def _accept(
+    shared: Desk, remembered: Session, actor: Actor, token: OwnToken, key: VaultKey
+) -> None:
+    if remembered.shown_token and token.origin is Origin.REQUEST:
+        return  # a second new token would hide the first one before it was copied
+    remembered.notice = ""
+    try:
+        secret = own_tokens.accept(shared.engine, shared.clock, actor, token, shared.minting)
+    except DeskError as error:
+        remembered.notice = explain(error)
+        return
+    if secret is None:
+        remembered.notice = "Accepted. You have this token from the CSV, so it is not shown here."
+        return
+    shared.vault.keep(key, secret.encode())
+    remembered.shown_token = token.token_id
+
+
+def _ask_to_decline(remembered: Session, token_id: str) -> None:
+    remembered.notice = ""
+    remembered.declining = token_id
+
+
+def _decline(shared: Desk, remembered: Session, actor: Actor, token: OwnToken) -> None:
+    remembered.declining = ""
+    try:
+        own_tokens.decline(shared.engine, shared.clock, actor, token)
+    except DeskError as error:
+        remembered.notice = explain(error)
+        return
+    remembered.notice = "Declined."
+
+
+def _forget(shared: Desk, remembered: Session, key: VaultKey) -> None:
+    shared.vault.drop(key)
+    remembered.shown_token = remembered.notice = ""
