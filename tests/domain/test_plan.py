@@ -1,0 +1,165 @@
+"""What an action is going to do, counted before it happens."""
+
+from dataclasses import replace
+
+import pytest
+
+from lib.domain.clock import DAY
+from lib.domain.lifecycle import Standing, ending
+from lib.domain.plan import Plan, Preview, differences, look, preview, standing_of
+from lib.domain.rows import ChangedUser, Scope, Seen, SkippedUser, UserInScope
+from lib.domain.states import Action, Holding, Skip
+from tests.facts import NOW
+
+ACTIVE = Standing()
+SCOPE = Scope("UTCJF1", "Juniper County Recorder", "erecording", "eRecording", ACTIVE)
+
+
+def user(number: int, pending: bool = False, accepted: bool = False, **facts) -> UserInScope:  # noqa: FBT001, FBT002 - what the user has
+    """Return an active user with these live tokens."""
+    row = UserInScope(
+        f"m{number}",
+        f"User {number}",
+        f"u{number}",
+        "",
+        "active",
+        f"p{number}" if pending else None,
+        f"a{number}" if accepted else None,
+        None,
+    )
+    return row._replace(**facts)
+
+
+def planned(users: list[UserInScope], action: Action, standing: Standing = ACTIVE) -> Plan:
+    """Return the plan of `action` for `users`."""
+    seen = {u.member_id: look(u, action, standing) for u in users}
+    counts = preview(users, seen, ending(action), NOW)
+    return Plan("operation", action, "mhale", NOW, replace(SCOPE, standing=standing), seen, counts)
+
+
+MIXED = [
+    user(0),
+    user(1, pending=True),
+    user(2, accepted=True, last_used_at=NOW - 2 * DAY),
+    user(3, pending=True, accepted=True, last_used_at=NOW - 8 * DAY),
+    user(4, accepted=True, status="inactive"),
+    user(5, accepted=True),
+]
+
+
+class TestPreview:
+    """The numbers of the first confirmation."""
+
+    @pytest.mark.parametrize(
+        ("action", "changed", "tokens", "recent", "pending", "reasons"),
+        [
+            (
+                Action.REQUEST,
+                3,
+                0,
+                0,
+                0,
+                {1: "already pending", 3: "already pending", 4: "inactive user"},
+            ),
+            (Action.CANCEL, 2, 0, 0, 2, dict.fromkeys((0, 2, 4, 5), "nothing pending")),
+            (Action.REMOVE, 4, 4, 1, 0, dict.fromkeys((0, 1), "no accepted token")),
+            (Action.GENERATE, 5, 3, 1, 2, {4: "inactive user"}),
+        ],
+    )
+    def test_each_action(self, action, changed, tokens, recent, pending, reasons):
+        """Users who change, tokens and requests that end, tokens used in the last seven days."""
+        counts = planned(MIXED, action).preview
+        skipped = tuple(
+            SkippedUser(f"User {n}", f"u{n}", Skip(reason)) for n, reason in sorted(reasons.items())
+        )
+        assert counts == Preview(6, changed, tokens, recent, pending, skipped)
+
+    def test_nobody_selected(self):
+        """Everything is nought."""
+        assert planned([], Action.GENERATE).preview == Preview(0, 0, 0, 0, 0, ())
+
+    def test_used_a_week_ago_is_not_recent(self):
+        """Seven days, less a millisecond, is the last recent use."""
+        for ago, recent in ((7 * DAY - 1, 1), (7 * DAY, 0)):
+            users = [user(0, accepted=True, last_used_at=NOW - ago)]
+            assert planned(users, Action.REMOVE).preview.recently_used == recent
+
+    @pytest.mark.parametrize("action", [Action.REQUEST, Action.GENERATE])
+    @pytest.mark.parametrize(
+        ("standing", "reason"),
+        [
+            (Standing(organization=False), Skip.INACTIVE_ORGANIZATION),
+            (Standing(subscription=False), Skip.INACTIVE_SUBSCRIPTION),
+        ],
+    )
+    def test_an_inactive_place_skips_everyone(self, action, standing, reason):
+        """Nobody is handed anything there."""
+        counts = planned(MIXED, action, standing).preview
+        assert (counts.changed, {row.reason for row in counts.skipped}) == (0, {reason})
+
+    def test_standing_of_a_user(self):
+        """Whatever is not active counts as inactive."""
+        assert standing_of(user(0), ACTIVE) == ACTIVE
+        for status in ("inactive", "pending"):
+            assert standing_of(user(0, status=status), ACTIVE) == Standing(user=False)
+
+
+class TestDigest:
+    """What a plan froze, in one short text."""
+
+    def test_it_is_the_same_for_the_same(self):
+        """Ids of the operation and the moment do not count."""
+        one = planned(MIXED, Action.GENERATE)
+        assert replace(one, operation_id="other", planned_at=NOW + 1).digest == one.digest
+
+    @pytest.mark.parametrize(
+        "other",
+        [
+            MIXED[:-1],
+            [*MIXED[:-1], user(5)],
+            [*MIXED[:-1], user(5, accepted=True, accepted_token="other")],  # noqa: S106 - an id
+            [*MIXED[:-1], user(5, pending=True)],
+            [*MIXED[:-1], user(5, accepted=True, status="inactive")],
+        ],
+    )
+    def test_it_differs_where_anything_does(self, other):
+        """One user less, other tokens, another token, another standing."""
+        assert planned(other, Action.GENERATE).digest != planned(MIXED, Action.GENERATE).digest
+
+
+class TestDifferences:
+    """What changed since the first confirmation."""
+
+    def test_nothing(self):
+        """The same users as before make no difference."""
+        plan = planned(MIXED, Action.GENERATE)
+        assert differences(plan, MIXED, dict(plan.seen)) == ()
+
+    def test_who_changed_and_how(self):
+        """Only users whose tokens or standing differ, with what they had and have."""
+        plan = planned(MIXED, Action.GENERATE)
+        now = [
+            user(0, pending=True),
+            user(1),
+            *MIXED[2:5],
+            user(5, accepted=True, status="inactive"),
+        ]
+        seen = {u.member_id: look(u, Action.GENERATE, ACTIVE) for u in now}
+        assert differences(plan, now, seen) == (
+            ChangedUser("User 0", "u0", Holding.NOTHING, Holding.PENDING),
+            ChangedUser("User 1", "u1", Holding.PENDING, Holding.NOTHING),
+            ChangedUser("User 5", "u5", Holding.ACCEPTED, Holding.ACCEPTED),
+        )
+
+    def test_another_token_of_the_same_kind(self):
+        """A token replaced by another one is a difference too."""
+        plan = planned(MIXED[2:3], Action.REMOVE)
+        now = [MIXED[2]._replace(accepted_token="other")]  # noqa: S106 - an id
+        seen = {"m2": Seen(None, "other", None)}
+        assert differences(plan, now, seen) == (
+            ChangedUser("User 2", "u2", Holding.ACCEPTED, Holding.ACCEPTED),
+        )
+
+    def test_the_file_is_named_before_it_exists(self):
+        """By organization, service and the moment of the plan."""
+        assert planned([], Action.GENERATE).csv_name == "UTCJF1-erecording-20261130T005320Z.csv"
