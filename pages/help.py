@@ -7,10 +7,10 @@ from lib.ui import guard, tasks
 st.header("Help", anchor=False)
 
 st.markdown(
-    "- **✓** The user has accepted the token, or has used it: it is in use.\n"
-    "- **Pending** A token was requested or handed out, and the user has neither accepted nor used "
-    "it yet.\n"
-    "- **✓ and Pending** A token is in use, and a new one waits; the old one works until the new "
-    "one is accepted."
+    "- **✓** means that the user has accepted the token, or has used it.\n"
+    "- **Pending** means that a token was requested or handed out, and the user has neither "
+    "accepted nor used it yet.\n"
+    "- **✓ and Pending** means both: the token that the user has keeps working until the new one "
+    "is accepted."
 )
 tasks.show(guard.current())

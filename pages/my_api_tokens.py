@@ -15,7 +15,7 @@ pending = [token for token in mine if token.state is TokenState.PENDING]
 accepted = [token for token in mine if token.state is TokenState.ACCEPTED]
 
 own_tokens.show_notice()
-own_tokens.show_new_token(actor)
+own_tokens.show_new_token(actor, mine)
 if not mine:
     own_tokens.show_none()
 if pending:

@@ -1,4 +1,4 @@
-"""Token coverage: its choices, its totals, the heat map, and the same figures as a table and CSV."""
+"""Token coverage: choices, totals, the heat map, and the same figures as a table and as CSV."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
@@ -222,8 +222,7 @@ def _chart_caption(shown: int, all_of_them: int) -> str:
     meaning = f"Share of users with an accepted token. {UNKNOWN} means not subscribed."
     if shown == all_of_them:
         return meaning
-    lowest = f"The {shown} organizations with the lowest share, of {all_of_them:,}; all are in the table."
-    return f"{meaning} {lowest}"
+    return f"{meaning} The {shown} lowest of {all_of_them:,} organizations; the table has all."
 
 
 def _labels(names: Mapping[str, str]) -> dict[str, str]:
@@ -259,7 +258,7 @@ def _chart(
     ramp = alt.Scale(domain=[0, 0.5, 1], range=list(colours.ramp))
     cell = base.transform_filter(counted).mark_rect(cornerRadius=3)
     ink = alt.condition(counted, alt.value(colours.ink), alt.value(colours.quiet))
-    return (
+    chart: alt.LayerChart = (
         alt.layer(
             cell.encode(color=alt.Color("share:Q", scale=ramp, legend=None)),
             base.mark_text(font=_FONT, fontSize=12).encode(text="text:N", color=ink),
@@ -267,6 +266,7 @@ def _chart(
         .properties(height=_ROW_HEIGHT * len(organizations))
         .configure_view(stroke=None)
     )
+    return chart
 
 
 def _axis(field: str, order: list[str], padding: float) -> Any:  # noqa: ANN401 - X or Y

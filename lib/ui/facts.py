@@ -10,13 +10,14 @@ from lib.domain.rows import Organization
 from lib.domain.states import Status
 from lib.ui.wording import STATUS, STATUS_ICONS, day, plain
 
-UNKNOWN = "–"
+DASH = "\N{EN DASH}"
+UNKNOWN = DASH
 _LABEL_WIDTH = 170
 _VALUE_WIDTH = 560
 
 
 def show_facts(facts: Mapping[str, str]) -> None:
-    """Show what is known, a line a fact, as it is written; `–` for what is not."""
+    """Show what is known, a line a fact, as it is written; a dash for what is not."""
     with st.container(gap="xsmall"):
         for label, value in facts.items():
             with st.container(horizontal=True, gap="xsmall", vertical_alignment="top"):
@@ -40,13 +41,13 @@ def status_badge(status: Status) -> str:
 
 
 def day_text(moment: Moment | None) -> str:
-    """Return the day of `moment` in UTC as `Nov 24, 2026`, or `–`."""
+    """Return the day of `moment` in UTC as `Nov 24, 2026`, or a dash."""
     moment_day = day(moment)
     return _written(moment_day) if moment_day else UNKNOWN
 
 
 def date_text(iso: str) -> str:
-    """Return an ISO date as `Nov 24, 2026`; anything else as it is, nothing as `–`."""
+    """Return an ISO date as `Nov 24, 2026`; anything else as it is; a dash for nothing."""
     try:
         return _written(date.fromisoformat(iso))
     except ValueError:
@@ -60,7 +61,7 @@ def share_text(part: int, whole: int) -> str:
 
 
 def seats_text(used: int | None, seats: int | None) -> str:
-    """Return `212 of 250`; `used` is None where tokens are not counted, `seats` where no limit is."""
+    """Return `212 of 250`; `used` is None where nobody counts tokens, `seats` without a limit."""
     if used is None:
         return UNKNOWN if seats is None else f"{UNKNOWN} of {seats:,}"
     if seats is None:

@@ -1,13 +1,14 @@
-"""The list of organizations: its search and filters, its table, and what stands there when empty."""
+"""The list of organizations: search and filters, table, pages, and what it says when empty."""
 
 from collections.abc import Iterable, Mapping
+from typing import Literal
 
 import streamlit as st
 
 from lib.domain.rows import OrganizationListed, Service
 from lib.operations.directory import ORDERS, OrganizationFilter
 from lib.ui import places
-from lib.ui.facts import status_badge
+from lib.ui.facts import DASH
 from lib.ui.session import put, value
 from lib.ui.wording import STATUS, STATUS_ICONS, TYPE_ICONS, TYPES, count, plain
 
@@ -65,7 +66,7 @@ def turn_pages(total: int, shown: int) -> None:
     pages = -(-total // ROWS)
     with st.container(horizontal=True, vertical_alignment="center", width=_TABLE):
         of = count(total, "organization")
-        st.caption(f"{first + 1:,}–{first + shown:,} of {of}", width="content")
+        st.caption(f"{first + 1:,}{DASH}{first + shown:,} of {of}", width="content")
         st.space("stretch")
         if pages > 1:
             st.pagination(pages, max_visible_pages=5, key=_PAGE, persist_state="session")
@@ -138,7 +139,7 @@ def _row(listed: OrganizationListed) -> bool:
     return pressed
 
 
-def _cell(text: str, width: int, side: str = "left") -> None:
+def _cell(text: str, width: int, side: Literal["left", "right"] = "left") -> None:
     st.markdown(f":small[{text}]", width=width, text_alignment=side)
 
 

@@ -27,13 +27,16 @@ _GONE = (
 def show_notice() -> None:
     """Say what the last step did, or why it did nothing."""
     if session().notice:
-        st.info(session().notice, icon=":material/info:")
+        st.info(session().notice, icon=":material/info:", width=_WIDTH)
 
 
-def show_new_token(actor: Actor) -> None:
+def show_new_token(actor: Actor, mine: Iterable[OwnToken]) -> None:
     """Show the token that was just accepted, until it is copied or its time is over."""
-    if session().shown_token:
-        _show_until_gone(_key(actor, session().shown_token))
+    shown = session().shown_token
+    if shown:
+        _show_until_gone(
+            _key(actor, shown), next((_place(t) for t in mine if t.token_id == shown), "")
+        )
 
 
 def show_pending(actor: Actor, pending: Sequence[OwnToken]) -> None:
@@ -92,13 +95,14 @@ def confirm_decline(actor: Actor, pending: Iterable[OwnToken]) -> None:
 
 
 @st.fragment(run_every=_LOOK_AGAIN)
-def _show_until_gone(key: VaultKey) -> None:
+def _show_until_gone(key: VaultKey, place: str) -> None:
     secret = desk().vault.get(key)
     if secret is None:
         session().shown_token, session().notice = "", _GONE
         st.rerun()
     with st.container(border=True, gap="xsmall", width=_WIDTH):
         st.markdown("**Your new API token**")
+        st.caption(place)
         st.code(secret.decode(), language=None, wrap_lines=True)
         st.caption(
             "This is the only time it is shown: for ten minutes, or until you leave this page. "
@@ -148,8 +152,7 @@ def _confirm_decline(shared: Desk, actor: Actor, token: OwnToken) -> None:
 
     @st.dialog("Decline API token", width="medium", on_dismiss=close)
     def ask() -> None:
-        place = f"{token.organization_name} · {token.service_name}"
-        st.caption(plain(place))
+        st.caption(_place(token))
         st.markdown(
             "The token from the CSV **stops working at once**."
             if token.origin is Origin.EXPORT
@@ -168,6 +171,10 @@ def _confirm_decline(shared: Desk, actor: Actor, token: OwnToken) -> None:
             st.rerun()
 
     ask()
+
+
+def _place(token: OwnToken) -> str:
+    return plain(f"{token.organization_name} · {token.service_name}")
 
 
 def _key(actor: Actor, token_id: str) -> VaultKey:
