@@ -21,6 +21,9 @@ total, listed = directory.list_organizations(
     offset=organization_list.first_row(),
     limit=organization_list.ROWS,
 )
+if total and not listed:
+    organization_list.go_to_first_page()
+    st.rerun()
 if not listed:
     organization_list.show_none(wanted)
     st.stop()

@@ -322,7 +322,7 @@ def _frame(rows: Iterable[CoverageRow]) -> pd.DataFrame:
                 r.pending,
                 r.none,
                 r.users,
-                r.share,
+                None if r.share is None else round(r.share, 2),  # whole percents
             )
             for r in rows
         ],

@@ -33,7 +33,7 @@ def ask(states: Iterable[str], services: Iterable[Service]) -> tuple[Organizatio
             width=320,
             icon=":material/search:",
             placeholder="Name or ID",
-            on_change=_to_first_page,
+            on_change=go_to_first_page,
             persist_state="session",
         )
         status = _choose("Status", _ANY | words)
@@ -97,7 +97,7 @@ def _choose(label: str, options: Mapping[str, str], width: int = 140) -> str:
         key=f"organizations_{label.lower()}",
         format_func=lambda key: options.get(key, key),
         width=width,
-        on_change=_to_first_page,
+        on_change=go_to_first_page,
         persist_state="session",
     )
     return chosen or ""
@@ -143,7 +143,8 @@ def _cell(text: str, width: int, side: Literal["left", "right"] = "left") -> Non
     st.markdown(f":small[{text}]", width=width, text_alignment=side)
 
 
-def _to_first_page() -> None:
+def go_to_first_page() -> None:
+    """Open the first page: something else is looked for, or the page is no longer there."""
     put(_PAGE, 1)
 
 
@@ -151,4 +152,4 @@ def _clear() -> None:
     put(_SEARCH, "")
     for key in _CHOICES:
         put(key, "")
-    _to_first_page()
+    go_to_first_page()

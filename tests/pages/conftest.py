@@ -1,0 +1,87 @@
+"""A copy of the demo's database for each test, and the pages run in their frame."""
+
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import streamlit as st
+from sqlalchemy import Engine, text
+from streamlit.testing.v1 import AppTest
+
+from lib.demo import fill_demo
+from lib.domain import clock
+from lib.domain.secrets import Minting
+from lib.settings import ROOT, Settings
+from lib.store.engine import open_engine, writing
+from lib.store.migrate import migrate
+from lib.ui.desk import desk
+
+Open = Callable[..., AppTest]
+
+
+@pytest.fixture(scope="session")
+def demo_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data folder with the demo's database and pepper, made once."""
+    settings = Settings(data=tmp_path_factory.mktemp("demo"))
+    engine = open_engine(settings.url)
+    migrate(engine)
+    fill_demo(engine, Minting(settings.token_prefix, settings.pepper_keys), clock.now())
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.execute(text("PRAGMA wal_checkpoint(TRUNCATE)"))
+    engine.dispose()
+    return settings.data
+
+
+@pytest.fixture
+def demo(demo_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Engine]:
+    """The engine of a fresh desk whose database holds the demo data."""
+    shutil.copytree(demo_folder, tmp_path / "data")
+    yield from _desk(tmp_path / "data", monkeypatch)
+
+
+@pytest.fixture
+def empty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Engine]:
+    """The engine of a fresh desk whose database holds one API administrator and nothing else."""
+    (tmp_path / "data").mkdir()
+    database = f"sqlite:///{tmp_path / 'data' / 'empty.db'}"
+    monkeypatch.setenv("DATABASE_URL", database)
+    for engine in _desk(tmp_path / "data", monkeypatch):
+        with writing(engine) as connection:
+            connection.execute(
+                text(
+                    "INSERT INTO user_account (username, name, email, staff_status)"
+                    " VALUES ('admin', 'Ada Min', 'ada@example.com', 'active')"
+                )
+            )
+        yield engine
+
+
+@pytest.fixture
+def open_page(demo: Engine) -> Open:  # noqa: ARG001 - the desk that the page opens on
+    """Open a page on the demo data: `open_page("contact", org="UTCJF1", person="adoyle")`."""
+    return _open_page
+
+
+@pytest.fixture
+def open_empty(empty: Engine) -> Open:  # noqa: ARG001 - the desk that the page opens on
+    """Open a page on an empty directory."""
+    return _open_page
+
+
+def _open_page(page: str, *, person: str = "", **place: str) -> AppTest:
+    at = AppTest.from_file(ROOT / "pages" / "navigation.py", default_timeout=20)
+    if person:
+        at.session_state["signed_in_as"] = person
+    for name, value in place.items():
+        at.query_params[name] = value
+    return at.run().switch_page(f"{page}.py").run()
+
+
+def _desk(data: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Engine]:
+    monkeypatch.setenv("TOKEN_DESK_DATA", str(data))
+    st.cache_resource.clear()
+    engine = desk().engine
+    yield engine
+    st.cache_resource.clear()
+    engine.dispose()

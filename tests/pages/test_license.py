@@ -1,0 +1,95 @@
+"""The license page of a service."""
+
+import pytest
+
+from lib.ui.facts import DASH, date_text, seats_text
+from tests.pages.looking import FOR_ADMINISTRATORS, MARKUP, USER, execute, facts, links, values
+
+HERE = {"org": "UTCJF1", "service": "erecording"}
+
+
+class TestLicense:
+    """Number, plan, dates and seats."""
+
+    def test_shows_the_license(self, open_page):
+        """The title carries the service's name; dates are written out."""
+        at = open_page("license", **HERE)
+        shown = facts(at)
+        assert at.header[0].value == "eRecording License"
+        assert shown["License number"] == "ER-2022-1000"
+        assert shown["Plan"] == "Enterprise"
+        assert (shown["Start"], shown["Renewal"]) == ("Apr 1, 2026", "Apr 1, 2027")
+        assert shown["Since"] == "Apr 1, 2022"
+        assert shown["Seats used"].endswith(" of 350")
+
+    def test_leads_on_to_notifications(self, open_page):
+        """The link keeps organization and service."""
+        at = open_page("license", **HERE)
+        assert links(at) == [(":blue[Notifications]", "notifications", HERE)]
+
+    def test_without_a_service_the_first_one_is_shown(self, open_page):
+        """The first is eRecording."""
+        assert open_page("license", org="UTCJF1").header[0].value == "eRecording License"
+
+    def test_an_unsubscribed_service_has_a_way_out(self, open_page):
+        """A sentence and a link to what is subscribed."""
+        at = open_page("license", org="UTCHC2", service="erecording")
+        assert values(at.warning) == [
+            "Hollow Creek County Recorder does not subscribe to erecording."
+        ]
+        assert links(at)[0][1:] == ("services", {"org": "UTCHC2"})
+
+    def test_an_ended_subscription_counts_no_seats(self, open_page):
+        """Its tokens do not verify, so they use no seat."""
+        shown = facts(open_page("license", org="UTCRS4", service="plat-review"))
+        assert (shown["Status"], shown["Seats used"]) == ("Inactive", f"{DASH} of 50")
+
+    def test_an_inactive_organization_says_what_that_means(self, open_page):
+        """The license stays readable."""
+        at = open_page("license", org="COCEP3", service="erecording")
+        assert "its tokens are refused" in at.warning[0].value
+        assert facts(at)["License number"] == "ER-2025-1322"
+
+    def test_markup_stays_as_written(self, demo, open_page):
+        """In the title and in the facts."""
+        execute(demo, "UPDATE service SET name = :n WHERE service_id = 'erecording'", n=MARKUP)
+        execute(demo, "UPDATE subscription SET plan = :n", n=MARKUP)
+        at = open_page("license", **HERE)
+        assert at.header[0].value.startswith(r"\<b\>A\</b\>")
+        assert facts(at)["Plan"] == MARKUP
+
+    def test_unknown_organization(self, open_page):
+        """A sentence instead of a page."""
+        at = open_page("license", org="NOSUCH", service="erecording")
+        assert values(at.warning) == ["There is no organization NOSUCH."]
+
+    def test_only_administrators(self, open_page):
+        """Typing the address by hand gets a user nothing."""
+        at = open_page("license", person=USER, **HERE)
+        assert values(at.info) == [FOR_ADMINISTRATORS]
+        assert not at.text
+
+
+class TestWords:
+    """How seats and dates are written."""
+
+    @pytest.mark.parametrize(
+        ("used", "seats", "words"),
+        [
+            (212, 250, "212 of 250"),
+            (1_212, 1_000, "1,212 of 1,000, 212 over"),
+            (7, None, "7, no limit stated"),
+            (None, 50, f"{DASH} of 50"),
+            (None, None, DASH),
+        ],
+    )
+    def test_seats(self, used, seats, words):
+        """Used, of how many, and how many too many."""
+        assert seats_text(used, seats) == words
+
+    @pytest.mark.parametrize(
+        ("iso", "words"), [("2026-04-01", "Apr 1, 2026"), ("", DASH), ("soon", "soon")]
+    )
+    def test_dates(self, iso, words):
+        """ISO dates are written out; nothing is a dash."""
+        assert date_text(iso) == words

@@ -1,0 +1,218 @@
+"""My API tokens: accept, see once, copy, decline."""
+
+import pickle
+
+import pytest
+from sqlalchemy import Engine
+from streamlit.testing.v1 import AppTest
+
+from lib.domain.rows import Actor
+from lib.domain.secrets import is_well_formed
+from lib.operations import own_tokens
+from lib.ui.desk import desk
+from tests.pages.looking import MARKUP, USER, execute, query, values
+
+GONE = "This is no longer pending: it was accepted, declined or ended meanwhile."
+EXPORTED = "acastillo"  # has an exported token pending, in the demo
+
+
+def pending(engine: Engine, person: str = USER) -> list[str]:
+    """Return the ids of what is pending for `person`, newest first."""
+    rows = query(
+        engine,
+        "SELECT t.token_id FROM token t JOIN member m ON m.organization_id = t.organization_id"
+        " AND m.member_id = t.member_id WHERE m.username = :u AND t.state = 'pending'"
+        " ORDER BY t.created_at DESC, t.token_id",
+        u=person,
+    )
+    return [row[0] for row in rows]
+
+
+def state(engine: Engine, token_id: str) -> str:
+    """Return the state of a token."""
+    return query(engine, "SELECT state FROM token WHERE token_id = :t", t=token_id)[0][0]
+
+
+def press(at: AppTest, label: str) -> AppTest:
+    """Press the last button with that label: a dialog's comes after the page's."""
+    [b for b in at.button if b.label == label][-1].click()
+    return at.run()
+
+
+def notices(at: AppTest) -> list[str]:
+    """Return what the page says about the last step."""
+    return values(at.main.info)
+
+
+class TestAccept:
+    """A request is minted, shown once, and never again."""
+
+    def test_lists_what_is_pending_first(self, demo, open_page):
+        """Each with where it is for and since when, then the tokens that the person has."""
+        at = open_page("my_api_tokens", person=USER)
+        assert values(at.subheader) == ["Pending", "Accepted"]
+        assert "**Juniper County Recorder** · eRecording" in values(at.main.markdown)
+        assert len([b for b in at.button if b.label == "Accept"]) == len(pending(demo))
+        frame = at.dataframe[0].value
+        assert list(frame) == ["Organization", "Service", "Token", "Last used", "Expires"]
+        assert frame["Token"].str.fullmatch(r"demo_\w{4}…").all()
+
+    def test_shows_the_new_token_until_it_is_copied(self, demo, open_page):
+        """It is a real one; after `I have copied it` it is nowhere any more."""
+        token_id = pending(demo)[0]
+        at = open_page("my_api_tokens", person=USER)
+        at.button(key=f"accept_{token_id}").click().run()
+        token = at.code[0].value
+        assert is_well_formed(token, "demo")
+        assert state(demo, token_id) == "accepted"
+        digest = query(demo, "SELECT digest FROM token WHERE token_id = :t", t=token_id)[0][0]
+        assert desk().minting.digests([token]) == [digest]
+        press(at, "I have copied it")
+        assert not at.code
+        assert not at.run().code
+
+    def test_the_token_is_in_no_session_state(self, demo, open_page):
+        """Session state holds its id only."""
+        token_id = pending(demo)[0]
+        at = open_page("my_api_tokens", person=USER)
+        at.button(key=f"accept_{token_id}").click().run()
+        token = at.code[0].value
+        remembered = at.session_state["desk"]
+        assert remembered.shown_token == token_id
+        assert token not in repr(remembered)
+        assert token.encode() not in pickle.dumps(remembered)
+        assert token not in repr(at.session_state)
+
+    def test_stays_through_a_rerun_and_is_gone_after_leaving_the_page(self, demo, open_page):
+        """Coming back does not show it again."""
+        at = open_page("my_api_tokens", person=USER)
+        at.button(key=f"accept_{pending(demo)[0]}").click().run()
+        assert at.run().code
+        at.switch_page("help.py").run()
+        at.switch_page("my_api_tokens.py").run()
+        assert not at.code
+
+    def test_is_gone_when_someone_else_signs_in(self, demo, open_page):
+        """Nobody sees another person's token."""
+        at = open_page("my_api_tokens", person=USER)
+        at.button(key=f"accept_{pending(demo)[0]}").click().run()
+        at.session_state["signed_in_as"] = EXPORTED
+        assert not at.run().code
+        at.session_state["signed_in_as"] = USER
+        assert not at.run().code
+
+    def test_is_gone_when_its_time_is_over(self, demo, open_page):
+        """The vault forgets after ten minutes, and the page says so."""
+        token_id = pending(demo)[0]
+        at = open_page("my_api_tokens", person=USER)
+        at.button(key=f"accept_{token_id}").click().run()
+        vault = desk().vault
+        for key in list(vault._kept):
+            vault.drop(key)
+        at.run()
+        assert not at.code
+        assert notices(at)[0].startswith("The new token is no longer shown.")
+
+    def test_a_second_new_token_waits_until_the_first_is_copied(self, demo, open_page):
+        """It would hide the first one."""
+        first, second, _ = pending(demo)
+        at = open_page("my_api_tokens", person=USER)
+        at.button(key=f"accept_{first}").click().run()
+        assert at.button(key=f"accept_{second}").disabled
+        press(at, "I have copied it")
+        assert not at.button(key=f"accept_{second}").disabled
+
+    def test_an_exported_token_is_accepted_without_being_shown(self, demo, open_page):
+        """Its holder has it from the CSV."""
+        (token_id,) = pending(demo, EXPORTED)
+        at = open_page("my_api_tokens", person=EXPORTED)
+        at.button(key=f"accept_{token_id}").click().run()
+        assert not at.code
+        assert notices(at) == [
+            "Accepted. You have this token from the CSV, so it is not shown here."
+        ]
+        assert state(demo, token_id) == "accepted"
+
+    def test_what_is_gone_meanwhile_says_so(self, demo, open_page):
+        """A second tab, a second click, an administrator who cancels."""
+        token_id = pending(demo)[0]
+        at = open_page("my_api_tokens", person=USER)
+        actor = Actor(USER, "", is_administrator=False)
+        (mine,) = [
+            t for t in own_tokens.list_own(demo, desk().clock, actor) if t.token_id == token_id
+        ]
+        own_tokens.decline(demo, desk().clock, actor, mine)
+        at.button(key=f"accept_{token_id}").click().run()
+        assert notices(at) == [GONE]
+        assert not at.code
+        assert state(demo, token_id) == "declined"
+
+    def test_inactive_organization_refuses(self, demo, open_page):
+        """Accepting hands out a token, so all must be active."""
+        execute(demo, "UPDATE organization SET status = 'inactive'")
+        token_id = pending(demo)[0]
+        at = open_page("my_api_tokens", person=USER)
+        at.button(key=f"accept_{token_id}").click().run()
+        assert notices(at)[0].startswith("This cannot be accepted now")
+        assert state(demo, token_id) == "pending"
+
+
+class TestDecline:
+    """Declining is confirmed once."""
+
+    def test_asks_once_more(self, demo, open_page):
+        """Nothing has happened before the confirmation."""
+        token_id = pending(demo)[0]
+        at = open_page("my_api_tokens", person=USER)
+        at.button(key=f"decline_{token_id}").click().run()
+        assert state(demo, token_id) == "pending"
+        assert [b.label for b in at.button][-2:] == ["Keep it", "Decline"]
+        press(at, "Decline")
+        assert state(demo, token_id) == "declined"
+        assert notices(at) == ["Declined."]
+        assert "Keep it" not in [b.label for b in at.button]
+
+    def test_keep_it_changes_nothing(self, demo, open_page):
+        """The dialog closes, the request stays."""
+        token_id = pending(demo)[0]
+        at = open_page("my_api_tokens", person=USER)
+        at.button(key=f"decline_{token_id}").click().run()
+        press(at, "Keep it")
+        assert state(demo, token_id) == "pending"
+        assert "Keep it" not in [b.label for b in at.button]
+
+    def test_an_exported_token_stops_working_and_it_says_so(self, demo, open_page):
+        """The dialog names the effect."""
+        (token_id,) = pending(demo, EXPORTED)
+        at = open_page("my_api_tokens", person=EXPORTED)
+        at.button(key=f"decline_{token_id}").click().run()
+        assert "The token from the CSV **stops working at once**." in values(at.markdown)
+
+    def test_the_question_does_not_follow_to_another_person(self, demo, open_page):
+        """Whoever signs in next is not asked."""
+        at = open_page("my_api_tokens", person=USER)
+        at.button(key=f"decline_{pending(demo)[0]}").click().run()
+        at.session_state["signed_in_as"] = EXPORTED
+        assert "Keep it" not in [b.label for b in at.run().button]
+
+
+class TestWho:
+    """Everyone has this page, with their own tokens only."""
+
+    def test_nothing_is_an_empty_state(self, open_page):
+        """An administrator without tokens reads how one comes here."""
+        at = open_page("my_api_tokens")
+        assert "**You have no API tokens**" in values(at.main.markdown)
+        assert not at.dataframe
+
+    @pytest.mark.parametrize("label", ["Accept", "Decline"])
+    def test_markup_in_a_name_stays_as_written(self, demo, open_page, label):
+        """In the list and in the question."""
+        execute(
+            demo, "UPDATE organization SET name = :n WHERE organization_id = 'UTCJF1'", n=MARKUP
+        )
+        at = open_page("my_api_tokens", person=USER)
+        at.button(key=f"{label.lower()}_{pending(demo)[0]}").click().run()
+        shown = [*values(at.main.markdown), *values(at.caption)]
+        assert any(r"\!\[i\]\(https\:" in text for text in shown)
+        assert not any("![i](" in text for text in shown)

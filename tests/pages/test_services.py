@@ -1,0 +1,73 @@
+"""Organization Services."""
+
+from lib.ui.facts import DASH
+from tests.pages.looking import FOR_ADMINISTRATORS, MARKUP, USER, execute, links, query, values
+
+REDSTONE = "UTCRS4"
+
+
+class TestServices:
+    """What an organization subscribes to, and the ways on."""
+
+    def test_lists_each_subscription_erecording_first(self, open_page):
+        """Each service leads to its license and to its tokens."""
+        shown = links(open_page("services", org=REDSTONE))
+        erecording = {"org": REDSTONE, "service": "erecording"}
+        assert shown[0] == (":blue[eRecording]", "license", erecording)
+        assert shown[1] == (":blue[API 2.0 Tokens]", "api-tokens", erecording)
+        assert len(shown) == 8
+
+    def test_shows_since_when_status_and_coverage(self, open_page):
+        """An ended subscription is shown as such, without coverage."""
+        cells = values(open_page("services", org=REDSTONE).main.markdown)
+        assert ":small[Oct 1, 2021]" in cells
+        assert ":small[:material/block: Inactive]" in cells
+        assert f":small[{DASH}]" in cells
+
+    def test_coverage_counts_active_users_with_an_accepted_token(self, demo, open_page):
+        """The figure is what the database says."""
+        ((users,),) = query(
+            demo,
+            "SELECT count(*) FROM member WHERE organization_id = :o AND status = 'active'",
+            o=REDSTONE,
+        )
+        ((accepted,),) = query(
+            demo,
+            "SELECT count(*) FROM token t JOIN member m ON m.organization_id = t.organization_id"
+            " AND m.member_id = t.member_id WHERE t.organization_id = :o AND m.status = 'active'"
+            " AND t.service_id = 'erecording' AND t.state = 'accepted'",
+            o=REDSTONE,
+        )
+        cells = values(open_page("services", org=REDSTONE).main.markdown)
+        assert f":small[{accepted} of {users} ({accepted / users:.0%})]" in cells
+
+    def test_an_inactive_organization_says_what_that_means(self, open_page):
+        """Its services are still listed."""
+        at = open_page("services", org="COCEP3")
+        assert "its tokens are refused" in at.warning[0].value
+        assert len(links(at)) == 2
+
+    def test_no_subscription_says_how_to_get_one(self, demo, open_page):
+        """An empty state with the command."""
+        execute(demo, "DELETE FROM token WHERE organization_id = 'UTCJF1'")
+        execute(demo, "DELETE FROM subscription WHERE organization_id = 'UTCJF1'")
+        at = open_page("services", org="UTCJF1")
+        assert "**Juniper County Recorder subscribes to no service**" in values(at.markdown)
+        assert at.code[0].value == "python -m lib.cli import --subscriptions subscriptions.csv"
+
+    def test_markup_in_a_service_name_stays_as_written(self, demo, open_page):
+        """Names of services are data too."""
+        execute(demo, "UPDATE service SET name = :n WHERE service_id = 'erecording'", n=MARKUP)
+        label = links(open_page("services", org=REDSTONE))[0][0]
+        assert r"\!\[i\]\(https\:" in label
+
+    def test_unknown_organization(self, open_page):
+        """A sentence instead of a page."""
+        at = open_page("services", org="NOSUCH")
+        assert values(at.warning) == ["There is no organization NOSUCH."]
+
+    def test_only_administrators(self, open_page):
+        """Typing the address by hand gets a user nothing."""
+        at = open_page("services", org=REDSTONE, person=USER)
+        assert values(at.info) == [FOR_ADMINISTRATORS]
+        assert "license" not in [page for _, page, _ in links(at)]
