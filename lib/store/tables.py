@@ -102,6 +102,13 @@ user_account = Table(
     # Set for staff accounts only: they belong to no organization and are API administrators.
     Column("staff_status", Text),
     CheckConstraint(f"staff_status IS NULL OR {_one_of('staff_status', Status)}", name="staff"),
+    # A handful among 100,000 accounts.
+    Index(
+        "ix_user_account_staff",
+        "username",
+        sqlite_where=text("staff_status = 'active'"),
+        postgresql_where=text("staff_status = 'active'"),
+    ),
 )
 
 member = Table(

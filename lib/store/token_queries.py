@@ -49,7 +49,7 @@ def matching_ids(
     search: str = "",
     holding: str = "any",
 ) -> list[str]:
-    """Return the member ids whose folded name, username or e-mail contains `search`, in table order.
+    """Return the ids of users whose name, username or e-mail contains `search`, in table order.
 
     `holding` is a key of FILTERS.
     """
@@ -247,12 +247,13 @@ def own_tokens(connection: Connection, username: str, now: Moment) -> list[OwnTo
         "SELECT m.organization_id, o.name AS organization, s.service_id, s.name AS service,"
         " t.token_id, t.state, t.origin, COALESCE(t.hint, '') AS hint, t.created_at,"
         " t.last_used_at, t.expires_at FROM member m"
-        " JOIN organization o ON o.organization_id = m.organization_id"
-        " JOIN subscription b ON b.organization_id = m.organization_id"
-        " JOIN service s ON s.service_id = b.service_id"
-        " JOIN token t ON t.organization_id = m.organization_id"
-        " AND t.service_id = b.service_id AND t.member_id = m.member_id"
-        f" AND t.state = '{state}' AND {_LIVE.format('t')} WHERE m.username = :username"
+        # CROSS JOIN keeps SQLite to this order; else it reads all tokens of the organization.
+        " CROSS JOIN subscription b CROSS JOIN token t"
+        " JOIN organization o ON o.organization_id = t.organization_id"
+        " JOIN service s ON s.service_id = t.service_id"
+        " WHERE m.username = :username AND b.organization_id = m.organization_id"
+        " AND t.organization_id = m.organization_id AND t.service_id = b.service_id"
+        f" AND t.member_id = m.member_id AND t.state = '{state}' AND {_LIVE.format('t')}"
         for state in ("pending", "accepted")
     )
     rows = connection.execute(

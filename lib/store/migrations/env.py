@@ -1,4 +1,4 @@
-"""Alembic's entry: it runs on the connection, and in the transaction, that lib.store.migrate holds."""
+"""Alembic's entry: it runs on the connection and in the transaction of lib.store.migrate."""
 
 from alembic import context
 

@@ -84,6 +84,7 @@ def _directory() -> None:
             f"staff_status IS NULL OR staff_status IN {_STATUS}", name="ck_user_account_staff"
         ),
     )
+    _partial("ix_user_account_staff", "user_account", ["username"], "staff_status = 'active'")
     op.create_table(
         "member",
         _key("organization_id"),
@@ -175,12 +176,14 @@ def _tokens() -> None:
         ),
     )
     for state in ("pending", "accepted"):
-        _partial_unique(
+        _partial(
             f"uq_token_{state}",
+            "token",
             ["organization_id", "service_id", "member_id"],
             f"state = '{state}'",
+            unique=True,
         )
-    _partial_unique("uq_token_digest", ["digest"], "ended_at IS NULL")
+    _partial("uq_token_digest", "token", ["digest"], "ended_at IS NULL", unique=True)
 
 
 def _foreign(table: str, referred: str, *columns: str) -> ForeignKeyConstraint:
@@ -189,12 +192,14 @@ def _foreign(table: str, referred: str, *columns: str) -> ForeignKeyConstraint:
     )
 
 
-def _partial_unique(name: str, columns: list[str], condition: str) -> None:
+def _partial(
+    name: str, table: str, columns: list[str], condition: str, *, unique: bool = False
+) -> None:
     op.create_index(
         name,
-        "token",
+        table,
         columns,
-        unique=True,
+        unique=unique,
         sqlite_where=text(condition),
         postgresql_where=text(condition),
     )

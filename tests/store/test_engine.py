@@ -1,0 +1,345 @@
+"""What becomes of a database that is locked, read-only, full, lost, or none at all."""
+
+import logging
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Connection, Engine, event, text
+from sqlalchemy.exc import DBAPIError, IntegrityError
+
+from lib.domain.errors import StoreBusy, StoreFull, StoreReadOnly, StoreUnavailable
+from lib.store import tables
+from lib.store.bulk import ids_parameter, insert_many, with_ids
+from lib.store.engine import open_engine, reading, writing
+from lib.store.migrate import migrate
+
+SERVICE = ("service_id", "name")
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """A migrated SQLite database without rows."""
+    path = tmp_path / "desk.db"
+    engine = open_engine(f"sqlite:///{path}")
+    migrate(engine)
+    engine.dispose()
+    return path
+
+
+@pytest.fixture
+def postgresql_engine(postgresql_url: str) -> Engine:
+    """A migrated PostgreSQL database without rows; a lock is waited for half a second."""
+    engine = open_engine(postgresql_url, busy_seconds=0.5)
+    migrate(engine)
+    yield engine
+    engine.dispose()
+
+
+def add(connection: Connection, service_id: str, then: Callable[[], object] = bool) -> None:
+    """Insert one service, then do something else."""
+    connection.execute(tables.service.insert().values(service_id=service_id, name="X"))
+    then()
+
+
+def add_services(engine: Engine, count: int = 1) -> None:
+    """Write something through the bulk way, after something through the plain way."""
+    with writing(engine) as connection:
+        add(connection, "first")
+        insert_many(
+            connection, tables.service, SERVICE, ((f"s{n}", "x" * 200) for n in range(count))
+        )
+
+
+def services(engine: Engine) -> int:
+    """Return how many services there are."""
+    with reading(engine) as connection:
+        return connection.execute(text("SELECT count(*) FROM service")).scalar_one()
+
+
+class TestTransactions:
+    """One way to read, one way to write."""
+
+    def test_a_write_is_whole_or_not_at_all(self, engine):
+        """What raises in the middle takes everything back."""
+        with pytest.raises(ZeroDivisionError), writing(engine) as connection:
+            add(connection, "x", then=lambda: 1 / 0)
+        assert services(engine) == 0
+
+    def test_rows_that_raise_while_they_are_inserted(self, engine):
+        """The error is the rows' own, and nothing is there."""
+
+        def rows():
+            yield ("a", "A")
+            raise ZeroDivisionError
+
+        with pytest.raises(ZeroDivisionError), writing(engine) as connection:
+            insert_many(connection, tables.service, SERVICE, rows())
+        assert services(engine) == 0
+
+    def test_reads_agree_with_each_other(self, engine):
+        """What another commits in between is not seen."""
+        with reading(engine) as connection:
+            before = connection.execute(text("SELECT count(*) FROM service")).scalar_one()
+            add_services(engine)
+            after = connection.execute(text("SELECT count(*) FROM service")).scalar_one()
+        assert (before, after, services(engine)) == (0, 0, 2)
+
+    def test_a_mistake_in_sql_stays_what_it_is(self, engine):
+        """It is ours, not the database's."""
+        with pytest.raises(DBAPIError, match="nowhere"), reading(engine) as connection:
+            connection.execute(text("SELECT * FROM nowhere"))
+
+    def test_a_constraint_stays_what_it_is(self, engine):
+        """Inserting in bulk raises what a plain insert raises, on both engines."""
+        add_services(engine)
+        with pytest.raises(IntegrityError, match=r"pk_service|service\.service_id"):
+            add_services(engine)
+        with pytest.raises(IntegrityError), writing(engine) as connection:
+            insert_many(connection, tables.service, SERVICE, [("s0", "again")])
+        assert services(engine) == 2
+
+    def test_values_are_not_part_of_errors(self, engine):
+        """Parameters are hidden, since logs show errors."""
+        with pytest.raises(DBAPIError) as caught, reading(engine) as connection:
+            connection.execute(text("SELECT * FROM nowhere WHERE x = :x"), {"x": "a-secret"})
+        assert "a-secret" not in str(caught.value)
+
+    def test_no_free_connection_is_busy(self, engine):
+        """All connections of the pool are taken."""
+        engine.pool._timeout = 0.05
+        taken = [engine.connect() for _ in range(30)]
+        with pytest.raises(StoreBusy), reading(engine):
+            pass
+        for connection in taken:
+            connection.close()
+        assert services(engine) == 0
+
+
+class TestBulk:
+    """Many rows and many ids in one statement."""
+
+    @pytest.mark.parametrize("count", [0, 1, 1_000])
+    def test_rows(self, engine, count):
+        """No row, one, and many; text as it is written."""
+        names = ["\t\\N", "a\r\nb", '"', "'; --", "é\u202e", ""]
+        with writing(engine) as connection:
+            insert_many(
+                connection,
+                tables.service,
+                SERVICE,
+                ((f"{n:06}", names[n % len(names)]) for n in range(count)),
+            )
+        with reading(engine) as connection:
+            found = connection.execute(text("SELECT name FROM service ORDER BY service_id"))
+            assert list(found.scalars()) == [names[n % len(names)] for n in range(count)]
+
+    @pytest.mark.parametrize("ids", [[], ["a"], ['"', "'", "\\", "é", "{}", "a,b"], ["x"] * 3])
+    def test_ids(self, engine, ids):
+        """A whole set goes through one parameter, whatever it holds."""
+        with reading(engine) as connection:
+            statement = with_ids(connection, "SELECT value FROM {ids} i")
+            found = connection.execute(statement, {"ids": ids_parameter(connection, iter(ids))})
+            assert sorted(found.scalars()) == sorted(ids)
+
+
+class TestSettingsOfSqlite:
+    """What every connection starts with."""
+
+    def test_pragmas(self, path):
+        """Foreign keys, a safe journal, full synchronisation, deleted bytes overwritten."""
+        engine = open_engine(f"sqlite:///{path}", busy_seconds=1.5)
+        wanted = {
+            "foreign_keys": 1,
+            "synchronous": 2,
+            "secure_delete": 1,
+            "cache_size": -65536,
+            "busy_timeout": 1500,
+        }
+        with reading(engine) as connection:
+            found = {p: connection.exec_driver_sql(f"PRAGMA {p}").scalar() for p in wanted}
+            journal = connection.exec_driver_sql("PRAGMA journal_mode").scalar()
+            version = connection.exec_driver_sql("SELECT sqlite_version()").scalar()
+        engine.dispose()
+        assert found == wanted
+        safe = tuple(map(int, version.split("."))) >= (3, 51, 3)
+        assert journal == ("wal" if safe else "delete")
+
+
+class TestSqliteFaults:
+    """Each fault has its error, and nothing is written."""
+
+    def test_locked(self, path):
+        """Another program writes for longer than we wait; reads go on."""
+        engine = open_engine(f"sqlite:///{path}", busy_seconds=0.1)
+        with writing(open_engine(f"sqlite:///{path}")):
+            with pytest.raises(StoreBusy):
+                add_services(engine)
+            assert services(engine) == 0
+        add_services(engine)
+        assert services(engine) == 2
+        engine.dispose()
+
+    def test_locked_before_the_tables_are_there(self, tmp_path):
+        """Migrating waits as long, and then says so."""
+        engine = open_engine(f"sqlite:///{tmp_path / 'desk.db'}", busy_seconds=0.1)
+        with (
+            writing(open_engine(f"sqlite:///{tmp_path / 'desk.db'}")),
+            pytest.raises(StoreBusy),
+        ):
+            migrate(engine)
+        engine.dispose()
+
+    def test_read_only(self, path):
+        """Writing is refused; reading, and migrating what is migrated, works."""
+        engine = open_engine(f"sqlite:///file:{path}?mode=ro&uri=true", busy_seconds=0.1)
+        migrate(engine)
+        with pytest.raises(StoreReadOnly):
+            add_services(engine)
+        assert services(engine) == 0
+        engine.dispose()
+
+    def test_full(self, path):
+        """No page more: the bulk insert stops, and what came before it goes too."""
+        engine = open_engine(f"sqlite:///{path}", busy_seconds=0.1)
+
+        @event.listens_for(engine, "connect")
+        def _limit(connection, _record):
+            connection.execute("PRAGMA max_page_count=1")  # as many as there are
+
+        with pytest.raises(StoreFull):
+            add_services(engine, 5_000)
+        assert services(engine) == 0
+        engine.dispose()
+
+    def test_no_such_folder(self, tmp_path):
+        """It cannot be opened."""
+        engine = open_engine(f"sqlite:///{tmp_path / 'nowhere' / 'desk.db'}")
+        with pytest.raises(StoreUnavailable) as caught, reading(engine):
+            pass
+        assert type(caught.value) is StoreUnavailable
+        assert list(tmp_path.iterdir()) == []
+
+    def test_a_folder_in_its_place(self, tmp_path):
+        """It cannot be opened either."""
+        engine = open_engine(f"sqlite:///{tmp_path}")
+        with pytest.raises(StoreUnavailable):
+            migrate(engine)
+
+    def test_no_database(self, tmp_path):
+        """A file with something else in it is left as it is."""
+        path = tmp_path / "desk.db"
+        path.write_bytes(b"organization_id,name\n" * 500)
+        engine = open_engine(f"sqlite:///{path}")
+        with pytest.raises(StoreUnavailable) as caught:
+            migrate(engine)
+        engine.dispose()
+        assert type(caught.value) is StoreUnavailable
+        assert path.read_bytes() == b"organization_id,name\n" * 500
+
+    def test_damaged(self, path):
+        """Pages overwritten with rubbish are found, not read."""
+        content = path.read_bytes()
+        path.write_bytes(content[:4096] + b"\xff" * (len(content) - 4096))
+        engine = open_engine(f"sqlite:///{path}")
+        with pytest.raises(StoreUnavailable):
+            services(engine)
+        engine.dispose()
+
+
+class TestPostgresqlFaults:
+    """The same on a server."""
+
+    @pytest.mark.parametrize("write", [add_services, services], ids=["write", "read"])
+    def test_connection_ended_while_idle(self, postgresql_engine, write):
+        """The pool notices before the next use: nobody else does."""
+        services(postgresql_engine)
+        end_connections(postgresql_engine)
+        write(postgresql_engine)
+        assert services(postgresql_engine) in {0, 2}
+
+    def test_connection_ended_in_the_middle(self, postgresql_engine):
+        """The transaction is lost as a whole, and the next one works."""
+        with pytest.raises(StoreUnavailable), writing(postgresql_engine) as connection:  # noqa: PT012 - the fault comes between two statements
+            add(connection, "x", then=lambda: end_connections(postgresql_engine))
+            add(connection, "y")
+        assert services(postgresql_engine) == 0
+
+    def test_connection_ended_before_a_bulk_insert(self, postgresql_engine):
+        """COPY raises the same as any statement."""
+        with pytest.raises(StoreUnavailable), writing(postgresql_engine) as connection:  # noqa: PT012 - the fault comes between two statements
+            add(connection, "x", then=lambda: end_connections(postgresql_engine))
+            insert_many(connection, tables.service, SERVICE, [("y", "Y")])
+        assert services(postgresql_engine) == 0
+
+    def test_connection_ended_during_a_bulk_insert(self, postgresql_engine):
+        """Half of the rows are on their way already."""
+
+        def rows():
+            for n in range(20_000):
+                if n == 10_000:
+                    end_connections(postgresql_engine)
+                yield f"s{n}", "x" * 200
+
+        with pytest.raises(StoreUnavailable), writing(postgresql_engine) as connection:
+            insert_many(connection, tables.service, SERVICE, rows())
+        assert services(postgresql_engine) == 0
+
+    def test_connection_ended_before_the_commit(self, postgresql_engine):
+        """Nothing is there afterwards."""
+        with pytest.raises(StoreUnavailable), writing(postgresql_engine) as connection:
+            add(connection, "x", then=lambda: end_connections(postgresql_engine))
+        assert services(postgresql_engine) == 0
+
+    def test_locked(self, postgresql_engine):
+        """Another holds the row for longer than we wait; COPY waits no longer."""
+        add_services(postgresql_engine)
+        update = text("UPDATE service SET name = 'x'")
+        with writing(postgresql_engine) as first:
+            first.execute(update)
+            with pytest.raises(StoreBusy), writing(postgresql_engine) as second:
+                second.execute(update)
+            first.execute(tables.service.insert().values(service_id="new", name="x"))
+            with pytest.raises(StoreBusy), writing(postgresql_engine) as second:
+                insert_many(second, tables.service, SERVICE, [("new", "Y")])
+        assert services(postgresql_engine) == 3
+
+    def test_read_only(self, postgresql_engine):
+        """A standby, or a database set to read only."""
+
+        @event.listens_for(postgresql_engine, "begin")
+        def _read_only(connection):
+            connection.exec_driver_sql("SET TRANSACTION READ ONLY")
+
+        with pytest.raises(StoreReadOnly):
+            add_services(postgresql_engine)
+        with pytest.raises(StoreReadOnly), writing(postgresql_engine) as connection:
+            insert_many(connection, tables.service, SERVICE, [("y", "Y")])
+        event.remove(postgresql_engine, "begin", _read_only)
+        assert services(postgresql_engine) == 0
+
+    def test_no_server(self):
+        """Nobody listens there."""
+        engine = open_engine("postgresql+psycopg://127.0.0.1:1/desk?connect_timeout=2")
+        with pytest.raises(StoreUnavailable), reading(engine):
+            pass
+
+    def test_no_such_database(self, postgresql_url):
+        """The server has no database of that name."""
+        engine = open_engine(postgresql_url.replace("/desk_", "/nothing_"))
+        with pytest.raises(StoreUnavailable):
+            migrate(engine)
+
+
+def end_connections(engine: Engine) -> None:
+    """End every connection to the database but the one that does it, as an administrator can."""
+    other = open_engine(engine.url.render_as_string(hide_password=False))
+    logging.getLogger("sqlalchemy.pool").setLevel(logging.CRITICAL)
+    with other.connect() as connection:
+        connection.execute(
+            text(
+                "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
+                " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
+        )
+    other.dispose()
