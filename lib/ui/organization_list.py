@@ -20,6 +20,7 @@ _SEARCH, _PAGE = "organizations_search", "organizations_page"
 _CHOICES = tuple(f"organizations_{name}" for name in ("status", "type", "state", "service"))
 _NAME, _STATUS, _TYPE, _STATE, _SERVICES, _TOKENS = 320, 90, 72, 34, 54, 84  # pixels
 _TABLE = 785
+_LONGEST = 38  # characters of a name; more would push the id out of sight
 
 
 def ask(states: Iterable[str], services: Iterable[Service]) -> tuple[OrganizationFilter, str]:
@@ -39,9 +40,8 @@ def ask(states: Iterable[str], services: Iterable[Service]) -> tuple[Organizatio
         status = _choose("Status", _ANY | words)
         kind = _choose("Type", _ANY | kinds)
         state = _choose("State", _ANY | {s: s for s in states if s})
-    with st.container(horizontal=True, vertical_alignment="bottom", key="organizations_order_row"):
-        service = _choose("Service", _ANY | {s.service_id: s.name for s in services}, width=320)
-        order = _choose("Order", {key: ORDER_NAMES.get(key, key) for key in ORDERS})
+        service = _choose("Service", _ANY | {s.service_id: s.name for s in services}, width=155)
+        order = _choose("Order", {key: ORDER_NAMES.get(key, key) for key in ORDERS}, width=150)
     return OrganizationFilter(search or "", status, kind, state, service), order
 
 
@@ -120,8 +120,9 @@ def _row(listed: OrganizationListed) -> bool:
         with st.container(width=_NAME):
             st.page_link(
                 "contact.py",
-                label=f":blue[{plain(listed.name)}] {plain(listed.organization_id)}",
+                label=f":blue[{plain(_short(listed.name))}] {plain(listed.organization_id)}",
                 icon=TYPE_ICONS[listed.type],
+                help=plain(listed.name) if len(listed.name) > _LONGEST else None,
                 query_params=places.parameters(listed.organization_id),
             )
         st.space("stretch")
@@ -137,6 +138,10 @@ def _row(listed: OrganizationListed) -> bool:
         _cell(f"{listed.services:,}", _SERVICES, "right")
         _cell(f"{listed.with_token:,} of {listed.users:,}", _TOKENS, "right")
     return pressed
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= _LONGEST else f"{name[: _LONGEST - 1]}…"
 
 
 def _cell(text: str, width: int, side: Literal["left", "right"] = "left") -> None:
