@@ -42,8 +42,11 @@ CSV_HEADER = (
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What one confirmation did. `csv` holds tokens in clear, for the caller that made them only:
-    it is None for other actions and on every later call."""
+    """What one confirmation did.
+
+    `csv` holds tokens in clear, for the caller that made them only: it is None for other actions
+    and on every later call.
+    """
 
     receipt: Receipt
     csv: bytes | None = field(default=None, repr=False)
@@ -160,7 +163,7 @@ def _generate(
 def _record(
     connection: Connection, now: Moment, plan: Plan, csv_name: str = "", csv_sha256: str = ""
 ) -> None:
-    """Insert the operation with its results, then end what it ends: rows end before others begin."""
+    """Insert the operation with its results, then end what it ends, before others begin."""
     operation_queries.add_operation(connection, plan, now, csv_name, csv_sha256)
     token_queries.end_tokens(connection, plan.scope, plan.operation_id, ending(plan.action), now)
 

@@ -59,7 +59,7 @@ class Delivery:
         except DeskError as error:
             self.error = error
             return
-        except Exception:
+        except Exception:  # noqa: BLE001 - servers log what a download raises, and it may hold data
             self.error = DeskError()
             raise NoFile from None
         if outcome.csv is not None:

@@ -34,11 +34,14 @@ class Vault:
         self._lock = threading.Lock()
 
     def keep(self, key: VaultKey, secret: bytes) -> None:
-        """Hold `secret` until its time is over or it is dropped."""
-        timer = threading.Timer(self._seconds, self.drop, (key,))
+        """Hold `secret`, in an earlier one's place, until its time is over or it is dropped."""
+        timer = threading.Timer(self._seconds, lambda: self._end(key, timer))
         timer.daemon = True
         with self._lock:
+            earlier = self._kept.get(key)
             self._kept[key] = _Kept(secret, time.monotonic() + self._seconds, timer)
+        if earlier:
+            earlier.timer.cancel()
         timer.start()
 
     def get(self, key: VaultKey) -> bytes | None:
@@ -66,3 +69,10 @@ class Vault:
             keys = [key for key in self._kept if key.session == session]
         for key in keys:
             self.drop(key)
+
+    def _end(self, key: VaultKey, timer: threading.Timer) -> None:
+        """Forget the secret that `timer` was started for, and no later one under its key."""
+        with self._lock:
+            kept = self._kept.get(key)
+            if kept and kept.timer is timer:
+                del self._kept[key]

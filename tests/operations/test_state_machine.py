@@ -1,0 +1,327 @@
+"""The life of tokens in any order of steps, against a model of a few lines, on both engines.
+
+Two administrators, two organizations, five users. A run without failure says only that failures
+are rarer than about three in the number of runs.
+"""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+from sqlalchemy import Engine, text
+
+from lib.domain.clock import MINUTE
+from lib.domain.errors import NothingToDo, PlanOutdated, Refused, TokenGone
+from lib.domain.plan import Plan
+from lib.domain.rows import Actor, OwnToken
+from lib.domain.states import Action, TokenState
+from lib.operations.actions import carry_out, plan_action
+from lib.operations.own_tokens import accept, decline, list_own
+from lib.store.engine import open_engine, writing
+from tests.directory import ADMIN, MINTING, SERVICE, build
+from tests.facts import NOW
+from tests.operations.acting import (
+    OTHER_ADMIN,
+    TABLES,
+    add_administrator,
+    change,
+    csv_rows,
+    select,
+)
+
+USERS = {"UTCJF1": 3, "NVTBL2": 2}
+EXAMPLES = {"sqlite": 60, "postgresql": 25}
+
+
+@dataclass(eq=False)
+class Held:
+    """Something live: its token, where anybody has seen it, and when it ends."""
+
+    token: str | None = None
+    until: int | None = None
+
+
+@dataclass
+class User:
+    """The model: what one user holds, and what each step does to it."""
+
+    active: bool = True
+    pending: Held | None = None
+    accepted: Held | None = None
+
+    def at(self, now: int) -> "User":
+        """Let what is past its time go."""
+        lapsed = [held and held.until and held.until <= now for held in self.held()]
+        self.pending, self.accepted = (
+            None if gone else held for gone, held in zip(lapsed, self.held(), strict=True)
+        )
+        return self
+
+    def held(self) -> tuple[Held | None, Held | None]:
+        """Return what is pending and what is accepted."""
+        return self.pending, self.accepted
+
+    def refusal(self, action: Action) -> str | None:
+        """Return why an action would skip the user."""
+        if action in {Action.REQUEST, Action.GENERATE} and not self.active:
+            return "inactive user"
+        return {
+            Action.REQUEST: "already pending" if self.pending else None,
+            Action.CANCEL: None if self.pending else "nothing pending",
+            Action.REMOVE: None if self.accepted else "no accepted token",
+            Action.GENERATE: None,
+        }[action]
+
+    def act(self, action: Action, token: str | None) -> None:
+        """Do what an action does to a user whom it does not skip."""
+        if action is Action.REMOVE:
+            self.accepted = None
+        elif action is Action.CANCEL:
+            self.pending = None
+        else:
+            self.pending = Held(token)
+            self.accepted = None if action is Action.GENERATE else self.accepted
+
+
+class Planned(NamedTuple):
+    """A confirmation that stands open, with what it saw in the model."""
+
+    plan: Plan
+    saw: list[tuple[object, ...]]
+
+
+class Lifecycle(RuleBasedStateMachine):
+    """Steps in any order; after each, what is stored is what the model holds."""
+
+    people = st.sampled_from([(org, n) for org, users in USERS.items() for n in range(users)])
+
+    def __init__(self, engine: Engine) -> None:
+        """Start with users who have nothing."""
+        super().__init__()
+        self.first_engine = self.engine = engine
+        empty(engine)
+        self.ids = {org: build(engine, n, organization_id=org) for org, n in USERS.items()}
+        add_administrator(engine)
+        self.now = NOW
+        self.users = {(org, n): User() for org, count in USERS.items() for n in range(count)}
+        self.tokens: set[str] = set()
+        self.closed: dict[str, tuple[object, ...]] = {}
+        self.seen_ids: set[str] = set()
+        self.open: Planned | None = None
+        self.done: tuple[Plan, object] | None = None
+
+    def clock(self) -> int:
+        """Return the machine's moment."""
+        return self.now
+
+    def teardown(self) -> None:
+        """Close what a restart opened."""
+        if self.engine is not self.first_engine:
+            self.engine.dispose()
+
+    @rule(
+        admin=st.sampled_from([ADMIN, OTHER_ADMIN]),
+        action=st.sampled_from(Action),
+        org=st.sampled_from(list(USERS)),
+        chosen=st.sets(st.integers(0, 2), min_size=1),
+    )
+    def plan(self, admin: Actor, action: Action, org: str, chosen: set[int]) -> None:
+        """First confirmation: nothing changes."""
+        ids = [self.ids[org][n] for n in sorted(chosen) if n < USERS[org]]
+        if ids:
+            planned = plan_action(self.engine, self.clock, admin, action, org, SERVICE, ids)
+            self.open = Planned(planned, self.view(planned))
+            skipped = [row.reason.value for row in planned.preview.skipped]
+            assert skipped == [saw[-1] for saw in self.open.saw if saw[-1]]
+
+    @precondition(lambda self: self.open)
+    @rule()
+    def confirm(self) -> None:
+        """Last confirmation: all of it, or refused because something changed."""
+        planned, saw = self.open
+        self.open = None
+        if all(row[-1] for row in saw):
+            with pytest.raises(NothingToDo):
+                carry_out(self.engine, self.clock, planned, MINTING)
+            return
+        if self.view(planned) != saw:
+            with pytest.raises(PlanOutdated):
+                carry_out(self.engine, self.clock, planned, MINTING)
+            return
+        outcome = carry_out(self.engine, self.clock, planned, MINTING)
+        made = {row["Username"]: row["API Token"] for row in csv_rows(outcome.csv)}
+        for who in self.who(planned):
+            user = self.users[who].at(self.now)
+            if not user.refusal(planned.action):
+                user.act(planned.action, made.pop(f"{who[0].lower()}-u{who[1]}", None))
+        assert made == {}
+        self.done = (planned, outcome.receipt)
+
+    @precondition(lambda self: self.done)
+    @rule()
+    def confirm_again(self) -> None:
+        """A replay gives the receipt."""
+        outcome = carry_out(self.engine, self.clock, self.done[0], MINTING)
+        assert (outcome.receipt, outcome.csv) == (self.done[1], None)
+
+    @rule(who=people)
+    def accept(self, who: tuple[str, int]) -> None:
+        """The user accepts what is pending."""
+        user, own = self.users[who].at(self.now), self.pending_of(who)
+        assert (own is None) == (user.pending is None)
+        if own is None:
+            return
+        if not user.active:
+            with pytest.raises(Refused):
+                accept(self.engine, self.clock, actor(who), own, MINTING)
+            return
+        token = accept(self.engine, self.clock, actor(who), own, MINTING)
+        assert (token is None) == (user.pending.token is not None)
+        user.pending.token = user.pending.token or token
+        user.accepted, user.pending = user.pending, None
+        with pytest.raises(TokenGone):
+            accept(self.engine, self.clock, actor(who), own, MINTING)
+
+    @rule(who=people)
+    def decline(self, who: tuple[str, int]) -> None:
+        """The user declines what is pending."""
+        own = self.pending_of(who)
+        if own:
+            decline(self.engine, self.clock, actor(who), own)
+            self.users[who].pending = None
+
+    @rule(who=people, minutes=st.integers(1, 5))
+    def set_an_end(self, who: tuple[str, int], minutes: int) -> None:
+        """What the user has gets an end."""
+        until = self.now + minutes * MINUTE
+        change(
+            self.engine,
+            "UPDATE token SET expires_at = :until WHERE member_id = :member AND ended_at IS NULL"
+            " AND (expires_at IS NULL OR expires_at > :now)",
+            until=until,
+            member=self.ids[who[0]][who[1]],
+            now=self.now,
+        )
+        for held in self.users[who].at(self.now).held():
+            if held:
+                held.until = until
+
+    @rule(minutes=st.integers(1, 5))
+    def wait(self, minutes: int) -> None:
+        """Time passes."""
+        self.now += minutes * MINUTE
+
+    @rule(who=people)
+    def switch(self, who: tuple[str, int]) -> None:
+        """The user becomes inactive, or active again."""
+        user = self.users[who]
+        user.active = not user.active
+        change(
+            self.engine,
+            "UPDATE member SET status = :status WHERE member_id = :member",
+            status="active" if user.active else "inactive",
+            member=self.ids[who[0]][who[1]],
+        )
+
+    @rule()
+    def restart(self) -> None:
+        """The process starts anew; everything is in the database."""
+        address = self.engine.url.render_as_string(hide_password=False)
+        self.teardown()
+        self.engine = open_engine(address)
+
+    @invariant()
+    def what_is_stored_is_what_the_model_holds(self) -> None:
+        """At most one live row of a kind, for exactly those who hold something."""
+        live = select(
+            self.engine,
+            "SELECT member_id, state FROM token WHERE ended_at IS NULL"
+            " AND (expires_at IS NULL OR expires_at > :now) ORDER BY 1, 2",
+            now=self.now,
+        )
+        assert live == sorted(
+            (self.ids[org][n], state)
+            for (org, n), user in self.users.items()
+            for state, held in zip(("pending", "accepted"), user.at(self.now).held(), strict=True)
+            if held
+        )
+
+    @invariant()
+    def each_live_token_works_and_no_other(self) -> None:
+        """One live digest for each token that the model holds, none for those that ended."""
+        working = {held.token for user in self.users.values() for held in user.held() if held} - {
+            None
+        }
+        self.tokens |= working
+        stored = select(
+            self.engine,
+            "SELECT digest FROM token WHERE digest IS NOT NULL AND ended_at IS NULL"
+            " AND (expires_at IS NULL OR expires_at > :now)",
+            now=self.now,
+        )
+        matching = {
+            token: [bytes(row[0]) for row in stored].count(digest)
+            for token, digest in zip(self.tokens, MINTING.digests(self.tokens), strict=True)
+        }
+        assert matching == {token: int(token in working) for token in self.tokens}
+        assert len(stored) == len(working)
+
+    @invariant()
+    def rows_never_go_or_reopen(self) -> None:
+        """A closed row stays as it was closed."""
+        rows = {row[1]: row for row in select(self.engine, "SELECT * FROM token")}
+        assert self.seen_ids <= set(rows)
+        assert {token_id: rows[token_id] for token_id in self.closed} == self.closed
+        self.seen_ids = set(rows)
+        ended = select(self.engine, "SELECT token_id FROM token WHERE ended_at IS NOT NULL")
+        self.closed = {token_id: rows[token_id] for (token_id,) in ended}
+
+    def who(self, planned: Plan) -> list[tuple[str, int]]:
+        """Return the users of a plan, in its order."""
+        org = planned.scope.organization_id
+        return [(org, self.ids[org].index(member_id)) for member_id in planned.seen]
+
+    def view(self, planned: Plan) -> list[tuple[object, ...]]:
+        """Return what the model holds for the users of a plan."""
+        users = [self.users[who].at(self.now) for who in self.who(planned)]
+        return [(*user.held(), user.refusal(planned.action)) for user in users]
+
+    def pending_of(self, who: tuple[str, int]) -> OwnToken | None:
+        """Return what is pending for a user, as their page shows it."""
+        own = list_own(self.engine, self.clock, actor(who))
+        return next((row for row in own if row.state is TokenState.PENDING), None)
+
+
+def actor(who: tuple[str, int]) -> Actor:
+    """Return the user as who is signed in."""
+    return Actor(f"{who[0].lower()}-u{who[1]}", "User", is_administrator=False)
+
+
+def empty(engine: Engine) -> None:
+    """Delete every row."""
+    with writing(engine) as connection:
+        for table in reversed(TABLES):
+            connection.execute(text(f"DELETE FROM {table}"))
+
+
+def test_lifecycle(engine):
+    """Whatever the order of steps, what is stored is what the model says."""
+    run_state_machine_as_test(
+        lambda: Lifecycle(engine),
+        settings=settings(
+            max_examples=EXAMPLES[engine.dialect.name],
+            stateful_step_count=30,
+            deadline=None,
+            suppress_health_check=list(HealthCheck),
+            database=None,
+        ),
+    )

@@ -1,0 +1,47 @@
+"""Where a token is in clear: in the CSV, and once on its user's page. Nowhere else."""
+
+import logging
+import pickle
+
+from lib.domain.rows import Actor
+from lib.domain.states import Action
+from lib.operations.own_tokens import accept, list_own
+from tests.directory import MINTING, build
+from tests.operations.acting import act, everything, exported, later, live_matches
+
+ME = Actor("utcjf1-u5", "User 000005", is_administrator=False)
+
+
+class TestSweep:
+    """After an export and an accepted request, with the database's own log at its loudest."""
+
+    def test_no_token_is_kept_or_logged(self, engine, tmp_path, caplog):
+        """Database files, rows, logs and what is shown of plan and receipt: 0 tokens."""
+        engine.echo = "debug"
+        with caplog.at_level(logging.DEBUG):
+            ids = build(engine, 6)
+            first_plan, first = act(engine, Action.GENERATE, ids)
+            second_plan, second = act(engine, Action.GENERATE, ids[:3])
+            act(engine, Action.CANCEL, ids[5:])
+            act(engine, Action.REQUEST, ids[5:])
+            (asked,) = list_own(engine, later, ME)
+            shown_once = accept(engine, later, ME, asked, MINTING)
+            own = list_own(engine, later, ME)
+        engine.echo = False
+        tokens = [*exported(first), *exported(second), shown_once]
+        assert len(tokens) == 10
+        assert live_matches(engine, tokens) == [0, 0, 0, 1, 1, 0, 1, 1, 1, 1]
+
+        kept = [path.read_bytes() for path in tmp_path.iterdir() if path.is_file()]
+        assert bool(kept) == (engine.dialect.name == "sqlite")
+        rows = repr(everything(engine)).encode()
+        plans = pickle.dumps((first_plan, second_plan, first.receipt, second.receipt, own))
+        shown = repr((first, second, first_plan, second_plan, own, MINTING)).encode()
+        log = caplog.text.encode()
+        assert b"INSERT INTO operation" in log
+        for place in (*kept, rows, plans, shown, log):
+            assert [t for t in tokens if t[5:21].encode() in place or t.encode() in place] == []
+        hints = [token[:9].encode() for token in tokens]
+        assert [hint for hint in hints if hint not in rows] == []
+        if kept:
+            assert [hint for hint in hints if hint not in b"".join(kept)] == []
