@@ -1,0 +1,154 @@
+"""Every setting, every refusal, and the demo's pepper."""
+
+import os
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from lib.settings import ROOT, Settings, UnsafeSettings, read_settings
+
+PEPPER = "ab" * 32
+READ_PEPPER = (
+    "from lib.settings import read_settings\nprint(read_settings().pepper_keys[1].hex(), end='')"
+)
+
+
+@pytest.fixture(autouse=True)
+def plain_environment(monkeypatch, tmp_path):
+    """No setting from outside; data goes to a folder of the test's own."""
+    for name in list(os.environ):
+        if name.startswith("TOKEN_DESK_") or name == "DATABASE_URL":
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("TOKEN_DESK_DATA", str(tmp_path / "data"))
+
+
+class TestDefaults:
+    """What a first start has."""
+
+    def test_nothing_set(self, monkeypatch):
+        """A SQLite file in the data folder, demo mode on loopback, the demo's prefix."""
+        monkeypatch.delenv("TOKEN_DESK_DATA")
+        settings = read_settings()
+        assert settings.url == f"sqlite:///{ROOT / 'data' / 'token-desk.db'}"
+        assert settings.default_database
+        assert (settings.demo, settings.token_prefix) == (None, "demo")
+        assert settings.import_max == 100_000_000
+
+    @pytest.mark.parametrize("value", ["1", "true"])
+    def test_demo_for_everyone(self, monkeypatch, value):
+        """Has to be asked for."""
+        monkeypatch.setenv("TOKEN_DESK_DEMO", value)
+        assert read_settings().demo is True
+
+    @pytest.mark.parametrize("scheme", ["postgresql", "postgres", "postgresql+psycopg"])
+    def test_postgresql(self, monkeypatch, scheme):
+        """However the address begins, the driver is the one that we have."""
+        monkeypatch.setenv("DATABASE_URL", f"{scheme}://desk@db/desk")
+        settings = read_settings()
+        assert settings.url == "postgresql+psycopg://desk@db/desk"
+        assert not settings.default_database
+
+    def test_settings_cannot_be_changed(self):
+        """They are read once."""
+        with pytest.raises(ValueError, match="frozen"):
+            read_settings().import_max = 1
+
+
+class TestRefusals:
+    """An unsafe value stops the start, names the setting and says the fix."""
+
+    @pytest.mark.parametrize(
+        ("name", "value", "sentence"),
+        [
+            ("DATABASE_URL", "mysql://x/y", "must start with postgresql:// or sqlite:///"),
+            ("DATABASE_URL", "desk.db", "must start with postgresql:// or sqlite:///"),
+            (
+                "TOKEN_DESK_DEMO",
+                "0",
+                (
+                    "this version has no sign-in, so it runs in demo mode only: "
+                    "unset TOKEN_DESK_DEMO, and keep real tokens out of it"
+                ),
+            ),
+            ("TOKEN_DESK_DEMO", "perhaps", "valid boolean"),
+            ("TOKEN_DESK_PEPPERS", PEPPER, "must read 1:<64 hex digits>"),
+            ("TOKEN_DESK_PEPPERS", "one:" + PEPPER, "must read 1:<64 hex digits>"),
+            ("TOKEN_DESK_PEPPERS", "1:xyz", "must read 1:<64 hex digits>"),
+            ("TOKEN_DESK_PEPPERS", "1:abcd", "must have 64 hex digits (32 bytes)"),
+            ("TOKEN_DESK_PEPPERS", f"1:{PEPPER},2:", "must have 64 hex digits (32 bytes)"),
+            ("TOKEN_DESK_TOKEN_PREFIX", "X", "match pattern"),
+            ("TOKEN_DESK_TOKEN_PREFIX", "=cmd", "match pattern"),
+            ("TOKEN_DESK_TOKEN_PREFIX", "a_b", "match pattern"),
+            ("TOKEN_DESK_TOKEN_PREFIX", "thirteenchars", "match pattern"),
+            ("TOKEN_DESK_IMPORT_MAX", "0", "greater than 0"),
+            ("TOKEN_DESK_IMPORT_MAX", "100 MB", "valid integer"),
+        ],
+    )
+    def test_each(self, monkeypatch, name, value, sentence):
+        """One line a setting, under a heading; no traceback."""
+        monkeypatch.setenv(name, value)
+        with pytest.raises(UnsafeSettings) as caught:
+            read_settings()
+        heading, fault = str(caught.value).split("\n")
+        assert heading == "Token Desk does not start:"
+        assert name in fault
+        assert sentence in fault
+        assert isinstance(caught.value, SystemExit)
+
+    def test_a_pepper_is_never_shown(self, monkeypatch):
+        """Neither in a refusal nor in the representation."""
+        monkeypatch.setenv("TOKEN_DESK_PEPPERS", f"1:{PEPPER},2:{PEPPER[:-2]}")
+        with pytest.raises(UnsafeSettings) as caught:
+            read_settings()
+        assert PEPPER[:8] not in str(caught.value)
+        assert PEPPER[:8] not in repr(Settings(peppers=f"1:{PEPPER}"))
+
+    def test_several_faults_at_once(self, monkeypatch):
+        """All are named, so that one start shows them all."""
+        monkeypatch.setenv("DATABASE_URL", "x")
+        monkeypatch.setenv("TOKEN_DESK_IMPORT_MAX", "x")
+        with pytest.raises(UnsafeSettings) as caught:
+            read_settings()
+        assert [line.partition(":")[0] for line in str(caught.value).split("\n")[1:]] == [
+            "- DATABASE_URL",
+            "- TOKEN_DESK_IMPORT_MAX",
+        ]
+
+
+class TestPeppers:
+    """The keys of digests."""
+
+    def test_from_the_environment(self, monkeypatch, tmp_path):
+        """Several, numbered; no file is written."""
+        monkeypatch.setenv("TOKEN_DESK_PEPPERS", f"1:{PEPPER}, 2:{'cd' * 32}")
+        assert read_settings().pepper_keys == {1: b"\xab" * 32, 2: b"\xcd" * 32}
+        assert not (tmp_path / "data").exists()
+
+    def test_the_demos_own(self, tmp_path):
+        """Written once, for its owner's eyes only, and read again at the next start."""
+        first = read_settings().pepper_keys
+        path = tmp_path / "data" / "pepper"
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+        assert [len(key) for key in first.values()] == [32]
+        assert read_settings().pepper_keys == first
+        assert [file.name for file in path.parent.iterdir()] == ["pepper"]
+
+    def test_another_folder_has_another(self, monkeypatch, tmp_path):
+        """It is random."""
+        first = read_settings().pepper_keys
+        monkeypatch.setenv("TOKEN_DESK_DATA", str(tmp_path / "other"))
+        assert read_settings().pepper_keys != first
+
+    def test_processes_that_start_at_once_get_the_same(self, tmp_path):
+        """Whoever comes first writes it."""
+        runs = [
+            subprocess.Popen([sys.executable, "-c", READ_PEPPER], cwd=ROOT, stdout=subprocess.PIPE)
+            for _ in range(2)
+        ]
+        keys = {run.communicate(timeout=60)[0].decode() for run in runs}
+        assert len(keys) == 1
+        assert (tmp_path / "data" / "pepper").read_text() == f"1:{keys.pop()}\n"
+        assert [f.name for f in Path(tmp_path / "data").iterdir()] == ["pepper"]
