@@ -15,7 +15,7 @@ st.logo(LOGO, size="medium")
 with guard.telling():
     services = directory.services(desk().engine)
     opened = st.navigation(list(menu.declare(services).values()), position="hidden")
-    url_path = opened.url_path or menu.ORGANIZATIONS.url_path
+    url_path = opened.url_path
     actor = guard.sign_in()
     places.adopt_url()
     places.arrive(url_path)

@@ -220,7 +220,8 @@ def accept_pending(
     """Turn a pending row into the accepted one; a request gets `secret` (digest, hint, pepper)."""
     values: dict[str, Any] = {"state": TokenState.ACCEPTED.value, "accepted_at": now}
     if secret:
-        values |= dict(zip(("digest", "hint", "pepper"), secret, strict=True))
+        # The time to answer a request is over; it says nothing about the token's own.
+        values |= dict(zip(("digest", "hint", "pepper"), secret, strict=True)) | {"expires_at": None}
     connection.execute(_one(organization_id, token_id).values(values))
 
 

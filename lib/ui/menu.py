@@ -38,12 +38,13 @@ TOKENS = Item("api_tokens.py", "API 2.0 Tokens", "vpn_key", "api-tokens")
 TOP = (ORGANIZATIONS, COVERAGE, OWN, HELP)
 BELOW = (CONTACT, SERVICES, LICENSE, NOTIFICATIONS, TOKENS)
 SERVICE_PREFIX = "service-"
+ROOT = ""
 
 
 def declare(services: Sequence[Service]) -> dict[str, Page]:
     """Return every page by its address, hidden from the menu, so that deep links work."""
     pages = {item.url_path: _page(item, hidden=True) for item in (*TOP, *BELOW)}
-    return pages | {
+    return {ROOT: _root()} | pages | {
         f"{SERVICE_PREFIX}{s.service_id}": _service_page(s, hidden=True) for s in services
     }
 
@@ -88,9 +89,23 @@ def _page(item: Item, *, title: str = "", icon: str = "", hidden: bool = False) 
         title=title or item.title,
         icon=f":material/{icon or item.icon}:",
         url_path=item.url_path,
-        default=item is ORGANIZATIONS,
         visibility="hidden" if hidden else "visible",
     )
+
+
+def _root() -> Page:
+    """Return the default page, which has no address but the root's: it leads to Organizations."""
+    return st.Page(
+        _open_organizations,
+        title=ORGANIZATIONS.title,
+        url_path="root",
+        default=True,
+        visibility="hidden",
+    )
+
+
+def _open_organizations() -> None:
+    st.switch_page(ORGANIZATIONS.file)
 
 
 def _back(item: Item, title: str = "") -> Page:

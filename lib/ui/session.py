@@ -42,7 +42,7 @@ class Listing:
     """The page of the token table as the browser has it: frozen, so that a tick sends no rows."""
 
     made_from: tuple[Any, ...] = ()
-    key: str = ""
+    number: int = 0
     frame: Any = None
 
 
@@ -84,7 +84,7 @@ class Session:
         """Forget what belongs to the place that is left."""
         self.selected = set()
         self.selection_version += 1
-        self.matching, self.listing = Matching(), Listing()
+        self.matching, self.listing = Matching(), Listing(number=self.listing.number)
         self.confirming = self.done = None
         self.notice = self.shown_token = self.declining = ""
 

@@ -40,6 +40,7 @@ def show(here: Here, chosen: Subscription) -> Shown:
     matching = _matching(at, revision, search, holding)
     area, foot = st.container(), st.container()
     if not matching:
+        session().listing.made_from = ()  # an editor that is not drawn loses its ticks
         with area:
             _empty(here, chosen, search, holding)
         return Shown([], [])
@@ -97,8 +98,9 @@ def _listing(at: tuple[Actor, str, str], revision: int, on_page: list[str]) -> L
     made_from = (at, revision, tuple(on_page), remembered.selection_version)
     if remembered.listing.made_from != made_from:
         rows = token_list.read_rows(desk().engine, desk().clock, *at, on_page)
-        key = f"tokens_table_{hash(made_from)}"
-        remembered.listing = Listing(made_from, key, _frame(rows, remembered.selected))
+        # A new key each time: a frame with its ticks must never meet the edits of an older one.
+        number = remembered.listing.number + 1
+        remembered.listing = Listing(made_from, number, _frame(rows, remembered.selected))
     return remembered.listing
 
 
@@ -130,7 +132,7 @@ def _editor(here: Here, chosen: Subscription, listing: Listing, on_page: list[st
     rows = len(listing.frame)
     edited = st.data_editor(
         listing.frame,
-        key=listing.key,
+        key=f"tokens_table_{listing.number}",
         hide_index=True,
         disabled=list(_COLUMNS[1:]),
         row_height=_ROW_HEIGHT,

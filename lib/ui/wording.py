@@ -10,7 +10,10 @@ from lib.domain.plan import Plan
 from lib.domain.rows import Receipt
 from lib.domain.states import Action, Holding, OrganizationType, Status
 
-_MARKDOWN = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~$:])")
+_MARKDOWN = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~$:&])")
+# Addresses become links after Markdown is parsed; a word joiner inside them prevents it.
+_LINKS = re.compile(r"(?<=www)(?=\.)|(?<=:)(?=//)|(?=@)", re.IGNORECASE)
+_JOINER = "\u2060"
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +94,7 @@ def action_name(action: Action, users: int) -> str:
 
 def plain(text: str) -> str:
     """Return `text` with Markdown made inert, so that a name is shown as it is written."""
-    return _MARKDOWN.sub(r"\\\1", text.replace("\n", " "))
+    return _MARKDOWN.sub(r"\\\1", _LINKS.sub(_JOINER, text.replace("\n", " ")))
 
 
 def count(number: int, one: str, many: str = "") -> str:

@@ -1,12 +1,16 @@
 """The dashboard as a person meets it: a real Chromium, and the words on the screen."""
 
+import contextlib
 import csv
 import io
 import re
+import time
 from collections.abc import Iterable
 from pathlib import Path
 
-from playwright.sync_api import Download, Locator, Page, expect
+from playwright.sync_api import Download, Locator, Page, WebSocket, expect
+from streamlit.proto.BackMsg_pb2 import BackMsg
+from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
 ARTIFACTS = Path(__file__).parents[2] / ".artifacts"
 CHROMIUM_ARGUMENTS = (
@@ -18,6 +22,7 @@ CHROMIUM_ARGUMENTS = (
     "--disable-component-update",
     "--disable-sync",
 )
+OVER = (ForwardMsg.FINISHED_SUCCESSFULLY, ForwardMsg.FINISHED_FRAGMENT_RUN_SUCCESSFULLY)
 COLUMNS = ("Select", "Name", "Username", "Email", "API Token", "Requested", "Last used", "Expires")
 
 
@@ -27,6 +32,26 @@ class Browsing:
     def __init__(self, page: Page, address: str) -> None:
         self.page = page
         self.address = address
+        self._asked = self._seen = 0
+        self._answered = True
+        page.on("websocket", self._listen)
+
+    def _listen(self, socket: WebSocket) -> None:
+        """Read Streamlit's own messages: which runs the browser asks for, and which are over."""
+
+        def sent(frame: str | bytes) -> None:
+            asked = BackMsg.FromString(bytes(frame, "latin-1") if isinstance(frame, str) else frame)
+            if asked.HasField("rerun_script") and not asked.rerun_script.is_auto_rerun:
+                self._asked += 1
+                self._answered = False
+
+        def received(frame: str | bytes) -> None:
+            told = ForwardMsg.FromString(frame if isinstance(frame, bytes) else frame.encode())
+            if told.HasField("script_finished"):
+                self._answered = told.script_finished in OVER
+
+        socket.on("framesent", sent)
+        socket.on("framereceived", received)
 
     def open(self, path: str = "") -> None:
         """Type an address."""
@@ -34,7 +59,12 @@ class Browsing:
         self.settle()
 
     def settle(self) -> None:
-        """Wait until the page shows the answer to the last click."""
+        """Wait until the last click was sent, answered to its end, and drawn."""
+        deadline = time.monotonic() + 30
+        while self._asked == self._seen or not self._answered:
+            assert time.monotonic() < deadline, "the last click was not answered"
+            self.page.wait_for_timeout(20)
+        self._seen = self._asked
         expect(
             self.page.locator('[data-testid="stApp"][data-test-script-state="notRunning"]')
         ).to_be_visible(timeout=30_000)
@@ -81,14 +111,24 @@ class Browsing:
 
     def tick(self, rows: Iterable[int]) -> None:
         """Tick users by their row on the page, with the keyboard: Space in the Select column."""
-        canvas = self.page.locator('canvas[data-testid="data-grid-canvas"]').first
-        canvas.focus()
         for row in rows:
+            cell = self.page.get_by_test_id(f"glide-cell-0-{row}").first
+            self._step_to(row, cell)
+            self.page.keyboard.press("Space")
+            self.settle()
+
+    def _step_to(self, row: int, cell: Locator) -> None:
+        """Move the grid's cursor to Select in `row`; a grid that has just come takes no keys yet."""
+        deadline = time.monotonic() + 15
+        while cell.get_attribute("aria-selected") != "true":
+            assert time.monotonic() < deadline, "the table takes no keys"
+            self.page.locator('canvas[data-testid="data-grid-canvas"]').first.focus()
             self.page.keyboard.press("Control+Home")
             for _ in range(row):
                 self.page.keyboard.press("ArrowDown")
-            self.page.keyboard.press("Space")
-            self.settle()
+            # The table behind the canvas, which screen readers see, follows 200 ms after the last key.
+            with contextlib.suppress(AssertionError):
+                expect(cell).to_have_attribute("aria-selected", "true", timeout=1_000)
 
     def cell(self, row: int, column: str) -> str:
         """Return the text of a table cell as a screen reader gets it."""
@@ -103,10 +143,15 @@ class Browsing:
         """Return the open dialog."""
         return self.page.get_by_role("dialog")
 
-    def generate(self, users: int) -> Download:
-        """Go through both confirmations for `users` users and return the CSV's download."""
+    def type_to_confirm(self, users: int) -> None:
+        """Go on to the second confirmation and type how many users get a new token."""
         self.click("Continue")
         self.page.get_by_label(f"Type {users} to confirm").fill(str(users))
+        expect(self.button("Replace tokens and download CSV")).to_be_enabled()
+
+    def generate(self, users: int) -> Download:
+        """Go through both confirmations for `users` users and return the CSV's download."""
+        self.type_to_confirm(users)
         with self.page.expect_download() as started:
             self.button("Replace tokens and download CSV").click()
         return started.value
