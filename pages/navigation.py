@@ -7,10 +7,10 @@ from lib.settings import ROOT
 from lib.ui import guard, menu, places
 from lib.ui.desk import desk
 
-LOGO = str(ROOT / "data" / "logo.svg")
-
-st.set_page_config(layout="wide", initial_sidebar_state=244, page_icon=LOGO)
-st.logo(LOGO, size="medium")
+st.set_page_config(
+    layout="wide", initial_sidebar_state=244, page_icon=str(ROOT / "data" / "icon.svg")
+)
+st.logo(str(ROOT / "data" / "logo.svg"), icon_image=str(ROOT / "data" / "icon.svg"))
 
 with guard.telling():
     services = directory.services(desk().engine)

@@ -22,7 +22,11 @@ def clock() -> int:
 
 
 def build(
-    engine: Engine, users: int = 3, *, organization_id: str = ORG, services: tuple[str, ...] = (SERVICE,)
+    engine: Engine,
+    users: int = 3,
+    *,
+    organization_id: str = ORG,
+    services: tuple[str, ...] = (SERVICE,),
 ) -> list[str]:
     """Add one active organization with `users` active users; return their member ids in order."""
     with writing(engine) as connection:
@@ -55,9 +59,27 @@ def add_users(connection: Connection, organization_id: str, users: int) -> list[
     insert_many(
         connection,
         tables.member,
-        ("organization_id", "member_id", "username", "status", "name", "email", "sort_key", "search_key"),
+        (
+            "organization_id",
+            "member_id",
+            "username",
+            "status",
+            "name",
+            "email",
+            "sort_key",
+            "search_key",
+        ),
         [
-            (organization_id, i, u, "active", f"User {n:06}", f"{u}@example.com", f"user {n:06}", f"user {n:06} {u} {u}@example.com")
+            (
+                organization_id,
+                i,
+                u,
+                "active",
+                f"User {n:06}",
+                f"{u}@example.com",
+                f"user {n:06}",
+                f"user {n:06} {u} {u}@example.com",
+            )
             for n, (i, u) in enumerate(zip(ids, names, strict=True))
         ],
     )
@@ -69,7 +91,10 @@ def _add_staff(connection: Connection) -> None:
     if not known.scalar_one():
         connection.execute(
             tables.user_account.insert().values(
-                username="mhale", name="Morgan Hale", email="mhale@example.com", staff_status="active"
+                username="mhale",
+                name="Morgan Hale",
+                email="mhale@example.com",
+                staff_status="active",
             )
         )
 
@@ -79,7 +104,9 @@ def _add_subscription(connection: Connection, organization_id: str, service_id: 
         text("SELECT count(*) FROM service WHERE service_id = :id"), {"id": service_id}
     )
     if not known.scalar_one():
-        connection.execute(tables.service.insert().values(service_id=service_id, name=service_id.title()))
+        connection.execute(
+            tables.service.insert().values(service_id=service_id, name=service_id.title())
+        )
     connection.execute(
         tables.subscription.insert().values(
             organization_id=organization_id, service_id=service_id, status="active"

@@ -44,9 +44,11 @@ ROOT = ""
 def declare(services: Sequence[Service]) -> dict[str, Page]:
     """Return every page by its address, hidden from the menu, so that deep links work."""
     pages = {item.url_path: _page(item, hidden=True) for item in (*TOP, *BELOW)}
-    return {ROOT: _root()} | pages | {
-        f"{SERVICE_PREFIX}{s.service_id}": _service_page(s, hidden=True) for s in services
-    }
+    return (
+        {ROOT: _root()}
+        | pages
+        | {f"{SERVICE_PREFIX}{s.service_id}": _service_page(s, hidden=True) for s in services}
+    )
 
 
 def sections(actor: Actor, url_path: str, services: Sequence[Service]) -> dict[str, list[Page]]:

@@ -158,6 +158,7 @@ class Browsing:
 
     def picture(self, name: str) -> None:
         """Keep a screenshot."""
+        expect(self.page.get_by_test_id("stSkeleton")).to_have_count(0)
         ARTIFACTS.mkdir(exist_ok=True)
         self.page.screenshot(path=ARTIFACTS / f"{re.sub(r'[^a-z0-9-]+', '-', name.lower())}.png")
 

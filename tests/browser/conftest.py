@@ -100,7 +100,9 @@ def new_tab(chromium: Browser) -> Iterator[Callable[..., Browsing]]:
     """Open tabs as different people would: each with its own cookies."""
     contexts = []
 
-    def open_tab(address: str, *, width: int = 1280, height: int = 800, dark: bool = False) -> Browsing:
+    def open_tab(
+        address: str, *, width: int = 1280, height: int = 800, dark: bool = False
+    ) -> Browsing:
         context = chromium.new_context(
             viewport={"width": width, "height": height},
             color_scheme="dark" if dark else "light",

@@ -77,7 +77,9 @@ class TestSelection:
 class TestConfirming:
     """Each confirming button, clicked too often, too late, or not at all."""
 
-    def test_esc_closes_each_dialog_and_nothing_happens(self, tab: Browsing, server: Server) -> None:
+    def test_esc_closes_each_dialog_and_nothing_happens(
+        self, tab: Browsing, server: Server
+    ) -> None:
         """Esc at the first and at the second confirmation leaves everything as it was."""
         before = operations(server.database)
         select(tab, "", 2)

@@ -67,7 +67,9 @@ class TestTheTable:
         )
         at = search(open_page("organizations"), "UTCJF1")
         ((label, _, _),) = links(at)
-        assert label == r":blue[\<b\>A\</b\> \!\[i\]\(https\://evil\.example\) \*…] UTCJF1"
+        assert label == (
+            r":blue[\<b\>A\</b\> \!\[i\]\(https\:" "\u2060" r"//evil\.example\) \*…] UTCJF1"
+        )
 
     def test_every_order_has_a_name(self):
         """The selectbox shows words for all orders there are."""

@@ -1,0 +1,61 @@
+"""Every page, light and dark, wide and narrow: drawn whole, without an error, kept as a picture."""
+
+from collections.abc import Callable
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.browsing import Browsing
+from tests.browser.conftest import Server
+
+pytestmark = pytest.mark.browser
+PAGES = {
+    "": "Organizations",
+    "contact?org=UTCJF1": "Organization Contact Information",
+    "services?org=UTCJF1": "Organization Services",
+    "license?org=UTCJF1&service=erecording": "eRecording License",
+    "notifications?org=UTCJF1&service=erecording": "Notifications",
+    "api-tokens?org=UTCJF1&service=erecording": "Recipient API Tokens",
+    "coverage": "Token coverage",
+    "my-api-tokens": "My API tokens",
+    "help": "Help",
+}
+CORNERS = {"contact?org=NOSUCH": "There is no organization NOSUCH."}
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+@pytest.mark.parametrize("width", [1280, 400])
+def test_every_page_is_drawn(
+    new_tab: Callable[..., Browsing], server: Server, width: int, *, dark: bool
+) -> None:
+    """Its title shows, no error does, nothing is asked of another host, and nothing overflows."""
+    tab = new_tab(server.address, width=width, dark=dark)
+    elsewhere: list[str] = []
+    tab.page.on(
+        "request",
+        lambda r: (
+            None
+            if r.url.startswith((server.address, "data:", "blob:"))
+            else elsewhere.append(r.url)
+        ),
+    )
+    for path, title in PAGES.items():
+        tab.open(path)
+        tab.heading(title)
+        expect(tab.page.get_by_test_id("stException")).to_have_count(0)
+        expect(tab.page.get_by_test_id("stAlert")).to_have_count(0)
+        wide = tab.page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
+        assert wide <= 0, f"{path} is {wide} px too wide"
+        tab.picture(f"page-{title}-{width}-{'dark' if dark else 'light'}")
+    assert elsewhere == []
+
+
+@pytest.mark.parametrize("path", CORNERS)
+def test_a_wrong_address_has_a_sentence_and_a_way_out(tab: Browsing, path: str) -> None:
+    """The sentence names what is wrong, and a link leads back."""
+    tab.open(path)
+    expect(tab.page.get_by_text(CORNERS[path])).to_be_visible()
+    tab.picture(f"wrong-{path}")
+    tab.page.get_by_role("link", name="Choose an organization").click()
+    tab.settle()
+    tab.heading("Organizations")
