@@ -80,7 +80,7 @@ class Subscription(NamedTuple):
     notify_fees: str
     notify_to: str
     revision: int
-    live_tokens: int
+    live_tokens: bool
 
 
 class TokenRow(NamedTuple):

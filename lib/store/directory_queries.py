@@ -168,15 +168,15 @@ def _organization_conditions(wanted: OrganizationFilter) -> tuple[str, dict[str,
 
 
 def subscriptions(connection: Connection, organization_id: str) -> list[Subscription]:
-    """Return an organization's subscriptions, eRecording first; `live_tokens` counts live rows."""
+    """Return an organization's subscriptions, eRecording first; `live_tokens` tells of any."""
     rows = connection.execute(
         text(
             "SELECT b.organization_id, b.service_id, s.name, b.status, b.since, b.license_number,"
             " b.plan, b.starts_on, b.renews_on, b.seats, b.notify_recorded, b.notify_rejected,"
             " b.notify_fees, b.notify_to, b.revision,"
-            " (SELECT count(*) FROM token t WHERE t.organization_id = b.organization_id"
+            " EXISTS (SELECT 1 FROM token t WHERE t.organization_id = b.organization_id"
             "  AND t.service_id = b.service_id AND t.state = 'pending')"
-            " + (SELECT count(*) FROM token t WHERE t.organization_id = b.organization_id"
+            " OR EXISTS (SELECT 1 FROM token t WHERE t.organization_id = b.organization_id"
             "  AND t.service_id = b.service_id AND t.state = 'accepted')"
             " FROM subscription b JOIN service s ON s.service_id = b.service_id"
             " WHERE b.organization_id = :organization"
@@ -184,7 +184,10 @@ def subscriptions(connection: Connection, organization_id: str) -> list[Subscrip
         ),
         {"organization": organization_id},
     )
-    return [Subscription(r[0], r[1], r[2], Status(r[3]), *r[4:]) for r in rows]
+    return [
+        Subscription(r[0], r[1], r[2], Status(r[3]), *r[4:-1], live_tokens=bool(r[-1]))
+        for r in rows
+    ]
 
 
 def coverage(

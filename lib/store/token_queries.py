@@ -23,12 +23,14 @@ _JOIN_LIVE = " ".join(
     f" AND {name}.state = '{state}' AND {_LIVE.format(name)}"
     for name, state in (("p", "pending"), ("a", "accepted"))
 )
-_ORDER = "ORDER BY m.sort_key, m.member_id"
-# IN, not a join: SQLite put json_each into the inner loop of a join, which is quadratic.
+# IN, not a join: SQLite put json_each into the inner loop of a join, which is quadratic. And an
+# order by an expression: by the column alone it walked the whole organization in index order.
 _AMONG_IDS = (
     f"FROM member m {_JOIN_LIVE} WHERE m.organization_id = :organization"
-    f" AND m.member_id IN (SELECT value FROM {{ids}} i) {_ORDER}"
+    f" AND m.member_id IN (SELECT value FROM {{ids}} i) ORDER BY m.sort_key || '', m.member_id"
 )
+# One long text instead of a row an id: half the time at 100,000 users.
+_ID_LIST = {"sqlite": "group_concat(member_id, ' ')", "postgresql": "string_agg(member_id, ' ')"}
 
 #: The state filter of the API Tokens page, as conditions on what is live.
 FILTERS = {
@@ -55,10 +57,11 @@ def matching_ids(
     """
     joins = "" if holding == "any" else _JOIN_LIVE
     found = r"AND m.search_key LIKE :like ESCAPE '\'" if search.strip() else ""
-    rows = connection.execute(
+    ids = connection.execute(
         text(
-            f"SELECT m.member_id FROM member m {joins}"
-            f" WHERE m.organization_id = :organization AND {FILTERS[holding]} {found} {_ORDER}"
+            f"SELECT {_ID_LIST[connection.dialect.name]} FROM (SELECT m.member_id FROM member m"
+            f" {joins} WHERE m.organization_id = :organization AND {FILTERS[holding]} {found}"
+            " ORDER BY m.sort_key, m.member_id) matching"
         ),
         {
             "organization": organization_id,
@@ -66,8 +69,8 @@ def matching_ids(
             "now": now,
             "like": like(search),
         },
-    )
-    return list(rows.scalars())
+    ).scalar()
+    return str(ids).split(" ") if ids else []
 
 
 def table_rows(
@@ -221,7 +224,9 @@ def accept_pending(
     values: dict[str, Any] = {"state": TokenState.ACCEPTED.value, "accepted_at": now}
     if secret:
         # The time to answer a request is over; it says nothing about the token's own.
-        values |= dict(zip(("digest", "hint", "pepper"), secret, strict=True)) | {"expires_at": None}
+        values |= dict(zip(("digest", "hint", "pepper"), secret, strict=True)) | {
+            "expires_at": None
+        }
     connection.execute(_one(organization_id, token_id).values(values))
 
 

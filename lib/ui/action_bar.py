@@ -23,7 +23,7 @@ def show(chosen: Subscription, shown: Shown) -> None:
             horizontal=True, vertical_alignment="center", gap="xsmall", key="tokens_actions_bar"
         ),
     ):
-        st.markdown(_selected_sentence(shown), width="content")
+        st.markdown(_selected_sentence(), width="content")
         matching = len(shown.matching)
         st.button(
             "Select page", on_click=_select, args=(shown.on_page,), disabled=not shown.on_page
@@ -51,11 +51,11 @@ def show(chosen: Subscription, shown: Shown) -> None:
         )
 
 
-def _selected_sentence(shown: Shown) -> str:
+def _selected_sentence() -> str:
     selected = session().selected
     if not selected:
         return "None selected"
-    hidden = len(selected) - len(selected.intersection(shown.matching))
+    hidden = len(selected - session().matching.members)
     tail = f", {hidden:,} not shown" if hidden else ""
     return f"**{len(selected):,} selected**{tail}"
 

@@ -42,7 +42,7 @@ def show(here: Here, chosen: Subscription) -> None:
 
 def _is_offered(subscription: Subscription) -> bool:
     """An ended subscription stays here while live tokens exist."""
-    return subscription.status is Status.ACTIVE or subscription.live_tokens > 0
+    return subscription.status is Status.ACTIVE or subscription.live_tokens
 
 
 def _service_label(subscription: Subscription) -> str:

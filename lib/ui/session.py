@@ -52,6 +52,7 @@ class Matching:
 
     made_from: tuple[Any, ...] = ()
     member_ids: list[str] = field(default_factory=list)
+    members: frozenset[str] = frozenset()
 
 
 @dataclass

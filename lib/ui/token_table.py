@@ -73,7 +73,7 @@ def _matching(at: tuple[Actor, str, str], revision: int, search: str, holding: s
     remembered = session()
     if remembered.matching.made_from != made_from:
         ids = token_list.match_users(desk().engine, desk().clock, *at, search, holding)
-        remembered.matching = Matching(made_from, ids)
+        remembered.matching = Matching(made_from, ids, frozenset(ids))
     return remembered.matching.member_ids
 
 

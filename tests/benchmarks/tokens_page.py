@@ -1,0 +1,84 @@
+"""Script time of a rerun of the tokens page: tick, page turn, search.
+
+Run: `python -m tests.benchmarks.tokens_page [users …]`. Limits: 40 ms for a tick or a page turn,
+250 ms for a new search (the issue's); the reference is an empty Streamlit script in the same run.
+"""
+
+import os
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+from lib.operations.opening import open_store
+from tests.directory import ORG, SERVICE, build
+
+FRAME = Path(__file__).parents[2] / "pages" / "navigation.py"
+ROUNDS = 21
+SIZES = (800, 100_000)
+
+
+def timed(at: AppTest, change: Callable[[int], None]) -> float:
+    """Return the median milliseconds of a rerun after `change`."""
+    spent = []
+    for number in range(ROUNDS):
+        change(number)
+        begun = time.perf_counter()
+        at.run(timeout=60)
+        spent.append((time.perf_counter() - begun) * 1e3)
+    assert not at.exception
+    return statistics.median(spent)
+
+
+def measure(users: int) -> str:
+    """Return a line with the medians for an organization of `users`."""
+    folder = Path(tempfile.mkdtemp())
+    url = f"sqlite:///{folder / 'desk.db'}"
+    engine = open_store(url)
+    build(engine, users)
+    engine.dispose()
+    st.cache_resource.clear()
+    os.environ |= {"DATABASE_URL": url, "TOKEN_DESK_DATA": str(folder)}
+    at = AppTest.from_file(FRAME, default_timeout=60).run()
+    at.query_params["org"] = ORG
+    at.query_params["service"] = SERVICE
+    at.switch_page("api_tokens.py").run()
+    assert at.header[0].value == "Recipient API Tokens"
+
+    def tick(number: int) -> None:
+        key = f"tokens_table_{at.session_state['desk'].listing.number}"
+        at.session_state[key] = {
+            "edited_rows": {number % 50: {"Select": True}},
+            "added_rows": [],
+            "deleted_rows": [],
+        }
+
+    def turn(number: int) -> None:
+        at.pagination[0].set_value(number % 8 + 2)
+
+    def search(number: int) -> None:
+        at.text_input(key="tokens_search").set_value(f"user 0{number:02}")
+
+    ticks, turns, searches = timed(at, tick), timed(at, turn), timed(at, search)
+    return (
+        f"{users:>7,} users  tick {ticks:6.1f} ms ({ticks / 40:4.2f} of the limit)"
+        f"  page turn {turns:6.1f} ms ({turns / 40:4.2f})"
+        f"  search {searches:6.1f} ms ({searches / 250:4.2f})"
+    )
+
+
+def empty() -> str:
+    """Return a line with the median of an empty script, AppTest's own share included."""
+    at = AppTest.from_string("import streamlit as st\nst.header('x')").run()
+    return f"  an empty script {timed(at, lambda _: None):6.1f} ms (medians of {ROUNDS})"
+
+
+if __name__ == "__main__":
+    for users in [int(word) for word in sys.argv[1:]] or SIZES:
+        sys.stdout.write(measure(users) + "\n")
+    sys.stdout.write(empty() + "\n")
