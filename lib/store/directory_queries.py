@@ -184,10 +184,7 @@ def subscriptions(connection: Connection, organization_id: str) -> list[Subscrip
         ),
         {"organization": organization_id},
     )
-    return [
-        Subscription(r[0], r[1], r[2], Status(r[3]), *r[4:-1], live_tokens=bool(r[-1]))
-        for r in rows
-    ]
+    return [Subscription(r[0], r[1], r[2], Status(r[3]), *r[4:15], bool(r[15])) for r in rows]
 
 
 def coverage(

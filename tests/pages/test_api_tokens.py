@@ -1,0 +1,907 @@
+"""Recipient API Tokens: selection, plans, confirmations, receipts, and what bad input gets."""
+
+import contextlib
+import dataclasses
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+import pytest
+from sqlalchemy import Connection, Engine, event
+from streamlit.testing.v1 import AppTest
+
+from lib.domain import clock
+from lib.domain.clock import DAY
+from lib.domain.rows import Actor
+from lib.domain.secrets import is_well_formed
+from lib.domain.states import Action, Holding
+from lib.operations.actions import carry_out, plan_action
+from lib.operations.delivery import Delivery, NoFile
+from lib.operations.vault import Vault
+from lib.store.engine import open_engine, writing
+from lib.ui.desk import desk
+from lib.ui.session import Session
+from tests.directory import ADMIN, ORG, SERVICE, build, tokens
+from tests.operations.acting import csv_rows, everything, give
+from tests.pages.conftest import Open
+from tests.pages.looking import FOR_ADMINISTRATORS, MARKUP, execute, query, values
+
+OTHER = "NVXYZ1"
+EVERYONE = range(5)
+BUSY = "The database is busy with another change. Nothing was changed; try again in a moment."
+READ_ONLY = (
+    "The database is read-only, so nothing was changed. Ask whoever runs Token Desk to make "
+    "its file writable."
+)
+OUTDATED = (
+    "Nothing was done: the tokens of some selected users changed since the first confirmation."
+)
+GONE = (
+    "Some selected users are no longer in this organization. Clear the selection and tick the "
+    "users again."
+)
+CONFIRMED_ONCE = [Action.REQUEST, Action.REMOVE, Action.CANCEL]
+SKIPPED = {
+    Action.REQUEST: {1: "Already pending", 3: "Already pending", 4: "Inactive user"},
+    Action.REMOVE: {0: "No accepted token", 1: "No accepted token"},
+    Action.CANCEL: {0: "Nothing pending", 2: "Nothing pending", 4: "Nothing pending"},
+    Action.GENERATE: {4: "Inactive user"},
+}
+
+
+@pytest.fixture
+def office(empty: Engine) -> list[str]:
+    """Six users: nothing, pending, accepted and in use, both, inactive with a token, nothing.
+
+    The service `landnotices` is ended; another organization has a user too.
+    """
+    ids = build(empty, 6, services=(SERVICE, "landnotices", "nobodys"))
+    for member_id, holding, used in (
+        (ids[1], Holding.PENDING, None),
+        (ids[2], Holding.ACCEPTED, clock.now() - DAY),
+        (ids[3], Holding.BOTH, clock.now() - 30 * DAY),
+        (ids[4], Holding.ACCEPTED, None),
+    ):
+        give(empty, member_id, holding, last_used_at=used)
+    execute(empty, "UPDATE member SET status = 'inactive' WHERE member_id = :m", m=ids[4])
+    execute(empty, "UPDATE subscription SET status = 'inactive' WHERE service_id = 'landnotices'")
+    execute(empty, "DELETE FROM subscription WHERE service_id = 'nobodys'")
+    build(empty, 1, organization_id=OTHER)
+    return ids
+
+
+@pytest.fixture
+def at(office: list[str], open_empty: Open) -> AppTest:  # noqa: ARG001 - whose users are shown
+    """The page of that organization, for its one active service."""
+    return open_tokens(open_empty)
+
+
+def open_tokens(open_page: Open, org: str = ORG, service: str = SERVICE) -> AppTest:
+    """Open the page as an administrator."""
+    return open_page("api_tokens", person=ADMIN.username, org=org, service=service)
+
+
+def run(at: AppTest) -> AppTest:
+    """Run the page, which never shows a traceback."""
+    at.run()
+    assert not at.exception
+    return at
+
+
+def desk_of(at: AppTest) -> Session:
+    """Return what the page remembers."""
+    remembered: Session = at.session_state["desk"]
+    return remembered
+
+
+def tick(at: AppTest, rows: Iterable[int]) -> AppTest:
+    """Tick users by their row."""
+    at.session_state[f"tokens_table_{desk_of(at).listing.number}"] = {
+        "edited_rows": {row: {"Select": True} for row in rows},
+        "added_rows": [],
+        "deleted_rows": [],
+    }
+    return run(at)
+
+
+def choose(at: AppTest, action: Action, rows: Iterable[int] = EVERYONE) -> AppTest:
+    """Tick users and choose an action: its first confirmation opens."""
+    tick(at, rows).selectbox(key="tokens_actions").set_value(action)
+    return run(at)
+
+
+def press(at: AppTest, key: str) -> AppTest:
+    """Press a button by its key."""
+    at.button(key=key).click()
+    return run(at)
+
+
+def has(at: AppTest, key: str) -> bool:
+    """Tell whether a button is drawn."""
+    return key in [button.key for button in at.button]
+
+
+def said(at: AppTest) -> list[str]:
+    """Return every text of the page and the dialog."""
+    elements = (at.markdown, at.caption, at.error, at.warning, at.info)
+    return [text for kind in elements for text in values(kind)]
+
+
+def mentions(at: AppTest, sentence: str) -> bool:
+    """Tell whether some text has `sentence` in it."""
+    return any(sentence in text for text in said(at))
+
+
+def table_with(at: AppTest, column: str) -> list[tuple[str, ...]]:
+    """Return the rows of the table that has `column`."""
+    return [
+        tuple(row)
+        for frame in at.dataframe
+        if column in frame.value.columns
+        for row in frame.value.itertuples(index=False)
+    ]
+
+
+def skipped(at: AppTest) -> dict[int, str]:
+    """Return the reason by user's number, as the table of skipped users has it."""
+    return {int(username[-1]): reason for _, username, reason in table_with(at, "Reason")}
+
+
+def export(at: AppTest, rows: Iterable[int] = EVERYONE) -> list[str]:
+    """Generate & Export through both confirmations; return the tokens."""
+    press(choose(at, Action.GENERATE, rows), "confirm_next")
+    content = delivery_of(at)()
+    run(at)
+    return [row["API Token"] for row in csv_rows(content)]
+
+
+def delivery_of(at: AppTest) -> Delivery:
+    """Return what the download button calls."""
+    confirming = desk_of(at).confirming
+    assert confirming
+    assert confirming.delivery
+    return confirming.delivery
+
+
+def act(action: Action, member_ids: list[str]) -> None:
+    """Do what another administrator does elsewhere."""
+    shared = desk()
+    plan = plan_action(shared.engine, shared.clock, ADMIN, action, ORG, SERVICE, member_ids)
+    carry_out(shared.engine, shared.clock, plan, shared.minting)
+
+
+@contextlib.contextmanager
+def locked(engine: Engine) -> Iterator[None]:
+    """Hold the database's write lock elsewhere; waiting for it is cut to a tenth of a second."""
+    with pragma(engine, "busy_timeout=100"):
+        elsewhere = open_engine(engine.url.render_as_string(hide_password=False))
+        with writing(elsewhere):
+            yield
+        elsewhere.dispose()
+
+
+@contextlib.contextmanager
+def pragma(engine: Engine, setting: str) -> Iterator[None]:
+    """Set something on each connection as its transaction begins."""
+
+    def prepare(connection: Connection) -> None:
+        connection.exec_driver_sql(f"PRAGMA {setting}")
+
+    event.listen(engine, "begin", prepare, insert=True)
+    try:
+        yield
+    finally:
+        event.remove(engine, "begin", prepare)
+        engine.dispose()  # what was set ends with its connections
+
+
+def read_only(engine: Engine) -> contextlib.AbstractContextManager[None]:
+    """Make the database refuse to be written."""
+    return pragma(engine, "query_only=ON")
+
+
+FAULTS = [
+    pytest.param(locked, BUSY, id="locked"),
+    pytest.param(read_only, READ_ONLY, id="read-only"),
+]
+Fault = Callable[[Engine], contextlib.AbstractContextManager[None]]
+
+
+class TestNames:
+    """Ruling 1: the same four actions, called by how many users are selected."""
+
+    @pytest.mark.parametrize(
+        ("rows", "names"),
+        [
+            (
+                [2],
+                [
+                    "Request New API Token",
+                    "Remove API Token",
+                    "Cancel Pending Request",
+                    "Generate & Export Token",
+                ],
+            ),
+            (
+                [0, 2],
+                [
+                    "Add New Tokens",
+                    "Remove Tokens",
+                    "Cancel Pending Requests",
+                    "Generate & Export Tokens",
+                ],
+            ),
+        ],
+    )
+    def test_by_the_number_of_users(self, at, rows, names):
+        """One user, several users."""
+        tick(at, rows)
+        assert at.selectbox(key="tokens_actions").options == names
+
+    def test_with_nobody_selected_there_is_nothing_to_choose(self, at):
+        """The menu and Clear are disabled."""
+        assert at.selectbox(key="tokens_actions").disabled
+        assert at.button(key="tokens_clear").disabled
+        assert "None selected" in said(at)
+
+    def test_the_menu_is_back_at_its_name_after_a_choice(self, at):
+        """So that the same action can be chosen twice."""
+        choose(at, Action.CANCEL)
+        assert at.selectbox(key="tokens_actions").value is None
+        press(at, "confirm_cancel")
+        at.selectbox(key="tokens_actions").set_value(Action.CANCEL)
+        assert has(run(at), "confirm_do")
+
+
+class TestPlan:
+    """The first confirmation says what will happen before it happens."""
+
+    @pytest.mark.parametrize(
+        ("action", "sentence", "details"),
+        [
+            (
+                Action.REQUEST,
+                "5 selected: 2 are asked to accept a new token, 3 are skipped.",
+                ["Each user shows Pending until they accept; a token they have keeps working"],
+            ),
+            (
+                Action.REMOVE,
+                "5 selected: 3 lose the accepted token, 2 are skipped.",
+                [
+                    "**3 tokens are removed** and stop working, 1 of them used in the last 7 days",
+                ],
+            ),
+            (
+                Action.CANCEL,
+                "5 selected: 2 have the pending request ended, 3 are skipped.",
+                ["2 pending requests end"],
+            ),
+            (
+                Action.GENERATE,
+                "5 selected: 4 get a new token, 1 is skipped.",
+                [
+                    "**2 tokens are replaced** and stop working, 1 of them used in the last 7 days",
+                    "2 pending requests end",
+                    "Each of the 4 users shows Pending until the new token is first used",
+                ],
+            ),
+        ],
+    )
+    def test_counts_and_reasons(self, at, action, sentence, details):
+        """Counts first, then what ends, then each skipped user with the reason."""
+        before = everything(desk().engine)
+        choose(at, action)
+        assert f"**{sentence}**" in said(at)
+        assert "\n".join(f"- {detail}" for detail in details) in said(at)
+        assert skipped(at) == SKIPPED[action]
+        assert everything(desk().engine) == before
+
+    @pytest.mark.parametrize("action", list(Action))
+    def test_for_one_user_in_the_singular(self, at, action):
+        """No `1 users`."""
+        choose(at, action, [3] if action in {Action.REMOVE, Action.CANCEL} else [0])
+        assert mentions(at, "1 selected: 1 ")
+        assert not skipped(at)
+        assert [text for text in said(at) if " 1 users" in text or "1 tokens" in text] == []
+
+    @pytest.mark.parametrize("action", list(Action))
+    def test_when_all_are_skipped_there_is_nothing_to_confirm(self, at, action):
+        """The inactive user holds a token, so removing it is the exception."""
+        row = {Action.REMOVE: 0, Action.CANCEL: 0}.get(action, 4)
+        choose(at, action, [row])
+        assert mentions(at, "1 is skipped")
+        key = "confirm_next" if action is Action.GENERATE else "confirm_do"
+        assert at.button(key=key).disabled
+
+
+class TestNothingDone:
+    """The ways out of a confirmation."""
+
+    @pytest.mark.parametrize("action", list(Action))
+    def test_cancel_changes_nothing_and_keeps_the_selection(self, at, action):
+        """The dialog closes; the users stay selected."""
+        before = everything(desk().engine)
+        press(choose(at, action), "confirm_cancel")
+        assert not has(at, "confirm_cancel")
+        assert "**5 selected**" in said(at)
+        assert everything(desk().engine) == before
+
+    def test_back_leads_to_the_first_confirmation(self, at):
+        """With the same plan, and nothing done."""
+        before = everything(desk().engine)
+        plan = desk_of(choose(at, Action.GENERATE)).confirming.plan
+        press(press(at, "confirm_next"), "confirm_back")
+        assert desk_of(at).confirming.plan is plan
+        press(at, "confirm_cancel")
+        assert everything(desk().engine) == before
+
+    def test_the_download_waits_for_the_number(self, at):
+        """Skipped users are not counted in it; blanks around it do not matter."""
+        press(choose(at, Action.GENERATE), "confirm_next")
+        for typed, meant in (("", False), ("5", False), ("4", True), (" 4 ", True), ("４", False)):
+            at.text_input(key="confirm_typed").set_value(typed)
+            assert run(at).download_button[0].disabled is not meant
+        assert at.text_input(key="confirm_typed").label == "Type 4 to confirm"
+
+    def test_a_typed_number_does_not_stay_for_the_next_time(self, at):
+        """The deliberate act is asked for again."""
+        press(choose(at, Action.GENERATE), "confirm_next")
+        at.text_input(key="confirm_typed").set_value("4")
+        press(press(run(at), "confirm_back"), "confirm_next")
+        assert at.text_input(key="confirm_typed").value == ""
+        assert at.download_button[0].disabled
+
+
+class TestDone:
+    """Confirm does it, once, and the receipt says what."""
+
+    @pytest.mark.parametrize(
+        ("action", "sentence", "left"),
+        [
+            (Action.REQUEST, "2 new tokens requested", {"accepted": 3, "pending": 4}),
+            (Action.REMOVE, "3 tokens removed", {"pending": 2, "removed": 3}),
+            (Action.CANCEL, "2 pending requests cancelled", {"accepted": 3, "cancelled": 2}),
+        ],
+    )
+    def test_confirm(self, at, action, sentence, left):
+        """What changed, who was skipped and why; the selection is empty again."""
+        press(choose(at, action), "confirm_do")
+        assert f"**{sentence}**" in said(at)
+        assert states() == left
+        number = len(SKIPPED[action])
+        assert mentions(at, f"{number} users were skipped: User")
+        for user, reason in SKIPPED[action].items():
+            assert mentions(at, f"User 00000{user}, {reason.lower()}")
+        assert "None selected" in said(at)
+        assert [b.label for b in at.download_button] == ["Download results"]
+        press(at, "receipt_done")
+        assert not mentions(at, sentence)
+
+    def test_more_skipped_users_than_fit_a_sentence_are_listed(self, at):
+        """Beyond three there is a table."""
+        execute(desk().engine, "UPDATE member SET status = 'inactive' WHERE username LIKE '%u0'")
+        press(choose(at, Action.REQUEST), "confirm_do")
+        assert mentions(at, "4 users were skipped; they are listed below.")
+        assert skipped(at) == SKIPPED[Action.REQUEST] | {0: "Inactive user"}
+
+    @pytest.mark.parametrize("action", CONFIRMED_ONCE)
+    def test_a_second_click_on_confirm_does_nothing(self, at, action):
+        """The browser sends a click on a button that is gone meanwhile."""
+        choose(at, action)
+        again = at.button(key="confirm_do")
+        press(at, "confirm_do")
+        after = everything(desk().engine)
+        again.click()
+        run(at)
+        assert everything(desk().engine) == after
+
+    def test_a_second_call_with_the_same_plan_gives_the_receipt_only(self, at):
+        """A second tab cannot do it again."""
+        plan = desk_of(choose(at, Action.REQUEST)).confirming.plan
+        press(at, "confirm_do")
+        after = everything(desk().engine)
+        outcome = carry_out(desk().engine, clock.now, plan, desk().minting)
+        assert outcome.receipt == desk_of(at).done.receipt
+        assert everything(desk().engine) == after
+
+    def test_a_second_pass_over_the_page_makes_no_second_effect(self, at):
+        """Reruns, and leaving and coming back, only read."""
+        press(choose(at, Action.REQUEST), "confirm_do")
+        after = everything(desk().engine)
+        run(run(at))
+        at.switch_page("help.py").run()
+        at.switch_page("api_tokens.py").run()
+        assert not at.exception
+        assert everything(desk().engine) == after
+        assert not mentions(at, "new tokens requested")
+
+    def test_the_table_shows_it_at_once(self, at):
+        """Pending after a request; the check mark stays beside it."""
+        press(choose(at, Action.REQUEST), "confirm_do")
+        signs = [list(s) for s in desk_of(at).listing.frame["API Token"]]
+        assert signs == [["Pending"], ["Pending"], ["✓", "Pending"], ["✓", "Pending"], ["✓"], []]
+
+
+class TestExport:
+    """Generate & Export: the click on the download is the second confirmation."""
+
+    def test_receipt_and_pending(self, at):
+        """Rows, file name, SHA-256, Download again, and Pending for everyone who got one."""
+        exported = export(at)
+        assert [is_well_formed(token, "demo") for token in exported] == [True] * 4
+        receipt = desk_of(at).done.receipt
+        assert "**4 tokens generated and exported**" in said(at)
+        assert mentions(at, "4 rows in UTCJF1\\-erecording\\-")
+        assert at.code[0].value == f"SHA-256 {receipt.csv_sha256}"
+        assert [b.label for b in at.download_button] == ["Download again"]
+        assert states() == {"replaced": 4, "pending": 4, "accepted": 1}
+
+    def test_download_again_gives_the_same_bytes_until_done(self, at):
+        """Then there is no file any more, and the page does not offer one."""
+        press(choose(at, Action.GENERATE), "confirm_next")
+        delivery = delivery_of(at)
+        first = delivery()
+        assert delivery() == first
+        press(run(at), "receipt_done")
+        assert not at.download_button
+        with pytest.raises(NoFile):
+            delivery()
+
+    def test_no_token_is_in_session_state(self, at):
+        """Nor in anything that it leads to, the vault and the database themselves left out."""
+        exported = export(at)
+        assert len(exported) == 4
+        found = [text for text in walk(at.session_state.filtered_state) if has_any(text, exported)]
+        assert found == []
+
+    def test_a_second_pass_makes_no_second_file(self, at):
+        """Reruns show the receipt and write nothing."""
+        export(at)
+        after = everything(desk().engine)
+        run(run(at))
+        assert everything(desk().engine) == after
+
+    @pytest.mark.parametrize(
+        "leave",
+        [
+            pytest.param(lambda at: at.session_state.__setitem__("signed_in_as", "admin"), id="who"),
+            pytest.param(lambda at: at.selectbox(key="tokens_organization").set_value(OTHER), id="org"),
+            pytest.param(lambda at: at.query_params.__setitem__("org", OTHER), id="address"),
+            pytest.param(lambda at: at.switch_page("help.py"), id="page"),
+        ],
+    )
+    def test_the_csv_is_forgotten_when_the_person_place_or_page_changes(self, at, leave):
+        """With the receipt and the selection."""
+        export(at)
+        assert len(desk().vault._kept) == 1
+        leave(at)
+        run(at)
+        assert not desk().vault._kept
+        assert desk_of(at).done is None
+        assert not at.download_button
+
+    def test_an_open_confirmation_is_forgotten_too(self, at):
+        """Another organization's page does not ask about the earlier one's users."""
+        choose(at, Action.GENERATE)
+        at.selectbox(key="tokens_organization").set_value(OTHER)
+        assert not has(run(at), "confirm_next")
+        assert "None selected" in said(at)
+
+
+class TestPlace:
+    """Where nothing, or not everything, can be done."""
+
+    @pytest.mark.parametrize("action", [Action.REQUEST, Action.GENERATE])
+    def test_an_inactive_organization_gives_nobody_a_token(self, at, action):
+        """Everybody is skipped with that reason, and there is nothing to confirm."""
+        execute(desk().engine, "UPDATE organization SET status = 'inactive'")
+        choose(at, action)
+        assert mentions(at, "5 selected: 0 ")
+        assert set(skipped(at).values()) == {"Inactive organization"}
+        key = "confirm_next" if action is Action.GENERATE else "confirm_do"
+        assert at.button(key=key).disabled
+
+    def test_an_inactive_organizations_tokens_can_be_removed(self, at):
+        """Ending a token is always allowed."""
+        execute(desk().engine, "UPDATE organization SET status = 'inactive'")
+        press(choose(at, Action.REMOVE), "confirm_do")
+        assert "**3 tokens removed**" in said(at)
+
+    def test_an_ended_subscription(self, office, open_empty):
+        """It is named so, and gives nobody a token."""
+        at = open_tokens(open_empty, service="landnotices")
+        assert at.selectbox(key="tokens_service").options == ["Erecording", "Landnotices (ended)"]
+        choose(at, Action.REQUEST)
+        assert set(skipped(at).values()) == {"Inactive subscription"}
+        assert at.button(key="confirm_do").disabled
+        assert len(office) == 6
+
+    def test_an_ended_subscription_without_tokens_is_not_offered_elsewhere(self, at):
+        """It stays in the Service box only while live tokens exist."""
+        assert at.selectbox(key="tokens_service").options == ["Erecording"]
+
+    @pytest.mark.parametrize("service", ["nobodys", "nosuch", "'; DROP TABLE token; --", MARKUP])
+    def test_a_service_without_subscription(self, office, open_empty, service):
+        """A sentence and a way out."""
+        at = open_tokens(open_empty, service=service)
+        assert not at.exception
+        assert mentions(at, "Organization UTCJF1 does not subscribe to")
+        assert "See what it subscribes to" in [link.proto.label for link in at.get("page_link")]
+        assert not mentions(at, "![i](")
+        assert len(office) == 6
+
+    @pytest.mark.parametrize("org", ["NOSUCH", "%", "utcjf1", "\x00", "\u202eUTCJF1", "x" * 10_000])
+    def test_an_unknown_organization(self, office, open_empty, org):
+        """A sentence and a way out."""
+        at = open_tokens(open_empty, org=org)
+        assert not at.exception
+        assert mentions(at, "There is no organization")
+        assert "Choose an organization" in [link.proto.label for link in at.get("page_link")]
+        assert len(office) == 6
+
+    def test_an_organization_without_users(self, at):
+        """An empty state; nothing can be selected."""
+        engine = desk().engine
+        execute(engine, "DELETE FROM member WHERE organization_id = :o", o=OTHER)
+        at.selectbox(key="tokens_organization").set_value(OTHER)
+        run(at)
+        assert mentions(at, "has no users for Erecording")
+        labels = {b.label: b.disabled for b in at.button}
+        assert labels["Select page"]
+        assert labels["Select all 0 matching"]
+        assert at.selectbox(key="tokens_actions").disabled
+
+    def test_a_user_who_is_no_administrator(self, office, open_empty):
+        """A sentence, and not one name of the organization."""
+        at = open_empty("api_tokens", person="utcjf1-u0", org=ORG, service=SERVICE)
+        assert values(at.info) == [FOR_ADMINISTRATORS]
+        assert not at.dataframe
+        assert not mentions(at, "Organization UTCJF1")
+        assert len(office) == 6
+
+    @pytest.mark.parametrize("person", ["nosuch", "%", "' OR 1=1 --", "\x00", MARKUP, "x" * 10_000])
+    def test_an_unknown_username(self, office, open_empty, person):
+        """A sentence, and no page."""
+        at = open_empty("api_tokens", person=person, org=ORG, service=SERVICE)
+        assert not at.exception
+        assert values(at.warning)[0].startswith("There is no user ")
+        assert not at.dataframe
+        assert not mentions(at, "![i](")
+        assert len(office) == 6
+
+
+class TestSearch:
+    """Whatever is typed into Search users."""
+
+    @pytest.mark.parametrize(
+        ("text", "found"),
+        [
+            ("User 000003", 1),
+            ("  uTCJF1-U3@EXAMPLE.com ", 1),
+            ("%", 0),
+            ("_", 0),
+            ("user_000003", 0),
+            ("\\", 0),
+            ("'; DROP TABLE member; --", 0),
+            ("' OR '1'='1", 0),
+            ("a" * 10_000, 0),
+            ("user" + " " * 10_000, 6),
+            (MARKUP, 0),
+            # Signs without a shape count as nothing.
+            ("\x00", 6),
+            ("user\x00 000003", 1),
+            ("\u202euser 000003\u200f", 1),
+        ],
+    )
+    def test_finds_it_as_written_or_says_so(self, at, text, found):
+        """Wildcards are letters, SQL is text, and nothing breaks."""
+        before = everything(desk().engine)
+        at.text_input(key="tokens_search").set_value(text)
+        run(at)
+        assert f"Select all {found} matching" in [b.label for b in at.button]
+        if not found:
+            assert "**No users match**" in said(at)
+            assert not mentions(at, "![i](")
+            assert max(map(len, said(at))) < 1_000
+            press(at, "tokens_clear_filters")
+            assert "Select all 6 matching" in [b.label for b in at.button]
+        assert everything(desk().engine) == before
+
+    def test_the_selection_outlives_a_search(self, at):
+        """The count stays in sight and says how many are out of sight."""
+        tick(at, [0, 2])
+        at.text_input(key="tokens_search").set_value("000002")
+        assert "**2 selected**, 1 not shown" in said(run(at))
+        at.text_input(key="tokens_search").set_value("nobody")
+        assert "**2 selected**, 2 not shown" in said(run(at))
+        press(at, "tokens_clear")
+        assert "None selected" in said(at)
+
+    @pytest.mark.parametrize(
+        ("holding", "found"), [("any", 6), ("accepted", 3), ("pending", 2), ("both", 1), ("none", 2)]
+    )
+    def test_the_state_filter(self, at, holding, found):
+        """By what users have."""
+        at.selectbox(key="tokens_holding").set_value(holding)
+        assert f"Select all {found} matching" in [b.label for b in run(at).button]
+
+
+class TestOutdated:
+    """Somebody else acts between the confirmations."""
+
+    def test_confirm_is_refused_and_says_who_changed(self, at, office):
+        """Then Look again plans anew, and that plan can be confirmed."""
+        choose(at, Action.CANCEL)
+        act(Action.CANCEL, [office[1]])
+        before = everything(desk().engine)
+        press(at, "confirm_do")
+        assert values(at.error) == [OUTDATED]
+        assert table_with(at, "Is now") == [("User 000001", "utcjf1-u1", "Pending", "no token")]
+        assert everything(desk().engine) == before
+        press(at, "confirm_again")
+        assert mentions(at, "5 selected: 1 has the pending request ended, 4 are skipped.")
+        press(at, "confirm_do")
+        assert "**1 pending request cancelled**" in said(at)
+
+    def test_the_export_is_refused_and_there_is_no_file(self, at, office):
+        """The delivery gives nothing, now and later."""
+        press(choose(at, Action.GENERATE), "confirm_next")
+        act(Action.REMOVE, [office[3]])
+        before = everything(desk().engine)
+        delivery = delivery_of(at)
+        for _ in range(2):
+            with pytest.raises(NoFile):
+                delivery()
+        assert values(run(at).error) == [OUTDATED]
+        assert table_with(at, "Is now") == [
+            ("User 000003", "utcjf1-u3", "✓ and Pending", "Pending")
+        ]
+        assert everything(desk().engine) == before
+        assert not desk().vault._kept
+        press(at, "confirm_again")
+        assert mentions(at, "5 selected: 4 get a new token, 1 is skipped.")
+
+    def test_close_leaves_all_as_it_is(self, at, office):
+        """The selection is still there to look at."""
+        choose(at, Action.CANCEL)
+        act(Action.CANCEL, [office[1]])
+        press(press(at, "confirm_do"), "confirm_close")
+        assert not has(at, "confirm_again")
+        assert "**5 selected**" in said(at)
+
+    def test_a_change_to_somebody_else_does_not_matter(self, at, office):
+        """The revision differs, the selected users do not."""
+        choose(at, Action.REQUEST)
+        act(Action.REQUEST, [office[5]])
+        press(at, "confirm_do")
+        assert "**2 new tokens requested**" in said(at)
+
+    def test_a_user_who_becomes_inactive_changes_the_plan(self, at):
+        """Nobody who is inactive gets a token that was planned before."""
+        press(choose(at, Action.GENERATE), "confirm_next")
+        execute(desk().engine, "UPDATE member SET status = 'inactive' WHERE username LIKE '%u0'")
+        with pytest.raises(NoFile):
+            delivery_of(at)()
+        assert values(run(at).error) == [OUTDATED]
+
+    def test_two_tabs_confirm_the_same(self, at, open_empty):
+        """The later one is told, and nothing happens twice."""
+        other = open_tokens(open_empty)
+        choose(at, Action.REQUEST)
+        choose(other, Action.REQUEST)
+        press(at, "confirm_do")
+        after = everything(desk().engine)
+        press(other, "confirm_do")
+        assert values(other.error) == [OUTDATED]
+        assert everything(desk().engine) == after
+
+
+class TestHandMade:
+    """Widget state that no browser of ours sends."""
+
+    @pytest.mark.parametrize("action", list(Action))
+    def test_ids_of_another_organization_are_refused(self, at, action):
+        """With a sentence, and nothing written."""
+        (foreign,) = query(
+            desk().engine, "SELECT member_id FROM member WHERE organization_id = :o", o=OTHER
+        )
+        before = everything(desk().engine)
+        tick(at, [0])
+        desk_of(at).selected |= set(foreign)
+        at.selectbox(key="tokens_actions").set_value(action)
+        run(at)
+        assert values(at.error) == [GONE]
+        assert not has(at, "confirm_cancel")
+        assert everything(desk().engine) == before
+
+    @pytest.mark.parametrize(
+        "edits",
+        [
+            {0: {"Username": "utcjf1-u5", "Email": "x@evil.example"}},
+            {0: {"Select": None}},
+        ],
+    )
+    def test_edits_of_other_columns_select_nobody(self, at, edits):
+        """Only ticks are taken from the table."""
+        at.session_state[f"tokens_table_{desk_of(at).listing.number}"] = {
+            "edited_rows": edits,
+            "added_rows": [],
+            "deleted_rows": [],
+        }
+        assert "None selected" in said(run(at))
+
+    @pytest.mark.parametrize("key", ["tokens_holding", "tokens_actions", "tokens_organization"])
+    @pytest.mark.parametrize("text", ["nosuch", "'; DROP TABLE token; --"])
+    def test_a_choice_that_is_not_offered(self, at, key, text):
+        """It changes nothing and breaks nothing."""
+        before = everything(desk().engine)
+        tick(at, [0])
+        at.session_state[key] = text
+        run(at)
+        assert everything(desk().engine) == before
+
+    def test_a_page_that_is_not_there(self, demo, open_page):
+        """The table stays on a page that is."""
+        at = open_page("api_tokens", org=ORG, service=SERVICE)
+        (key,) = [k for k in at.session_state.filtered_state if k.startswith("tokens_page_")]
+        at.session_state[key] = 99
+        run(at)
+        assert len(desk_of(at).listing.frame)
+        assert demo.dialect.name == "sqlite"
+
+
+class TestRole:
+    """The role is asked of the database at each step."""
+
+    @pytest.mark.parametrize("action", CONFIRMED_ONCE)
+    def test_taken_away_before_confirm(self, at, action):
+        """Refused with a sentence, nothing written."""
+        choose(at, action)
+        dismiss(ADMIN)
+        before = everything(desk().engine)
+        press(at, "confirm_do")
+        assert values(at.info) == [FOR_ADMINISTRATORS]
+        assert everything(desk().engine) == before
+
+    def test_taken_away_between_the_two_confirmations(self, at):
+        """The click on the download makes no file."""
+        press(choose(at, Action.GENERATE), "confirm_next")
+        dismiss(ADMIN)
+        before = everything(desk().engine)
+        with pytest.raises(NoFile):
+            delivery_of(at)()
+        assert values(run(at).info) == [FOR_ADMINISTRATORS]
+        assert everything(desk().engine) == before
+
+    def test_taken_away_before_an_action_or_another_organization_is_chosen(self, at):
+        """The same sentence, whatever is clicked."""
+        tick(at, [0])
+        dismiss(ADMIN)
+        at.selectbox(key="tokens_actions").set_value(Action.REMOVE)
+        at.selectbox(key="tokens_organization").set_value(OTHER)
+        assert values(run(at).info) == [FOR_ADMINISTRATORS]
+        assert desk_of(at).confirming is None
+
+
+class TestFaults:
+    """A database that is busy or cannot be written."""
+
+    @pytest.mark.parametrize(("fault", "sentence"), FAULTS)
+    @pytest.mark.parametrize("action", CONFIRMED_ONCE)
+    def test_at_confirm(self, at, fault: Fault, sentence, action):
+        """A sentence; nothing half written; afterwards Look again and Confirm do it."""
+        engine = desk().engine
+        choose(at, action)
+        before = everything(engine)
+        with fault(engine):
+            press(at, "confirm_do")
+            assert values(at.error) == [sentence]
+        assert everything(engine) == before
+        press(press(at, "confirm_again"), "confirm_do")
+        assert desk_of(at).done.receipt.changed == 5 - len(SKIPPED[action])
+
+    @pytest.mark.parametrize(("fault", "sentence"), FAULTS)
+    def test_at_the_download(self, at, fault: Fault, sentence):
+        """No file, a sentence, and the old tokens still there."""
+        engine = desk().engine
+        press(choose(at, Action.GENERATE), "confirm_next")
+        before = everything(engine)
+        with fault(engine):
+            with pytest.raises(NoFile):
+                delivery_of(at)()
+            assert values(run(at).error) == [sentence]
+        assert everything(engine) == before
+        assert not desk().vault._kept
+
+    @pytest.mark.parametrize(("fault", "sentence"), FAULTS)
+    @pytest.mark.parametrize("step", ["accept", "decline"])
+    def test_on_my_api_tokens(self, empty, office, open_empty, fault: Fault, sentence, step):
+        """Accept and Decline say so; the request waits, and can be answered afterwards."""
+        act(Action.REQUEST, [office[0]])
+        (token_id,) = query(empty, "SELECT token_id FROM token WHERE origin = 'request'")[0]
+        at = open_empty("my_api_tokens", person="utcjf1-u0")
+        before = everything(empty)
+        with fault(empty):
+            answer(at, step, token_id)
+            assert values(at.info) == [sentence]
+            assert not at.code
+        assert everything(empty) == before
+        answer(at, step, token_id)
+        assert query(empty, "SELECT state FROM token WHERE token_id = :t", t=token_id) == [
+            (f"{step.removesuffix('e')}{'e' * (step == 'decline')}{'ed'[step == 'decline':]}",)
+        ]
+
+    @pytest.mark.parametrize(("fault", "sentence"), FAULTS)
+    @pytest.mark.parametrize("page", ["api_tokens", "my_api_tokens"])
+    def test_reading_goes_on(self, office, open_empty, fault: Fault, sentence, page):
+        """A page that only reads opens whatever writers do."""
+        with fault(desk().engine):
+            at = open_empty(page, person=ADMIN.username, org=ORG, service=SERVICE)
+            assert not at.exception
+            assert not mentions(at, sentence)
+            assert bool(at.dataframe) == (page == "api_tokens")
+        assert len(office) == 6
+
+    def test_a_database_that_is_gone(self, at):
+        """A sentence, no traceback, at page load and when something is picked."""
+        engine = desk().engine
+
+        def refuse(_connection: Connection) -> None:
+            raise gone
+
+        gone = engine.dialect.dbapi.OperationalError("unable to open database file")
+        gone.sqlite_errorcode = 14  # SQLITE_CANTOPEN
+        event.listen(engine, "before_cursor_execute", lambda *_: refuse(_[0]))
+        assert not run(at).dataframe
+        assert mentions(at, "The database cannot be reached.")
+
+
+def answer(at: AppTest, step: str, token_id: str) -> None:
+    """Accept or decline on My API tokens; a decline is confirmed."""
+    press(at, f"{step}_{token_id}")
+    if step == "decline":
+        [b for b in at.button if b.label == "Decline"][-1].click()
+        run(at)
+
+
+def dismiss(actor: Actor) -> None:
+    """Take the role of an API administrator away."""
+    execute(
+        desk().engine,
+        "UPDATE user_account SET staff_status = 'inactive' WHERE username = :u",
+        u=actor.username,
+    )
+
+
+def states() -> dict[str, int]:
+    """Return how many token rows are in each state."""
+    found = [state for _, state, _, _ in tokens(desk().engine)]
+    return {state: found.count(state) for state in found}
+
+
+def walk(thing: Any, seen: set[int] | None = None) -> Iterator[str]:  # noqa: ANN401
+    """Yield every text and byte string within `thing`, through containers and objects."""
+    seen = set() if seen is None else seen
+    if id(thing) in seen or isinstance(thing, Engine | Vault):
+        return
+    seen.add(id(thing))
+    if isinstance(thing, str | bytes):
+        yield thing if isinstance(thing, str) else thing.decode(errors="replace")
+    elif isinstance(thing, dict):
+        for pair in thing.items():
+            yield from walk(pair, seen)
+    elif isinstance(thing, list | tuple | set | frozenset):
+        for item in thing:
+            yield from walk(item, seen)
+    elif dataclasses.is_dataclass(thing):
+        for field in dataclasses.fields(thing):
+            yield from walk(getattr(thing, field.name), seen)
+    elif hasattr(thing, "to_csv"):
+        yield thing.to_csv()
+    else:
+        yield repr(thing)
+        yield from walk(getattr(thing, "__dict__", {}), seen)
+
+
+def has_any(text: str, secrets: Iterable[str]) -> bool:
+    """Tell whether a secret, or a part of one beyond its hint, is in `text`."""
+    return any(secret[10:] in text for secret in secrets)

@@ -1,0 +1,60 @@
+"""What README says is what the code has."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from lib.domain.states import Action
+from lib.operations import import_rows
+from lib.settings import ROOT, Settings
+from lib.ui import menu
+from lib.ui.wording import ACTIONS
+
+README = (ROOT / "README.md").read_text()
+
+
+def table_after(heading: str) -> dict[str, str]:
+    """Return the first column of the first table after `heading`, with the rest of each row."""
+    section = README.split(f"## {heading}\n")[1].split("\n## ")[0]
+    rows = [line.strip("|").split("|") for line in section.splitlines() if line.startswith("|")]
+    return {cells[0].strip(): "|".join(cells[1:]) for cells in rows[2:]}
+
+
+class TestReadme:
+    """Settings, actions, pages, files and commands, compared with the code."""
+
+    def test_it_names_every_setting_and_no_other(self) -> None:
+        """The table of settings and the class of settings have the same names."""
+        fields = {
+            f"`{field.validation_alias or f'TOKEN_DESK_{name.upper()}'}`"
+            for name, field in Settings.model_fields.items()
+        }
+        assert set(table_after("Settings")) == fields
+
+    @pytest.mark.parametrize("action", Action)
+    def test_it_names_every_action_as_the_menu_does(self, action: Action) -> None:
+        """Both names of each action stand in README."""
+        assert ACTIONS[action].one in README
+        assert ACTIONS[action].many in README
+
+    @pytest.mark.parametrize("item", [*menu.TOP, *menu.BELOW], ids=lambda item: item.url_path)
+    def test_it_names_every_page_as_the_menu_does(self, item: menu.Item) -> None:
+        """Each page's title in the menu stands in README, and its file exists."""
+        if item is not menu.LICENSE:  # reached as the service's own item
+            assert item.title in README
+        assert (ROOT / "pages" / item.file).is_file()
+
+    def test_it_names_the_columns_that_the_importer_wants(self) -> None:
+        """The required columns of each file are in its row of the table."""
+        told = table_after("Use your own directory")
+        for name, sheet in import_rows.SHEETS.items():
+            required = told[name].split("|")[0]
+            assert set(re.findall(r"`([a-z_]+)`", required)) == set(sheet.required)
+
+    def test_its_pictures_and_paths_exist(self) -> None:
+        """Every picture that README shows and every test path that it names is there."""
+        for path in re.findall(r"\]\((data/[^)]+)\)", README):
+            assert (ROOT / path).is_file(), path
+        for module in re.findall(r"python -m (tests[.\w]+|lib[.\w]+)", README):
+            assert Path(ROOT, *module.split(".")).with_suffix(".py").is_file(), module
