@@ -184,7 +184,8 @@ def subscriptions(connection: Connection, organization_id: str) -> list[Subscrip
         ),
         {"organization": organization_id},
     )
-    return [Subscription(r[0], r[1], r[2], Status(r[3]), *r[4:15], bool(r[15])) for r in rows]
+    found = map(Subscription._make, rows)
+    return [s._replace(status=Status(s.status), live_tokens=bool(s.live_tokens)) for s in found]
 
 
 def coverage(
