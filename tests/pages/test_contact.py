@@ -18,7 +18,7 @@ class TestContact:
             "Document types accepted",
         ]  # fmt: skip
         assert shown["Address"] == "670 Center Street\nJunction Springs, UT"
-        assert shown["Web page"] == "https://junipercounty.example.com"
+        assert shown["Web page"] == "https://juniper.example.com"
         assert shown["Status"] == "Active"
 
     def test_unknown_facts_are_a_dash(self, demo, open_page):

@@ -17,7 +17,7 @@ class TestNotifications:
             "Document recorded": "API",
             "Document rejected": "E-mail",
             "Fees changed": "Not notified",
-            "Sent to": "recording@junipercounty.example.com",
+            "Sent to": "recording@juniper.example.com",
         }
 
     def test_leads_on_to_the_tokens(self, open_page):
