@@ -181,16 +181,16 @@ def locked(engine: Engine) -> Iterator[None]:
 
 @contextlib.contextmanager
 def pragma(engine: Engine, setting: str) -> Iterator[None]:
-    """Set something on each connection as its transaction begins."""
+    """Set something on each connection as it is taken."""
 
-    def prepare(connection: Connection) -> None:
-        connection.exec_driver_sql(f"PRAGMA {setting}")
+    def prepare(connection: Any, *_: object) -> None:  # noqa: ANN401 - the driver's own
+        connection.execute(f"PRAGMA {setting}")
 
-    event.listen(engine, "begin", prepare, insert=True)
+    event.listen(engine, "checkout", prepare)
     try:
         yield
     finally:
-        event.remove(engine, "begin", prepare)
+        event.remove(engine, "checkout", prepare)
         engine.dispose()  # what was set ends with its connections
 
 
