@@ -38,7 +38,7 @@ class Settings(BaseSettings):
     peppers: str = Field(
         default="",
         repr=False,
-        description="Keys of the tokens' digests, `1:<64 hex digits>`, several separated by commas.",
+        description="Keys of the tokens' digests, `1:<64 hex digits>`; several: commas between.",
     )
     token_prefix: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9]{1,11}$")] = Field(
         default="demo",

@@ -1,6 +1,7 @@
 """A migrated, empty database on each engine; PostgreSQL is a real server from a wheel."""
 
 import os
+import tempfile
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,9 +22,11 @@ def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     os.environ.setdefault("XDG_RUNTIME_DIR", str(runtime))
     import pgserver  # noqa: PLC0415 - only the tests that want PostgreSQL pay for it
 
-    server = pgserver.get_server(tmp_path_factory.mktemp("postgresql"))
-    yield server.get_uri()
-    server.cleanup()
+    # Not in pytest's folder: a later run of the tests would clear that under the running server.
+    with tempfile.TemporaryDirectory(prefix="desk-postgresql-", ignore_cleanup_errors=True) as data:
+        server = pgserver.get_server(data)
+        yield server.get_uri()
+        server.cleanup()
 
 
 @pytest.fixture

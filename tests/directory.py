@@ -4,8 +4,8 @@ from sqlalchemy import Connection, Engine, text
 
 from lib.domain.ids import new_ids
 from lib.domain.rows import Actor
-from lib.domain.secrets import Minting
 from lib.domain.search import fold
+from lib.domain.secrets import Minting
 from lib.store import tables
 from lib.store.bulk import insert_many
 from lib.store.engine import reading, writing

@@ -74,7 +74,7 @@ def _choose(chosen: Subscription) -> None:
     """Plan the chosen action and open its first confirmation; the menu goes back to its name."""
     action = value(_ACTIONS)
     put(_ACTIONS, None)
-    if action:
+    if action in set(Action):  # a browser can send anything
         plan(Action(action), chosen.organization_id, chosen.service_id)
 
 

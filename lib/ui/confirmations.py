@@ -1,5 +1,6 @@
-"""The confirmations: one for most actions, two for Generate & Export. Which is open is a fact of
-the session, so a dialog is drawn on each run until it is answered.
+"""The confirmations: one for most actions, two for Generate & Export.
+
+Which one is open is a fact of the session, so a dialog is drawn on each run until it is answered.
 """
 
 import pandas as pd
@@ -53,7 +54,7 @@ def _body(confirming: Confirming) -> None:
     place = (scope.organization_name, scope.organization_id, scope.service_name)
     st.caption(" · ".join(map(plain, place)))
     if confirming.error:
-        _failure(confirming, confirming.error)
+        _failure(confirming.error)
     elif confirming.step is Step.FIRST:
         _first(confirming)
     else:
@@ -150,7 +151,7 @@ def _finish(done: Done) -> None:
     remembered.selection_version += 1
 
 
-def _failure(confirming: Confirming, error: Exception) -> None:
+def _failure(error: Exception) -> None:
     st.error(explain(error), icon=":material/error:")
     if isinstance(error, PlanOutdated):
         skipped.table(

@@ -9,7 +9,6 @@ from lib.domain.rows import Actor, Receipt
 from lib.domain.sheet import sheet
 from lib.domain.states import Action
 from lib.operations.actions import read_results
-from lib.operations.delivery import Delivery
 from lib.ui import guard, skipped
 from lib.ui.desk import Desk, desk
 from lib.ui.session import Done, session
@@ -75,7 +74,8 @@ def _again(done: Done) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         if delivery is None or not seconds:
             st.caption(
-                "The CSV is no longer kept here. If it was lost, generate and export these tokens again."
+                "The CSV is no longer kept here. If it was lost, "
+                "generate and export these tokens again."
             )
             return
         _download(delivery, "Download again", done.receipt.csv_name)
@@ -84,8 +84,9 @@ def _again(done: Done) -> None:
 
 
 def _results(receipt: Receipt) -> None:
-    name = f"{receipt.organization_id}-{receipt.service_id}-{receipt.action}-{compact(receipt.confirmed_at)}.csv"
-    _download(_results_csv(desk(), guard.current(), receipt), "Download results", name)
+    facts = (receipt.organization_id, receipt.service_id, receipt.action)
+    name = "-".join((*facts, compact(receipt.confirmed_at)))
+    _download(_results_csv(desk(), guard.current(), receipt), "Download results", f"{name}.csv")
 
 
 def _download(data: Callable[[], bytes], label: str, name: str) -> None:

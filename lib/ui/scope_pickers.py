@@ -55,10 +55,11 @@ def _pick_organization() -> None:
     picked = value(_ORGANIZATION)
     if not picked:
         return
-    found = directory.open_organization(desk().engine, guard.current(), picked)
-    subscribed = [s.service_id for s in found[1] if _is_offered(s)] if found else []
-    kept = session().place.service_id
-    places.go_to(picked, kept if kept in subscribed else next(iter(subscribed), ""))
+    with guard.noticing():
+        found = directory.open_organization(desk().engine, guard.current(), picked)
+        subscribed = [s.service_id for s in found[1] if _is_offered(s)] if found else []
+        kept = session().place.service_id
+        places.go_to(picked, kept if kept in subscribed else next(iter(subscribed), ""))
 
 
 def _pick_service() -> None:

@@ -119,7 +119,7 @@ def clock_time(moment: Moment) -> str:
 
 
 def plan_sentence(plan: Plan) -> str:
-    """Return `12 selected: 11 get a new token, 1 is skipped.`"""
+    """Return a sentence such as `12 selected: 11 get a new token, 1 is skipped`."""
     counts = plan.preview
     does = either(counts.changed, ACTIONS[plan.action].does)
     skipped = len(counts.skipped)
@@ -178,8 +178,10 @@ _SENTENCES: tuple[tuple[type[Exception], str], ...] = (
     ),
     (
         errors.SelectionGone,
-        "Some selected users are no longer in this organization. Clear the selection and tick "
-        "the users again.",
+        (
+            "Some selected users are no longer in this organization. Clear the selection and tick "
+            "the users again."
+        ),
     ),
     (errors.NothingToDo, "Nobody among the selected users would change, so nothing was done."),
     (
@@ -194,13 +196,17 @@ _SENTENCES: tuple[tuple[type[Exception], str], ...] = (
     ),
     (
         errors.StoreReadOnly,
-        "The database is read-only, so nothing was changed. Ask whoever runs Token Desk to make "
-        "its file writable.",
+        (
+            "The database is read-only, so nothing was changed. Ask whoever runs Token Desk to make "
+            "its file writable."
+        ),
     ),
     (
         errors.StoreFull,
-        "The disk under the database is full, so nothing was changed. Ask whoever runs Token Desk "
-        "to make room.",
+        (
+            "The disk under the database is full, so nothing was changed. Ask whoever runs Token Desk "
+            "to make room."
+        ),
     ),
     (
         errors.StoreUnavailable,

@@ -118,7 +118,7 @@ class Browsing:
             self.settle()
 
     def _step_to(self, row: int, cell: Locator) -> None:
-        """Move the grid's cursor to Select in `row`; a grid that has just come takes no keys yet."""
+        """Move the cursor to Select in `row`; a grid that has just come takes no keys yet."""
         deadline = time.monotonic() + 15
         while cell.get_attribute("aria-selected") != "true":
             assert time.monotonic() < deadline, "the table takes no keys"
@@ -126,7 +126,7 @@ class Browsing:
             self.page.keyboard.press("Control+Home")
             for _ in range(row):
                 self.page.keyboard.press("ArrowDown")
-            # The table behind the canvas, which screen readers see, follows 200 ms after the last key.
+            # The table behind the canvas, for screen readers, follows 200 ms after the last key.
             with contextlib.suppress(AssertionError):
                 expect(cell).to_have_attribute("aria-selected", "true", timeout=1_000)
 
