@@ -906,12 +906,12 @@ def states() -> dict[str, int]:
     return {state: found.count(state) for state in found}
 
 
-def walk(thing: Any, seen: set[int] | None = None) -> Iterator[str]:
+def walk(thing: Any, seen: dict[int, Any] | None = None) -> Iterator[str]:
     """Yield every text and byte string within `thing`, through containers and objects."""
-    seen = set() if seen is None else seen
+    seen = {} if seen is None else seen
     if id(thing) in seen or isinstance(thing, Engine | Vault):
         return
-    seen.add(id(thing))
+    seen[id(thing)] = thing  # kept, so that no other thing gets its id
     if isinstance(thing, str | bytes):
         yield thing if isinstance(thing, str) else thing.decode(errors="replace")
     elif isinstance(thing, dict):
