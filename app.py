@@ -1,5 +1,8 @@
 """What `streamlit run app.py` and `uvicorn app:app` find: the dashboard as one application."""
 
+from importlib import import_module
+from threading import Thread
+
 import streamlit as st
 from starlette.middleware import Middleware
 
@@ -19,3 +22,6 @@ app = st.App(
     ],
 )
 keep_downloads(app, _downloads)
+
+# The pages' own imports take half a second: done while the first browser still loads its scripts.
+Thread(target=import_module, args=("lib.ui.desk",), daemon=True).start()

@@ -197,15 +197,15 @@ _SENTENCES: tuple[tuple[type[Exception], str], ...] = (
     (
         errors.StoreReadOnly,
         (
-            "The database is read-only, so nothing was changed. Ask whoever runs Token Desk to make "
-            "its file writable."
+            "The database is read-only, so nothing was changed. Ask whoever runs Token Desk to "
+            "make its file writable."
         ),
     ),
     (
         errors.StoreFull,
         (
-            "The disk under the database is full, so nothing was changed. Ask whoever runs Token Desk "
-            "to make room."
+            "The disk under the database is full, so nothing was changed. Ask whoever runs Token "
+            "Desk to make room."
         ),
     ),
     (

@@ -1,6 +1,6 @@
 """Names are compared without case and accents."""
 
-# ruff: noqa: RUF001 - characters that look alike are what is tested
+
 
 import sqlite3
 import unicodedata

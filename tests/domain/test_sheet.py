@@ -1,6 +1,6 @@
 """The one writer of CSV."""
 
-# ruff: noqa: RUF001 - characters that look alike are what is tested
+
 
 import csv
 import io
