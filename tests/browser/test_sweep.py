@@ -31,9 +31,10 @@ def found_in(content: bytes | str, tokens: list[str]) -> list[str]:
 
 
 def answers(address: str) -> int:
-    """Return the status of a GET."""
+    """Return the status of a HEAD, which fetches nothing."""
     try:
-        with urllib.request.urlopen(address, timeout=5) as response:  # noqa: S310
+        asked = urllib.request.Request(address, method="HEAD")  # noqa: S310
+        with urllib.request.urlopen(asked, timeout=5) as response:  # noqa: S310
             return int(response.status)
     except urllib.error.HTTPError as error:
         return error.code
