@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import Engine, event
+from streamlit.components.v2 import component_manager
 from streamlit.testing.v1 import AppTest
 from streamlit.util import calc_hash
 
@@ -25,7 +26,6 @@ from lib.ui.desk import desk
 from lib.ui.session import Session
 from tests.directory import ADMIN, ORG, SERVICE, build, tokens
 from tests.operations.acting import csv_rows, everything, give
-from tests.pages.conftest import Open
 from tests.pages.looking import FOR_ADMINISTRATORS, MARKUP, execute, query, values
 
 OTHER = "NVXYZ1"
@@ -51,6 +51,12 @@ SKIPPED = {
 }
 
 
+@pytest.fixture(autouse=True)
+def _no_components(monkeypatch: pytest.MonkeyPatch) -> None:
+    """AppTest looks for components in every installed package, which takes longer than a page."""
+    monkeypatch.setattr(component_manager, "scan_component_manifests", list)
+
+
 @pytest.fixture
 def office(empty: Engine) -> list[str]:
     """Six users: nothing, pending, accepted and in use, both, inactive with a token, nothing.
@@ -73,21 +79,16 @@ def office(empty: Engine) -> list[str]:
 
 
 @pytest.fixture
-def at(office: list[str], open_empty: Open) -> AppTest:  # noqa: ARG001 - whose users are shown
+def at(office: list[str]) -> AppTest:  # noqa: ARG001 - whose users are shown
     """The page of that organization, for its one active service."""
-    return open_tokens(open_empty)
+    return open_tokens()
 
 
-def open_tokens(open_page: Open, org: str = ORG, service: str = SERVICE) -> AppTest:
-    """Open the page as an administrator."""
-    return open_page("api_tokens", person=ADMIN.username, org=org, service=service)
-
-
-def open_as(person: str) -> AppTest:
-    """Open the page as somebody who is not among those to pick: their username was typed."""
+def open_tokens(person: str = ADMIN.username, org: str = ORG, service: str = SERVICE) -> AppTest:
+    """Open the page; `person` need not be among those to pick, their username was typed then."""
     at = AppTest.from_file(ROOT / "pages" / "navigation.py", default_timeout=20)
     at.session_state["signed_in_as"] = person
-    at.query_params["org"], at.query_params["service"] = ORG, SERVICE
+    at.query_params["org"], at.query_params["service"] = org, service
     at._page_hash = calc_hash("api-tokens")
     return run(at)
 
@@ -529,9 +530,9 @@ class TestPlace:
         press(choose(at, Action.REMOVE), "confirm_do")
         assert "**3 tokens removed**" in said(at)
 
-    def test_an_ended_subscription(self, office, open_empty):
+    def test_an_ended_subscription(self, office):
         """It is named so, and gives nobody a token."""
-        at = open_tokens(open_empty, service="landnotices")
+        at = open_tokens(service="landnotices")
         assert at.selectbox(key="tokens_service").options == ["Erecording", "Landnotices (ended)"]
         choose(at, Action.REQUEST)
         assert set(skipped(at).values()) == {"Inactive subscription"}
@@ -543,9 +544,9 @@ class TestPlace:
         assert at.selectbox(key="tokens_service").options == ["Erecording"]
 
     @pytest.mark.parametrize("service", ["nobodys", "nosuch", "'; DROP TABLE token; --", MARKUP])
-    def test_a_service_without_subscription(self, office, open_empty, service):
+    def test_a_service_without_subscription(self, office, service):
         """A sentence and a way out."""
-        at = open_tokens(open_empty, service=service)
+        at = open_tokens(service=service)
         assert not at.exception
         assert mentions(at, "Organization UTCJF1 does not subscribe to")
         assert "See what it subscribes to" in [link.proto.label for link in at.get("page_link")]
@@ -553,9 +554,9 @@ class TestPlace:
         assert len(office) == 6
 
     @pytest.mark.parametrize("org", ["NOSUCH", "%", "utcjf1", "\x00", "\u202eUTCJF1", "x" * 10_000])
-    def test_an_unknown_organization(self, office, open_empty, org):
+    def test_an_unknown_organization(self, office, org):
         """A sentence and a way out."""
-        at = open_tokens(open_empty, org=org)
+        at = open_tokens(org=org)
         assert not at.exception
         assert mentions(at, "There is no organization")
         assert "Choose an organization" in [link.proto.label for link in at.get("page_link")]
@@ -575,7 +576,7 @@ class TestPlace:
 
     def test_a_user_who_is_no_administrator(self, office):
         """A sentence, and not one name of the organization."""
-        at = open_as("utcjf1-u0")
+        at = open_tokens("utcjf1-u0")
         assert values(at.info) == [FOR_ADMINISTRATORS]
         assert not at.dataframe
         assert not mentions(at, "Organization UTCJF1")
@@ -584,7 +585,7 @@ class TestPlace:
     @pytest.mark.parametrize("person", ["nosuch", "%", "' OR 1=1 --", "\x00", MARKUP, "x" * 10_000])
     def test_an_unknown_username(self, office, person):
         """A sentence, and no page."""
-        at = open_as(person)
+        at = open_tokens(person)
         assert values(at.warning)[0].startswith("There is no user ")
         assert not at.dataframe
         assert not mentions(at, "![i](")
@@ -706,9 +707,9 @@ class TestOutdated:
             delivery_of(at)()
         assert values(run(at).error) == [OUTDATED]
 
-    def test_two_tabs_confirm_the_same(self, at, open_empty):
+    def test_two_tabs_confirm_the_same(self, at):
         """The later one is told, and nothing happens twice."""
-        other = open_tokens(open_empty)
+        other = open_tokens()
         choose(at, Action.REQUEST)
         choose(other, Action.REQUEST)
         press(at, "confirm_do")
