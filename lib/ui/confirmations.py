@@ -8,6 +8,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from lib.domain.errors import DeskError, PlanOutdated
+from lib.domain.plan import Plan
 from lib.domain.states import Action
 from lib.operations.actions import carry_out
 from lib.operations.delivery import Delivery
@@ -31,13 +32,20 @@ _TYPED = "confirm_typed"
 
 
 def show() -> None:
-    """Draw the open confirmation, if there is one."""
+    """Draw the open confirmation, if there is one here."""
     confirming = session().confirming
-    if confirming is None:
+    if confirming is None or not _is_here(confirming.plan):
         return
     if _settled(confirming):
         st.rerun()
     st.dialog(_title(confirming), width="medium", on_dismiss=_dismiss)(_body)(confirming)
+
+
+def _is_here(plan: Plan) -> bool:
+    """Tell whether it is this person's, in this place: a mint outlives leaving the page."""
+    place = session().place
+    here = (session().username, place.organization_id, place.service_id)
+    return here == (plan.actor, plan.scope.organization_id, plan.scope.service_id)
 
 
 def _title(confirming: Confirming) -> str:
@@ -190,7 +198,7 @@ def _continue() -> None:
 
 def _back() -> None:
     confirming = session().confirming
-    if confirming and not _begun(confirming):
+    if confirming and not confirming.minting:
         confirming.step = Step.FIRST
 
 
@@ -211,7 +219,7 @@ def _confirm() -> None:
 def _dismiss() -> None:
     """Close the dialog with nothing done. Once the mint has begun, its end is awaited instead."""
     confirming = session().confirming
-    if confirming and not _begun(confirming):
+    if confirming and not confirming.minting:
         session().confirming = None
 
 
@@ -225,7 +233,3 @@ def _look_again() -> None:
         scope = confirming.plan.scope
         session().confirming = None
         action_bar.plan(confirming.plan.action, scope.organization_id, scope.service_id)
-
-
-def _begun(confirming: Confirming) -> bool:
-    return bool(confirming.delivery and confirming.delivery.begun and not confirming.error)

@@ -28,6 +28,11 @@ class Confirming:
     delivery: Delivery | None = None
     error: Exception | None = None
 
+    @property
+    def minting(self) -> bool:
+        """Tell whether the click that mints has come: its end is then awaited, whatever else."""
+        return bool(self.delivery and self.delivery.begun and not self.error)
+
 
 @dataclass
 class Done:
@@ -82,11 +87,13 @@ class Session:
     declining: str = ""
 
     def leave(self) -> None:
-        """Forget what belongs to the place that is left."""
+        """Forget what belongs to the place that is left; a mint under way is met again there."""
         self.selected = set()
         self.selection_version += 1
         self.matching, self.listing = Matching(), Listing(number=self.listing.number)
-        self.confirming = self.done = None
+        if self.confirming and not self.confirming.minting:
+            self.confirming = None
+        self.done = None
         self.notice = self.shown_token = self.declining = ""
 
 

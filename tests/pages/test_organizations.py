@@ -68,7 +68,7 @@ class TestTheTable:
         at = search(open_page("organizations"), "UTCJF1")
         ((label, _, _),) = links(at)
         assert label == (
-            r":blue[\<b\>A\</b\> \!\[i\]\(https\:" "\u2060" r"//evil\.example\) \*…] UTCJF1"
+            ":blue[\\<b\\>A\\</b\\> \\!\\[i\\]\\(https\\:\u2060//evil\\.example\\) \\*…] UTCJF1"
         )
 
     def test_every_order_has_a_name(self):
