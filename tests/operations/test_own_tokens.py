@@ -91,6 +91,19 @@ class TestAccept:
             (LATER, token[:9], 1)
         ]
 
+    def test_the_time_to_answer_says_nothing_about_the_token(self, engine):
+        """An accepted request has no end, though the request had one; an exported token keeps its."""
+        asked, handed_out = build(engine, 2)
+        act(engine, Action.REQUEST, [asked])
+        act(engine, Action.GENERATE, [handed_out])
+        change(engine, "UPDATE token SET expires_at = :until", until=LATER + DAY)
+        for actor in (ME, OTHER):
+            accept(engine, later, actor, pending_of(engine, actor), MINTING)
+        assert select(engine, "SELECT member_id, expires_at FROM token ORDER BY member_id") == [
+            (asked, None),
+            (handed_out, LATER + DAY),
+        ]
+
     def test_an_exported_token(self, engine):
         """No secret is returned: the holder has it from the CSV, and it goes on working."""
         (me,) = build(engine, 1)
