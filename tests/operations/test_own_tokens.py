@@ -92,7 +92,7 @@ class TestAccept:
         ]
 
     def test_the_time_to_answer_says_nothing_about_the_token(self, engine):
-        """An accepted request has no end, though the request had one; an exported token keeps its."""
+        """An accepted request has no end, though it had one before; an exported token keeps its."""
         asked, handed_out = build(engine, 2)
         act(engine, Action.REQUEST, [asked])
         act(engine, Action.GENERATE, [handed_out])

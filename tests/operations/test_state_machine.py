@@ -39,7 +39,7 @@ from tests.operations.acting import (
 )
 
 USERS = {"UTCJF1": 2, "NVTBL2": 1}
-EXAMPLES = {"sqlite": 100, "postgresql": 30}
+EXAMPLES = {"sqlite": 75, "postgresql": 20}
 
 
 @dataclass(eq=False)
