@@ -1,7 +1,5 @@
 """Names are compared without case and accents."""
 
-
-
 import sqlite3
 import unicodedata
 

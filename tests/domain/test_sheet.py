@@ -1,7 +1,5 @@
 """The one writer of CSV."""
 
-
-
 import csv
 import io
 import random

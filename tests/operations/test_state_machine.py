@@ -229,6 +229,12 @@ class Lifecycle(RuleBasedStateMachine):
         self.now += minutes * MINUTE
 
     @rule(who=people)
+    def lapse(self, who: tuple[str, int]) -> None:
+        """What the user has ends, and nobody has noticed yet."""
+        self.set_an_end(who, 1)
+        self.wait(1)
+
+    @rule(who=people)
     def switch(self, who: tuple[str, int]) -> None:
         """The user becomes inactive, or active again."""
         user = self.users[who]
