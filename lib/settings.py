@@ -59,6 +59,13 @@ class Settings(BaseSettings):
             raise ValueError(msg)
         return value
 
+    @field_validator("peppers")
+    @classmethod
+    def _whole_peppers(cls, value: str) -> str:
+        if value:
+            _parse_peppers(value)
+        return value
+
     @model_validator(mode="after")
     def _signed_in_somehow(self) -> "Settings":
         if self.demo is False:
@@ -67,8 +74,6 @@ class Settings(BaseSettings):
                 "unset TOKEN_DESK_DEMO, and keep real tokens out of it"
             )
             raise ValueError(msg)
-        if self.peppers:
-            _parse_peppers(self.peppers)
         return self
 
     @property
@@ -84,7 +89,14 @@ class Settings(BaseSettings):
     @cached_property
     def pepper_keys(self) -> dict[int, bytes]:
         """Return the numbered keys; the demo's is written once, readable by its owner only."""
-        return _parse_peppers(self.peppers or _demo_pepper(self.data / "pepper"))
+        if self.peppers:
+            return _parse_peppers(self.peppers)
+        path = self.data / "pepper"
+        try:
+            return _parse_peppers(_demo_pepper(path))
+        except ValueError as error:
+            msg = f"Token Desk does not start:\n- {path}: {error}, or be deleted with the demo"
+            raise UnsafeSettings(msg) from None
 
 
 def read_settings() -> Settings:
@@ -111,13 +123,14 @@ def _parse_peppers(text: str) -> dict[int, bytes]:
     for part in text.split(","):
         number, _, digits = part.strip().partition(":")
         try:
-            keys[int(number)] = bytes.fromhex(digits)
+            known, key = int(number), bytes.fromhex(digits)
         except ValueError:
-            msg = "TOKEN_DESK_PEPPERS must read 1:<64 hex digits>"
+            msg = "must read 1:<64 hex digits>"
             raise ValueError(msg) from None
-        if len(keys[int(number)]) != _PEPPER_BYTES:
-            msg = "a pepper in TOKEN_DESK_PEPPERS must have 64 hex digits (32 bytes)"
+        if len(key) != _PEPPER_BYTES or known in keys:
+            msg = "must have 64 hex digits (32 bytes) for each number, and each number once"
             raise ValueError(msg)
+        keys[known] = key
     return keys
 
 

@@ -136,6 +136,19 @@ class TestPeppers:
         assert read_settings().pepper_keys == first
         assert [file.name for file in path.parent.iterdir()] == ["pepper"]
 
+    def test_a_damaged_file_stops_the_start_and_is_named(self, monkeypatch, tmp_path):
+        """Tokens made with another pepper would all stop working."""
+        monkeypatch.setenv("TOKEN_DESK_DATA", str(tmp_path))
+        (tmp_path / "pepper").write_text("1:abcd\n")
+        with pytest.raises(UnsafeSettings, match=r"pepper: must have 64 hex digits"):
+            _ = read_settings().pepper_keys
+
+    def test_a_number_that_stands_twice_is_refused(self, monkeypatch):
+        """Which of the two would count nobody could tell."""
+        monkeypatch.setenv("TOKEN_DESK_PEPPERS", f"1:{PEPPER},1:{PEPPER}")
+        with pytest.raises(UnsafeSettings, match=r"TOKEN_DESK_PEPPERS: .* each number once"):
+            read_settings()
+
     def test_another_folder_has_another(self, monkeypatch, tmp_path):
         """It is random."""
         first = read_settings().pepper_keys

@@ -111,14 +111,14 @@ def _open_organizations() -> None:
 
 
 def _back(item: Item, title: str = "") -> Page:
-    return _page(item, title=f"Back to {title or item.title}", icon="arrow_back")
+    return _page(item, title=f"Back to {plain(title or item.title)}", icon="arrow_back")
 
 
 def _service_page(service: Service, *, hidden: bool = False) -> Page:
     """Return the menu item of a service: it sets the service and moves on to its license."""
     return st.Page(
         _open_service(service.service_id),
-        title=service.name,
+        title=plain(service.name),
         icon=":material/widgets:",
         url_path=f"{SERVICE_PREFIX}{service.service_id}",
         visibility="hidden" if hidden else "visible",

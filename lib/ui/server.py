@@ -55,22 +55,25 @@ class LastingDownloads(MemoryMediaFileStorage):
             super().delete_file(file_id)
 
     def fetched(self, file_id: str) -> None:
-        """Let a download end soon, now that a browser has all of it."""
-        if file_id in self._timers:
+        """Let a download end soon, now that a browser has all of it; asking again adds nothing."""
+        timer = self._timers.get(file_id)
+        if timer and timer.interval != self._after_fetch:
             self._end_in(file_id, self._after_fetch)
 
     def _end_in(self, file_id: str, seconds: float) -> None:
         earlier = self._timers.get(file_id)
         if earlier:
             earlier.cancel()
-        timer = threading.Timer(seconds, self._end, (file_id,))
+        timer = threading.Timer(seconds, lambda: self._end(file_id, timer))
         timer.daemon = True
         self._timers[file_id] = timer
         timer.start()
 
-    def _end(self, file_id: str) -> None:
-        self._timers.pop(file_id, None)
-        super().delete_file(file_id)
+    def _end(self, file_id: str, timer: threading.Timer) -> None:
+        # A timer that could no longer be cancelled does not end a file that was just renewed.
+        if self._timers.get(file_id) is timer:
+            del self._timers[file_id]
+            super().delete_file(file_id)
 
 
 class FetchWatch:

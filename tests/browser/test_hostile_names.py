@@ -157,7 +157,6 @@ def test_names_are_text_on_every_page(tab: Browsing) -> None:
     expect(tab.page.get_by_text("evil.example").first).to_be_visible()
 
 
-@pytest.mark.xfail(reason="lib/ui/menu.py: names of services are Markdown in the menu", strict=True)
 def test_a_services_name_is_text_in_the_menu(tab: Browsing, evil: Server) -> None:
     """Also where it is the way back."""
     engine = open_store(evil.database)

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import streamlit as st
 from sqlalchemy import Engine, text
+from streamlit.components.v2 import manifest_scanner
 from streamlit.testing.v1 import AppTest
 
 from lib.demo import fill_demo
@@ -18,6 +19,12 @@ from lib.store.migrate import migrate
 from lib.ui.desk import desk
 
 Open = Callable[..., AppTest]
+
+
+@pytest.fixture(autouse=True)
+def _no_components(monkeypatch: pytest.MonkeyPatch) -> None:
+    """AppTest looks for components in every installed package, which takes longer than a page."""
+    monkeypatch.setattr(manifest_scanner, "scan_component_manifests", list)
 
 
 @pytest.fixture(scope="session")

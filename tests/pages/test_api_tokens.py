@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 from sqlalchemy import Engine, event
-from streamlit.components.v2 import manifest_scanner
 from streamlit.testing.v1 import AppTest
 from streamlit.util import calc_hash
 
@@ -49,12 +48,6 @@ SKIPPED = {
     Action.CANCEL: {0: "Nothing pending", 2: "Nothing pending", 4: "Nothing pending"},
     Action.GENERATE: {4: "Inactive user"},
 }
-
-
-@pytest.fixture(autouse=True)
-def _no_components(monkeypatch: pytest.MonkeyPatch) -> None:
-    """AppTest looks for components in every installed package, which takes longer than a page."""
-    monkeypatch.setattr(manifest_scanner, "scan_component_manifests", list)
 
 
 @pytest.fixture

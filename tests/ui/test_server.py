@@ -96,8 +96,11 @@ class TestLastingDownloads:
         timer = storage._timers[file_id]
         assert (timer.interval, timer.daemon) == (60.0, True)
         storage.fetched(file_id)
-        assert storage._timers[file_id].interval == 5.0
-        storage._timers[file_id].cancel()
+        soon = storage._timers[file_id]
+        assert soon.interval == 5.0
+        storage.fetched(file_id)
+        assert storage._timers[file_id] is soon, "asking again must not keep a file alive"
+        soon.cancel()
 
 
 def fetch(*messages: dict, method: str = "GET", path: str = "/media/abc123.csv") -> list[str]:
