@@ -39,6 +39,13 @@ def match_users(
         )
 
 
+def count_users(engine: Engine, actor: Actor, organization_id: str) -> int:
+    """Return how many users the organization has, whatever their status."""
+    with reading(engine) as connection:
+        require_administrator(connection, actor.username)
+        return token_queries.count_members(connection, organization_id)
+
+
 def read_rows(
     engine: Engine,
     clock: Clock,

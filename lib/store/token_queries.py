@@ -73,6 +73,15 @@ def matching_ids(
     return str(ids).split(" ") if ids else []
 
 
+def count_members(connection: Connection, organization_id: str) -> int:
+    """Return how many members the organization has."""
+    found = connection.execute(
+        text("SELECT count(*) FROM member WHERE organization_id = :organization"),
+        {"organization": organization_id},
+    )
+    return int(found.scalar_one())
+
+
 def table_rows(
     connection: Connection,
     organization_id: str,

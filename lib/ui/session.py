@@ -58,6 +58,7 @@ class Matching:
     made_from: tuple[Any, ...] = ()
     member_ids: list[str] = field(default_factory=list)
     members: frozenset[str] = frozenset()
+    users: int = 0
 
 
 @dataclass

@@ -14,7 +14,7 @@ from lib.domain.search import LONGEST_SEARCH
 from lib.operations import token_list
 from lib.ui.desk import desk
 from lib.ui.places import Here
-from lib.ui.session import Listing, Matching, put, session, value
+from lib.ui.session import Listing, Matching, put, session
 from lib.ui.wording import FILTERS, count, day, plain
 
 PAGE = 50
@@ -73,7 +73,8 @@ def _matching(at: tuple[Actor, str, str], revision: int, search: str, holding: s
     remembered = session()
     if remembered.matching.made_from != made_from:
         ids = token_list.match_users(desk().engine, desk().clock, *at, search, holding)
-        remembered.matching = Matching(made_from, ids, frozenset(ids))
+        users = token_list.count_users(desk().engine, *at[:2])
+        remembered.matching = Matching(made_from, ids, frozenset(ids), users)
     return remembered.matching.member_ids
 
 
@@ -88,7 +89,9 @@ def _pages(foot: Any, matching: list[str], of: tuple[Any, ...]) -> int:  # noqa:
             page = st.pagination(pages, max_visible_pages=5, key=f"tokens_page_{hash((of, pages))}")
         first = (page - 1) * PAGE + 1
         last = min(page * PAGE, len(matching))
-        place.caption(f"{first:,}–{last:,} of {count(len(matching), 'user')}")
+        users = session().matching.users
+        in_all = f", {users:,} in all" if users != len(matching) else ""
+        place.caption(f"{first:,}–{last:,} of {count(len(matching), 'user')}{in_all}")
     return page
 
 
@@ -183,8 +186,3 @@ def _empty(here: Here, chosen: Subscription, search: str, holding: str) -> None:
 def _clear_filters() -> None:
     put(_SEARCH, "")
     put(_HOLDING, "any")
-
-
-def is_filtered() -> bool:
-    """Tell whether a search or filter hides some users."""
-    return bool(str(value(_SEARCH) or "").strip()) or value(_HOLDING, "any") != "any"

@@ -22,7 +22,6 @@ class ActionWords:
 
     one: str
     many: str
-    icon: str
     does: str
     did: str
 
@@ -31,28 +30,24 @@ ACTIONS = {
     Action.REQUEST: ActionWords(
         "Request New API Token",
         "Add New Tokens",
-        ":material/add:",
         "is asked to accept a new token|are asked to accept a new token",
         "new token requested|new tokens requested",
     ),
     Action.REMOVE: ActionWords(
         "Remove API Token",
         "Remove Tokens",
-        ":material/delete:",
         "loses the accepted token|lose the accepted token",
         "token removed|tokens removed",
     ),
     Action.CANCEL: ActionWords(
         "Cancel Pending Request",
         "Cancel Pending Requests",
-        ":material/cancel:",
         "has the pending request ended|have the pending request ended",
         "pending request cancelled|pending requests cancelled",
     ),
     Action.GENERATE: ActionWords(
         "Generate & Export Token",
         "Generate & Export Tokens",
-        ":material/download:",
         "gets a new token|get a new token",
         "token generated and exported|tokens generated and exported",
     ),

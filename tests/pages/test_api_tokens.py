@@ -622,6 +622,13 @@ class TestSearch:
             assert "Select all 6 matching" in [b.label for b in at.button]
         assert everything(desk().engine) == before
 
+    def test_the_foot_counts_what_matches_and_what_there_is(self, at):
+        """Nobody takes a search's result for the whole organization."""
+        assert "1–6 of 6 users" in [c.value for c in at.caption]
+        at.text_input(key="tokens_search").set_value("000003")
+        run(at)
+        assert "1–1 of 1 user, 6 in all" in [c.value for c in at.caption]
+
     def test_the_selection_outlives_a_search(self, at):
         """The count stays in sight and says how many are out of sight."""
         tick(at, [0, 2])
