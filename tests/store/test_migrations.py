@@ -1,14 +1,15 @@
 """Migrations build the tables that lib.store.tables describes, once, whoever comes first."""
 
-import multiprocessing
 import re
-from multiprocessing.synchronize import Barrier
+import subprocess
+import sys
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import CheckConstraint, Connection, Engine, inspect, text
 
+from lib.settings import ROOT
 from lib.store import tables
 from lib.store.engine import open_engine, reading, writing
 from lib.store.migrate import migrate
@@ -45,12 +46,29 @@ def defaults_differ(*compared: object) -> bool:
     return (None if stored is None else plain(str(stored)).strip("'")) != described
 
 
-def apply(url: str, start: Barrier) -> None:
-    """Migrate in a process of its own, at the same moment as others."""
-    engine = open_engine(url)
-    start.wait(60)
-    migrate(engine)
-    engine.dispose()
+# Not multiprocessing: it would run the main module again, which the page tests have replaced.
+MIGRATING = """
+import sys
+from lib.store.engine import open_engine
+from lib.store.migrate import migrate
+engine = open_engine(sys.argv[1])
+print("ready", flush=True)
+sys.stdin.readline()
+migrate(engine)
+"""
+
+
+def start_migrating(url: str) -> subprocess.Popen[str]:
+    """Start a process that is ready to migrate and waits for a line."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", MIGRATING, url],
+        cwd=ROOT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout.readline() == "ready\n"
+    return process
 
 
 class TestMigrations:
@@ -117,14 +135,13 @@ class TestMigrations:
 
     def test_two_processes_at_once(self, url: str):
         """One migrates, the other waits and finds it done; both go on."""
-        spawn = multiprocessing.get_context("spawn")
-        start = spawn.Barrier(PROCESSES)
-        runs = [spawn.Process(target=apply, args=(url, start)) for _ in range(PROCESSES)]
+        runs = [start_migrating(url) for _ in range(PROCESSES)]
         for run in runs:
-            run.start()
+            run.stdin.write("go\n")
+            run.stdin.flush()
         for run in runs:
-            run.join(60)
-        assert [run.exitcode for run in runs] == [0] * PROCESSES
+            run.communicate(timeout=60)
+        assert [run.returncode for run in runs] == [0] * PROCESSES
         engine = open_engine(url)
         with reading(engine) as connection:
             assert set(inspect(connection).get_table_names()) == {
