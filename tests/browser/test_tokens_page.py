@@ -81,8 +81,8 @@ class TestConfirming:
         self, tab: Browsing, server: Server
     ) -> None:
         """Esc at the first and at the second confirmation leaves everything as it was."""
-        before = operations(server.database)
         select(tab, "", 2)
+        before = operations(server.database)
         for steps in (1, 2):
             tab.pick("Actions", "Generate & Export Tokens")
             if steps == 2:
@@ -99,8 +99,8 @@ class TestConfirming:
         self, tab: Browsing, server: Server, attempt: int
     ) -> None:
         """Two clicks, one operation, one receipt."""
-        before = operations(server.database)
         select(tab, f"{'abcdefgh'[attempt % 8]}", 2)
+        before = operations(server.database)
         tab.pick("Actions", "Generate & Export Tokens")
         tab.type_to_confirm(2)
         with tab.page.expect_download() as started:
@@ -127,6 +127,7 @@ class TestConfirming:
     ) -> None:
         """The second administrator gets a sentence with the names, and no file."""
         first, second = new_tab(server.address), new_tab(server.address)
+        first.open(TOKENS)
         before = operations(server.database)
         for tab in (first, second):
             select(tab, "acastillo", 1)
