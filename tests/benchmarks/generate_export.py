@@ -26,7 +26,7 @@ from lib.store import tables
 from lib.store.engine import open_engine, reading, writing
 from tests.directory import ADMIN, MINTING, ORG, SERVICE, build, clock
 
-ROUNDS = 5
+ROUNDS = 3
 SIZES = (1_000, 10_000, 100_000)
 _INSERTED = (tables.operation, tables.operation_result, tables.token)
 
