@@ -4,6 +4,7 @@ Streamlit calls it in a worker thread without a session, and once more for each 
 it carries what it needs, does the operation on its first call, and gives the same bytes later.
 """
 
+import logging
 import threading
 from dataclasses import dataclass, field
 
@@ -16,6 +17,8 @@ from lib.domain.rows import Receipt
 from lib.domain.secrets import Minting
 from lib.operations.actions import carry_out
 from lib.operations.vault import Vault, VaultKey
+
+_log = logging.getLogger(__name__)
 
 
 class NoFile(Exception):
@@ -59,7 +62,8 @@ class Delivery:
         except DeskError as error:
             self.error = error
             return
-        except Exception:  # noqa: BLE001 - servers log what a download raises, and it may hold data
+        except Exception as error:  # noqa: BLE001 - its text may hold data, and would be logged
+            _log.error("export failed: %s", type(error).__name__)
             self.error = DeskError()
             raise NoFile from None
         if outcome.csv is not None:

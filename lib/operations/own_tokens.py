@@ -1,5 +1,7 @@
 """What users do with what is pending for them: accept or decline (ruling 7)."""
 
+from functools import partial
+
 from sqlalchemy import Connection, Engine
 
 from lib.domain import secrets
@@ -55,27 +57,14 @@ def _step(
         change = decide(user.holding, step, standing_of(user, scope.standing))
         if isinstance(change, Skip):
             raise Refused(change.value)
-        if change.accepted_becomes and user.accepted_token:
-            token_queries.end_token(
-                connection,
-                scope.organization_id,
-                user.accepted_token,
-                now,
-                was=TokenState.ACCEPTED,
-                becomes=change.accepted_becomes,
-            )
-        if change.pending_becomes is TokenState.ACCEPTED:
-            asked = minting if origin is Origin.REQUEST else None
-            return _accept(connection, scope.organization_id, pending.token_id, now, asked)
-        token_queries.end_token(
-            connection,
-            scope.organization_id,
-            pending.token_id,
-            now,
-            was=TokenState.PENDING,
-            becomes=TokenState.DECLINED,
-        )
-        return None
+        end = partial(token_queries.end_token, connection, scope.organization_id, now=now)
+        if user.accepted_token and change.accepted_becomes:
+            end(user.accepted_token, was=TokenState.ACCEPTED, becomes=change.accepted_becomes)
+        if step is OwnStep.DECLINE and change.pending_becomes:
+            end(pending.token_id, was=TokenState.PENDING, becomes=change.pending_becomes)
+            return None
+        asked = minting if origin is Origin.REQUEST else None
+        return _accept(connection, scope.organization_id, pending.token_id, now, asked)
 
 
 def _owner(

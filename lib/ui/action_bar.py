@@ -61,13 +61,11 @@ def _selected_sentence() -> str:
 
 
 def _select(member_ids: list[str]) -> None:
-    session().selected |= set(member_ids)
-    session().selection_version += 1
+    session().select(session().selected | set(member_ids))
 
 
 def _clear() -> None:
-    session().selected = set()
-    session().selection_version += 1
+    session().select(set())
 
 
 def _choose(chosen: Subscription) -> None:

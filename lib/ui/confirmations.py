@@ -155,8 +155,7 @@ def _finish(done: Done) -> None:
     remembered = session()
     remembered.confirming = None
     remembered.done = done
-    remembered.selected = set()
-    remembered.selection_version += 1
+    remembered.select(set())
 
 
 def _failure(error: Exception) -> None:

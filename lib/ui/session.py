@@ -87,10 +87,14 @@ class Session:
     shown_token: str = ""
     declining: str = ""
 
+    def select(self, member_ids: set[str]) -> None:
+        """Select exactly these users; the table is drawn anew with its ticks."""
+        self.selected = member_ids
+        self.selection_version += 1
+
     def leave(self) -> None:
         """Forget what belongs to the place that is left; a mint under way is met again there."""
-        self.selected = set()
-        self.selection_version += 1
+        self.select(set())
         self.matching, self.listing = Matching(), Listing(number=self.listing.number)
         if self.confirming and not self.confirming.minting:
             self.confirming = None
