@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import TextIO
 
 from lib.domain import clock
+from lib.domain.audit import Seal
 from lib.domain.errors import StoreBusy, StoreFull, StoreReadOnly, StoreUnavailable
 from lib.operations.import_directory import FileReport, Report, import_directory
 from lib.operations.import_rows import SHEETS, FileFault, Parsed, Refusal, parse
+from lib.operations.ledger import Ledger
 from lib.settings import Settings, read_settings
 from lib.store.engine import open_engine
 from lib.store.migrate import migrate
@@ -100,7 +102,8 @@ def _import(settings: Settings, files: Mapping[str, Parsed], *, skip_bad_rows: b
     engine = open_engine(settings.url)
     try:
         migrate(engine)
-        report = import_directory(engine, files, clock.now(), skip_bad_rows=skip_bad_rows)
+        ledger = Ledger(engine, clock.now, Seal.of(settings.pepper_keys))
+        report = import_directory(ledger, files, skip_bad_rows=skip_bad_rows)
     except StoreUnavailable as error:
         _show([store_fault(error)], sys.stderr)
         return SOMETHING_REFUSED

@@ -15,16 +15,19 @@ from sqlalchemy import Engine
 
 from lib.cli import print_anything, store_fault
 from lib.domain import clock
+from lib.domain.audit import REST, Event, EventAction, Seal
 from lib.domain.clock import DAY, MINUTE, Moment
 from lib.domain.errors import StoreUnavailable
 from lib.domain.ids import new_ids
+from lib.domain.roles import Grant, Role
 from lib.domain.secrets import Minting, hint, mint
 from lib.domain.states import Holding, Origin, Status, TokenState
 from lib.operations.import_directory import import_into
 from lib.operations.import_rows import SHEETS, parse
+from lib.operations.ledger import Ledger
 from lib.settings import ROOT, read_settings
-from lib.store import import_queries
-from lib.store.engine import open_engine, reading, writing
+from lib.store import grant_queries, import_queries
+from lib.store.engine import open_engine, reading
 from lib.store.import_queries import MemberWithService
 from lib.store.migrate import migrate
 
@@ -53,8 +56,18 @@ _FIRST_HOLDINGS = (
 )
 
 
-def fill_demo(engine: Engine, minting: Minting, now: Moment) -> bool:
-    """Put the demo's directory and tokens into an empty, migrated database, in one transaction.
+#: Who may do what in the demo; the second API administrator is for four eyes.
+ROLES = (
+    ("mhale", Grant(Role.ADMINISTRATOR)),
+    ("rfenwick", Grant(Role.ADMINISTRATOR)),
+    ("dnakano", Grant(Role.SUPPORT)),
+    ("ivarga", Grant(Role.ANALYST)),
+    ("psorel", Grant(Role.SUPPORT, "UTCJF1")),
+)
+
+
+def fill_demo(ledger: Ledger, minting: Minting) -> bool:
+    """Put the demo's directory, roles and tokens into an empty, migrated database, in one go.
 
     Returns False, and writes nothing, when somebody has filled the database already.
 
@@ -62,11 +75,29 @@ def fill_demo(engine: Engine, minting: Minting, now: Moment) -> bool:
         StoreUnavailable: The database did not take part; nothing was changed.
     """
     files = {name: parse(name, (FOLDER / f"{name}.csv").read_bytes()) for name in SHEETS}
-    with writing(engine) as connection:
+    event = Event(EventAction.IMPORT, "", "demo data")
+    with ledger.acting(event) as connection:
+        now = ledger.clock()
         import_queries.wait_for_other_imports(connection)
         if not import_queries.is_empty(connection):
             return False
         import_into(connection, files, now)
+        for grant_id, (username, granted) in zip(new_ids(len(ROLES), now), ROLES, strict=True):
+            grant_queries.add_grant(connection, grant_id, username, granted, now, "")
+        ledger.record(
+            connection,
+            event,
+            *(
+                event._replace(
+                    action=EventAction.GRANT,
+                    organization_id=granted.organization_id or REST,
+                    subject=username,
+                    users=1,
+                    detail=granted.role.value,
+                )
+                for username, granted in ROLES
+            ),
+        )
         members = import_queries.members_with_services(connection)
         import_queries.add_rows(connection, "token", _minted(_tokens(members, now), minting, now))
     return True
@@ -86,7 +117,7 @@ def main() -> int:
     try:
         minting = Minting(settings.token_prefix, settings.pepper_keys)
         migrate(engine)
-        filled = fill_demo(engine, minting, clock.now())
+        filled = fill_demo(Ledger(engine, clock.now, Seal.of(minting.peppers)), minting)
     except StoreUnavailable as error:
         sys.stderr.write(f"{store_fault(error)}\n")
         return 1

@@ -2,12 +2,13 @@
 
 import streamlit as st
 
+from lib.domain.roles import Permission
 from lib.operations import directory
 from lib.ui import coverage_view, guard, places
 from lib.ui.desk import desk
 
 st.header("Token coverage", anchor=False)
-actor = guard.administrator()
+actor = guard.need(Permission.COVERAGE)
 
 chosen = coverage_view.chosen()
 if chosen:

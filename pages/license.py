@@ -13,7 +13,9 @@ st.header(f"{plain(subscription.service_name)} License", anchor=False)
 warn_when_inactive(here.organization)
 
 organization_id, service_id = subscription.organization_id, subscription.service_id
-covered = directory.read_coverage(desk().engine, desk().clock, here.actor, [organization_id])
+covered = directory.read_organization_coverage(
+    desk().engine, desk().clock, here.actor, organization_id
+)
 accepted = {row.service_id: row.accepted for row in covered}
 
 show_facts(

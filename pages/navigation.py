@@ -13,13 +13,12 @@ st.set_page_config(
 st.logo(str(ROOT / "data" / "logo.svg"), icon_image=str(ROOT / "data" / "icon.svg"))
 
 with guard.telling():
+    actor = guard.sign_in(menu.declare_hidden)
     services = directory.services(desk().engine)
-    opened = st.navigation(list(menu.declare(services).values()), position="hidden")
-    url_path = opened.url_path
-    actor = guard.sign_in()
+    url_path = menu.declare_hidden(services).url_path
     places.adopt_url()
     places.arrive(url_path)
     page = st.navigation(menu.sections(actor, url_path, services), expanded=True)
-    if url_path in {item.url_path for item in menu.BELOW} and actor.is_administrator:
+    if menu.is_below(actor, url_path):
         places.write_url(service=url_path not in {"contact", "services"})
     page.run()

@@ -2,12 +2,13 @@
 
 import streamlit as st
 
+from lib.domain.roles import Permission
 from lib.operations import directory
 from lib.ui import guard, organization_list, places
 from lib.ui.desk import desk
 
 st.header("Organizations", anchor=False)
-actor = guard.administrator()
+actor = guard.need(Permission.READ)
 
 wanted, order = organization_list.ask(
     directory.states(desk().engine, actor), directory.services(desk().engine)

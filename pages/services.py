@@ -16,7 +16,7 @@ if not here.subscriptions:
     service_list.show_none(organization.name)
     st.stop()
 
-covered = directory.read_coverage(
-    desk().engine, desk().clock, here.actor, [organization.organization_id]
+covered = directory.read_organization_coverage(
+    desk().engine, desk().clock, here.actor, organization.organization_id
 )
 service_list.show(here.subscriptions, {row.service_id: row for row in covered})

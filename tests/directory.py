@@ -2,16 +2,22 @@
 
 from sqlalchemy import Connection, Engine, text
 
-from lib.domain.ids import new_ids
+from lib.domain.audit import Seal
+from lib.domain.clock import Clock
+from lib.domain.ids import new_id, new_ids
+from lib.domain.plan import Plan
+from lib.domain.roles import Grant, Role
 from lib.domain.rows import Actor
 from lib.domain.search import fold
 from lib.domain.secrets import Minting
-from lib.store import tables
+from lib.operations.ledger import Ledger
+from lib.store import grant_queries, tables
 from lib.store.bulk import insert_many
 from lib.store.engine import reading, writing
 from tests.facts import NOW
 
-ADMIN = Actor("mhale", "Morgan Hale", is_administrator=True)
+ADMINISTRATOR = frozenset({Grant(Role.ADMINISTRATOR)})
+ADMIN = Actor("mhale", "Morgan Hale", ADMINISTRATOR, "192.0.2.7")
 MINTING = Minting("demo", {1: b"p" * 32})
 ORG, SERVICE = "UTCJF1", "erecording"
 
@@ -19,6 +25,16 @@ ORG, SERVICE = "UTCJF1", "erecording"
 def clock() -> int:
     """The tests' moment."""
     return NOW
+
+
+def ledger(engine: Engine, at: Clock = clock, *, four_eyes: int = 0) -> Ledger:
+    """What use cases that write are given."""
+    return Ledger(engine, at, Seal.of(MINTING.peppers), four_eyes)
+
+
+def by(plan: Plan) -> Actor:
+    """Whoever planned it."""
+    return Actor(plan.actor, "")
 
 
 def build(
@@ -89,14 +105,20 @@ def add_users(connection: Connection, organization_id: str, users: int) -> list[
 def _add_staff(connection: Connection) -> None:
     known = connection.execute(text("SELECT count(*) FROM user_account WHERE username = 'mhale'"))
     if not known.scalar_one():
-        connection.execute(
-            tables.user_account.insert().values(
-                username="mhale",
-                name="Morgan Hale",
-                email="mhale@example.com",
-                staff_status="active",
-            )
+        add_staff(connection, "mhale", "Morgan Hale", Grant(Role.ADMINISTRATOR))
+
+
+def add_staff(
+    connection: Connection, username: str, name: str, *grants: Grant, status: str = "active"
+) -> None:
+    """Add a staff account with its roles."""
+    connection.execute(
+        tables.user_account.insert().values(
+            username=username, name=name, email=f"{username}@example.com", staff_status=status
         )
+    )
+    for grant in grants:
+        grant_queries.add_grant(connection, new_id(NOW), username, grant, NOW, "")
 
 
 def _add_subscription(connection: Connection, organization_id: str, service_id: str) -> None:

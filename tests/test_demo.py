@@ -9,15 +9,14 @@ from sqlalchemy import Engine, text
 
 from lib import demo
 from lib.domain.search import fold
-from lib.domain.secrets import Minting
 from lib.domain.states import Holding, Origin, TokenState
 from lib.operations.import_rows import SHEETS, parse
 from lib.store import directory_queries, token_queries
 from lib.store.engine import open_engine, reading, writing
 from lib.store.migrate import migrate
+from tests.directory import MINTING, ledger
 from tests.facts import NOW
 
-MINTING = Minting("demo", {1: b"p" * 32})
 ORG, SERVICE = "UTCJF1", "erecording"
 
 
@@ -26,7 +25,7 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Engine:
     """A SQLite database with the demo in it, for tests that only look."""
     engine = open_engine(f"sqlite:///{tmp_path_factory.mktemp('demo') / 'desk.db'}")
     migrate(engine)
-    demo.fill_demo(engine, MINTING, NOW)
+    demo.fill_demo(ledger(engine), MINTING)
     yield engine
     engine.dispose()
 
@@ -44,15 +43,15 @@ class TestFilling:
         """SQLite and PostgreSQL alike."""
         assert demo.is_empty(engine)
         began = monotonic()
-        assert demo.fill_demo(engine, MINTING, NOW)
+        assert demo.fill_demo(ledger(engine), MINTING)
         assert monotonic() - began < 2
         assert not demo.is_empty(engine)
 
     def test_the_second_time_changes_nothing(self, engine):
         """Two processes that start at once fill it once."""
-        demo.fill_demo(engine, MINTING, NOW)
+        demo.fill_demo(ledger(engine), MINTING)
         before = ask(engine, "SELECT count(*) FROM token")
-        assert not demo.fill_demo(engine, MINTING, NOW)
+        assert not demo.fill_demo(ledger(engine), MINTING)
         assert ask(engine, "SELECT count(*) FROM token") == before
 
     def test_a_database_in_use_is_left_alone(self, engine):
@@ -60,7 +59,7 @@ class TestFilling:
         with writing(engine) as connection:
             connection.execute(text("INSERT INTO service VALUES ('x', 'X')"))
         assert not demo.is_empty(engine)
-        assert not demo.fill_demo(engine, MINTING, NOW)
+        assert not demo.fill_demo(ledger(engine), MINTING)
         assert ask(engine, "SELECT count(*) FROM organization") == [(0,)]
 
     def test_the_command_migrates_and_fills(self, url, tmp_path, capsys, monkeypatch):
@@ -105,7 +104,7 @@ class TestDirectory:
             " (SELECT count(*) FROM user_account),"
             " (SELECT count(*) FROM member WHERE organization_id = 'UTCJF1')",
         )
-        assert counts == [(30, 8, 4, 800, 300)]
+        assert counts == [(30, 8, 4, 803, 300)]
 
     def test_the_odd_ones_are_there(self, filled):
         """One organization without users, one inactive, one pending; an ended subscription."""
@@ -129,7 +128,10 @@ class TestDirectory:
             "SELECT username, staff_status FROM user_account WHERE staff_status <> '' ORDER BY 1"
         )
         assert ask(filled, staff) == [
+            ("dnakano", "active"),
+            ("ivarga", "active"),
             ("mhale", "active"),
+            ("psorel", "active"),
             ("rfenwick", "active"),
             ("tokeefe", "inactive"),
         ]
@@ -203,7 +205,7 @@ class TestTokens:
         """Only the secrets differ."""
         other = open_engine(f"sqlite:///{tmp_path / 'other.db'}")
         migrate(other)
-        demo.fill_demo(other, MINTING, NOW)
+        demo.fill_demo(ledger(other), MINTING)
         story = (
             "SELECT m.username, t.organization_id, t.service_id, t.state, t.created_at,"
             " t.last_used_at FROM token t JOIN member m USING (organization_id, member_id)"

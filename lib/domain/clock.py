@@ -10,7 +10,8 @@ Clock: TypeAlias = Callable[[], Moment]
 
 SECOND: Moment = 1_000
 MINUTE: Moment = 60 * SECOND
-DAY: Moment = 24 * 60 * MINUTE
+HOUR: Moment = 60 * MINUTE
+DAY: Moment = 24 * HOUR
 
 
 def now() -> Moment:

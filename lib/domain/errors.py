@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from lib.domain.roles import Permission
 from lib.domain.rows import ChangedUser
 
 
@@ -11,9 +12,10 @@ class DeskError(Exception):
 
 @dataclass
 class NotAllowed(DeskError):
-    """The person may not do this."""
+    """The person may not do this, or not here."""
 
     username: str
+    permission: Permission
 
 
 @dataclass
@@ -55,6 +57,37 @@ class Refused(DeskError):
     reason: str
 
 
+class AuditUnwritten(DeskError):
+    """The audit trail did not take the event, so nothing was done."""
+
+
+@dataclass
+class UnknownPerson(DeskError):
+    """The directory has nobody of this name."""
+
+    username: str
+
+
+class ApprovalMissing(DeskError):
+    """So many tokens need a second API administrator, who has not approved just this."""
+
+
+class ApprovalLapsed(DeskError):
+    """The hour for the answer, or for the download after it, is over."""
+
+
+class OwnApproval(DeskError):
+    """Nobody approves their own request (four eyes)."""
+
+
+class ApprovalAnswered(DeskError):
+    """Somebody has answered this request already, or there is none."""
+
+
+class LastAdministrator(DeskError):
+    """Nobody would be left who is API administrator in all organizations."""
+
+
 class StoreUnavailable(DeskError):
     """The database did not take part. Nothing was changed."""
 
@@ -69,3 +102,46 @@ class StoreReadOnly(StoreUnavailable):
 
 class StoreFull(StoreUnavailable):
     """No room left for the database."""
+
+
+class SignInRefused(DeskError):
+    """Whoever stands at the door is not let in; the kinds below say why."""
+
+
+class SignedOut(SignInRefused):
+    """This sign-in was ended: its cookie is worth nothing any more."""
+
+
+@dataclass
+class TimedOut(SignInRefused):
+    """This sign-in lasted too long: without a click (`idle`), or altogether."""
+
+    idle: bool
+
+
+@dataclass
+class NotInDirectory(SignInRefused):
+    """The directory has nobody whom the provider's claim names."""
+
+    name: str
+
+
+@dataclass
+class Inactive(SignInRefused):
+    """The directory knows this person, and they are inactive."""
+
+    name: str
+
+
+@dataclass
+class ClaimUnusable(SignInRefused):
+    """The provider's claim is missing, is no name, or is an e-mail that it has not verified."""
+
+    claim: str
+
+
+@dataclass
+class AmbiguousEmail(SignInRefused):
+    """The e-mail belongs to two accounts or more, so it names nobody."""
+
+    email: str

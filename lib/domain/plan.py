@@ -1,6 +1,7 @@
 """What an action is going to do, worked out before the first confirmation and frozen there."""
 
 import hashlib
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
@@ -96,3 +97,50 @@ def differences(
         for u in users
         if seen[u.member_id] != plan.seen[u.member_id]
     )
+
+
+def plan_to_json(plan: Plan) -> str:
+    """Return `plan` as JSON, to be kept until a second administrator has approved it."""
+    scope, counts = plan.scope, plan.preview
+    return json.dumps(
+        {
+            "operation_id": plan.operation_id,
+            "action": plan.action,
+            "actor": plan.actor,
+            "planned_at": plan.planned_at,
+            "scope": [getattr(scope, part) for part in _SCOPE],
+            "standing": [getattr(scope.standing, part) for part in _STANDING],
+            "seen": {member_id: list(seen) for member_id, seen in plan.seen.items()},
+            "counts": [getattr(counts, count) for count in _COUNTS],
+            "skipped": [list(user) for user in counts.skipped],
+        }
+    )
+
+
+def plan_from_json(text: str) -> Plan:
+    """Return the plan that `plan_to_json` made `text` of."""
+    kept = json.loads(text)
+    return Plan(
+        kept["operation_id"],
+        Action(kept["action"]),
+        kept["actor"],
+        kept["planned_at"],
+        Scope(
+            **dict(zip(_SCOPE, kept["scope"], strict=True)),
+            standing=Standing(**dict(zip(_STANDING, kept["standing"], strict=True))),
+        ),
+        {m: Seen(p, a, _skip(s)) for m, (p, a, s) in kept["seen"].items()},
+        Preview(
+            **dict(zip(_COUNTS, kept["counts"], strict=True)),
+            skipped=tuple(SkippedUser(n, u, Skip(reason)) for n, u, reason in kept["skipped"]),
+        ),
+    )
+
+
+_SCOPE = ("organization_id", "organization_name", "service_id", "service_name")
+_STANDING = ("user", "organization", "subscription")
+_COUNTS = ("selected", "changed", "tokens_ending", "recently_used", "pending_ending")
+
+
+def _skip(value: str | None) -> Skip | None:
+    return Skip(value) if value else None

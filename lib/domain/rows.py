@@ -5,8 +5,10 @@ from typing import NamedTuple
 
 from lib.domain.clock import Moment
 from lib.domain.lifecycle import Standing, holding_of
+from lib.domain.roles import NOWHERE, Grant, Permission, Role, covers, reach
 from lib.domain.states import (
     Action,
+    ApprovalState,
     Holding,
     OrganizationType,
     Origin,
@@ -17,11 +19,20 @@ from lib.domain.states import (
 
 
 class Actor(NamedTuple):
-    """Who acts. `is_administrator` is for menus only: operations ask the database again."""
+    """Who acts, and from where. `grants` are for menus only: use cases ask the database again."""
 
     username: str
     name: str
-    is_administrator: bool
+    grants: frozenset[Grant] = frozenset()
+    address: str = ""
+
+    def may(self, permission: Permission, organization_id: str | None = None) -> bool:
+        """Tell whether a grant gives this in that organization; None asks for all of them."""
+        return covers(reach(self.grants, permission), organization_id)
+
+    def may_somewhere(self, permission: Permission) -> bool:
+        """Tell whether a grant gives this in any organization."""
+        return reach(self.grants, permission) != NOWHERE
 
 
 class Organization(NamedTuple):
@@ -219,3 +230,35 @@ class CoverageRow(NamedTuple):
     def share(self) -> float | None:
         """Return the share of users with an accepted token, 0 to 1; None without users."""
         return self.accepted / self.users if self.users else None
+
+
+class Approval(NamedTuple):
+    """A request for a second API administrator's approval of one Generate & Export."""
+
+    organization_id: str
+    organization_name: str
+    operation_id: str
+    service_id: str
+    service_name: str
+    requester: str
+    asked_at: Moment
+    users: int
+    plan_digest: str
+    reason: str
+    state: ApprovalState
+    answered_by: str | None
+    answered_at: Moment | None
+
+
+class GrantRow(NamedTuple):
+    """A grant as the Access page lists it; `granted_by` is empty for the command line."""
+
+    grant_id: str
+    username: str
+    name: str
+    active: bool
+    role: Role
+    organization_id: str | None
+    organization_name: str | None
+    granted_at: Moment
+    granted_by: str

@@ -72,3 +72,11 @@ class OrganizationType(StrEnum):
 
     RECIPIENT = "recipient"
     SUBMITTER = "submitter"
+
+
+class ApprovalState(StrEnum):
+    """What became of a request for a second administrator's approval (four eyes)."""
+
+    WAITING = "waiting"
+    APPROVED = "approved"
+    REJECTED = "rejected"

@@ -1,13 +1,29 @@
-"""Who may do what, asked of the database inside the transaction that does it."""
+"""Who may do what, asked of the database inside the transaction that does it. Deny by default."""
 
 from sqlalchemy import Connection
 
+from lib.domain import roles
 from lib.domain.errors import NotAllowed
-from lib.store import directory_queries
+from lib.domain.roles import NOWHERE, Permission, Reach
+from lib.store import grant_queries
 
 
-def require_administrator(connection: Connection, username: str) -> None:
-    """Raise NotAllowed unless `username` is an active API administrator (a staff account)."""
-    account = directory_queries.find_account(connection, username)
-    if account is None or account.staff_status != "active":
-        raise NotAllowed(username)
+def require(
+    connection: Connection, username: str, permission: Permission, organization_id: str | None
+) -> None:
+    """Raise NotAllowed unless `username` has this in that organization; None asks for all."""
+    if not roles.covers(_reach(connection, username, permission), organization_id):
+        raise NotAllowed(username, permission)
+
+
+def reach(connection: Connection, username: str, permission: Permission) -> Reach:
+    """Return where `username` has `permission`. Raises NotAllowed when that is nowhere."""
+    found = _reach(connection, username, permission)
+    if found == NOWHERE:
+        raise NotAllowed(username, permission)
+    return found
+
+
+def _reach(connection: Connection, username: str, permission: Permission) -> Reach:
+    account = grant_queries.find_account(connection, username)
+    return roles.reach(account.grants, permission) if account else NOWHERE

@@ -1,7 +1,7 @@
 """The four bulk actions: planned at the first confirmation, carried out at the last.
 
-Everything that one operation changes, its result rows included, is one transaction: it happens
-whole and once, or not at all.
+Everything that one operation changes, its result rows and its event in the audit trail included,
+is one transaction: it happens whole and once, or not at all.
 """
 
 import hashlib
@@ -13,20 +13,33 @@ from sqlalchemy import Connection, Engine
 
 from lib.domain import plan as planning
 from lib.domain import secrets
-from lib.domain.clock import Clock, Moment, iso
-from lib.domain.errors import NothingToDo, PlanOutdated, SelectionGone, UnknownPlace
+from lib.domain.audit import Event, EventAction, clean_reason
+from lib.domain.clock import HOUR, Moment, iso
+from lib.domain.errors import (
+    ApprovalLapsed,
+    ApprovalMissing,
+    NotAllowed,
+    NothingToDo,
+    PlanOutdated,
+    SelectionGone,
+    UnknownPlace,
+)
 from lib.domain.ids import new_id, new_ids
 from lib.domain.lifecycle import ending
 from lib.domain.plan import Plan
+from lib.domain.roles import Permission
 from lib.domain.rows import Actor, Receipt, ResultRow, Scope, Seen, UserInScope
 from lib.domain.secrets import Minting
 from lib.domain.sheet import sheet
-from lib.domain.states import Action, Origin
-from lib.operations.access import require_administrator
-from lib.store import operation_queries, token_queries
-from lib.store.engine import reading, writing
+from lib.domain.states import Action, ApprovalState, Origin
+from lib.operations.access import require
+from lib.operations.ledger import Ledger
+from lib.store import approval_queries, operation_queries, token_queries
+from lib.store.engine import reading
 
 _log = logging.getLogger(__name__)
+
+APPROVAL_LASTS = HOUR  # from the question to the answer, and from the answer to the click
 
 CSV_HEADER = (
     "Organization ID",
@@ -53,8 +66,7 @@ class Outcome:
 
 
 def plan_action(
-    engine: Engine,
-    clock: Clock,
+    ledger: Ledger,
     actor: Actor,
     action: Action,
     organization_id: str,
@@ -65,15 +77,35 @@ def plan_action(
 
     Raises NotAllowed, UnknownPlace, and SelectionGone when an id is no user of the organization.
     """
-    now = clock()
-    with reading(engine) as connection:
-        require_administrator(connection, actor.username)
-        scope = operation_queries.read_scope(connection, organization_id, service_id)
-        if scope is None:
-            raise UnknownPlace(organization_id, service_id)
-        users = token_queries.users_in_scope(
-            connection, organization_id, service_id, now, member_ids
+    attempt = Event(
+        EventAction(action.value),
+        actor.username,
+        actor.address,
+        organization_id,
+        service_id,
+        users=len(member_ids),
+    )
+    with ledger.recording_refusal(attempt), reading(ledger.engine) as connection:
+        require(connection, actor.username, Permission(action.value), organization_id)
+        return make_plan(
+            connection, ledger.clock(), actor, action, organization_id, service_id, member_ids
         )
+
+
+def make_plan(
+    connection: Connection,
+    now: Moment,
+    actor: Actor,
+    action: Action,
+    organization_id: str,
+    service_id: str,
+    member_ids: Sequence[str],
+) -> Plan:
+    """Do what `plan_action` does inside the caller's transaction, who has asked for leave."""
+    scope = operation_queries.read_scope(connection, organization_id, service_id)
+    if scope is None:
+        raise UnknownPlace(organization_id, service_id)
+    users = token_queries.users_in_scope(connection, organization_id, service_id, now, member_ids)
     if len(users) != len(set(member_ids)):
         raise SelectionGone(len(set(member_ids)) - len(users))
     seen = _look(users, action, scope)
@@ -81,27 +113,62 @@ def plan_action(
     return Plan(new_id(now), action, actor.username, now, scope, seen, counts)
 
 
-def carry_out(engine: Engine, clock: Clock, plan: Plan, minting: Minting) -> Outcome:
+def carry_out(
+    ledger: Ledger, actor: Actor, plan: Plan, minting: Minting, *, reason: str = ""
+) -> Outcome:
     """Do what `plan` says, all of it or nothing, once for its operation id.
 
-    A second call with the same plan returns the first one's receipt. Raises NotAllowed,
-    UnknownPlace, NothingToDo, and PlanOutdated when a selected user's tokens or standing changed
-    since the plan was made. `minting` is used by Generate & Export alone.
+    A second call with the same plan returns the first one's receipt. Raises NotAllowed, also when
+    `actor` is not who planned it; UnknownPlace, NothingToDo; PlanOutdated when a selected user's
+    tokens or standing changed since the plan was made; ApprovalMissing (lib.operations.approvals);
+    AuditUnwritten. `minting` is used by Generate & Export alone.
     """
-    with writing(engine) as connection:
-        require_administrator(connection, plan.actor)
-        organization_id, service_id = plan.scope.organization_id, plan.scope.service_id
-        scope = operation_queries.lock_scope(connection, organization_id, service_id)
-        if scope is None:
-            raise UnknownPlace(organization_id, service_id)
-        earlier = operation_queries.find_receipt(connection, organization_id, plan.operation_id)
-        if earlier:
-            return Outcome(earlier)
-        if not plan.preview.changed:
-            raise NothingToDo
-        outcome = _write(connection, clock(), plan, scope, minting)
+    event = event_of(plan, actor, reason)
+    with ledger.acting(event) as connection:
+        outcome = carry_out_within(connection, ledger, actor, plan, minting, event)
     _log.info("%s: %d users changed", plan.action.value, plan.preview.changed)
     return outcome
+
+
+def carry_out_within(
+    connection: Connection,
+    ledger: Ledger,
+    actor: Actor,
+    plan: Plan,
+    minting: Minting,
+    event: Event,
+    *,
+    batch_id: str = "",
+) -> Outcome:
+    """Do what `carry_out` does inside the caller's transaction."""
+    organization_id, service_id = plan.scope.organization_id, plan.scope.service_id
+    permission = Permission(plan.action.value)
+    require(connection, actor.username, permission, organization_id)
+    if actor.username != plan.actor:
+        raise NotAllowed(actor.username, permission)
+    scope = operation_queries.lock_scope(connection, organization_id, service_id)
+    if scope is None:
+        raise UnknownPlace(organization_id, service_id)
+    earlier = operation_queries.find_receipt(connection, organization_id, plan.operation_id)
+    if earlier:
+        return Outcome(earlier)
+    if not plan.preview.changed:
+        raise NothingToDo
+    now = ledger.clock()
+    if ledger.needs_approval(plan):
+        _require_approved(connection, plan, now)
+    outcome = _write(connection, now, plan, scope, minting, batch_id)
+    ledger.record(connection, event._replace(detail=outcome.receipt.csv_name))
+    return outcome
+
+
+def check_plan(connection: Connection, now: Moment, plan: Plan) -> None:
+    """Raise PlanOutdated when `plan` would no longer be carried out as it was seen."""
+    organization_id, service_id = plan.scope.organization_id, plan.scope.service_id
+    scope = operation_queries.read_scope(connection, organization_id, service_id)
+    if scope is None:
+        raise UnknownPlace(organization_id, service_id)
+    _compare(connection, now, plan, scope)
 
 
 def read_results(
@@ -109,30 +176,66 @@ def read_results(
 ) -> tuple[ResultRow, ...]:
     """Return what an operation did to each user. Raises NotAllowed."""
     with reading(engine) as connection:
-        require_administrator(connection, actor.username)
+        require(connection, actor.username, Permission.ACTIVITY, organization_id)
         return tuple(operation_queries.result_rows(connection, organization_id, operation_id))
 
 
+def event_of(plan: Plan, actor: Actor, reason: str = "") -> Event:
+    """Return the event of carrying out `plan`: who, from where, what, on whom, and why."""
+    return Event(
+        EventAction(plan.action.value),
+        actor.username,
+        actor.address,
+        plan.scope.organization_id,
+        plan.scope.service_id,
+        plan.operation_id,
+        users=plan.preview.changed,
+        users_digest=plan.digest,
+        reason=clean_reason(reason),
+    )
+
+
 def _write(
-    connection: Connection, now: Moment, plan: Plan, scope: Scope, minting: Minting
+    connection: Connection, now: Moment, plan: Plan, scope: Scope, minting: Minting, batch_id: str
 ) -> Outcome:
     """Check the plan against what is there now, then end, add and record. The lock is held."""
-    at = (scope.organization_id, scope.service_id, now, plan.seen)
-    token_queries.close_lapsed(connection, *at)
-    users = token_queries.users_in_scope(connection, *at)
+    token_queries.close_lapsed(connection, scope.organization_id, scope.service_id, now, plan.seen)
+    users = _compare(connection, now, plan, scope)
+    receivers = [user for user in users if not plan.seen[user.member_id].skip]
+    if ending(plan.action).creates is Origin.EXPORT:
+        return _generate(connection, now, plan, scope, receivers, minting)
+    _record(connection, now, plan, batch_id=batch_id)
+    if ending(plan.action).creates is Origin.REQUEST:
+        ids = zip(new_ids(len(receivers), now), (u.member_id for u in receivers), strict=True)
+        token_queries.add_requests(connection, scope, plan.operation_id, now, ids)
+    return Outcome(_receipt(plan, now))
+
+
+def _require_approved(connection: Connection, plan: Plan, now: Moment) -> None:
+    """Raise ApprovalMissing or ApprovalLapsed unless a second administrator agreed to just this."""
+    approval = approval_queries.find(connection, plan.scope.organization_id, plan.operation_id)
+    if (
+        approval is None
+        or approval.answered_at is None
+        or approval.state is not ApprovalState.APPROVED
+        or approval.plan_digest != plan.digest
+    ):
+        raise ApprovalMissing
+    if now - approval.answered_at > APPROVAL_LASTS:
+        raise ApprovalLapsed
+
+
+def _compare(connection: Connection, now: Moment, plan: Plan, scope: Scope) -> list[UserInScope]:
+    """Return the plan's users as they are now. Raises PlanOutdated and SelectionGone."""
+    users = token_queries.users_in_scope(
+        connection, scope.organization_id, scope.service_id, now, plan.seen
+    )
     if len(users) != len(plan.seen):
         raise SelectionGone(len(plan.seen) - len(users))
     changed = planning.differences(plan, users, _look(users, plan.action, scope))
     if changed:
         raise PlanOutdated(changed)
-    receivers = [user for user in users if not plan.seen[user.member_id].skip]
-    if ending(plan.action).creates is Origin.EXPORT:
-        return _generate(connection, now, plan, scope, receivers, minting)
-    _record(connection, now, plan)
-    if ending(plan.action).creates is Origin.REQUEST:
-        ids = zip(new_ids(len(receivers), now), (u.member_id for u in receivers), strict=True)
-        token_queries.add_requests(connection, scope, plan.operation_id, now, ids)
-    return Outcome(_receipt(plan, now))
+    return users
 
 
 def _generate(
@@ -161,10 +264,15 @@ def _generate(
 
 
 def _record(
-    connection: Connection, now: Moment, plan: Plan, csv_name: str = "", csv_sha256: str = ""
+    connection: Connection,
+    now: Moment,
+    plan: Plan,
+    csv_name: str = "",
+    csv_sha256: str = "",
+    batch_id: str = "",
 ) -> None:
     """Insert the operation with its results, then end what it ends, before others begin."""
-    operation_queries.add_operation(connection, plan, now, csv_name, csv_sha256)
+    operation_queries.add_operation(connection, plan, now, csv_name, csv_sha256, batch_id)
     token_queries.end_tokens(connection, plan.scope, plan.operation_id, ending(plan.action), now)
 
 

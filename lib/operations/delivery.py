@@ -8,33 +8,30 @@ import logging
 import threading
 from dataclasses import dataclass, field
 
-from sqlalchemy import Engine
-
-from lib.domain.clock import Clock
 from lib.domain.errors import DeskError
 from lib.domain.plan import Plan
-from lib.domain.rows import Receipt
+from lib.domain.roles import Permission
+from lib.domain.rows import Actor, Receipt
 from lib.domain.secrets import Minting
 from lib.operations.actions import carry_out
+from lib.operations.exports import NoFile, recorded
+from lib.operations.ledger import Ledger
 from lib.operations.vault import Vault, VaultKey
 
 _log = logging.getLogger(__name__)
-
-
-class NoFile(Exception):
-    """There is no file to download. Says nothing else: servers log what a download raises."""
 
 
 @dataclass
 class Delivery:
     """One confirmed export. `receipt` or `error` is set once the operation is over."""
 
-    engine: Engine = field(repr=False)
-    clock: Clock = field(repr=False)
+    ledger: Ledger = field(repr=False)
     minting: Minting = field(repr=False)
     vault: Vault = field(repr=False)
     key: VaultKey = field(repr=False)
+    actor: Actor = field(repr=False)
     plan: Plan = field(repr=False)
+    reason: str = field(default="", repr=False)
     begun: bool = False
     receipt: Receipt | None = None
     error: DeskError | None = None
@@ -46,19 +43,36 @@ class Delivery:
         return self.receipt is not None or self.error is not None
 
     def __call__(self) -> bytes:
-        """Return the CSV. Raises NoFile when there is none, or no longer one."""
+        """Return the CSV. Raises NoFile when there is none, or no longer one, or not for them."""
         self.begun = True
         with self._lock:
-            if not self.over:
+            first = not self.over
+            if first:
                 self._carry_out()
         csv = self.vault.get(self.key)
         if csv is None:
             raise NoFile
-        return csv
+        return csv if first else self._again(csv)
+
+    def _again(self, csv: bytes) -> bytes:
+        scope = self.plan.scope
+        return recorded(
+            self.ledger,
+            self.actor,
+            Permission.GENERATE,
+            self.plan.csv_name,
+            lambda: csv,
+            organization_id=scope.organization_id,
+            service_id=scope.service_id,
+            operation_id=self.plan.operation_id,
+            users=self.plan.preview.changed,
+        )()
 
     def _carry_out(self) -> None:
         try:
-            outcome = carry_out(self.engine, self.clock, self.plan, self.minting)
+            outcome = carry_out(
+                self.ledger, self.actor, self.plan, self.minting, reason=self.reason
+            )
         except DeskError as error:
             self.error = error
             return

@@ -6,12 +6,16 @@ differs, by its key; a column that a file does not have leaves what is stored as
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection
 
+from lib.domain.audit import Event, EventAction
 from lib.domain.clock import Moment
+from lib.domain.errors import LastAdministrator
 from lib.domain.ids import new_ids
 from lib.domain.search import fold
+from lib.operations.grants import COMMAND_LINE
 from lib.operations.import_rows import (
     SHEETS,
     STAFF_FIX,
@@ -23,8 +27,8 @@ from lib.operations.import_rows import (
     Values,
     key_of,
 )
-from lib.store import import_queries
-from lib.store.engine import writing
+from lib.operations.ledger import Ledger
+from lib.store import grant_queries, import_queries
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +118,7 @@ _COLUMNS = {"service": "service_id"}  # where the table's name of a column is no
 
 
 def import_directory(
-    engine: Engine, files: Mapping[str, Parsed], now: Moment, *, skip_bad_rows: bool = False
+    ledger: Ledger, files: Mapping[str, Parsed], *, skip_bad_rows: bool = False
 ) -> Report:
     """Add and update what `files` (by name, of SHEETS) say, in one transaction of its own.
 
@@ -122,10 +126,28 @@ def import_directory(
     are what would have been done.
 
     Raises:
+        LastAdministrator: Nobody would be left to grant roles; nothing was changed.
+        AuditUnwritten: The audit trail did not take the event; nothing was changed.
         StoreUnavailable: The database did not take part; nothing was changed.
     """
-    with writing(engine) as connection:
-        return import_into(connection, files, now, skip_bad_rows=skip_bad_rows)
+    event = Event(EventAction.IMPORT, COMMAND_LINE.username, COMMAND_LINE.address)
+    with ledger.acting(event) as connection:
+        had = grant_queries.has_administrator(connection)
+        report = import_into(connection, files, ledger.clock(), skip_bad_rows=skip_bad_rows)
+        if report.written:
+            ledger.record(connection, event._replace(**_figures(report)))
+        if had and not grant_queries.has_administrator(connection):
+            raise LastAdministrator
+    return report
+
+
+def _figures(report: Report) -> dict[str, Any]:
+    """Return what the event of an import says: users that changed, and rows of each file."""
+    changed = {name: file.added + file.updated for name, file in report.files.items()}
+    return {
+        "users": changed.get("users", 0),
+        "detail": ", ".join(f"{name} {rows}" for name, rows in changed.items()),
+    }
 
 
 def import_into(

@@ -5,6 +5,7 @@ from functools import partial
 from sqlalchemy import Connection, Engine
 
 from lib.domain import secrets
+from lib.domain.audit import Event, EventAction
 from lib.domain.clock import Clock, Moment
 from lib.domain.errors import Refused, TokenGone, UnknownPlace
 from lib.domain.lifecycle import decide
@@ -12,8 +13,9 @@ from lib.domain.plan import standing_of
 from lib.domain.rows import Actor, OwnToken, Scope, UserInScope
 from lib.domain.secrets import Minting
 from lib.domain.states import Origin, OwnStep, Skip, TokenState
+from lib.operations.ledger import Ledger
 from lib.store import operation_queries, token_queries
-from lib.store.engine import reading, writing
+from lib.store.engine import reading
 
 
 def list_own(engine: Engine, clock: Clock, actor: Actor) -> list[OwnToken]:
@@ -22,49 +24,66 @@ def list_own(engine: Engine, clock: Clock, actor: Actor) -> list[OwnToken]:
         return token_queries.own_tokens(connection, actor.username, clock())
 
 
-def accept(
-    engine: Engine, clock: Clock, actor: Actor, pending: OwnToken, minting: Minting
-) -> str | None:
+def accept(ledger: Ledger, actor: Actor, pending: OwnToken, minting: Minting) -> str | None:
     """Accept what is pending; an accepted token that it replaces ends in the same transaction.
 
     Returns the new token, in clear and only here, for a request; None for an exported token,
     whose holder has it from the CSV. Raises TokenGone, and Refused when something is inactive.
     """
-    return _step(engine, clock, actor, pending, OwnStep.ACCEPT, minting)
+    return _step(ledger, actor, pending, OwnStep.ACCEPT, minting)
 
 
-def decline(engine: Engine, clock: Clock, actor: Actor, pending: OwnToken) -> None:
+def decline(ledger: Ledger, actor: Actor, pending: OwnToken) -> None:
     """Decline what is pending; an exported token stops working. Raises TokenGone."""
-    _step(engine, clock, actor, pending, OwnStep.DECLINE, None)
+    _step(ledger, actor, pending, OwnStep.DECLINE, None)
 
 
 def _step(
-    engine: Engine,
+    ledger: Ledger, actor: Actor, pending: OwnToken, step: OwnStep, minting: Minting | None
+) -> str | None:
+    event = _event(actor, pending, step)
+    with ledger.acting(event) as connection:
+        token = _take(connection, ledger.clock, actor, pending, step, minting)
+        ledger.record(connection, event)
+    return token
+
+
+def _take(
+    connection: Connection,
     clock: Clock,
     actor: Actor,
     pending: OwnToken,
     step: OwnStep,
     minting: Minting | None,
 ) -> str | None:
-    with writing(engine) as connection:
-        scope = operation_queries.lock_scope(
-            connection, pending.organization_id, pending.service_id
-        )
-        if scope is None:
-            raise UnknownPlace(pending.organization_id, pending.service_id)
-        now = clock()
-        user, origin = _owner(connection, scope, pending.token_id, actor, now)
-        change = decide(user.holding, step, standing_of(user, scope.standing))
-        if isinstance(change, Skip):
-            raise Refused(change.value)
-        end = partial(token_queries.end_token, connection, scope.organization_id, now=now)
-        if user.accepted_token and change.accepted_becomes:
-            end(user.accepted_token, was=TokenState.ACCEPTED, becomes=change.accepted_becomes)
-        if step is OwnStep.DECLINE and change.pending_becomes:
-            end(pending.token_id, was=TokenState.PENDING, becomes=change.pending_becomes)
-            return None
-        asked = minting if origin is Origin.REQUEST else None
-        return _accept(connection, scope.organization_id, pending.token_id, now, asked)
+    scope = operation_queries.lock_scope(connection, pending.organization_id, pending.service_id)
+    if scope is None:
+        raise UnknownPlace(pending.organization_id, pending.service_id)
+    now = clock()  # after the wait for the lock
+    user, origin = _owner(connection, scope, pending.token_id, actor, now)
+    change = decide(user.holding, step, standing_of(user, scope.standing))
+    if isinstance(change, Skip):
+        raise Refused(change.value)
+    end = partial(token_queries.end_token, connection, scope.organization_id, now=now)
+    if user.accepted_token and change.accepted_becomes:
+        end(user.accepted_token, was=TokenState.ACCEPTED, becomes=change.accepted_becomes)
+    if step is OwnStep.DECLINE and change.pending_becomes:
+        end(pending.token_id, was=TokenState.PENDING, becomes=change.pending_becomes)
+        return None
+    asked = minting if origin is Origin.REQUEST else None
+    return _accept(connection, scope.organization_id, pending.token_id, now, asked)
+
+
+def _event(actor: Actor, pending: OwnToken, step: OwnStep) -> Event:
+    return Event(
+        EventAction(step.value),
+        actor.username,
+        actor.address,
+        pending.organization_id,
+        pending.service_id,
+        subject=actor.username,
+        users=1,
+    )
 
 
 def _owner(

@@ -6,8 +6,9 @@ from sqlalchemy import Engine
 
 from lib.domain.clock import Clock
 from lib.domain.errors import UnknownPlace
+from lib.domain.roles import Permission
 from lib.domain.rows import Actor, TokenRow
-from lib.operations.access import require_administrator
+from lib.operations.access import require
 from lib.store import operation_queries, token_queries
 from lib.store.engine import reading
 
@@ -15,7 +16,7 @@ from lib.store.engine import reading
 def read_revision(engine: Engine, actor: Actor, organization_id: str, service_id: str) -> int:
     """Return the number that rises when these tokens or users change. Raises UnknownPlace."""
     with reading(engine) as connection:
-        require_administrator(connection, actor.username)
+        require(connection, actor.username, Permission.READ, organization_id)
         revision = operation_queries.revision(connection, organization_id, service_id)
     if revision is None:
         raise UnknownPlace(organization_id, service_id)
@@ -33,7 +34,7 @@ def match_users(
 ) -> list[str]:
     """Return the member ids that match, in table order; `holding` is a key of FILTERS."""
     with reading(engine) as connection:
-        require_administrator(connection, actor.username)
+        require(connection, actor.username, Permission.READ, organization_id)
         return token_queries.matching_ids(
             connection, organization_id, service_id, clock(), search=search, holding=holding
         )
@@ -42,7 +43,7 @@ def match_users(
 def count_users(engine: Engine, actor: Actor, organization_id: str) -> int:
     """Return how many users the organization has, whatever their status."""
     with reading(engine) as connection:
-        require_administrator(connection, actor.username)
+        require(connection, actor.username, Permission.READ, organization_id)
         return token_queries.count_members(connection, organization_id)
 
 
@@ -56,7 +57,7 @@ def read_rows(
 ) -> list[TokenRow]:
     """Return the table's lines for `member_ids`, in table order."""
     with reading(engine) as connection:
-        require_administrator(connection, actor.username)
+        require(connection, actor.username, Permission.READ, organization_id)
         return token_queries.table_rows(
             connection, organization_id, service_id, clock(), member_ids
         )

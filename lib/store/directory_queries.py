@@ -3,11 +3,12 @@
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 from sqlalchemy import Connection, text
 
 from lib.domain.clock import Moment
+from lib.domain.roles import Reach
 from lib.domain.rows import (
     Actor,
     CoverageRow,
@@ -40,29 +41,14 @@ class OrganizationFilter:
     service: str | None = None
 
 
-class Account(NamedTuple):
-    """A person as sign-in knows them."""
-
-    username: str
-    name: str
-    staff_status: str | None
-
-
-def find_account(connection: Connection, username: str) -> Account | None:
-    """Return the account of `username`, or None."""
-    row = connection.execute(
-        text("SELECT username, name, staff_status FROM user_account WHERE username = :username"),
-        {"username": username},
-    ).one_or_none()
-    return Account._make(row) if row else None
-
-
-def personas(connection: Connection, users: int) -> list[Actor]:
-    """Return the active staff accounts, then `users` people with something pending to look at."""
+def personas(connection: Connection, staff: int, users: int) -> list[Actor]:
+    """Return `staff` active people with a role, then `users` with something pending to look at."""
     rows = connection.execute(
         text(
-            "SELECT username, name, 1 FROM user_account WHERE staff_status = 'active'"
-            " UNION ALL SELECT username, name, 0 FROM (SELECT DISTINCT u.username, u.name"
+            "SELECT username, name FROM (SELECT DISTINCT u.username, u.name FROM role_grant g"
+            " JOIN user_account u ON u.username = g.username WHERE u.staff_status = 'active'"
+            " ORDER BY u.username LIMIT :staff) granted"
+            " UNION ALL SELECT username, name FROM (SELECT DISTINCT u.username, u.name"
             # The first thousand are enough to choose from, and cost the same in any directory.
             " FROM (SELECT organization_id, member_id FROM token WHERE state = 'pending'"
             " ORDER BY organization_id, service_id, member_id LIMIT 1000) asked JOIN member m"
@@ -71,9 +57,9 @@ def personas(connection: Connection, users: int) -> list[Actor]:
             " WHERE u.staff_status IS NULL AND m.status = 'active'"
             " ORDER BY u.username LIMIT :users) people"
         ),
-        {"users": users},
+        {"staff": staff, "users": users},
     )
-    return [Actor(r[0], r[1], bool(r[2])) for r in rows]
+    return [Actor(*row) for row in rows]
 
 
 def find_organization(connection: Connection, organization_id: str) -> Organization | None:
@@ -91,10 +77,16 @@ def find_organization(connection: Connection, organization_id: str) -> Organizat
     return Organization(row[0], row[1], OrganizationType(row[2]), Status(row[3]), *row[4:])
 
 
-def organization_names(connection: Connection) -> dict[str, str]:
+def organization_names(connection: Connection, within: Reach) -> dict[str, str]:
     """Return the name of every organization by its id, in the order of names."""
+    condition, parameters = _within(connection, within)
     rows = connection.execute(
-        text("SELECT organization_id, name FROM organization ORDER BY search_key, organization_id")
+        with_ids(
+            connection,
+            f"SELECT o.organization_id, o.name FROM organization o WHERE {condition}"
+            " ORDER BY o.search_key, o.organization_id",
+        ),
+        parameters,
     )
     return {r[0]: r[1] for r in rows}
 
@@ -107,28 +99,39 @@ def services(connection: Connection) -> list[Service]:
     return [Service._make(row) for row in rows]
 
 
-def states(connection: Connection) -> list[str]:
+def states(connection: Connection, within: Reach) -> list[str]:
     """Return the states that organizations are in, sorted."""
-    rows = connection.execute(text("SELECT DISTINCT state FROM organization ORDER BY state"))
+    condition, parameters = _within(connection, within)
+    rows = connection.execute(
+        with_ids(
+            connection,
+            f"SELECT DISTINCT o.state FROM organization o WHERE {condition} ORDER BY o.state",
+        ),
+        parameters,
+    )
     return list(rows.scalars())
 
 
 def organizations_page(
     connection: Connection,
     wanted: OrganizationFilter,
+    within: Reach,
     order: str,
     offset: int,
     limit: int,
     now: Moment,
 ) -> tuple[int, list[OrganizationListed]]:
     """Return how many organizations match, and `limit` of them from `offset`; `order` of ORDERS."""
-    where, parameters = _organization_conditions(wanted)
+    allowed, reached = _within(connection, within)
+    wished, parameters = _organization_conditions(wanted)
+    where, parameters = f"{allowed} AND {wished}", parameters | reached
     total = connection.execute(
-        text(f"SELECT count(*) FROM organization o WHERE {where}"),
+        with_ids(connection, f"SELECT count(*) FROM organization o WHERE {where}"),
         parameters,
     ).scalar_one()
     rows = connection.execute(
-        text(
+        with_ids(
+            connection,
             "SELECT o.organization_id, o.name, o.type, o.status, o.state,"
             " (SELECT count(*) FROM subscription b WHERE b.organization_id = o.organization_id),"
             " (SELECT count(*) FROM member m WHERE m.organization_id = o.organization_id),"
@@ -139,7 +142,7 @@ def organizations_page(
             "  AND t.state = 'accepted'"
             "  AND (t.expires_at IS NULL OR t.expires_at > :now))"
             f" FROM organization o WHERE {where} ORDER BY {ORDERS[order]}, o.organization_id"
-            " LIMIT :limit OFFSET :offset"
+            " LIMIT :limit OFFSET :offset",
         ),
         parameters | {"limit": limit, "offset": offset, "now": now},
     )
@@ -147,6 +150,14 @@ def organizations_page(
         OrganizationListed(r[0], r[1], OrganizationType(r[2]), Status(r[3]), *r[4:]) for r in rows
     ]
     return total, listed
+
+
+def _within(connection: Connection, within: Reach) -> tuple[str, dict[str, Any]]:
+    """Return the condition on organization `o`, for `with_ids`, and its parameters."""
+    if within is None:
+        return "TRUE", {}
+    condition = "o.organization_id IN (SELECT value FROM {ids} i)"
+    return condition, {"ids": ids_parameter(connection, within)}
 
 
 def _organization_conditions(wanted: OrganizationFilter) -> tuple[str, dict[str, Any]]:

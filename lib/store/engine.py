@@ -128,13 +128,14 @@ def _faults_told() -> Iterator[None]:
     except PoolTimeout:
         raise StoreBusy from None
     except DBAPIError as error:
-        fault = _fault(error)
+        fault = store_fault(error)
         if fault is None:
             raise
         raise fault from None
 
 
-def _fault(error: DBAPIError) -> StoreUnavailable | None:
+def store_fault(error: DBAPIError) -> StoreUnavailable | None:
+    """Return what the database's fault means to us; None when it is a mistake in SQL."""
     code = getattr(error.orig, "sqlite_errorcode", None)
     state = getattr(error.orig, "sqlstate", None)
     if code is not None:

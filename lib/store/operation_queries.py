@@ -60,7 +60,12 @@ def revision(connection: Connection, organization_id: str, service_id: str) -> i
 
 
 def add_operation(
-    connection: Connection, plan: Plan, now: Moment, csv_name: str, csv_sha256: str
+    connection: Connection,
+    plan: Plan,
+    now: Moment,
+    csv_name: str,
+    csv_sha256: str,
+    batch_id: str,
 ) -> None:
     """Insert the operation that carries out `plan`, and a result row for each user, in one go."""
     scope = plan.scope
@@ -77,6 +82,7 @@ def add_operation(
             skipped=len(plan.preview.skipped),
             csv_name=csv_name,
             csv_sha256=csv_sha256,
+            batch_id=batch_id,
         )
     )
     fixed = (scope.organization_id, plan.operation_id)

@@ -21,7 +21,15 @@ from sqlalchemy import (
     text,
 )
 
-from lib.domain.states import Action, OrganizationType, Origin, Status, TokenState
+from lib.domain.roles import Role
+from lib.domain.states import (
+    Action,
+    ApprovalState,
+    OrganizationType,
+    Origin,
+    Status,
+    TokenState,
+)
 
 metadata = MetaData(
     naming_convention={
@@ -37,7 +45,8 @@ _Key = String().with_variant(String(collation="C"), "postgresql")
 
 
 def _one_of(
-    column: str, values: type[Status | OrganizationType | TokenState | Origin | Action]
+    column: str,
+    values: type[Status | OrganizationType | TokenState | Origin | Action | Role | ApprovalState],
 ) -> str:
     return f"{column} IN ({', '.join(repr(v.value) for v in values)})"
 
@@ -99,16 +108,9 @@ user_account = Table(
     Column("username", _Key, primary_key=True),
     Column("name", Text, nullable=False),
     Column("email", Text, nullable=False),
-    # Set for staff accounts only: they belong to no organization and are API administrators.
+    # Set for staff accounts only: they belong to no organization. What they may do is granted.
     Column("staff_status", Text),
     CheckConstraint(f"staff_status IS NULL OR {_one_of('staff_status', Status)}", name="staff"),
-    # A handful among 100,000 accounts.
-    Index(
-        "ix_user_account_staff",
-        "username",
-        sqlite_where=text("staff_status = 'active'"),
-        postgresql_where=text("staff_status = 'active'"),
-    ),
 )
 
 member = Table(
@@ -142,7 +144,8 @@ operation = Table(
     Column("plan_digest", Text, nullable=False),
     Column("changed", Integer, nullable=False),
     Column("skipped", Integer, nullable=False),
-    *map(_fact, ("csv_name", "csv_sha256")),
+    # Shared by the operations of one act over several organizations and services.
+    *map(_fact, ("csv_name", "csv_sha256", "batch_id")),
     ForeignKeyConstraint(
         ["organization_id", "service_id"],
         ["subscription.organization_id", "subscription.service_id"],
@@ -225,5 +228,115 @@ token = Table(
         unique=True,
         sqlite_where=text("ended_at IS NULL"),
         postgresql_where=text("ended_at IS NULL"),
+    ),
+)
+
+role_grant = Table(
+    "role_grant",
+    metadata,
+    Column("grant_id", _Key, primary_key=True),
+    Column("username", _Key, ForeignKey("user_account.username"), nullable=False),
+    Column("role", Text, nullable=False),
+    # NULL: in all organizations.
+    Column("organization_id", _Key, ForeignKey("organization.organization_id")),
+    Column("granted_at", BigInteger, nullable=False),
+    Column("granted_by", _Key, nullable=False),
+    CheckConstraint(_one_of("role", Role), name="role"),
+    Index(
+        "uq_role_grant_everywhere",
+        "username",
+        "role",
+        unique=True,
+        sqlite_where=text("organization_id IS NULL"),
+        postgresql_where=text("organization_id IS NULL"),
+    ),
+    Index(
+        "uq_role_grant_organization",
+        "username",
+        "role",
+        "organization_id",
+        unique=True,
+        sqlite_where=text("organization_id IS NOT NULL"),
+        postgresql_where=text("organization_id IS NOT NULL"),
+    ),
+)
+
+#: A person's stay with us after the identity provider let them in. Ended here, it is ended for
+#: every copy of its cookie.
+sign_in = Table(
+    "sign_in",
+    metadata,
+    Column("sign_in_id", _Key, primary_key=True),
+    # Empty when the directory has nobody of that name.
+    Column("username", _Key, nullable=False),
+    Column("signed_in_at", BigInteger, nullable=False),
+    Column("last_seen_at", BigInteger, nullable=False),
+    Column("ended_at", BigInteger),
+)
+
+approval = Table(
+    "approval",
+    metadata,
+    Column("organization_id", _Key, primary_key=True),
+    Column("operation_id", _Key, primary_key=True),
+    Column("service_id", _Key, nullable=False),
+    Column("requester", _Key, ForeignKey("user_account.username"), nullable=False),
+    Column("asked_at", BigInteger, nullable=False),
+    Column("users", Integer, nullable=False),
+    # The whole plan as JSON (lib.domain.plan); its digest is compared before anything is done.
+    Column("plan", Text, nullable=False),
+    Column("plan_digest", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("answered_by", _Key),
+    Column("answered_at", BigInteger),
+    ForeignKeyConstraint(
+        ["organization_id", "service_id"],
+        ["subscription.organization_id", "subscription.service_id"],
+    ),
+    CheckConstraint(_one_of("state", ApprovalState), name="state"),
+    CheckConstraint("(state = 'waiting') = (answered_by IS NULL)", name="answered"),
+    CheckConstraint("answered_by <> requester", name="four_eyes"),
+)
+
+#: The end of each chain, locked while events are appended to it.
+audit_head = Table(
+    "audit_head",
+    metadata,
+    Column("organization_id", _Key, primary_key=True),
+    Column("number", BigInteger, nullable=False),
+    Column("mac", LargeBinary, nullable=False),
+)
+
+#: Append-only: triggers refuse UPDATE and DELETE. No foreign keys, so that nothing depends on it.
+audit_event = Table(
+    "audit_event",
+    metadata,
+    # The chain: an organization, or empty for what belongs to none.
+    Column("organization_id", _Key, primary_key=True),
+    Column("number", BigInteger, primary_key=True, autoincrement=False),
+    # Ids rise with time, so the newest events first is an order of ids.
+    Column("event_id", _Key, nullable=False),
+    Column("happened_at", BigInteger, nullable=False),
+    Column("action", _Key, nullable=False),
+    Column("actor", _Key, nullable=False),
+    Column("address", Text, nullable=False),
+    Column("service_id", _Key, nullable=False),
+    Column("operation_id", _Key, nullable=False),
+    Column("subject", _Key, nullable=False),
+    Column("users", Integer, nullable=False),
+    *[Column(name, Text, nullable=False) for name in ("users_digest", "reason", "detail")],
+    Column("key_number", Integer, nullable=False),
+    Column("mac", LargeBinary, nullable=False),
+    Index("ix_audit_event_recent", "event_id"),
+    Index("ix_audit_event_organization", "organization_id", "event_id"),
+    Index("ix_audit_event_actor", "actor", "event_id"),
+    Index("ix_audit_event_action", "action", "event_id"),
+    Index(
+        "ix_audit_event_subject",
+        "subject",
+        "event_id",
+        sqlite_where=text("subject <> ''"),
+        postgresql_where=text("subject <> ''"),
     ),
 )

@@ -2,20 +2,26 @@
 
 import streamlit as st
 
-from lib.domain.rows import Subscription
+from lib.domain.roles import Permission
+from lib.domain.rows import Actor, Subscription
 from lib.domain.states import Action
 from lib.operations.actions import plan_action
 from lib.ui import guard
 from lib.ui.desk import desk
+from lib.ui.places import Here
 from lib.ui.session import Confirming, put, session, value
 from lib.ui.token_table import Shown
 from lib.ui.wording import action_name
 
+REASON = "confirm_reason"
 _ACTIONS = "tokens_actions"
 
 
-def show(chosen: Subscription, shown: Shown) -> None:
-    """Draw the count, the buttons of the selection and the Actions menu."""
+def show(here: Here, chosen: Subscription, shown: Shown) -> None:
+    """Draw the count, the buttons of the selection and the Actions that the person may choose."""
+    allowed = allowed_actions(here.actor, chosen.organization_id)
+    if not allowed:
+        return
     number = len(session().selected)
     with (
         st.bottom,
@@ -38,7 +44,7 @@ def show(chosen: Subscription, shown: Shown) -> None:
         st.space("stretch")
         st.selectbox(
             "Actions",
-            list(Action),
+            allowed,
             index=None,
             key=_ACTIONS,
             placeholder="Actions",
@@ -49,6 +55,11 @@ def show(chosen: Subscription, shown: Shown) -> None:
             disabled=not number,
             width=240,
         )
+
+
+def allowed_actions(actor: Actor, organization_id: str) -> list[Action]:
+    """Return what `actor` may do to the users of an organization, in the order of the menu."""
+    return [a for a in Action if actor.may(Permission(a.value), organization_id)]
 
 
 def _selected_sentence() -> str:
@@ -78,11 +89,11 @@ def _choose(chosen: Subscription) -> None:
 
 def plan(action: Action, organization_id: str, service_id: str) -> None:
     """Freeze what `action` would do to the selected users, and open the first confirmation."""
+    put(REASON, "")
     with guard.noticing():
         session().confirming = Confirming(
             plan_action(
-                desk().engine,
-                desk().clock,
+                desk().ledger,
                 guard.current(),
                 action,
                 organization_id,

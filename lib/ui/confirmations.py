@@ -7,15 +7,17 @@ import pandas as pd
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from lib.domain.audit import LONGEST_REASON
 from lib.domain.errors import DeskError, PlanOutdated
 from lib.domain.plan import Plan
 from lib.domain.states import Action
+from lib.operations import approvals
 from lib.operations.actions import carry_out
 from lib.operations.delivery import Delivery
 from lib.operations.vault import VaultKey
-from lib.ui import action_bar, skipped
+from lib.ui import action_bar, guard, places, skipped
 from lib.ui.desk import desk
-from lib.ui.session import Confirming, Done, Step, session, session_id
+from lib.ui.session import Confirming, Done, Step, put, session, session_id, value
 from lib.ui.wording import (
     HOLDINGS,
     action_name,
@@ -31,8 +33,21 @@ _POLL = "400ms"
 _TYPED = "confirm_typed"
 
 
+def open_approved(plan: Plan) -> None:
+    """Go to the place of an approved plan, where its last confirmation opens."""
+    scope = plan.scope
+    session().opening = plan
+    places.go_to(scope.organization_id, scope.service_id)
+    st.switch_page(
+        "api_tokens.py", query_params=places.parameters(scope.organization_id, scope.service_id)
+    )
+
+
 def show() -> None:
     """Draw the open confirmation, if there is one here."""
+    opening, session().opening = session().opening, None
+    if opening:
+        session().confirming = Confirming(opening, Step.SECOND, approved=True)
     confirming = session().confirming
     if confirming is None or not _is_here(confirming.plan):
         return
@@ -65,6 +80,8 @@ def _body(confirming: Confirming) -> None:
         _failure(confirming.error)
     elif confirming.step is Step.FIRST:
         _first(confirming)
+    elif desk().ledger.needs_approval(confirming.plan) and not confirming.approved:
+        _ask(confirming)
     else:
         _second(confirming)
 
@@ -78,6 +95,12 @@ def _first(confirming: Confirming) -> None:
     if plan.preview.skipped:
         st.markdown("**Skipped**")
         skipped.show(plan.preview.skipped)
+    st.text_input(
+        "Reason (optional)",
+        key=action_bar.REASON,
+        max_chars=LONGEST_REASON,
+        placeholder="For the audit trail, such as a ticket number",
+    )
     exports = plan.action is Action.GENERATE
     st.caption(f"{'Step 1 of 2. ' if exports else ''}Nothing has changed yet.")
     with _buttons():
@@ -109,13 +132,14 @@ def _second(confirming: Confirming) -> None:
         f"The CSV is the only place where the {count(counts.changed, 'new token')} can be read. "
         "Keep it like a password."
     )
-    typed = st.text_input(
-        f"Type {counts.changed} to confirm", key=_TYPED, width=260, live=True, max_chars=12
-    )
-    meant = (typed or "").strip().replace(",", "") == str(counts.changed)
+    meant = _meant(counts.changed)
     st.caption("Step 2 of 2. Nothing has changed yet.")
     with _buttons():
-        if st.button("Back", on_click=_back, key="confirm_back"):
+        if confirming.approved:
+            leave = st.button("Cancel", on_click=_dismiss, key="confirm_cancel")
+        else:
+            leave = st.button("Back", on_click=_back, key="confirm_back")
+        if leave:
             st.rerun()
         st.download_button(
             "Replace tokens and download CSV",
@@ -130,6 +154,41 @@ def _second(confirming: Confirming) -> None:
         )
     if meant:
         _wait_for(confirming)
+
+
+def _ask(confirming: Confirming) -> None:
+    """Four eyes: keep the plan until another API administrator has approved it."""
+    changed = confirming.plan.preview.changed
+    alone = desk().ledger.four_eyes
+    st.markdown(
+        f"**{count(changed, 'new token')} need a second API administrator**: one alone may "
+        f"generate for {count(alone, 'user')} at once."
+    )
+    st.markdown(
+        "Another API administrator finds the request under **Activity** and has an hour to approve "
+        "it. Then you open it there and download the CSV; until then nothing changes."
+    )
+    meant = _meant(changed)
+    st.caption("Step 2 of 3. Nothing has changed yet.")
+    with _buttons():
+        back = st.button("Back", on_click=_back, key="confirm_back")
+        asked = st.button(
+            "Ask for approval",
+            type="primary",
+            on_click=_ask_approval,
+            disabled=not meant,
+            key="confirm_ask",
+        )
+        if back or asked:
+            st.rerun()
+
+
+def _meant(users: int) -> bool:
+    """Ask for the number of users, and tell whether it was typed."""
+    typed = st.text_input(
+        f"Type {users} to confirm", key=_TYPED, width=260, live=True, max_chars=12
+    )
+    return (typed or "").strip().replace(",", "") == str(users)
 
 
 @st.fragment(run_every=_POLL)
@@ -184,7 +243,13 @@ def _delivery(confirming: Confirming) -> Delivery:
         shared, plan = desk(), confirming.plan
         key = VaultKey(session_id(), plan.actor, plan.operation_id)
         confirming.delivery = Delivery(
-            shared.engine, shared.clock, shared.minting, shared.vault, key, plan
+            shared.ledger,
+            shared.minting,
+            shared.vault,
+            key,
+            guard.current(),
+            plan,
+            confirming.reason,
         )
     return confirming.delivery
 
@@ -193,12 +258,15 @@ def _continue() -> None:
     confirming = session().confirming
     if confirming:
         confirming.step = Step.SECOND
+        confirming.reason = value(action_bar.REASON, "")
 
 
 def _back() -> None:
     confirming = session().confirming
     if confirming and not confirming.minting:
         confirming.step = Step.FIRST
+        confirming.delivery = None  # it has the reason of before
+        put(action_bar.REASON, confirming.reason)
 
 
 def _confirm() -> None:
@@ -206,13 +274,33 @@ def _confirm() -> None:
     confirming = session().confirming
     if confirming is None or confirming.plan.action is Action.GENERATE:
         return
-    shared = desk()
+    shared, reason = desk(), value(action_bar.REASON, "")
     try:
-        outcome = carry_out(shared.engine, shared.clock, confirming.plan, shared.minting)
+        outcome = carry_out(
+            shared.ledger, guard.current(), confirming.plan, shared.minting, reason=reason
+        )
     except DeskError as error:
         confirming.error = error
         return
     _finish(Done(outcome.receipt))
+
+
+def _ask_approval() -> None:
+    confirming = session().confirming
+    if confirming is None:
+        return
+    try:
+        approvals.ask(desk().ledger, guard.current(), confirming.plan, reason=confirming.reason)
+    except DeskError as error:
+        confirming.error = error
+        return
+    changed = count(confirming.plan.preview.changed, "token")
+    _close()
+    session().select(set())
+    session().told = (
+        f"Approval asked for {changed}. Another API administrator has an hour to answer it under "
+        "Activity; then open it there and download the CSV."
+    )
 
 
 def _dismiss() -> None:

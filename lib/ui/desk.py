@@ -8,8 +8,11 @@ from sqlalchemy import Engine
 
 from lib.demo import fill_demo, is_empty
 from lib.domain import clock
+from lib.domain.audit import Seal
 from lib.domain.clock import Clock
 from lib.domain.secrets import Minting
+from lib.operations.grants import appoint_first
+from lib.operations.ledger import Ledger
 from lib.operations.opening import open_store
 from lib.operations.vault import Vault
 from lib.settings import Settings, read_settings
@@ -22,10 +25,19 @@ class Desk:
     """The parts that use cases are given. None of them is ever shown."""
 
     settings: Settings = field(repr=False)
-    engine: Engine = field(repr=False)
+    ledger: Ledger = field(repr=False)
     minting: Minting = field(repr=False)
     vault: Vault = field(repr=False)
-    clock: Clock = field(default=clock.now, repr=False)
+
+    @property
+    def engine(self) -> Engine:
+        """Return the database, for reads."""
+        return self.ledger.engine
+
+    @property
+    def clock(self) -> Clock:
+        """Return the clock."""
+        return self.ledger.clock
 
 
 def desk() -> Desk:
@@ -40,6 +52,8 @@ def _open() -> Desk:
     settings.data.mkdir(parents=True, exist_ok=True)
     engine = open_store(settings.url)
     minting = Minting(settings.token_prefix, settings.pepper_keys)
+    ledger = Ledger(engine, clock.now, Seal.of(settings.pepper_keys), settings.four_eyes)
     if settings.default_database and is_empty(engine):
-        fill_demo(engine, minting, clock.now())
-    return Desk(settings, engine, minting, Vault())
+        fill_demo(ledger, minting)
+    appoint_first(ledger, settings.admins)
+    return Desk(settings, ledger, minting, Vault())

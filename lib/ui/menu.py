@@ -6,36 +6,37 @@ from dataclasses import dataclass
 import streamlit as st
 from streamlit import Page
 
+from lib.domain.roles import Permission
 from lib.domain.rows import Actor, Service
-from lib.operations import directory
 from lib.ui import places
-from lib.ui.desk import desk
 from lib.ui.session import session
 from lib.ui.wording import plain
 
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """A page of the menu: its file, its title in the menu, its icon and its address."""
+    """A page of the menu: file, title, icon, address, and what opens it (None: anybody)."""
 
     file: str
     title: str
     icon: str
     url_path: str
-    administrators: bool = True
+    permission: Permission | None = Permission.READ
 
 
 ORGANIZATIONS = Item("organizations.py", "Organizations", "apartment", "organizations")
-COVERAGE = Item("coverage.py", "Token coverage", "grid_on", "coverage")
-OWN = Item("my_api_tokens.py", "My API tokens", "key", "my-api-tokens", administrators=False)
-HELP = Item("help.py", "Help", "help", "help", administrators=False)
+COVERAGE = Item("coverage.py", "Token coverage", "grid_on", "coverage", Permission.COVERAGE)
+ACTIVITY = Item("activity.py", "Activity", "history", "activity", Permission.ACTIVITY)
+ACCESS = Item("access.py", "Access", "admin_panel_settings", "access", Permission.ACCESS)
+OWN = Item("my_api_tokens.py", "My API tokens", "key", "my-api-tokens", None)
+HELP = Item("help.py", "Help", "help", "help", None)
 CONTACT = Item("contact.py", "Contact", "contact_mail", "contact")
 SERVICES = Item("services.py", "Services", "apps", "services")
 LICENSE = Item("license.py", "License", "badge", "license")
 NOTIFICATIONS = Item("notifications.py", "Notifications", "notifications", "notifications")
 TOKENS = Item("api_tokens.py", "API 2.0 Tokens", "vpn_key", "api-tokens")
 
-TOP = (ORGANIZATIONS, COVERAGE, OWN, HELP)
+TOP = (ORGANIZATIONS, COVERAGE, ACTIVITY, ACCESS, OWN, HELP)
 BELOW = (CONTACT, SERVICES, LICENSE, NOTIFICATIONS, TOKENS)
 SERVICE_PREFIX = "service-"
 ROOT = ""
@@ -51,13 +52,18 @@ def declare(services: Sequence[Service]) -> dict[str, Page]:
     )
 
 
+def declare_hidden(services: Sequence[Service] = ()) -> Page:
+    """Declare every page and draw no menu; return the page that the address asks for."""
+    return st.navigation(list(declare(services).values()), position="hidden")
+
+
 def sections(actor: Actor, url_path: str, services: Sequence[Service]) -> dict[str, list[Page]]:
     """Return the menu at `url_path`: the level's items, and all other pages hidden."""
-    if url_path in {item.url_path for item in BELOW} and actor.is_administrator:
+    if is_below(actor, url_path):
         heading, back, shown = _level(actor, url_path, services)
         menu = {"": [back], heading: shown}
     else:
-        mine = [item for item in TOP if actor.is_administrator or not item.administrators]
+        mine = [i for i in TOP if i.permission is None or actor.may_somewhere(i.permission)]
         menu = {"": [_page(item) for item in mine]}
     visible = {page.url_path for pages in menu.values() for page in pages}
     hidden = [page for path, page in declare(services).items() if page.url_path not in visible]
@@ -65,12 +71,18 @@ def sections(actor: Actor, url_path: str, services: Sequence[Service]) -> dict[s
     return menu
 
 
+def is_below(actor: Actor, url_path: str) -> bool:
+    """Tell whether this is a page of an organization, and one that `actor` may open."""
+    below = url_path in {item.url_path for item in BELOW}
+    return below and actor.may_somewhere(Permission.READ)
+
+
 def _level(
     actor: Actor, url_path: str, services: Sequence[Service]
 ) -> tuple[str, Page, list[Page]]:
     """Return the heading, the way back and the items of a level below Organizations."""
     place = session().place
-    found = directory.open_organization(desk().engine, actor, place.organization_id)
+    found = places.find(actor, place.organization_id)
     heading = plain(found[0].name) if found else "No organization"
     names = {service.service_id: service.name for service in services}
     service = names.get(place.service_id, "License")

@@ -192,7 +192,7 @@ def _accept(
         return  # a second new token would hide the first one before it was copied
     remembered.notice = ""
     try:
-        secret = own_tokens.accept(shared.engine, shared.clock, actor, token, shared.minting)
+        secret = own_tokens.accept(shared.ledger, actor, token, shared.minting)
     except DeskError as error:
         remembered.notice = explain(error)
         return
@@ -211,7 +211,7 @@ def _ask_to_decline(remembered: Session, token_id: str) -> None:
 def _decline(shared: Desk, remembered: Session, actor: Actor, token: OwnToken) -> None:
     remembered.declining = ""
     try:
-        own_tokens.decline(shared.engine, shared.clock, actor, token)
+        own_tokens.decline(shared.ledger, actor, token)
     except DeskError as error:
         remembered.notice = explain(error)
         return

@@ -4,6 +4,8 @@ from typing import NamedTuple, NoReturn
 
 import streamlit as st
 
+from lib.domain.errors import NotAllowed
+from lib.domain.roles import Permission
 from lib.domain.rows import Actor, Organization, Subscription
 from lib.operations import directory
 from lib.ui import guard
@@ -70,11 +72,23 @@ def parameters(organization_id: str, service_id: str = "") -> dict[str, str]:
     return place | {"service": service_id} if service_id else place
 
 
+def find(actor: Actor, organization_id: str) -> tuple[Organization, list[Subscription]] | None:
+    """Return an organization with its subscriptions; None when unknown, or not the actor's.
+
+    The person is not told which; the audit trail is, once a browser session.
+    """
+    try:
+        return directory.open_organization(desk().engine, actor, organization_id)
+    except NotAllowed:
+        guard.note_refusal(actor, Permission.READ, organization_id)
+        return None
+
+
 def organization() -> Here:
     """Return the organization that the URL names; else a plain message, a way out, and no page."""
-    actor = guard.administrator()
+    actor = guard.need(Permission.READ)
     place = session().place
-    found = directory.open_organization(desk().engine, actor, place.organization_id)
+    found = find(actor, place.organization_id)
     if found is None:
         name = plain(place.organization_id[:60])
         _no_way(f"There is no organization {name}." if name else "No organization is open.")

@@ -5,10 +5,12 @@ from collections.abc import Callable
 import streamlit as st
 
 from lib.domain.clock import compact
+from lib.domain.roles import Permission
 from lib.domain.rows import Actor, Receipt
 from lib.domain.sheet import sheet
 from lib.domain.states import Action
 from lib.operations.actions import read_results
+from lib.operations.exports import recorded
 from lib.ui import guard, skipped
 from lib.ui.desk import Desk, desk
 from lib.ui.session import Done, session
@@ -24,6 +26,8 @@ def show() -> None:
     if remembered.notice:
         st.error(remembered.notice, icon=":material/error:")
         remembered.notice = ""
+    if remembered.told:
+        st.success(remembered.told, icon=":material/check_circle:")
     if remembered.done:
         _receipt(remembered.done)
 
@@ -85,8 +89,20 @@ def _again(done: Done) -> None:
 
 def _results(receipt: Receipt) -> None:
     facts = (receipt.organization_id, receipt.service_id, receipt.action)
-    name = "-".join((*facts, compact(receipt.confirmed_at)))
-    _download(_results_csv(desk(), guard.current(), receipt), "Download results", f"{name}.csv")
+    name = f"{'-'.join((*facts, compact(receipt.confirmed_at)))}.csv"
+    shared, actor = desk(), guard.current()
+    file = recorded(
+        shared.ledger,
+        actor,
+        Permission.ACTIVITY,
+        name,
+        _results_csv(shared, actor, receipt),
+        organization_id=receipt.organization_id,
+        service_id=receipt.service_id,
+        operation_id=receipt.operation_id,
+        users=receipt.changed,
+    )
+    _download(file, "Download results", name)
 
 
 def _download(data: Callable[[], bytes], label: str, name: str) -> None:

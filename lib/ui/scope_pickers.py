@@ -56,7 +56,7 @@ def _pick_organization() -> None:
     if not picked:
         return
     with guard.noticing():
-        found = directory.open_organization(desk().engine, guard.current(), picked)
+        found = places.find(guard.current(), picked)
         subscribed = [s.service_id for s in found[1] if _is_offered(s)] if found else []
         kept = session().place.service_id
         places.go_to(picked, kept if kept in subscribed else next(iter(subscribed), ""))

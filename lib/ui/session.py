@@ -27,6 +27,8 @@ class Confirming:
     step: Step = Step.FIRST
     delivery: Delivery | None = None
     error: Exception | None = None
+    reason: str = ""
+    approved: bool = False
 
     @property
     def minting(self) -> bool:
@@ -82,10 +84,13 @@ class Session:
     matching: Matching = field(default_factory=Matching)
     listing: Listing = field(default_factory=Listing)
     confirming: Confirming | None = None
+    opening: Plan | None = None
     done: Done | None = None
     notice: str = ""
+    told: str = ""
     shown_token: str = ""
     declining: str = ""
+    refused: set[tuple[str, ...]] = field(default_factory=set)
 
     def select(self, member_ids: set[str]) -> None:
         """Select exactly these users; the table is drawn anew with its ticks."""
@@ -99,7 +104,7 @@ class Session:
         if self.confirming and not self.confirming.minting:
             self.confirming = None
         self.done = None
-        self.notice = self.shown_token = self.declining = ""
+        self.notice = self.told = self.shown_token = self.declining = ""
 
 
 def session() -> Session:

@@ -5,19 +5,22 @@ from typing import NamedTuple
 
 import streamlit as st
 
+from lib.domain.roles import Permission
 from lib.domain.rows import Actor
 from lib.ui import places
 from lib.ui.session import session
+from lib.ui.wording import role_names
 
 
 class Task(NamedTuple):
-    """`I want to …`: how it is done, and the page that it is done on."""
+    """`I want to …`: how it is done, the page that it is done on, and what it takes."""
 
     wish: str
     how: str
     page: str
     place: str
     icon: str
+    permission: Permission | None = Permission.READ
 
 
 _OPEN = Task(
@@ -31,11 +34,11 @@ _OPEN = Task(
 )
 
 
-def _on_tokens_page(wish: str, how: str) -> Task:
-    return Task(wish, how, "api_tokens.py", "API 2.0 Tokens", "vpn_key")
+def _on_tokens_page(wish: str, how: str, permission: Permission = Permission.READ) -> Task:
+    return Task(wish, how, "api_tokens.py", "API 2.0 Tokens", "vpn_key", permission)
 
 
-ADMINISTRATORS = (
+STAFF = (
     _OPEN,
     _on_tokens_page(
         "view accepted API tokens",
@@ -47,22 +50,26 @@ ADMINISTRATORS = (
         "Mark the users' checkboxes, then choose **Request New API Token** under **Actions**; for "
         "several users it is called **Add New Tokens**. Each user is asked to accept it under My "
         "API tokens, and sees it there once. A token that they have works until then.",
+        Permission.REQUEST,
     ),
     _on_tokens_page(
         "remove an API token",
         "Mark the users' checkboxes, then choose **Remove API Token** (**Remove Tokens**) under "
         "**Actions**. Removed tokens stop working at once; what is Pending stays.",
+        Permission.REMOVE,
     ),
     _on_tokens_page(
         "cancel a pending request",
         "Mark the users' checkboxes, then choose **Cancel Pending Request** (**Cancel Pending "
         "Requests**) under **Actions**. Accepted tokens stay.",
+        Permission.CANCEL,
     ),
     _on_tokens_page(
         "generate tokens and see them",
         "Mark the users' checkboxes, then choose **Generate & Export Token** (**Generate & Export "
         "Tokens**) under **Actions**. Every existing token of these users is replaced, so it is "
         "confirmed twice. The new tokens come as a CSV, the only place where they can be read.",
+        Permission.GENERATE,
     ),
     Task(
         "see who lacks a token",
@@ -70,6 +77,34 @@ ADMINISTRATORS = (
         "coverage.py",
         "Token coverage",
         "grid_on",
+        Permission.COVERAGE,
+    ),
+    Task(
+        "see who did what",
+        "Operations, sign-ins, refusals and changes of access, the newest first; an operation "
+        "opens to its users, a person to everything about them.",
+        "activity.py",
+        "Activity",
+        "history",
+        Permission.ACTIVITY,
+    ),
+    Task(
+        "end everything of a person who leaves",
+        "Open the person under **Activity**, then **End all tokens and requests**: in every "
+        "organization and service, in one confirmed step.",
+        "activity.py",
+        "Activity",
+        "history",
+        Permission.OFF_BOARD,
+    ),
+    Task(
+        "let somebody in, or out",
+        "Grant a role for all organizations or for some, or revoke it; it counts from the next "
+        "click.",
+        "access.py",
+        "Access",
+        "admin_panel_settings",
+        Permission.ACCESS,
     ),
 )
 
@@ -94,8 +129,9 @@ EVERYONE = (
 
 def show(actor: Actor) -> None:
     """Draw the tasks that `actor` can do."""
-    if actor.is_administrator:
-        _section("As an API administrator I want to …", ADMINISTRATORS)
+    mine = [t for t in STAFF if t.permission is None or actor.may_somewhere(t.permission)]
+    if mine:
+        _section(f"As {role_names(actor)} I want to …", mine)
         _section("For myself I want to …", EVERYONE)
     else:
         _section("I want to …", EVERYONE)

@@ -32,8 +32,11 @@ class Shown(NamedTuple):
     on_page: list[str]
 
 
-def show(here: Here, chosen: Subscription) -> Shown:
-    """Draw search, filter, table and pages; adopt the ticks into the session's selection."""
+def show(here: Here, chosen: Subscription, *, selectable: bool) -> Shown:
+    """Draw search, filter, table and pages; adopt the ticks into the session's selection.
+
+    Without `selectable` there is nothing to tick: for people who only look.
+    """
     search, holding = _filters()
     at = (here.actor, chosen.organization_id, chosen.service_id)
     revision = token_list.read_revision(desk().engine, *at)
@@ -46,8 +49,12 @@ def show(here: Here, chosen: Subscription) -> Shown:
         return Shown([], [])
     page = _pages(foot, matching, (at[1:], search, holding))
     on_page = matching[(page - 1) * PAGE : page * PAGE]
+    listing = _listing(at, revision, on_page)
     with area:
-        _editor(here, chosen, _listing(at, revision, on_page), on_page)
+        if selectable:
+            _editor(here, chosen, listing, on_page)
+        else:
+            st.dataframe(listing.frame.drop(columns="Select"), **_looks(here, chosen, listing))
     return Shown(matching, on_page)
 
 
@@ -132,21 +139,27 @@ def _signs(row: TokenRow) -> list[str]:
 
 
 def _editor(here: Here, chosen: Subscription, listing: Listing, on_page: list[str]) -> None:
-    rows = len(listing.frame)
     edited = st.data_editor(
         listing.frame,
         key=f"tokens_table_{listing.number}",
-        hide_index=True,
         disabled=list(_COLUMNS[1:]),
-        row_height=_ROW_HEIGHT,
-        height=(min(rows, _ROWS_IN_SIGHT) + 1) * _ROW_HEIGHT + 3,
-        placeholder="–",
-        alt=f"API tokens: users of {here.organization.name} for {chosen.service_name}",
-        column_config=_column_config(),
+        **_looks(here, chosen, listing),
     )
     remembered = session()
     ticked = set(edited.index[edited["Select"].astype(bool)])
     remembered.selected = (remembered.selected - set(on_page)) | ticked & set(on_page)
+
+
+def _looks(here: Here, chosen: Subscription, listing: Listing) -> dict[str, Any]:
+    rows = len(listing.frame)
+    return {
+        "hide_index": True,
+        "row_height": _ROW_HEIGHT,
+        "height": (min(rows, _ROWS_IN_SIGHT) + 1) * _ROW_HEIGHT + 3,
+        "placeholder": "–",
+        "alt": f"API tokens: users of {here.organization.name} for {chosen.service_name}",
+        "column_config": _column_config(),
+    }
 
 
 def _column_config() -> dict[str, Any]:

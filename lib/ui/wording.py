@@ -7,7 +7,8 @@ from datetime import date
 from lib.domain import errors
 from lib.domain.clock import Moment, when
 from lib.domain.plan import Plan
-from lib.domain.rows import Receipt
+from lib.domain.roles import Role
+from lib.domain.rows import Actor, Receipt
 from lib.domain.states import Action, Holding, OrganizationType, Status
 
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~$:&])")
@@ -68,6 +69,12 @@ FILTERS = {
     "none": "None",
 }
 
+ROLES = {
+    Role.ADMINISTRATOR: "API administrator",
+    Role.SUPPORT: "Support",
+    Role.ANALYST: "Analyst",
+}
+
 STATUS = {Status.ACTIVE: "Active", Status.INACTIVE: "Inactive", Status.PENDING: "Pending"}
 STATUS_ICONS = {
     Status.ACTIVE: ":material/check_circle:",
@@ -85,6 +92,12 @@ def action_name(action: Action, users: int) -> str:
     """Return the menu's name of `action` for that many users (ruling 1)."""
     words = ACTIONS[action]
     return words.one if users == 1 else words.many
+
+
+def role_names(actor: Actor) -> str:
+    """Return the names of a person's roles: `API administrator`, `Support, Analyst`, or `User`."""
+    held = {grant.role for grant in actor.grants}
+    return ", ".join(ROLES[role] for role in Role if role in held) or "User"
 
 
 def plain(text: str) -> str:
@@ -166,7 +179,50 @@ def explain(error: Exception) -> str:
 
 
 _SENTENCES: tuple[tuple[type[Exception], str], ...] = (
-    (errors.NotAllowed, "You may not do this. Sign in as an API administrator."),
+    (
+        errors.NotAllowed,
+        (
+            "You may not do this, or no longer. An API administrator can grant you a role under "
+            "Access."
+        ),
+    ),
+    (
+        errors.UnknownPerson,
+        "The directory has nobody of that username. Look at its spelling, or import the person.",
+    ),
+    (
+        errors.LastAdministrator,
+        (
+            "Nothing was changed: nobody would be left who is API administrator in all "
+            "organizations. Grant that to somebody else first."
+        ),
+    ),
+    (
+        errors.ApprovalMissing,
+        (
+            "Nothing was done: so many tokens need a second API administrator, and none has "
+            "approved just this. Choose Generate & Export again and ask for approval."
+        ),
+    ),
+    (
+        errors.ApprovalLapsed,
+        "Nothing was done: the hour for it is over. Choose Generate & Export again and ask anew.",
+    ),
+    (
+        errors.OwnApproval,
+        "Nobody approves their own request. Ask another API administrator to look at Activity.",
+    ),
+    (
+        errors.ApprovalAnswered,
+        "This request is no longer waiting: it was answered already, or never asked.",
+    ),
+    (
+        errors.AuditUnwritten,
+        (
+            "Nothing was done: the audit trail could not be written. Ask whoever runs Token Desk "
+            "to look at the server's log."
+        ),
+    ),
     (
         errors.UnknownPlace,
         "This organization does not subscribe to that service. Pick another service.",

@@ -24,7 +24,7 @@ from lib.operations.actions import carry_out, plan_action
 from lib.operations.opening import open_store
 from lib.store import tables
 from lib.store.engine import open_engine, reading, writing
-from tests.directory import ADMIN, MINTING, ORG, SERVICE, build, clock
+from tests.directory import ADMIN, MINTING, ORG, SERVICE, build, by, clock, ledger
 
 ROUNDS = 3
 SIZES = (1_000, 10_000, 100_000)
@@ -34,14 +34,14 @@ _INSERTED = (tables.operation, tables.operation_result, tables.token)
 def prepare(engine: Engine, users: int) -> list[str]:
     """Make `users` users who all have an accepted token, and return their ids."""
     ids = build(engine, users)
-    carry_out(engine, clock, _plan(engine, ids), MINTING)
+    carry_out(ledger(engine, clock), by(_plan(engine, ids)), _plan(engine, ids), MINTING)
     with writing(engine) as connection:
         connection.execute(text("UPDATE token SET state = 'accepted', accepted_at = created_at"))
     return ids
 
 
 def _plan(engine: Engine, ids: list[str]) -> Any:
-    return plan_action(engine, clock, ADMIN, Action.GENERATE, ORG, SERVICE, ids)
+    return plan_action(ledger(engine, clock), ADMIN, Action.GENERATE, ORG, SERVICE, ids)
 
 
 def operation(engine: Engine, ids: list[str]) -> tuple[float, float, str]:
@@ -49,7 +49,7 @@ def operation(engine: Engine, ids: list[str]) -> tuple[float, float, str]:
     begun = time.perf_counter()
     plan = _plan(engine, ids)
     planned = time.perf_counter()
-    carry_out(engine, clock, plan, MINTING)
+    carry_out(ledger(engine, clock), by(plan), plan, MINTING)
     return planned - begun, time.perf_counter() - planned, plan.operation_id
 
 

@@ -16,7 +16,9 @@ from playwright.sync_api import Browser, sync_playwright
 
 from lib.demo import fill_demo
 from lib.domain import clock
+from lib.domain.audit import Seal
 from lib.domain.secrets import Minting
+from lib.operations.ledger import Ledger
 from lib.operations.opening import open_store
 from tests.browser.browsing import CHROMIUM_ARGUMENTS, Browsing
 
@@ -90,7 +92,8 @@ def server(serve: Callable[[str], Server]) -> Server:
 def postgresql_server(serve: Callable[[str], Server], postgresql_url: str) -> Server:
     """A dashboard on PostgreSQL with demo data."""
     engine = open_store(postgresql_url)
-    fill_demo(engine, Minting("demo", {1: PEPPER}), clock.now())
+    peppers = {1: PEPPER}
+    fill_demo(Ledger(engine, clock.now, Seal.of(peppers)), Minting("demo", peppers))
     engine.dispose()
     return serve(postgresql_url)
 

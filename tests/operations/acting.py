@@ -10,17 +10,18 @@ from sqlalchemy import Engine, text
 from lib.domain.clock import MINUTE
 from lib.domain.ids import new_id
 from lib.domain.plan import Plan
+from lib.domain.roles import Grant, Role
 from lib.domain.rows import Actor
 from lib.domain.secrets import hint, mint
 from lib.domain.states import Action, Holding
 from lib.operations.actions import Outcome, carry_out, plan_action
 from lib.store import tables
 from lib.store.engine import reading, writing
-from tests.directory import ADMIN, MINTING, ORG, SERVICE
+from tests.directory import ADMIN, ADMINISTRATOR, MINTING, ORG, SERVICE, add_staff, by, ledger
 from tests.facts import NOW
 
 LATER = NOW + MINUTE
-OTHER_ADMIN = Actor("okafor", "Ada Okafor", is_administrator=True)
+OTHER_ADMIN = Actor("okafor", "Ada Okafor", ADMINISTRATOR)
 TABLES = (
     "organization",
     "service",
@@ -30,6 +31,8 @@ TABLES = (
     "operation",
     "operation_result",
     "token",
+    "role_grant",
+    "approval",
 )
 
 
@@ -39,13 +42,9 @@ def later() -> int:
 
 
 def add_administrator(engine: Engine, actor: Actor = OTHER_ADMIN, status: str = "active") -> Actor:
-    """Add another staff account."""
+    """Add another API administrator."""
     with writing(engine) as connection:
-        connection.execute(
-            tables.user_account.insert().values(
-                username=actor.username, name=actor.name, email="", staff_status=status
-            )
-        )
+        add_staff(connection, actor.username, actor.name, Grant(Role.ADMINISTRATOR), status=status)
     return actor
 
 
@@ -95,7 +94,9 @@ def plan(
     service_id: str = SERVICE,
 ) -> Plan:
     """Plan an action at the tests' moment."""
-    return plan_action(engine, lambda: NOW, actor, action, organization_id, service_id, member_ids)
+    return plan_action(
+        ledger(engine, lambda: NOW), actor, action, organization_id, service_id, member_ids
+    )
 
 
 def act(
@@ -103,7 +104,7 @@ def act(
 ) -> tuple[Plan, Outcome]:
     """Plan an action and carry it out a minute later."""
     planned = plan(engine, action, member_ids, **where)
-    return planned, carry_out(engine, later, planned, MINTING)
+    return planned, carry_out(ledger(engine, later), by(planned), planned, MINTING)
 
 
 def change(engine: Engine, statement: str, **values: object) -> None:

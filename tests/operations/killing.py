@@ -16,7 +16,7 @@ from sqlalchemy import Engine, text
 from lib.domain.states import Action
 from lib.operations.actions import carry_out, plan_action
 from lib.store.engine import open_engine, writing
-from tests.directory import ADMIN, MINTING, ORG, SERVICE, build, clock
+from tests.directory import ADMIN, MINTING, ORG, SERVICE, build, by, clock, ledger
 
 USERS = 2_000
 
@@ -24,9 +24,9 @@ USERS = 2_000
 def generate(url: str, ids: list[str], planned: int) -> None:
     """Plan, tell the operation's id, carry out."""
     engine = open_engine(url)
-    plan = plan_action(engine, clock, ADMIN, Action.GENERATE, ORG, SERVICE, ids)
+    plan = plan_action(ledger(engine, clock), ADMIN, Action.GENERATE, ORG, SERVICE, ids)
     os.write(planned, plan.operation_id.encode())
-    carry_out(engine, clock, plan, MINTING)
+    carry_out(ledger(engine, clock), by(plan), plan, MINTING)
 
 
 def killed(url: str, ids: list[str], delay: float | None) -> tuple[str, bool]:
@@ -71,8 +71,8 @@ def main(url: str, tries: int, seed: int) -> None:
     chance = random.Random(seed)  # noqa: S311 - moments of faults, not secrets
     engine = open_engine(url)
     ids = build(engine, USERS)
-    first = plan_action(engine, clock, ADMIN, Action.GENERATE, ORG, SERVICE, ids)
-    carry_out(engine, clock, first, MINTING)
+    first = plan_action(ledger(engine, clock), ADMIN, Action.GENERATE, ORG, SERVICE, ids)
+    carry_out(ledger(engine, clock), by(first), first, MINTING)
     engine.dispose()
     begun = time.perf_counter()
     killed(url, ids, None)

@@ -22,7 +22,18 @@ from lib.domain.states import Action, Holding, Skip
 from lib.operations import own_tokens
 from lib.operations.actions import CSV_HEADER, carry_out, plan_action, read_results
 from lib.store.engine import writing
-from tests.directory import ADMIN, MINTING, ORG, SERVICE, add_users, build, clock
+from tests.directory import (
+    ADMIN,
+    ADMINISTRATOR,
+    MINTING,
+    ORG,
+    SERVICE,
+    add_users,
+    build,
+    by,
+    clock,
+    ledger,
+)
 from tests.facts import NOW
 from tests.operations.acting import (
     LATER,
@@ -177,6 +188,7 @@ class TestEachMember:
                 1,
                 "",
                 "",
+                "",
             )
         ]
         assert outcome.csv is None
@@ -259,7 +271,7 @@ class TestOnce:
             give(engine, member_id, holding)
         planned, first = act(engine, action, ids)
         before = everything(engine) | {"subscription": []}
-        second = carry_out(engine, lambda: LATER + DAY, planned, MINTING)
+        second = carry_out(ledger(engine, lambda: LATER + DAY), by(planned), planned, MINTING)
         assert (second.receipt, second.csv) == (first.receipt, None)
         assert everything(engine) | {"subscription": []} == before
         assert (first.csv is not None) == (action is Action.GENERATE)
@@ -269,7 +281,9 @@ class TestOnce:
         ids = build(engine, 2)
         planned, first = act(engine, Action.GENERATE, ids)
         act(engine, Action.CANCEL, ids)
-        assert carry_out(engine, later, planned, MINTING).receipt == first.receipt
+        assert (
+            carry_out(ledger(engine, later), by(planned), planned, MINTING).receipt == first.receipt
+        )
 
 
 class TestOutdated:
@@ -286,7 +300,7 @@ class TestOutdated:
         act(engine, Action.CANCEL, [ids[1]], actor=other)
         before = everything(engine)
         with pytest.raises(PlanOutdated) as caught:
-            carry_out(engine, later, planned, MINTING)
+            carry_out(ledger(engine, later), by(planned), planned, MINTING)
         assert caught.value.changed == (
             ChangedUser("User 000001", "utcjf1-u1", Holding.PENDING, Holding.NOTHING),
         )
@@ -301,7 +315,7 @@ class TestOutdated:
         act(engine, Action.GENERATE, ids[:1])
         for outdated, was in ((planned, Holding.NOTHING), (again, Holding.PENDING)):
             with pytest.raises(PlanOutdated) as caught:
-                carry_out(engine, later, outdated, MINTING)
+                carry_out(ledger(engine, later), by(outdated), outdated, MINTING)
             assert caught.value.changed == (
                 ChangedUser("User 000000", "utcjf1-u0", was, Holding.PENDING),
             )
@@ -313,7 +327,7 @@ class TestOutdated:
         planned = plan(engine, action, ids)
         change(engine, "UPDATE member SET status = 'inactive' WHERE member_id = :m", m=ids[2])
         with pytest.raises(PlanOutdated) as caught:
-            carry_out(engine, later, planned, MINTING)
+            carry_out(ledger(engine, later), by(planned), planned, MINTING)
         assert caught.value.changed == (
             ChangedUser("User 000002", "utcjf1-u2", Holding.NOTHING, Holding.NOTHING),
         )
@@ -326,7 +340,7 @@ class TestOutdated:
         planned = plan(engine, action, ids)
         change(engine, f"UPDATE {table} SET status = 'inactive'")
         with pytest.raises(PlanOutdated) as caught:
-            carry_out(engine, later, planned, MINTING)
+            carry_out(ledger(engine, later), by(planned), planned, MINTING)
         assert len(caught.value.changed) == 3
 
     @pytest.mark.parametrize("action", [Action.REMOVE, Action.CANCEL, Action.GENERATE])
@@ -337,7 +351,7 @@ class TestOutdated:
         planned = plan(engine, action, ids)
         before = everything(engine)
         with pytest.raises(PlanOutdated) as caught:
-            carry_out(engine, later, planned, MINTING)
+            carry_out(ledger(engine, later), by(planned), planned, MINTING)
         assert caught.value.changed == (
             ChangedUser("User 000001", "utcjf1-u1", Holding.BOTH, Holding.NOTHING),
         )
@@ -348,17 +362,19 @@ class TestOutdated:
         (user,) = build(engine, 1)
         give(engine, user, Holding.PENDING)
         planned = plan(engine, Action.CANCEL, [user])
-        me = Actor("utcjf1-u0", "User", is_administrator=False)
-        own_tokens.accept(engine, later, me, own_tokens.list_own(engine, later, me)[0], MINTING)
+        me = Actor("utcjf1-u0", "User")
+        own_tokens.accept(
+            ledger(engine, later), me, own_tokens.list_own(engine, later, me)[0], MINTING
+        )
         with pytest.raises(PlanOutdated):
-            carry_out(engine, later, planned, MINTING)
+            carry_out(ledger(engine, later), by(planned), planned, MINTING)
 
     def test_changes_of_other_users_do_not_matter(self, engine):
         """The revision rose, the selected users are as they were: it goes on."""
         ids = build(engine, 3)
         planned = plan(engine, Action.GENERATE, ids[:2])
         act(engine, Action.GENERATE, ids[2:])
-        assert carry_out(engine, later, planned, MINTING).receipt.changed == 2
+        assert carry_out(ledger(engine, later), by(planned), planned, MINTING).receipt.changed == 2
 
 
 class TestRefused:
@@ -370,15 +386,15 @@ class TestRefused:
         ids = build(engine, 4)
         for member_id, holding in zip(ids, Holding, strict=True):
             give(engine, member_id, holding)
-        add_administrator(engine, Actor("retired", "Retired", is_administrator=True), "inactive")
+        add_administrator(engine, Actor("retired", "Retired", ADMINISTRATOR), "inactive")
         planned = plan(engine, action, ids)
         before = everything(engine)
         for username in ("utcjf1-u0", "retired", "nobody", ""):
-            liar = Actor(username, "Liar", is_administrator=True)
+            liar = Actor(username, "Liar", ADMINISTRATOR)
             with subtests.test("plan", username=username), pytest.raises(NotAllowed):
                 plan(engine, action, ids, actor=liar)
             with subtests.test("carry out", username=username), pytest.raises(NotAllowed):
-                carry_out(engine, later, replace(planned, actor=username), MINTING)
+                carry_out(ledger(engine, later), liar, replace(planned, actor=username), MINTING)
             with subtests.test("results", username=username), pytest.raises(NotAllowed):
                 read_results(engine, liar, ORG, planned.operation_id)
         assert everything(engine) == before
@@ -393,7 +409,7 @@ class TestRefused:
         change(engine, "UPDATE user_account SET staff_status = 'inactive'")
         before = everything(engine)
         with pytest.raises(NotAllowed):
-            carry_out(engine, later, planned, MINTING)
+            carry_out(ledger(engine, later), by(planned), planned, MINTING)
         assert everything(engine) == before
 
     @pytest.mark.parametrize("action", Action)
@@ -427,7 +443,7 @@ class TestRefused:
         forged = replace(honest, seen=dict(zip(foreign, honest.seen.values(), strict=True)))
         before = everything(engine)
         with pytest.raises(SelectionGone):
-            carry_out(engine, later, forged, MINTING)
+            carry_out(ledger(engine, later), by(forged), forged, MINTING)
         assert everything(engine) == before
 
     @pytest.mark.parametrize("action", Action)
@@ -449,7 +465,7 @@ class TestRefused:
         planned = plan(engine, action, ids)
         change(engine, "DELETE FROM subscription")
         with pytest.raises(UnknownPlace):
-            carry_out(engine, later, planned, MINTING)
+            carry_out(ledger(engine, later), by(planned), planned, MINTING)
 
     @pytest.mark.parametrize(
         ("action", "holding"),
@@ -471,7 +487,7 @@ class TestRefused:
         planned = plan(engine, action, ids)
         assert planned.preview.changed == 0
         with pytest.raises(NothingToDo):
-            carry_out(engine, later, planned, MINTING)
+            carry_out(ledger(engine, later), by(planned), planned, MINTING)
         assert everything(engine) == before
 
 
@@ -495,7 +511,7 @@ class TestInactive:
             planned = plan(engine, action, ids)
             assert [row.reason for row in planned.preview.skipped] == [reason] * 4
             with pytest.raises(NothingToDo):
-                carry_out(engine, later, planned, MINTING)
+                carry_out(ledger(engine, later), by(planned), planned, MINTING)
 
     @pytest.mark.parametrize("table", ["organization", "subscription", "member"])
     def test_ending(self, engine, table):
@@ -552,7 +568,7 @@ class TestAllOrNothing:
             raise_on(engine, event, table)
             with subtests.test(event, table=table):
                 with pytest.raises(Exception, match="boom") as caught:
-                    carry_out(engine, later, planned, MINTING)
+                    carry_out(ledger(engine, later), by(planned), planned, MINTING)
                 assert "demo_" not in str(caught.value)
                 assert everything(engine) == before
             change(
@@ -560,7 +576,7 @@ class TestAllOrNothing:
                 "DROP TRIGGER boom"
                 + (f" ON {table}" if engine.dialect.name == "postgresql" else ""),
             )
-        assert carry_out(engine, later, planned, MINTING).receipt.changed > 0
+        assert carry_out(ledger(engine, later), by(planned), planned, MINTING).receipt.changed > 0
 
     def test_without_the_trigger_the_same_plan_goes_through(self, engine):
         """A refusal by the database uses up nothing: neither plan nor operation id."""
@@ -568,13 +584,13 @@ class TestAllOrNothing:
         planned = plan(engine, Action.GENERATE, ids)
         raise_on(engine, "INSERT", "operation_result")
         with pytest.raises(Exception, match="boom"):
-            carry_out(engine, later, planned, MINTING)
+            carry_out(ledger(engine, later), by(planned), planned, MINTING)
         change(
             engine,
             "DROP TRIGGER boom"
             + (" ON operation_result" if engine.dialect.name == "postgresql" else ""),
         )
-        assert len(exported(carry_out(engine, later, planned, MINTING))) == 2
+        assert len(exported(carry_out(ledger(engine, later), by(planned), planned, MINTING))) == 2
 
 
 class TestLog:
@@ -597,7 +613,7 @@ class TestPlanning:
         ids = build(engine, 2)
         give(engine, ids[0], Holding.BOTH, expires_at=NOW - 1)
         before = everything(engine)
-        planned = plan_action(engine, clock, ADMIN, action, ORG, SERVICE, ids)
+        planned = plan_action(ledger(engine, clock), ADMIN, action, ORG, SERVICE, ids)
         assert everything(engine) == before
         assert (planned.actor, planned.action) == ("mhale", action)
         assert list(planned.seen) == ids

@@ -13,7 +13,7 @@ from lib.domain.states import Action
 from lib.operations.delivery import Delivery, NoFile
 from lib.operations.vault import Vault, VaultKey
 from lib.store.engine import open_engine, writing
-from tests.directory import MINTING, ORG, build
+from tests.directory import MINTING, ORG, build, by, ledger
 from tests.operations.acting import act, change, csv_rows, later, live_matches, plan, select
 
 
@@ -29,7 +29,7 @@ def delivery(engine, vault, ids, action=Action.GENERATE) -> Delivery:
     """Return the delivery of an export to `ids`."""
     planned = plan(engine, action, ids)
     key = VaultKey("session", "mhale", planned.operation_id)
-    return Delivery(engine, later, MINTING, vault, key, planned)
+    return Delivery(ledger(engine, later), MINTING, vault, key, by(planned), planned)
 
 
 class TestDelivering:
@@ -80,7 +80,7 @@ class TestDelivering:
         first = delivery(engine, vault, build(engine, 2))
         first()
         key = first.key._replace(session="other")
-        second = Delivery(engine, later, MINTING, vault, key, first.plan)
+        second = Delivery(ledger(engine, later), MINTING, vault, key, by(first.plan), first.plan)
         with pytest.raises(NoFile):
             second()
         assert (second.receipt, second.error) == (first.receipt, None)

@@ -12,7 +12,7 @@ from sqlalchemy import Engine, text
 from lib.operations.import_directory import Report, import_directory
 from lib.operations.import_rows import SHEETS, FileFault, Parsed, parse
 from lib.store.engine import reading, writing
-from tests.facts import NOW
+from tests.directory import ledger
 
 ORGANIZATIONS = (
     "organization_id,name,type,status,state,telephone\n"
@@ -47,7 +47,7 @@ def read(**files: str) -> dict[str, Parsed]:
 
 def take(engine: Engine, *, skip_bad_rows: bool = False, **files: str) -> Report:
     """Import files given as text."""
-    return import_directory(engine, read(**files), NOW, skip_bad_rows=skip_bad_rows)
+    return import_directory(ledger(engine), read(**files), skip_bad_rows=skip_bad_rows)
 
 
 def counts(report: Report) -> dict[str, tuple[int, int, int, int]]:

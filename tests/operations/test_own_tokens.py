@@ -7,7 +7,7 @@ from lib.domain.errors import Refused, TokenGone, UnknownPlace
 from lib.domain.rows import Actor
 from lib.domain.states import Action, Holding, Origin, Skip, TokenState
 from lib.operations.own_tokens import accept, decline, list_own
-from tests.directory import MINTING, ORG, SERVICE, build, tokens
+from tests.directory import ADMINISTRATOR, MINTING, ORG, SERVICE, build, ledger, tokens
 from tests.facts import NOW
 from tests.operations.acting import (
     LATER,
@@ -22,8 +22,8 @@ from tests.operations.acting import (
     select,
 )
 
-ME = Actor("utcjf1-u0", "User 000000", is_administrator=False)
-OTHER = Actor("utcjf1-u1", "User 000001", is_administrator=False)
+ME = Actor("utcjf1-u0", "User 000000")
+OTHER = Actor("utcjf1-u1", "User 000001")
 
 
 def pending_of(engine, actor=ME):
@@ -84,7 +84,7 @@ class TestAccept:
         """The token is returned once, works, and only its digest and hint are kept."""
         (me,) = build(engine, 1)
         act(engine, Action.REQUEST, [me])
-        token = accept(engine, later, ME, pending_of(engine), MINTING)
+        token = accept(ledger(engine, later), ME, pending_of(engine), MINTING)
         assert live_matches(engine, [token]) == [1]
         assert tokens(engine) == [(me, "accepted", "request", None)]
         assert select(engine, "SELECT accepted_at, hint, pepper FROM token") == [
@@ -98,7 +98,7 @@ class TestAccept:
         act(engine, Action.GENERATE, [handed_out])
         change(engine, "UPDATE token SET expires_at = :until", until=LATER + DAY)
         for actor in (ME, OTHER):
-            accept(engine, later, actor, pending_of(engine, actor), MINTING)
+            accept(ledger(engine, later), actor, pending_of(engine, actor), MINTING)
         assert select(engine, "SELECT member_id, expires_at FROM token ORDER BY member_id") == [
             (asked, None),
             (handed_out, LATER + DAY),
@@ -108,7 +108,7 @@ class TestAccept:
         """No secret is returned: the holder has it from the CSV, and it goes on working."""
         (me,) = build(engine, 1)
         _, outcome = act(engine, Action.GENERATE, [me])
-        assert accept(engine, later, ME, pending_of(engine), MINTING) is None
+        assert accept(ledger(engine, later), ME, pending_of(engine), MINTING) is None
         assert live_matches(engine, exported(outcome)) == [1]
         assert tokens(engine) == [(me, "accepted", "export", None)]
 
@@ -118,7 +118,7 @@ class TestAccept:
         (old,) = give(engine, me, Holding.ACCEPTED)
         act(engine, Action.REQUEST, [me])
         assert live_matches(engine, [old]) == [1]
-        new = accept(engine, later, ME, pending_of(engine), MINTING)
+        new = accept(ledger(engine, later), ME, pending_of(engine), MINTING)
         assert live_matches(engine, [old, new]) == [0, 1]
         assert tokens(engine) == [
             (me, "accepted", "request", None),
@@ -130,16 +130,16 @@ class TestAccept:
         (me,) = build(engine, 1)
         act(engine, Action.REQUEST, [me])
         own = pending_of(engine)
-        token = accept(engine, later, ME, own, MINTING)
+        token = accept(ledger(engine, later), ME, own, MINTING)
         with pytest.raises(TokenGone):
-            accept(engine, later, ME, own, MINTING)
+            accept(ledger(engine, later), ME, own, MINTING)
         assert live_matches(engine, [token]) == [1]
 
     def test_it_raises_the_revision(self, engine):
         """A table that shows these users reads again."""
         (me,) = build(engine, 1)
         act(engine, Action.REQUEST, [me])
-        accept(engine, later, ME, pending_of(engine), MINTING)
+        accept(ledger(engine, later), ME, pending_of(engine), MINTING)
         assert select(engine, "SELECT revision FROM subscription") == [(2,)]
 
     @pytest.mark.parametrize(
@@ -158,10 +158,10 @@ class TestAccept:
         change(engine, f"UPDATE {table} SET status = 'inactive'")
         before = everything(engine)
         with pytest.raises(Refused) as caught:
-            accept(engine, later, ME, own, MINTING)
+            accept(ledger(engine, later), ME, own, MINTING)
         assert caught.value.reason == reason.value
         assert everything(engine) == before
-        decline(engine, later, ME, own)
+        decline(ledger(engine, later), ME, own)
         assert tokens(engine) == [(me, "declined", "request", "pending")]
 
 
@@ -174,7 +174,7 @@ class TestDecline:
         (me,) = build(engine, 1)
         _, outcome = act(engine, action, [me])
         (old,) = give(engine, me, Holding.ACCEPTED)
-        decline(engine, later, ME, pending_of(engine))
+        decline(ledger(engine, later), ME, pending_of(engine))
         assert live_matches(engine, [*(exported(outcome) if outcome.csv else []), old])[-2:] in (
             [1],
             [0, 1],
@@ -193,10 +193,10 @@ class TestDecline:
         (me,) = build(engine, 1)
         act(engine, Action.REQUEST, [me])
         own = pending_of(engine)
-        decline(engine, later, ME, own)
+        decline(ledger(engine, later), ME, own)
         for step in (
-            lambda: decline(engine, later, ME, own),
-            lambda: accept(engine, later, ME, own, MINTING),
+            lambda: decline(ledger(engine, later), ME, own),
+            lambda: accept(ledger(engine, later), ME, own, MINTING),
         ):
             with pytest.raises(TokenGone):
                 step()
@@ -208,8 +208,8 @@ class TestGone:
     def steps(self, engine, actor, own, clock=later):
         """Return both steps as calls."""
         return (
-            lambda: accept(engine, clock, actor, own, MINTING),
-            lambda: decline(engine, clock, actor, own),
+            lambda: accept(ledger(engine, clock), actor, own, MINTING),
+            lambda: decline(ledger(engine, clock), actor, own),
         )
 
     def test_somebody_elses(self, engine):
@@ -218,7 +218,7 @@ class TestGone:
         act(engine, Action.REQUEST, [me])
         before = everything(engine)
         own = pending_of(engine)
-        for actor in (OTHER, Actor("mhale", "", is_administrator=True), Actor("", "", False)):  # noqa: FBT003 - nobody
+        for actor in (OTHER, Actor("mhale", "", ADMINISTRATOR), Actor("", "")):
             for step in self.steps(engine, actor, own):
                 with pytest.raises(TokenGone):
                     step()
@@ -227,7 +227,7 @@ class TestGone:
     def test_cancelled_replaced_or_lapsed_meanwhile(self, engine, subtests):
         """The administrator was faster, or time was."""
         ids = build(engine, 3)
-        actors = [Actor(f"utcjf1-u{n}", "", is_administrator=False) for n in range(3)]
+        actors = [Actor(f"utcjf1-u{n}", "") for n in range(3)]
         for member_id in ids[:2]:
             give(engine, member_id, Holding.PENDING)
         give(engine, ids[2], Holding.PENDING, expires_at=LATER + DAY)
@@ -276,7 +276,7 @@ class TestTogether:
         """Both kinds of ending leave one ended row each."""
         me, other = build(engine, 2)
         act(engine, Action.REQUEST, [me, other])
-        decline(engine, later, ME, pending_of(engine))
+        decline(ledger(engine, later), ME, pending_of(engine))
         planned = plan(engine, Action.CANCEL, [me, other])
         assert [(row.username, row.reason) for row in planned.preview.skipped] == [
             ("utcjf1-u0", Skip.NOTHING_PENDING)

@@ -11,7 +11,7 @@ from lib.domain.errors import DeskError, PlanOutdated
 from lib.domain.plan import Plan
 from lib.domain.states import Action
 from lib.operations.actions import Outcome, carry_out
-from tests.directory import MINTING, ORG, build
+from tests.directory import MINTING, ORG, build, by, ledger
 from tests.operations.acting import (
     act,
     add_administrator,
@@ -47,7 +47,7 @@ def at_once(*calls: Callable[[], Outcome]) -> list[Outcome | DeskError]:
 
 def carrying_out(engine: Engine, planned: Plan) -> Callable[[], Outcome]:
     """Return the call that carries out a plan."""
-    return lambda: carry_out(engine, later, planned, MINTING)
+    return lambda: carry_out(ledger(engine, later), by(planned), planned, MINTING)
 
 
 class TestTwoPlans:

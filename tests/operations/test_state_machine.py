@@ -27,7 +27,7 @@ from lib.domain.states import Action, TokenState
 from lib.operations.actions import carry_out, plan_action
 from lib.operations.own_tokens import accept, decline, list_own
 from lib.store.engine import open_engine, writing
-from tests.directory import ADMIN, MINTING, SERVICE, build
+from tests.directory import ADMIN, MINTING, SERVICE, build, by, ledger
 from tests.facts import NOW
 from tests.operations.acting import (
     OTHER_ADMIN,
@@ -138,7 +138,7 @@ class Lifecycle(RuleBasedStateMachine):
         """First confirmation: nothing changes."""
         org, chosen = selected
         ids = [self.ids[org][n] for n in chosen]
-        planned = plan_action(self.engine, self.clock, admin, action, org, SERVICE, ids)
+        planned = plan_action(ledger(self.engine, self.clock), admin, action, org, SERVICE, ids)
         self.open = Planned(planned, self.view(planned))
         skipped = [row.reason.value for row in planned.preview.skipped]
         assert skipped == [saw[-1] for saw in self.open.saw if saw[-1]]
@@ -159,13 +159,13 @@ class Lifecycle(RuleBasedStateMachine):
         self.open = None
         if all(row[-1] for row in saw):
             with pytest.raises(NothingToDo):
-                carry_out(self.engine, self.clock, planned, MINTING)
+                carry_out(ledger(self.engine, self.clock), by(planned), planned, MINTING)
             return
         if self.view(planned) != saw:
             with pytest.raises(PlanOutdated):
-                carry_out(self.engine, self.clock, planned, MINTING)
+                carry_out(ledger(self.engine, self.clock), by(planned), planned, MINTING)
             return
-        outcome = carry_out(self.engine, self.clock, planned, MINTING)
+        outcome = carry_out(ledger(self.engine, self.clock), by(planned), planned, MINTING)
         made = {row["Username"]: row["API Token"] for row in csv_rows(outcome.csv)}
         for who in self.who(planned):
             user = self.users[who].at(self.now)
@@ -178,7 +178,9 @@ class Lifecycle(RuleBasedStateMachine):
     @rule()
     def confirm_again(self) -> None:
         """A replay gives the receipt."""
-        outcome = carry_out(self.engine, self.clock, self.done[0], MINTING)
+        outcome = carry_out(
+            ledger(self.engine, self.clock), by(self.done[0]), self.done[0], MINTING
+        )
         assert (outcome.receipt, outcome.csv) == (self.done[1], None)
 
     @rule(who=people)
@@ -190,21 +192,21 @@ class Lifecycle(RuleBasedStateMachine):
             return
         if not user.active:
             with pytest.raises(Refused):
-                accept(self.engine, self.clock, actor(who), own, MINTING)
+                accept(ledger(self.engine, self.clock), actor(who), own, MINTING)
             return
-        token = accept(self.engine, self.clock, actor(who), own, MINTING)
+        token = accept(ledger(self.engine, self.clock), actor(who), own, MINTING)
         assert (token is None) == (user.pending.token is not None)
         # A request's end was the time to answer it; an exported token keeps its own.
         user.accepted, user.pending = Held(token) if token else user.pending, None
         with pytest.raises(TokenGone):
-            accept(self.engine, self.clock, actor(who), own, MINTING)
+            accept(ledger(self.engine, self.clock), actor(who), own, MINTING)
 
     @rule(who=people)
     def decline(self, who: tuple[str, int]) -> None:
         """The user declines what is pending."""
         own = self.pending_of(who)
         if own:
-            decline(self.engine, self.clock, actor(who), own)
+            decline(ledger(self.engine, self.clock), actor(who), own)
             self.users[who].pending = None
 
     @rule(who=people, minutes=st.integers(1, 5))
@@ -321,7 +323,7 @@ class Lifecycle(RuleBasedStateMachine):
 
 def actor(who: tuple[str, int]) -> Actor:
     """Return the user as who is signed in."""
-    return Actor(f"{who[0].lower()}-u{who[1]}", "User", is_administrator=False)
+    return Actor(f"{who[0].lower()}-u{who[1]}", "User")
 
 
 def empty(engine: Engine) -> None:

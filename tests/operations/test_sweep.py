@@ -6,10 +6,10 @@ import pickle
 from lib.domain.rows import Actor
 from lib.domain.states import Action
 from lib.operations.own_tokens import accept, list_own
-from tests.directory import MINTING, build
+from tests.directory import MINTING, build, ledger
 from tests.operations.acting import act, everything, exported, later, live_matches
 
-ME = Actor("utcjf1-u5", "User 000005", is_administrator=False)
+ME = Actor("utcjf1-u5", "User 000005")
 
 
 class TestSweep:
@@ -25,7 +25,7 @@ class TestSweep:
             act(engine, Action.CANCEL, ids[5:])
             act(engine, Action.REQUEST, ids[5:])
             (asked,) = list_own(engine, later, ME)
-            shown_once = accept(engine, later, ME, asked, MINTING)
+            shown_once = accept(ledger(engine, later), ME, asked, MINTING)
             own = list_own(engine, later, ME)
         engine.echo = False
         tokens = [*exported(first), *exported(second), shown_once]

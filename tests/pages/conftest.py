@@ -12,11 +12,15 @@ from streamlit.testing.v1 import AppTest
 
 from lib.demo import fill_demo
 from lib.domain import clock
+from lib.domain.audit import Seal
+from lib.domain.roles import Grant, Role
 from lib.domain.secrets import Minting
+from lib.operations.ledger import Ledger
 from lib.settings import ROOT, Settings
 from lib.store.engine import open_engine, writing
 from lib.store.migrate import migrate
 from lib.ui.desk import desk
+from tests.directory import add_staff
 
 Open = Callable[..., AppTest]
 
@@ -33,7 +37,9 @@ def demo_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     settings = Settings(data=tmp_path_factory.mktemp("demo"))
     engine = open_engine(settings.url)
     migrate(engine)
-    fill_demo(engine, Minting(settings.token_prefix, settings.pepper_keys), clock.now())
+    peppers = settings.pepper_keys
+    ledger = Ledger(engine, clock.now, Seal.of(peppers))
+    fill_demo(ledger, Minting(settings.token_prefix, peppers))
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.execute(text("PRAGMA wal_checkpoint(TRUNCATE)"))
     engine.dispose()
@@ -55,12 +61,7 @@ def empty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Engine]:
     monkeypatch.setenv("DATABASE_URL", database)
     for engine in _desk(tmp_path / "data", monkeypatch):
         with writing(engine) as connection:
-            connection.execute(
-                text(
-                    "INSERT INTO user_account (username, name, email, staff_status)"
-                    " VALUES ('admin', 'Ada Min', 'ada@example.com', 'active')"
-                )
-            )
+            add_staff(connection, "admin", "Ada Min", Grant(Role.ADMINISTRATOR))
         yield engine
 
 

@@ -23,7 +23,7 @@ from lib.settings import ROOT
 from lib.store.engine import open_engine, writing
 from lib.ui.desk import desk
 from lib.ui.session import Session
-from tests.directory import ADMIN, ORG, SERVICE, build, tokens
+from tests.directory import ADMIN, ORG, SERVICE, build, by, tokens
 from tests.operations.acting import csv_rows, everything, give
 from tests.pages.looking import FOR_ADMINISTRATORS, MARKUP, execute, query, values
 
@@ -171,8 +171,8 @@ def delivery_of(at: AppTest) -> Delivery:
 def act(action: Action, member_ids: list[str]) -> None:
     """Do what another administrator does elsewhere."""
     shared = desk()
-    plan = plan_action(shared.engine, shared.clock, ADMIN, action, ORG, SERVICE, member_ids)
-    carry_out(shared.engine, shared.clock, plan, shared.minting)
+    plan = plan_action(shared.ledger, ADMIN, action, ORG, SERVICE, member_ids)
+    carry_out(shared.ledger, by(plan), plan, shared.minting)
 
 
 @contextlib.contextmanager

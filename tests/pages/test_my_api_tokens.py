@@ -137,11 +137,11 @@ class TestAccept:
         """A second tab, a second click, an administrator who cancels."""
         token_id = pending(demo)[0]
         at = open_page("my_api_tokens", person=USER)
-        actor = Actor(USER, "", is_administrator=False)
+        actor = Actor(USER, "")
         (mine,) = [
             t for t in own_tokens.list_own(demo, desk().clock, actor) if t.token_id == token_id
         ]
-        own_tokens.decline(demo, desk().clock, actor, mine)
+        own_tokens.decline(desk().ledger, actor, mine)
         at.button(key=f"accept_{token_id}").click().run()
         assert notices(at) == [GONE]
         assert not at.code

@@ -174,8 +174,8 @@ class TestIndexes:
                 {"uq_token_pending", "uq_token_accepted"},
             ),
             (
-                lambda c, _: directory_queries.personas(c, 5),
-                {"uq_token_pending", "ix_user_account_staff"},
+                lambda c, _: directory_queries.personas(c, 5, 5),
+                {"uq_token_pending"},
             ),
             (
                 lambda c, _: directory_queries.subscriptions(c, ORG),
@@ -183,7 +183,7 @@ class TestIndexes:
             ),
             (
                 lambda c, _: directory_queries.organizations_page(
-                    c, directory_queries.OrganizationFilter(), "name", 0, 20, NOW
+                    c, directory_queries.OrganizationFilter(), None, "name", 0, 20, NOW
                 ),
                 {"uq_token_accepted"},
             ),

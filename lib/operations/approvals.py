@@ -1,0 +1,101 @@
+"""Four eyes: a large Generate & Export is planned by one API administrator, approved by another.
+
+The requester asks, another administrator answers within an hour, and the requester has an hour
+from the answer to carry out just the plan that was approved (lib.operations.actions).
+"""
+
+from sqlalchemy import Connection, Engine
+
+from lib.domain.audit import Event, EventAction, clean_reason
+from lib.domain.clock import Moment
+from lib.domain.errors import ApprovalAnswered, ApprovalLapsed, NotAllowed, OwnApproval
+from lib.domain.plan import Plan
+from lib.domain.roles import Permission
+from lib.domain.rows import Actor, Approval
+from lib.domain.states import ApprovalState
+from lib.operations.access import require
+from lib.operations.actions import APPROVAL_LASTS, check_plan, event_of
+from lib.operations.ledger import Ledger
+from lib.store import approval_queries
+from lib.store.engine import reading
+
+
+def ask(ledger: Ledger, actor: Actor, plan: Plan, *, reason: str = "") -> None:
+    """Keep `plan` until a second administrator has answered; asking twice asks once.
+
+    Raises NotAllowed, and PlanOutdated when it could not be carried out as it was seen.
+    """
+    event = event_of(plan, actor, reason)._replace(action=EventAction.ASK_APPROVAL)
+    with ledger.acting(event) as connection:
+        organization_id, now = plan.scope.organization_id, ledger.clock()
+        require(connection, actor.username, Permission.GENERATE, organization_id)
+        if actor.username != plan.actor:
+            raise NotAllowed(actor.username, Permission.GENERATE)
+        if approval_queries.find(connection, organization_id, plan.operation_id):
+            return
+        check_plan(connection, now, plan)
+        approval_queries.add(connection, plan, now, clean_reason(reason))
+        ledger.record(connection, event)
+
+
+def answer(
+    ledger: Ledger, actor: Actor, organization_id: str, operation_id: str, *, approve: bool
+) -> None:
+    """Approve or reject what another administrator asks.
+
+    Raises NotAllowed; OwnApproval for one's own request; ApprovalAnswered when there is none, or
+    no longer one; ApprovalLapsed after the hour; PlanOutdated when it is no longer what was asked.
+    """
+    action = EventAction.APPROVE if approve else EventAction.REJECT
+    event = Event(action, actor.username, actor.address, organization_id, operation_id=operation_id)
+    with ledger.acting(event) as connection:
+        require(connection, actor.username, Permission.APPROVE, organization_id)
+        now = ledger.clock()
+        asked = _waiting(connection, now, actor, organization_id, operation_id)
+        if approve:
+            check_plan(
+                connection, now, approval_queries.plan_of(connection, organization_id, operation_id)
+            )
+        state = ApprovalState.APPROVED if approve else ApprovalState.REJECTED
+        approval_queries.answer(
+            connection, organization_id, operation_id, state, actor.username, now
+        )
+        ledger.record(
+            connection,
+            event._replace(
+                service_id=asked.service_id,
+                subject=asked.requester,
+                users=asked.users,
+                users_digest=asked.plan_digest,
+            ),
+        )
+
+
+def read_approval(
+    engine: Engine, actor: Actor, organization_id: str, operation_id: str
+) -> tuple[Approval, Plan] | None:
+    """Return what was asked, with its plan; None when nothing was. Raises NotAllowed."""
+    with reading(engine) as connection:
+        require(connection, actor.username, Permission.ACTIVITY, organization_id)
+        asked = approval_queries.find(connection, organization_id, operation_id)
+        if asked is None:
+            return None
+        return asked, approval_queries.plan_of(connection, organization_id, operation_id)
+
+
+def has_lapsed(asked: Approval, now: Moment) -> bool:
+    """Tell whether the hour for the answer, or for the download after it, is over."""
+    return now - (asked.answered_at or asked.asked_at) > APPROVAL_LASTS
+
+
+def _waiting(
+    connection: Connection, now: Moment, actor: Actor, organization_id: str, operation_id: str
+) -> Approval:
+    asked = approval_queries.find(connection, organization_id, operation_id, lock=True)
+    if asked is None or asked.state is not ApprovalState.WAITING:
+        raise ApprovalAnswered
+    if asked.requester == actor.username:
+        raise OwnApproval
+    if has_lapsed(asked, now):
+        raise ApprovalLapsed
+    return asked

@@ -1,0 +1,73 @@
+"""What a use case that writes is given, and the transaction in which it is done and recorded."""
+
+import contextlib
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from sqlalchemy import Connection, Engine
+
+from lib.domain.audit import Event, EventAction, Seal
+from lib.domain.clock import Clock
+from lib.domain.errors import AuditUnwritten, DeskError, StoreUnavailable
+from lib.domain.plan import Plan
+from lib.domain.states import Action
+from lib.store import audit_queries
+from lib.store.engine import writing
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """The database, the clock, the keys of the audit trail, and the house's rules.
+
+    `four_eyes`: Generate & Export for more users than this needs a second API administrator;
+    0 for never.
+    """
+
+    engine: Engine = field(repr=False)
+    clock: Clock = field(repr=False)
+    seal: Seal = field(repr=False)
+    four_eyes: int = 0
+
+    def needs_approval(self, plan: Plan) -> bool:
+        """Tell whether a second API administrator must agree before `plan` is carried out."""
+        receivers = sum(not seen.skip for seen in plan.seen.values())
+        return plan.action is Action.GENERATE and 0 < self.four_eyes < receivers
+
+    @contextlib.contextmanager
+    def acting(self, attempt: Event) -> Iterator[Connection]:
+        """Yield a connection in a transaction of its own; a refusal is recorded in another.
+
+        `attempt` is what is being tried; record what was done with `record`, in the same
+        transaction: no event, no effect.
+        """
+        with self.recording_refusal(attempt), writing(self.engine) as connection:
+            yield connection
+
+    @contextlib.contextmanager
+    def recording_refusal(self, attempt: Event) -> Iterator[None]:
+        """Record what is refused within, and let the refusal pass on."""
+        try:
+            yield
+        except (StoreUnavailable, AuditUnwritten):
+            raise
+        except DeskError as refusal:
+            self.record_refusal(attempt, type(refusal).__name__)
+            raise
+
+    def record(self, connection: Connection, *events: Event) -> None:
+        """Append `events` as part of the caller's transaction. Raises AuditUnwritten."""
+        audit_queries.append(connection, self.seal, self.clock(), events)
+
+    def record_refusal(self, attempt: Event, why: str) -> None:
+        """Record in a transaction of its own that `attempt` was refused; it had no effect."""
+        refused = attempt._replace(
+            action=EventAction.REFUSAL, detail=f"{attempt.action.value}: {why}"
+        )
+        try:
+            with writing(self.engine) as connection:
+                self.record(connection, refused)
+        except DeskError as error:
+            _log.error("a refusal was not recorded: %s", type(error).__name__)

@@ -1,0 +1,87 @@
+"""Requests for a second API administrator's approval, each with its whole plan."""
+
+from sqlalchemy import Connection, text
+
+from lib.domain.clock import Moment
+from lib.domain.plan import Plan, plan_from_json, plan_to_json
+from lib.domain.rows import Approval
+from lib.domain.states import ApprovalState
+from lib.store import tables
+
+_APPROVALS = (
+    "SELECT a.organization_id, o.name, a.operation_id, a.service_id, s.name, a.requester,"
+    " a.asked_at, a.users, a.plan_digest, a.reason, a.state, a.answered_by, a.answered_at"
+    " FROM approval a JOIN organization o ON o.organization_id = a.organization_id"
+    " JOIN service s ON s.service_id = a.service_id"
+    " WHERE a.organization_id = :organization AND a.operation_id = :operation"
+)
+
+
+def add(connection: Connection, plan: Plan, now: Moment, reason: str) -> None:
+    """Insert a waiting request; nothing happens when it was asked already."""
+    connection.execute(
+        text(
+            "INSERT INTO approval (organization_id, operation_id, service_id, requester, asked_at,"
+            " users, plan, plan_digest, reason, state) VALUES (:organization, :operation,"
+            " :service, :requester, :asked_at, :users, :plan, :digest, :reason, 'waiting')"
+            " ON CONFLICT DO NOTHING"
+        ),
+        {
+            "organization": plan.scope.organization_id,
+            "operation": plan.operation_id,
+            "service": plan.scope.service_id,
+            "requester": plan.actor,
+            "asked_at": now,
+            "users": plan.preview.changed,
+            "plan": plan_to_json(plan),
+            "digest": plan.digest,
+            "reason": reason,
+        },
+    )
+
+
+def find(
+    connection: Connection, organization_id: str, operation_id: str, *, lock: bool = False
+) -> Approval | None:
+    """Return the request for that operation, locked against another answer, or None."""
+    locked = " FOR UPDATE OF a" if lock and connection.dialect.name == "postgresql" else ""
+    row = connection.execute(
+        text(f"{_APPROVALS}{locked}"),
+        {"organization": organization_id, "operation": operation_id},
+    ).one_or_none()
+    if row is None:
+        return None
+    found = Approval._make(row)
+    return found._replace(state=ApprovalState(found.state))
+
+
+def plan_of(connection: Connection, organization_id: str, operation_id: str) -> Plan:
+    """Return the plan that was asked to be approved; the request exists."""
+    kept = connection.execute(
+        text(
+            "SELECT plan FROM approval"
+            " WHERE organization_id = :organization AND operation_id = :operation"
+        ),
+        {"organization": organization_id, "operation": operation_id},
+    ).scalar_one()
+    return plan_from_json(kept)
+
+
+def answer(
+    connection: Connection,
+    organization_id: str,
+    operation_id: str,
+    state: ApprovalState,
+    answered_by: str,
+    now: Moment,
+) -> None:
+    """Write the answer into the waiting request."""
+    approval = tables.approval
+    connection.execute(
+        approval.update()
+        .where(
+            approval.c.organization_id == organization_id,
+            approval.c.operation_id == operation_id,
+        )
+        .values(state=state.value, answered_by=answered_by, answered_at=now)
+    )

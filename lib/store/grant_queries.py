@@ -1,0 +1,115 @@
+"""Who may do what: accounts with their grants, as each use case asks for them."""
+
+from typing import NamedTuple
+
+from sqlalchemy import Connection, text
+
+from lib.domain.clock import Moment
+from lib.domain.roles import Grant, Role
+from lib.domain.rows import GrantRow
+from lib.store import tables
+
+# A staff account by its own status; everybody else by a membership that is active.
+_ACTIVE = (
+    "(u.staff_status = 'active' OR u.staff_status IS NULL AND EXISTS (SELECT 1 FROM member m"
+    " WHERE m.username = u.username AND m.status = 'active'))"
+)
+
+
+class Account(NamedTuple):
+    """A person who can sign in. Without an active account no grant counts."""
+
+    username: str
+    name: str
+    active: bool
+    grants: frozenset[Grant]
+
+
+def find_account(connection: Connection, username: str) -> Account | None:
+    """Return the account of `username` with its grants, or None."""
+    rows = connection.execute(
+        text(
+            f"SELECT u.username, u.name, {_ACTIVE}, g.role, g.organization_id FROM user_account u"
+            " LEFT JOIN role_grant g ON g.username = u.username WHERE u.username = :username"
+        ),
+        {"username": username},
+    ).all()
+    if not rows:
+        return None
+    username, name, active = rows[0][:3]
+    granted = frozenset(Grant(Role(r[3]), r[4]) for r in rows if r[3] is not None)
+    return Account(username, name, bool(active), granted if active else frozenset())
+
+
+def list_grants(connection: Connection) -> list[GrantRow]:
+    """Return every grant, by the person's name."""
+    rows = connection.execute(
+        text(
+            f"SELECT g.grant_id, g.username, u.name, {_ACTIVE}, g.role, g.organization_id, o.name,"
+            " g.granted_at, g.granted_by FROM role_grant g"
+            " JOIN user_account u ON u.username = g.username"
+            " LEFT JOIN organization o ON o.organization_id = g.organization_id"
+            " ORDER BY u.name, g.username, g.role, o.name, g.organization_id"
+        )
+    )
+    return [GrantRow(r[0], r[1], r[2], bool(r[3]), Role(r[4]), *r[5:]) for r in rows]
+
+
+def add_grant(
+    connection: Connection,
+    grant_id: str,
+    username: str,
+    grant: Grant,
+    granted_at: Moment,
+    granted_by: str,
+) -> None:
+    """Insert a grant that the person does not have."""
+    connection.execute(
+        tables.role_grant.insert().values(
+            grant_id=grant_id,
+            username=username,
+            role=grant.role.value,
+            organization_id=grant.organization_id,
+            granted_at=granted_at,
+            granted_by=granted_by,
+        )
+    )
+
+
+def has_grant(connection: Connection, username: str, grant: Grant) -> bool:
+    """Tell whether `username` has just this grant."""
+    found = connection.execute(
+        text(f"SELECT EXISTS (SELECT 1 FROM role_grant {_JUST_THIS})"), _just_this(username, grant)
+    )
+    return bool(found.scalar_one())
+
+
+def delete_grant(connection: Connection, username: str, grant: Grant) -> None:
+    """Take a grant away; the audit trail remembers it."""
+    connection.execute(text(f"DELETE FROM role_grant {_JUST_THIS}"), _just_this(username, grant))
+
+
+_JUST_THIS = (
+    "WHERE username = :username AND role = :role AND COALESCE(organization_id, '') = :organization"
+)
+
+
+def _just_this(username: str, grant: Grant) -> dict[str, str]:
+    return {
+        "username": username,
+        "role": grant.role.value,
+        "organization": grant.organization_id or "",
+    }
+
+
+def has_administrator(connection: Connection) -> bool:
+    """Tell whether an active account is API administrator in all organizations."""
+    return bool(
+        connection.execute(
+            text(
+                "SELECT EXISTS (SELECT 1 FROM role_grant g JOIN user_account u"
+                " ON u.username = g.username WHERE g.role = 'administrator'"
+                f" AND g.organization_id IS NULL AND {_ACTIVE})"
+            )
+        ).scalar_one()
+    )
