@@ -29,4 +29,4 @@ with st.container(gap="xxsmall"):
     st.markdown(coverage_view.totals_sentence(rows))
     st.caption("A user counts once for each service of the organization.")
 coverage_view.show_chart(rows, order, directory.services(desk().engine))
-coverage_view.show_table(rows)
+coverage_view.show_table(rows, actor)

@@ -8,8 +8,11 @@ import altair as alt
 import pandas as pd
 import streamlit as st
 
-from lib.domain.rows import CoverageRow, Service
+from lib.domain.roles import Permission
+from lib.domain.rows import Actor, CoverageRow, Service
 from lib.domain.sheet import sheet
+from lib.operations.exports import recorded
+from lib.ui.desk import desk
 from lib.ui.facts import UNKNOWN, share_text
 from lib.ui.session import put, value
 from lib.ui.wording import TYPES, either
@@ -29,6 +32,7 @@ CSV_HEADER = (
 )
 ORDERS = {"share": "Lowest share first", "name": "Name"}
 
+_FILE_NAME = "token-coverage.csv"
 _TABLE, _OPEN, _CHOSEN = "coverage_table", "coverage_open", "coverage_chosen"
 _ROW_HEIGHT = 24  # pixels
 _NAME_WIDTH = 140
@@ -97,7 +101,7 @@ def show_chart(rows: Sequence[CoverageRow], order: str, services: Iterable[Servi
     )
 
 
-def show_table(rows: Sequence[CoverageRow]) -> None:
+def show_table(rows: Sequence[CoverageRow], actor: Actor) -> None:
     """Draw the figures; choosing a row, or a line of the selectbox under it, is remembered."""
     with st.container(gap="xxsmall"):
         st.subheader("The same figures as a table", anchor=False)
@@ -137,14 +141,22 @@ def show_table(rows: Sequence[CoverageRow]) -> None:
             width=360,
             on_change=_remember_line,
         )
-        st.download_button(
-            "Download as CSV",
-            partial(coverage_csv, tuple(rows)),
-            file_name="token-coverage.csv",
-            mime="text/csv",
-            icon=":material/download:",
-            on_click="ignore",
-        )
+        _offer_csv([r for r in rows if actor.may(Permission.EXPORT, r.organization_id)], actor)
+
+
+def _offer_csv(rows: Sequence[CoverageRow], actor: Actor) -> None:
+    """Offer the figures that `actor` may take away; nothing when there are none."""
+    if not rows:
+        return
+    file = partial(coverage_csv, tuple(rows))
+    st.download_button(
+        "Download as CSV",
+        recorded(desk().ledger, actor, Permission.EXPORT, _FILE_NAME, file),
+        file_name=_FILE_NAME,
+        mime="text/csv",
+        icon=":material/download:",
+        on_click="ignore",
+    )
 
 
 def chosen() -> tuple[str, str] | None:
