@@ -5,6 +5,8 @@ belongs to an organization begins its keys with the organization's id, so that a
 PostgreSQL can shard by it; the digest's index is the stated exception.
 """
 
+from typing import Any
+
 from sqlalchemy import (
     BigInteger,
     CheckConstraint,
@@ -49,6 +51,11 @@ def _one_of(
     values: type[Status | OrganizationType | TokenState | Origin | Action | Role | ApprovalState],
 ) -> str:
     return f"{column} IN ({', '.join(repr(v.value) for v in values)})"
+
+
+def _where(condition: str) -> dict[str, Any]:
+    """Return what makes an index partial, on either engine."""
+    return {"sqlite_where": text(condition), "postgresql_where": text(condition)}
 
 
 def _fact(name: str) -> Column[str]:
@@ -151,6 +158,7 @@ operation = Table(
         ["subscription.organization_id", "subscription.service_id"],
     ),
     CheckConstraint(_one_of("action", Action), name="action"),
+    Index("ix_operation_batch", "batch_id", **_where("batch_id <> ''")),
 )
 
 operation_result = Table(
@@ -202,6 +210,8 @@ token = Table(
         name="ended",
     ),
     CheckConstraint("state <> 'accepted' OR digest IS NOT NULL", name="accepted_has_digest"),
+    # A person's whole history (User 360).
+    Index("ix_token_member", "organization_id", "member_id", "token_id"),
     # At most one live pending and one live accepted row per member and service. The state is a
     # literal in the index and in every statement: a bound parameter or IN uses no partial index.
     Index(
@@ -283,13 +293,15 @@ approval = Table(
     Column("requester", _Key, ForeignKey("user_account.username"), nullable=False),
     Column("asked_at", BigInteger, nullable=False),
     Column("users", Integer, nullable=False),
-    # The whole plan as JSON (lib.domain.plan); its digest is compared before anything is done.
-    Column("plan", Text, nullable=False),
+    # Compared before anything is done.
     Column("plan_digest", Text, nullable=False),
     Column("reason", Text, nullable=False),
     Column("state", Text, nullable=False),
     Column("answered_by", _Key),
     Column("answered_at", BigInteger),
+    # The whole plan as JSON (lib.domain.plan). Last: SQLite reads through a long text to whatever
+    # stands behind it.
+    Column("plan", Text, nullable=False),
     ForeignKeyConstraint(
         ["organization_id", "service_id"],
         ["subscription.organization_id", "subscription.service_id"],
@@ -297,6 +309,7 @@ approval = Table(
     CheckConstraint(_one_of("state", ApprovalState), name="state"),
     CheckConstraint("(state = 'waiting') = (answered_by IS NULL)", name="answered"),
     CheckConstraint("answered_by <> requester", name="four_eyes"),
+    Index("ix_approval_asked", "asked_at"),
 )
 
 #: The end of each chain, locked while events are appended to it.
@@ -329,14 +342,25 @@ audit_event = Table(
     Column("key_number", Integer, nullable=False),
     Column("mac", LargeBinary, nullable=False),
     Index("ix_audit_event_recent", "event_id"),
-    Index("ix_audit_event_organization", "organization_id", "event_id"),
-    Index("ix_audit_event_actor", "actor", "event_id"),
+    # One for each thing that the Activity page can look for, so that a page of the newest is read
+    # from the end of an index, however many events there are.
     Index("ix_audit_event_action", "action", "event_id"),
+    Index("ix_audit_event_actor", "actor", "action", "event_id"),
+    Index("ix_audit_event_organization", "organization_id", "action", "event_id"),
+    Index("ix_audit_event_organization_actor", "organization_id", "actor", "event_id"),
+    Index("ix_audit_event_subject", "subject", "action", "event_id", **_where("subject <> ''")),
     Index(
-        "ix_audit_event_subject",
+        "ix_audit_event_organization_subject",
+        "organization_id",
         "subject",
         "event_id",
-        sqlite_where=text("subject <> ''"),
-        postgresql_where=text("subject <> ''"),
+        **_where("subject <> ''"),
+    ),
+    Index(
+        "ix_audit_event_operation",
+        "organization_id",
+        "operation_id",
+        "event_id",
+        **_where("operation_id <> ''"),
     ),
 )

@@ -35,10 +35,18 @@ def upgrade() -> None:
     """Make the tables; who was an API administrator stays one."""
     op.add_column("operation", Column("batch_id", Text, nullable=False, server_default=""))
     op.drop_index("ix_user_account_staff", "user_account")  # who has a role is in role_grant
+    _create_index_where("ix_operation_batch", "operation", ["batch_id"], "batch_id <> ''")
+    op.create_index("ix_token_member", "token", ["organization_id", "member_id", "token_id"])
     _grants()
     _sign_ins()
     _approvals()
     _audit()
+
+
+def _create_index_where(name: str, table: str, columns: list[str], condition: str) -> None:
+    op.create_index(
+        name, table, columns, sqlite_where=text(condition), postgresql_where=text(condition)
+    )
 
 
 def _grants() -> None:
@@ -121,9 +129,10 @@ def _approvals() -> None:
         _key("requester"),
         _number("asked_at"),
         Column("users", Integer, nullable=False),
-        *[Column(n, Text, nullable=False) for n in ("plan", "plan_digest", "reason", "state")],
+        *[Column(n, Text, nullable=False) for n in ("plan_digest", "reason", "state")],
         _key("answered_by", nullable=True),
         _number("answered_at", nullable=True),
+        Column("plan", Text, nullable=False),
         PrimaryKeyConstraint("organization_id", "operation_id", name="pk_approval"),
         ForeignKeyConstraint(
             ["requester"], ["user_account.username"], name="fk_approval_user_account"
@@ -137,6 +146,7 @@ def _approvals() -> None:
         CheckConstraint("(state = 'waiting') = (answered_by IS NULL)", name="ck_approval_answered"),
         CheckConstraint("answered_by <> requester", name="ck_approval_four_eyes"),
     )
+    op.create_index("ix_approval_asked", "approval", ["asked_at"])
 
 
 def _audit() -> None:
@@ -167,18 +177,18 @@ def _audit() -> None:
     )
     for name, columns in (
         ("recent", ["event_id"]),
-        ("organization", ["organization_id", "event_id"]),
-        ("actor", ["actor", "event_id"]),
         ("action", ["action", "event_id"]),
+        ("actor", ["actor", "action", "event_id"]),
+        ("organization", ["organization_id", "action", "event_id"]),
+        ("organization_actor", ["organization_id", "actor", "event_id"]),
     ):
         op.create_index(f"ix_audit_event_{name}", "audit_event", columns)
-    op.create_index(
-        "ix_audit_event_subject",
-        "audit_event",
-        ["subject", "event_id"],
-        sqlite_where=text("subject <> ''"),
-        postgresql_where=text("subject <> ''"),
-    )
+    for name, columns, condition in (
+        ("subject", ["subject", "action", "event_id"], "subject <> ''"),
+        ("organization_subject", ["organization_id", "subject", "event_id"], "subject <> ''"),
+        ("operation", ["organization_id", "operation_id", "event_id"], "operation_id <> ''"),
+    ):
+        _create_index_where(f"ix_audit_event_{name}", "audit_event", columns, condition)
     postgresql = op.get_bind().dialect.name == "postgresql"
     for statement in _POSTGRESQL_TRIGGERS if postgresql else _SQLITE_TRIGGERS:
         op.execute(text(statement))
