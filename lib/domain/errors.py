@@ -84,6 +84,17 @@ class ApprovalAnswered(DeskError):
     """Somebody has answered this request already, or there is none."""
 
 
+class TooManyCredentials(DeskError):
+    """A service has two live credentials, which is what a change of them takes."""
+
+
+@dataclass
+class UnknownService(DeskError):
+    """There is no such service."""
+
+    service_id: str
+
+
 class LastAdministrator(DeskError):
     """Nobody would be left who is API administrator in all organizations."""
 

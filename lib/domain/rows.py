@@ -262,3 +262,37 @@ class GrantRow(NamedTuple):
     organization_name: str | None
     granted_at: Moment
     granted_by: str
+
+
+class ServiceCredential(NamedTuple):
+    """What a service signs in with; `created_by` is empty for the command line."""
+
+    client_id: str
+    service_id: str
+    created_at: Moment
+    created_by: str
+
+
+class NewCredential(NamedTuple):
+    """A credential with its secret in clear: for its maker, once. Never shown by repr."""
+
+    client_id: str
+    client_secret: str
+
+    def __repr__(self) -> str:
+        """Return what may be logged."""
+        return f"NewCredential({self.client_id!r}, …)"
+
+
+class FoundToken(NamedTuple):
+    """A live token row with its holder. `active`: holder, organization and subscription are."""
+
+    organization_id: str
+    service_id: str
+    token_id: str
+    member_id: str
+    username: str
+    state: str
+    issued_at: Moment
+    expires_at: Moment | None
+    active: bool

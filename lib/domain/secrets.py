@@ -53,6 +53,11 @@ def mint(count: int, prefix: str) -> list[str]:
     return [body + _check(body) for body in bodies]
 
 
+def random_name() -> str:
+    """Return eight random characters that tell two things of one kind apart; no secret."""
+    return _random_characters(8).lower()
+
+
 def is_well_formed(token: str, prefix: str) -> bool:
     """Tell whether `token` has the prefix, the length and the checksum of one of ours."""
     body, check = token[:-CHECK_LENGTH], token[-CHECK_LENGTH:]

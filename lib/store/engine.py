@@ -80,7 +80,7 @@ def writing(engine: Engine) -> Iterator[Connection]:
 
 
 def _open_sqlite(url: str, busy_seconds: float) -> Engine:
-    module = _sqlite_module()
+    module = sqlite_module()
     engine = create_engine(
         url,
         module=module,
@@ -113,7 +113,8 @@ def _open_sqlite(url: str, busy_seconds: float) -> Engine:
     return engine
 
 
-def _sqlite_module() -> ModuleType:
+def sqlite_module() -> ModuleType:
+    """Return the SQLite that we trust most on this machine."""
     if sqlite3.sqlite_version_info < _SAFE_WAL and sys.platform == "linux":
         with contextlib.suppress(ImportError):
             return import_module("pysqlite3.dbapi2")

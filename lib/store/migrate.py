@@ -16,17 +16,26 @@ _LOCK = 0x746F6B656E  # "token", the key of PostgreSQL's advisory lock while we 
 
 def migrate(engine: Engine) -> None:
     """Apply the migrations that are missing, in one transaction; others wait for it."""
-    config = Config()
-    config.set_main_option("script_location", str(_FOLDER))
-    with reading(engine) as connection:
-        newest = ScriptDirectory.from_config(config).get_current_head()
-        if _revision(connection) == newest:
-            return  # the usual start writes nothing, so a read-only database can be looked at
+    if is_newest(engine):
+        return  # the usual start writes nothing, so a read-only database can be looked at
+    config = _config()
     with writing(engine) as connection:
         if connection.dialect.name == "postgresql":
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
+
+
+def is_newest(engine: Engine) -> bool:
+    """Tell whether no migration is missing. Raises StoreUnavailable."""
+    with reading(engine) as connection:
+        return _revision(connection) == ScriptDirectory.from_config(_config()).get_current_head()
+
+
+def _config() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(_FOLDER))
+    return config
 
 
 def _revision(connection: Connection) -> str | None:

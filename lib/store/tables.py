@@ -62,6 +62,11 @@ def _fact(name: str) -> Column[str]:
     return Column(name, Text, nullable=False, server_default="")
 
 
+def _token_days() -> Column[int]:
+    """Return the column of an expiry policy: how long a new token lives, NULL for no limit."""
+    return Column("token_days", Integer)
+
+
 organization = Table(
     "organization",
     metadata,
@@ -84,6 +89,8 @@ organization = Table(
             "document_types",
         ),
     ),
+    _token_days(),
+    CheckConstraint("token_days BETWEEN 1 AND 730", name="token_days"),
     CheckConstraint(_one_of("type", OrganizationType), name="type"),
     CheckConstraint(_one_of("status", Status), name="status"),
 )
@@ -93,6 +100,22 @@ service = Table(
     metadata,
     Column("service_id", _Key, primary_key=True),
     Column("name", Text, nullable=False),
+    _token_days(),
+    CheckConstraint("token_days BETWEEN 1 AND 730", name="token_days"),
+)
+
+#: What a service signs in with to ask about its own tokens; two live at once while it is changed.
+service_credential = Table(
+    "service_credential",
+    metadata,
+    Column("client_id", _Key, primary_key=True),
+    Column("service_id", _Key, ForeignKey("service.service_id"), nullable=False),
+    Column("digest", LargeBinary, nullable=False),
+    Column("pepper", Integer, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("created_by", _Key, nullable=False),
+    Column("ended_at", BigInteger),
+    Index("ix_service_credential_service", "service_id"),
 )
 
 subscription = Table(
@@ -239,6 +262,15 @@ token = Table(
         sqlite_where=text("ended_at IS NULL"),
         postgresql_where=text("ended_at IS NULL"),
     ),
+    # Who shows as Expired on the page of tokens.
+    Index(
+        "ix_token_expired",
+        "organization_id",
+        "service_id",
+        "member_id",
+        sqlite_where=text("state = 'expired'"),
+        postgresql_where=text("state = 'expired'"),
+    ),
 )
 
 role_grant = Table(
@@ -363,4 +395,14 @@ audit_event = Table(
         "event_id",
         **_where("operation_id <> ''"),
     ),
+)
+
+#: Guesses by hour, shared by the replicas of a PostgreSQL installation.
+failed_attempt = Table(
+    "failed_attempt",
+    metadata,
+    Column("kind", _Key, primary_key=True),
+    Column("address", _Key, primary_key=True),
+    Column("hour", BigInteger, primary_key=True, autoincrement=False),
+    Column("attempts", Integer, nullable=False),
 )

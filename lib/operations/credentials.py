@@ -1,0 +1,116 @@
+"""Service credentials: how a service proves to us which service it is (RFC 7662, section 2.1).
+
+Two live at once let a service change to the new one before the old one ends. The secret is shown
+to its maker once; the database keeps a keyed digest.
+"""
+
+import hmac
+
+from sqlalchemy import Connection, Engine
+
+from lib.domain import secrets
+from lib.domain.audit import Event, EventAction
+from lib.domain.errors import TooManyCredentials, UnknownService
+from lib.domain.roles import Permission
+from lib.domain.rows import Actor, NewCredential, ServiceCredential
+from lib.domain.secrets import Minting
+from lib.operations.access import require
+from lib.operations.grants import COMMAND_LINE
+from lib.operations.ledger import Ledger
+from lib.store import credential_queries
+from lib.store.engine import reading
+from lib.store.lookups import Lookups
+
+MOST_LIVE = 2
+_SECRET_KIND = "sc"  # noqa: S105 - what tells a scanner a client's secret from a token
+
+
+def list_credentials(engine: Engine, actor: Actor, service_id: str) -> list[ServiceCredential]:
+    """Return a service's live credentials, the oldest first. Raises NotAllowed."""
+    with reading(engine) as connection:
+        require(connection, actor.username, Permission.ACCESS, None)
+        return credential_queries.live(connection, service_id)
+
+
+def list_all_credentials(engine: Engine) -> list[ServiceCredential]:
+    """Return every live credential; for the command line, which asks nobody."""
+    with reading(engine) as connection:
+        return credential_queries.live(connection)
+
+
+def create(ledger: Ledger, actor: Actor, service_id: str, minting: Minting) -> NewCredential:
+    """Make a credential for a service. Its secret is in clear in what is returned, and only there.
+
+    Raises NotAllowed, UnknownService, and TooManyCredentials when two are live.
+    """
+    event = _event(EventAction.CREDENTIAL, actor, service_id)
+    with ledger.acting(event) as connection:
+        require(connection, actor.username, Permission.ACCESS, None)
+        return _create(connection, ledger, event, minting)
+
+
+def create_by_command(ledger: Ledger, service_id: str, minting: Minting) -> NewCredential:
+    """Do what `create` does for whoever runs the command."""
+    event = _event(EventAction.CREDENTIAL, COMMAND_LINE, service_id)
+    with ledger.acting(event) as connection:
+        return _create(connection, ledger, event, minting)
+
+
+def end(ledger: Ledger, actor: Actor, client_id: str) -> bool:
+    """End a credential; False when it is not live. Raises NotAllowed."""
+    event = _event(EventAction.END_CREDENTIAL, actor, "")._replace(subject=client_id)
+    with ledger.acting(event) as connection:
+        require(connection, actor.username, Permission.ACCESS, None)
+        return _end(connection, ledger, event)
+
+
+def end_by_command(ledger: Ledger, client_id: str) -> bool:
+    """Do what `end` does for whoever runs the command."""
+    event = _event(EventAction.END_CREDENTIAL, COMMAND_LINE, "")._replace(subject=client_id)
+    with ledger.acting(event) as connection:
+        return _end(connection, ledger, event)
+
+
+def service_of(
+    lookups: Lookups, client_id: str, client_secret: str, minting: Minting
+) -> str | None:
+    """Return the service that signs in with this, or None. Raises StoreUnavailable.
+
+    An unknown client takes as long as a wrong secret.
+    """
+    found = lookups.credential(client_id)
+    pepper = minting.peppers.get(found.pepper if found else minting.pepper_number)
+    if pepper is None:
+        return None
+    (digest,) = secrets.digests([client_secret], pepper)
+    same = hmac.compare_digest(digest, found.digest if found else bytes(len(digest)))
+    return found.service_id if found and same else None
+
+
+def _create(
+    connection: Connection, ledger: Ledger, event: Event, minting: Minting
+) -> NewCredential:
+    service_id = event.service_id
+    if not credential_queries.lock_service(connection, service_id):
+        raise UnknownService(service_id)
+    if len(credential_queries.live(connection, service_id)) >= MOST_LIVE:
+        raise TooManyCredentials
+    (secret,) = secrets.mint(1, f"{minting.prefix}{_SECRET_KIND}")
+    (digest,) = minting.digests([secret])
+    client_id = f"{service_id}-{secrets.random_name()}"
+    credential = ServiceCredential(client_id, service_id, ledger.clock(), event.actor)
+    credential_queries.add(connection, credential, digest, minting.pepper_number)
+    ledger.record(connection, event._replace(subject=client_id))
+    return NewCredential(client_id, secret)
+
+
+def _end(connection: Connection, ledger: Ledger, event: Event) -> bool:
+    service_id = credential_queries.end(connection, event.subject, ledger.clock())
+    if service_id is None:
+        return False
+    ledger.record(connection, event._replace(service_id=service_id))
+    return True
+
+
+def _event(action: EventAction, actor: Actor, service_id: str) -> Event:
+    return Event(action, actor.username, actor.address, service_id=service_id)

@@ -1,0 +1,56 @@
+"""What services sign in with, to ask about their own tokens."""
+
+from sqlalchemy import Connection, text
+
+from lib.domain.clock import Moment
+from lib.domain.rows import ServiceCredential
+from lib.store import tables
+
+
+def lock_service(connection: Connection, service_id: str) -> bool:
+    """Lock a service against another change of its credentials; False when there is none."""
+    lock = " FOR UPDATE" if connection.dialect.name == "postgresql" else ""
+    found = connection.execute(
+        text(f"SELECT 1 FROM service WHERE service_id = :service{lock}"), {"service": service_id}
+    )
+    return found.one_or_none() is not None
+
+
+def live(connection: Connection, service_id: str | None = None) -> list[ServiceCredential]:
+    """Return the live credentials of one service, or of all, the oldest first."""
+    of_service = "AND service_id = :service" if service_id is not None else ""
+    rows = connection.execute(
+        text(
+            "SELECT client_id, service_id, created_at, created_by FROM service_credential"
+            f" WHERE ended_at IS NULL {of_service} ORDER BY service_id, created_at, client_id"
+        ),
+        {"service": service_id} if of_service else {},
+    )
+    return [ServiceCredential._make(row) for row in rows]
+
+
+def add(connection: Connection, credential: ServiceCredential, digest: bytes, pepper: int) -> None:
+    """Insert a credential; its secret exists nowhere but with its maker."""
+    connection.execute(
+        tables.service_credential.insert().values(
+            **credential._asdict(), digest=digest, pepper=pepper
+        )
+    )
+
+
+def end(connection: Connection, client_id: str, now: Moment) -> str | None:
+    """End a live credential and return its service; None when there is none."""
+    service_id = connection.execute(
+        text(
+            "SELECT service_id FROM service_credential"
+            " WHERE client_id = :client AND ended_at IS NULL"
+        ),
+        {"client": client_id},
+    ).scalar_one_or_none()
+    if service_id is None:
+        return None
+    connection.execute(
+        text("UPDATE service_credential SET ended_at = :now WHERE client_id = :client"),
+        {"now": now, "client": client_id},
+    )
+    return str(service_id)
