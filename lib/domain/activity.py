@@ -7,10 +7,8 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from lib.domain.audit import EventAction
-from lib.domain.clock import HOUR, Moment
+from lib.domain.clock import Moment
 from lib.domain.states import Action, ApprovalState, Origin, TokenState
-
-APPROVAL_LASTS = HOUR  # from the question to the answer, and from the answer to the click
 
 
 class Kind(StrEnum):
@@ -102,35 +100,6 @@ class ActivityRow(NamedTuple):
     approval: ApprovalState | None
     asked_at: Moment | None
     answered_at: Moment | None
-
-    def progress(self, now: Moment) -> Progress | None:
-        """Return how far it is at `now`; None for what is neither an operation nor refused."""
-        if self.action is EventAction.REFUSAL:
-            return Progress.REFUSED
-        if self.action in _ACTIONS:
-            return Progress.DONE
-        if self.action is not EventAction.ASK_APPROVAL or self.approval is None:
-            return None
-        done = self.skipped is not None
-        return progress_of(self.approval, self.asked_at, self.answered_at, now, done=done)
-
-
-def progress_of(
-    state: ApprovalState,
-    asked_at: Moment | None,
-    answered_at: Moment | None,
-    now: Moment,
-    *,
-    done: bool,
-) -> Progress:
-    """Return how far an operation is that needs a second administrator (four eyes)."""
-    if done:
-        return Progress.DONE
-    if state is ApprovalState.REJECTED:
-        return Progress.REJECTED
-    if now - (answered_at or asked_at or 0) > APPROVAL_LASTS:
-        return Progress.LAPSED
-    return Progress.APPROVED if state is ApprovalState.APPROVED else Progress.WAITING
 
 
 class OperationFacts(NamedTuple):

@@ -1,0 +1,299 @@
+"""Reads of what was done: the Activity page, one operation, one person. Each within one's reach.
+
+What belongs to no organization (sign-ins, imports, grants everywhere) is shown to those who look
+after all of them.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from sqlalchemy import Connection, Engine
+
+from lib.domain import roles
+from lib.domain.activity import (
+    ActivityFilter,
+    ActivityRow,
+    Membership,
+    OperationFacts,
+    Person,
+    Progress,
+    ResultLine,
+    TokenStory,
+)
+from lib.domain.audit import EventAction
+from lib.domain.clock import Clock, Moment
+from lib.domain.plan import Plan
+from lib.domain.roles import Permission, Reach
+from lib.domain.rows import Actor, Approval, GrantRow, OwnToken
+from lib.domain.search import fold
+from lib.domain.states import Action, ApprovalState
+from lib.operations.access import reach, require
+from lib.operations.actions import APPROVAL_LASTS
+from lib.store import activity_queries, approval_queries, grant_queries, token_queries
+from lib.store.engine import reading
+
+LONGEST_EXPORT = 100_000  # events in one file
+_CHUNK = 5_000
+_EVENTS_OF_ONE = 200  # of one operation: its downloads can be many
+_OPEN_APPROVALS = 200
+_OPERATIONS = {EventAction(action.value) for action in Action}
+
+
+class Page(NamedTuple):
+    """Some events, newest first, and whether there are older ones."""
+
+    rows: list[ActivityRow]
+    older: bool
+
+
+@dataclass(frozen=True, slots=True)
+class OperationView:
+    """One operation as its page shows it: `done` once carried out, `asked` under four eyes."""
+
+    organization_id: str
+    operation_id: str
+    progress: Progress
+    done: OperationFacts | None
+    asked: Approval | None
+    plan: Plan | None
+    events: list[ActivityRow]
+    batch: list[OperationFacts]
+
+
+@dataclass(frozen=True, slots=True)
+class PersonView:
+    """One person as User 360 shows them, within the viewer's reach; `everywhere` without limit.
+
+    `grants` is None for whoever may not see them.
+    """
+
+    person: Person
+    memberships: list[Membership]
+    live: list[OwnToken]
+    grants: list[GrantRow] | None
+    everywhere: bool
+
+
+def list_events(
+    engine: Engine, actor: Actor, wanted: ActivityFilter, *, before: str = "", limit: int
+) -> Page:
+    """Return the newest events that `wanted` asks for, older than event `before`."""
+    with reading(engine) as connection:
+        within = reach(connection, actor.username, Permission.ACTIVITY)
+        rows = activity_queries.newest_events(connection, wanted, within, before, limit + 1)
+    return Page(rows[:limit], len(rows) > limit)
+
+
+def export_events(engine: Engine, actor: Actor, wanted: ActivityFilter) -> Iterator[ActivityRow]:
+    """Yield the newest events that `wanted` asks for and the actor may take away as a file.
+
+    Of the organizations in which they may export; LONGEST_EXPORT at most.
+    """
+    with reading(engine) as connection:
+        within = reach(connection, actor.username, Permission.EXPORT)
+        before, left = "", LONGEST_EXPORT
+        while left:
+            rows = activity_queries.newest_events(
+                connection, wanted, within, before, min(_CHUNK, left)
+            )
+            yield from rows
+            left -= len(rows)
+            if len(rows) < _CHUNK:
+                return
+            before = rows[-1].event_id
+
+
+def find_people(engine: Engine, actor: Actor, search: str, limit: int) -> list[Person]:
+    """Return whom `search` means: the one of that username, else those whose name contains it.
+
+    Members of the actor's organizations, and whoever has a role there.
+    """
+    with reading(engine) as connection:
+        within = reach(connection, actor.username, Permission.ACTIVITY)
+        exact = activity_queries.find_person(connection, search.strip())
+        if exact and _is_known(connection, exact.username, within):
+            return [exact._replace(email="")]
+        part = fold(search)
+        staff = {
+            grant.username: Person(grant.username, grant.name)
+            for grant in grant_queries.list_grants(connection)
+            if part in fold(f"{grant.name} {grant.username}")
+            and (grant.organization_id is None or roles.covers(within, grant.organization_id))
+        }
+        members = activity_queries.people_matching(connection, search, within, limit)
+    return [*staff.values(), *(m for m in members if m.username not in staff)][:limit]
+
+
+def open_approvals(
+    engine: Engine, clock: Clock, actor: Actor
+) -> tuple[list[Approval], list[Approval]]:
+    """Return what waits for the actor's answer, and what the actor has asked for, oldest first."""
+    now = clock()
+    with reading(engine) as connection:
+        within = reach(connection, actor.username, Permission.ACTIVITY)
+        account = grant_queries.find_account(connection, actor.username)
+        approving = roles.reach(account.grants if account else (), Permission.APPROVE)
+        asked = activity_queries.open_approvals(
+            connection, now - 2 * APPROVAL_LASTS, _OPEN_APPROVALS
+        )
+    lasting = [a for a in asked if _progress_of(a, now, done=False) is not Progress.LAPSED]
+    answerable = [
+        a
+        for a in lasting
+        if a.answered_at is None
+        and a.requester != actor.username
+        and roles.covers(approving, a.organization_id)
+    ]
+    own = [
+        a
+        for a in lasting
+        if a.requester == actor.username and roles.covers(within, a.organization_id)
+    ]
+    return answerable, own
+
+
+def open_operation(
+    engine: Engine, clock: Clock, actor: Actor, organization_id: str, operation_id: str
+) -> OperationView | None:
+    """Return one operation, carried out or asked for; None when there is none. Raises NotAllowed.
+
+    The operations that were done as one with it are those in the actor's reach.
+    """
+    at = (organization_id, operation_id)
+    with reading(engine) as connection:
+        require(connection, actor.username, Permission.ACTIVITY, organization_id)
+        done = activity_queries.find_operation(connection, *at)
+        asked = approval_queries.find(connection, *at)
+        if done is None and asked is None:
+            return None
+        progress = _progress_of(asked, clock(), done=bool(done)) if asked else Progress.DONE
+        waits = progress in {Progress.WAITING, Progress.APPROVED}
+        return OperationView(
+            *at,
+            progress,
+            done,
+            asked,
+            approval_queries.plan_of(connection, *at) if waits else None,
+            activity_queries.events_of_operation(connection, *at, _EVENTS_OF_ONE),
+            _others_of_batch(connection, actor, done) if done and done.batch_id else [],
+        )
+
+
+def _others_of_batch(
+    connection: Connection, actor: Actor, done: OperationFacts
+) -> list[OperationFacts]:
+    within = reach(connection, actor.username, Permission.ACTIVITY)
+    return [
+        other
+        for other in activity_queries.operations_of_batch(connection, done.batch_id)
+        if other.operation_id != done.operation_id and roles.covers(within, other.organization_id)
+    ]
+
+
+def list_results(
+    engine: Engine,
+    actor: Actor,
+    operation: OperationFacts,
+    search: str,
+    after: tuple[str, str],
+    limit: int,
+) -> tuple[list[ResultLine], bool]:
+    """Return what an operation did to its users, in table order, and whether there are more.
+
+    Those behind `after` (sort key, member id) whose name, username or e-mail contains `search`.
+    Raises NotAllowed.
+    """
+    with reading(engine) as connection:
+        require(connection, actor.username, Permission.ACTIVITY, operation.organization_id)
+        rows = activity_queries.results_page(connection, operation, search, after, limit + 1)
+    return rows[:limit], len(rows) > limit
+
+
+def open_person(engine: Engine, clock: Clock, actor: Actor, username: str) -> PersonView | None:
+    """Return a person as the actor may see them; None for nobody whom they may.
+
+    That is a member of an organization of theirs, or whoever is in an event of one.
+    """
+    with reading(engine) as connection:
+        within = reach(connection, actor.username, Permission.ACTIVITY)
+        person = activity_queries.find_person(connection, username)
+        if person is None:
+            return None
+        if not _is_known(connection, username, within):
+            return None
+        member_of = activity_queries.memberships(connection, username, within)
+        if within is not None and not member_of:
+            person = person._replace(email="")
+        live = token_queries.own_tokens(connection, username, clock())
+        grants = _grants_of(connection, actor, username)
+    return PersonView(
+        person,
+        member_of,
+        [token for token in live if roles.covers(within, token.organization_id)],
+        grants,
+        within is None,
+    )
+
+
+def list_ended_tokens(
+    engine: Engine, clock: Clock, actor: Actor, username: str, *, before: str = "", limit: int
+) -> tuple[list[TokenStory], bool]:
+    """Return a person's tokens and requests that are over, newest first, and whether of more.
+
+    Those in the actor's reach, older than token `before`.
+    """
+    with reading(engine) as connection:
+        within = reach(connection, actor.username, Permission.ACTIVITY)
+        rows = activity_queries.ended_tokens(
+            connection, username, within, clock(), before, limit + 1
+        )
+    return rows[:limit], len(rows) > limit
+
+
+def progress(event: ActivityRow, now: Moment) -> Progress | None:
+    """Return how far an operation is at `now`; None for an event that is not one's beginning."""
+    if event.action is EventAction.REFUSAL:
+        return Progress.REFUSED
+    if event.action in _OPERATIONS:
+        return Progress.DONE
+    if event.action is not EventAction.ASK_APPROVAL or event.approval is None:
+        return None
+    since = event.answered_at or event.asked_at or 0
+    return _progress(event.approval, since, now, done=event.skipped is not None)
+
+
+def _progress_of(asked: Approval, now: Moment, *, done: bool) -> Progress:
+    return _progress(asked.state, asked.answered_at or asked.asked_at, now, done=done)
+
+
+def _progress(state: ApprovalState, since: Moment, now: Moment, *, done: bool) -> Progress:
+    """Return how far four eyes are; `since` is the last step of either."""
+    if done:
+        return Progress.DONE
+    if state is ApprovalState.REJECTED:
+        return Progress.REJECTED
+    if now - since > APPROVAL_LASTS:
+        return Progress.LAPSED
+    return Progress.APPROVED if state is ApprovalState.APPROVED else Progress.WAITING
+
+
+def _is_known(connection: Connection, username: str, within: Reach) -> bool:
+    """Tell whether somebody may be named there: a member, or in an event."""
+    return (
+        within is None
+        or bool(activity_queries.memberships(connection, username, within))
+        or activity_queries.has_events(connection, username, within)
+    )
+
+
+def _grants_of(connection: Connection, actor: Actor, username: str) -> list[GrantRow] | None:
+    account = grant_queries.find_account(connection, actor.username)
+    within: Reach = roles.reach(account.grants if account else (), Permission.ACCESS)
+    if within == roles.NOWHERE:
+        return None
+    return [
+        grant
+        for grant in grant_queries.list_grants(connection)
+        if grant.username == username and roles.covers(within, grant.organization_id)
+    ]

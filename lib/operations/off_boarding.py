@@ -1,0 +1,184 @@
+"""Off-boarding: all of one person's tokens and requests end, as one act.
+
+It is as many operations as there are organizations, services and kinds of ending, under one batch
+id and in one transaction: all of it happens, or nothing.
+"""
+
+import logging
+from dataclasses import dataclass, replace
+from itertools import groupby
+
+from sqlalchemy import Connection
+
+from lib.domain import roles
+from lib.domain.activity import Membership, Person
+from lib.domain.audit import Event, EventAction
+from lib.domain.clock import Moment
+from lib.domain.errors import NothingToDo, PlanOutdated, UnknownPerson
+from lib.domain.ids import new_id
+from lib.domain.plan import Plan
+from lib.domain.roles import Permission, Reach
+from lib.domain.rows import Actor, ChangedUser, OwnToken, Receipt
+from lib.domain.secrets import Minting
+from lib.domain.states import Action, Holding, TokenState
+from lib.operations.access import reach, require
+from lib.operations.actions import carry_out_within, event_of, make_plan
+from lib.operations.ledger import Ledger
+from lib.store import activity_queries, operation_queries, token_queries
+from lib.store.engine import reading
+
+_log = logging.getLogger(__name__)
+
+#: What ends a live row, in the order in which it is done.
+_ENDS = {TokenState.ACCEPTED: Action.REMOVE, TokenState.PENDING: Action.CANCEL}
+_NOTHING_TO_MINT = Minting("", {})
+
+
+@dataclass(frozen=True, slots=True)
+class OffBoarding:
+    """What would end, frozen at the confirmation: a plan for each organization, service and act.
+
+    `everywhere` tells whether it covers all organizations, or only those of whoever planned it.
+    """
+
+    batch_id: str
+    actor: str
+    person: Person
+    plans: tuple[Plan, ...]
+    everywhere: bool
+
+    @property
+    def tokens(self) -> int:
+        """Return how many working tokens end."""
+        return sum(plan.action is Action.REMOVE for plan in self.plans)
+
+    @property
+    def requests(self) -> int:
+        """Return how much that is pending ends."""
+        return sum(plan.action is Action.CANCEL for plan in self.plans)
+
+    @property
+    def organizations(self) -> int:
+        """Return in how many organizations something ends."""
+        return len({plan.scope.organization_id for plan in self.plans})
+
+
+def plan_off_boarding(ledger: Ledger, actor: Actor, username: str) -> OffBoarding:
+    """Return what off-boarding `username` would end where the actor may do it; nothing is written.
+
+    Raises NotAllowed, and UnknownPerson when none of the actor's organizations has them.
+    """
+    attempt = _attempt(actor, username)
+    with ledger.recording_refusal(attempt), reading(ledger.engine) as connection:
+        within = reach(connection, actor.username, Permission.OFF_BOARD)
+        person = activity_queries.find_person(connection, username)
+        member_of = activity_queries.memberships(connection, username, within)
+        if person is None or (not member_of and within is not None):
+            raise UnknownPerson(username)
+        now = ledger.clock()
+        live = _live(connection, username, within, now)
+        plans = _plans(connection, now, actor, member_of, live)
+    return OffBoarding(new_id(now), actor.username, person, plans, within is None)
+
+
+def off_board(
+    ledger: Ledger, actor: Actor, off_boarding: OffBoarding, *, reason: str = ""
+) -> tuple[Receipt, ...]:
+    """End what was planned, all of it or nothing, once; a second call gives the same receipts.
+
+    Raises NotAllowed, NothingToDo, and PlanOutdated when the person's tokens are no longer those
+    that were seen, or something would be left.
+    """
+    username, plans = off_boarding.person.username, off_boarding.plans
+    if not plans:
+        raise NothingToDo
+    with ledger.acting(_attempt(actor, username, plans[0])) as connection:
+        for organization_id in sorted({plan.scope.organization_id for plan in plans}):
+            require(connection, actor.username, Permission.OFF_BOARD, organization_id)
+        # All locks first: who holds the end of an audit chain must not wait for a scope.
+        for organization_id, service_id in sorted({_place(plan) for plan in plans}):
+            operation_queries.lock_scope(connection, organization_id, service_id)
+        fresh = not any(_receipt(connection, plan) for plan in plans)
+        receipts = tuple(
+            carry_out_within(
+                connection,
+                ledger,
+                actor,
+                plan,
+                _NOTHING_TO_MINT,
+                event_of(plan, actor, reason)._replace(subject=username),
+                batch_id=off_boarding.batch_id,
+            ).receipt
+            for plan in plans
+        )
+        if fresh:
+            _require_nothing_left(connection, ledger, actor, off_boarding.person)
+    _log.info("off-boarding: %d operations", len(receipts))
+    return receipts
+
+
+def _plans(
+    connection: Connection,
+    now: Moment,
+    actor: Actor,
+    member_of: list[Membership],
+    live: list[OwnToken],
+) -> tuple[Plan, ...]:
+    """Return the plans in the order of the locks; the second of a place follows the first."""
+    members = {member.organization_id: member.member_id for member in member_of}
+    plans: list[Plan] = []
+    ordered = sorted(live, key=lambda t: (t.organization_id, t.service_id))
+    for place, tokens in groupby(ordered, key=lambda t: (t.organization_id, t.service_id)):
+        states = {token.state for token in tokens}
+        member_id = members[place[0]]
+        for action in (action for state, action in _ENDS.items() if state in states):
+            plan = make_plan(connection, now, actor, action, *place, [member_id])
+            if action is Action.CANCEL and TokenState.ACCEPTED in states:
+                plan = _after_removal(plan, member_id)
+            plans.append(plan)
+    return tuple(plans)
+
+
+def _after_removal(plan: Plan, member_id: str) -> Plan:
+    """Return `plan` as it holds once the accepted token is removed."""
+    seen = plan.seen[member_id]._replace(accepted_token=None)
+    return replace(plan, seen={member_id: seen})
+
+
+def _live(connection: Connection, username: str, within: Reach, now: Moment) -> list[OwnToken]:
+    found = token_queries.own_tokens(connection, username, now)
+    return [token for token in found if roles.covers(within, token.organization_id)]
+
+
+def _require_nothing_left(
+    connection: Connection, ledger: Ledger, actor: Actor, person: Person
+) -> None:
+    """Raise PlanOutdated when the person has something that the plan did not see."""
+    within = reach(connection, actor.username, Permission.OFF_BOARD)
+    left = _live(connection, person.username, within, ledger.clock())
+    if left:
+        raise PlanOutdated(
+            tuple(
+                ChangedUser(
+                    f"{person.name} · {token.organization_name} · {token.service_name}",
+                    person.username,
+                    Holding.NOTHING,
+                    Holding(token.state.value),
+                )
+                for token in left
+            )
+        )
+
+
+def _place(plan: Plan) -> tuple[str, str]:
+    return plan.scope.organization_id, plan.scope.service_id
+
+
+def _receipt(connection: Connection, plan: Plan) -> Receipt | None:
+    return operation_queries.find_receipt(connection, plan.scope.organization_id, plan.operation_id)
+
+
+def _attempt(actor: Actor, username: str, plan: Plan | None = None) -> Event:
+    if plan is not None:
+        return event_of(plan, actor)._replace(subject=username)
+    return Event(EventAction.REMOVE, actor.username, actor.address, subject=username)

@@ -1,0 +1,376 @@
+"""Reads of the audit trail and of operations: pages by keyset, never by offset.
+
+A page of the newest events is put together from the ends of index ranges: one for each action that
+is looked for, in each organization that may be seen, or of each way in which a person can be in an
+event. Each gives a page at most, so the cost is that of the ranges, however many events there are.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from heapq import nlargest
+from itertools import islice
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection, text
+
+from lib.domain.activity import (
+    ActivityFilter,
+    ActivityRow,
+    Kind,
+    Membership,
+    OperationFacts,
+    Person,
+    ResultLine,
+    TokenStory,
+)
+from lib.domain.audit import EventAction
+from lib.domain.clock import Moment
+from lib.domain.roles import Reach
+from lib.domain.rows import Approval
+from lib.domain.search import like
+from lib.domain.states import Action, ApprovalState, Origin, TokenState
+from lib.store.bulk import ids_parameter, with_ids
+
+_RANGES_AT_ONCE = 100  # SQLite takes 500 parts of a UNION; a hundred are prepared in milliseconds
+_FEW_RESULTS = 2_000  # sorted in no time; more are read in the order of the members' index
+_NEWEST_FIRST = "~"  # behind every id
+
+_EVENTS = (
+    "SELECT e.event_id, e.happened_at, e.action, e.actor, COALESCE(u.name, ''), e.address,"
+    " e.organization_id, COALESCE(o.name, ''), e.service_id, COALESCE(s.name, ''),"
+    " e.operation_id, e.subject, e.users, e.reason, e.detail, p.skipped, a.state, a.asked_at,"
+    " a.answered_at FROM audit_event e"
+    " LEFT JOIN user_account u ON u.username = e.actor"
+    " LEFT JOIN organization o ON o.organization_id = e.organization_id"
+    " LEFT JOIN service s ON s.service_id = e.service_id"
+    " LEFT JOIN operation p"
+    " ON p.organization_id = e.organization_id AND p.operation_id = e.operation_id"
+    " LEFT JOIN approval a"
+    " ON a.organization_id = e.organization_id AND a.operation_id = e.operation_id"
+)
+
+
+class _Range(NamedTuple):
+    """A range of an index, and what else is asked of the events in it; values are bound."""
+
+    conditions: tuple[tuple[str, str], ...]
+    also: str = ""
+
+
+def newest_events(
+    connection: Connection,
+    wanted: ActivityFilter,
+    within: Reach,
+    before: str,
+    limit: int,
+) -> list[ActivityRow]:
+    """Return the `limit` newest matching events in `within` that are older than event `before`.
+
+    Empty text begins at the newest. Only who may see all organizations sees what belongs to none.
+    """
+    keys: list[str] = []
+    ranges = iter(_ranges(wanted, within))
+    while some := list(islice(ranges, _RANGES_AT_ONCE)):
+        keys += _keys(connection, some, wanted, before, limit)
+    rows = connection.execute(
+        with_ids(
+            connection,
+            f"{_EVENTS} WHERE e.event_id IN (SELECT value FROM {{ids}} i) ORDER BY e.event_id DESC",
+        ),
+        {"ids": ids_parameter(connection, nlargest(limit, keys))},
+    )
+    return [_event(row) for row in rows]
+
+
+def _ranges(wanted: ActivityFilter, within: Reach) -> Iterator[_Range]:
+    """Yield what to read for `wanted`: no two of these ranges share an event."""
+    places = [wanted.organization_id] if wanted.organization_id else within
+    if within is not None and wanted.organization_id and wanted.organization_id not in within:
+        return
+    every = wanted.kind is Kind.EVERYTHING
+    if wanted.person:
+        for place in [None] if places is None else sorted(places):
+            yield from _ranges_of_person(wanted, place)
+    elif places is not None:
+        for place in sorted(places):
+            for action in wanted.actions:
+                yield _Range((("organization_id", place), ("action", action.value)))
+    elif every:
+        yield _Range(())
+    else:
+        for action in wanted.actions:
+            yield _Range((("action", action.value),))
+
+
+def _ranges_of_person(wanted: ActivityFilter, place: str | None) -> Iterator[_Range]:
+    """Yield the events that a person did, then those about them that somebody else did."""
+    about = "AND subject <> '' AND actor <> :person"
+    for column, also in (("actor", ""), ("subject", about)):
+        who = (column, wanted.person)
+        if place is None:
+            for action in wanted.actions:
+                yield _Range((who, ("action", action.value)), also)
+        else:
+            among = ", ".join(f"'{action.value}'" for action in wanted.actions)
+            these = "" if wanted.kind is Kind.EVERYTHING else f" AND action IN ({among})"
+            yield _Range((("organization_id", place), who), f"{also}{these}")
+
+
+def _keys(
+    connection: Connection,
+    ranges: Sequence[_Range],
+    wanted: ActivityFilter,
+    before: str,
+    limit: int,
+) -> list[str]:
+    """Return the ids of the newest events of `ranges`, newest first."""
+    # Ids begin with their moment, so a range of dates is a range of ids.
+    until = _NEWEST_FIRST if wanted.until is None else f"{wanted.until:012x}"
+    parameters: dict[str, Any] = {
+        "before": min(before or _NEWEST_FIRST, until),
+        "since": "" if wanted.since is None else f"{wanted.since:012x}",
+        "limit": limit,
+        "person": wanted.person,
+    }
+    parts = []
+    for number, (conditions, also) in enumerate(ranges):
+        names = [f"v{number}_{place}" for place in range(len(conditions))]
+        where = " ".join(
+            f"{column} = :{name} AND" for (column, _), name in zip(conditions, names, strict=True)
+        )
+        parameters |= dict(zip(names, (value for _, value in conditions), strict=True))
+        parts.append(
+            "SELECT * FROM (SELECT event_id FROM audit_event"
+            f" WHERE {where} event_id < :before AND event_id >= :since {also}"
+            f" ORDER BY event_id DESC LIMIT :limit) r{number}"
+        )
+    rows = connection.execute(
+        text(f"{' UNION ALL '.join(parts)} ORDER BY event_id DESC LIMIT :limit"), parameters
+    )
+    return list(rows.scalars())
+
+
+def events_of_operation(
+    connection: Connection, organization_id: str, operation_id: str, limit: int
+) -> list[ActivityRow]:
+    """Return what is recorded about one operation, oldest first, `limit` at most."""
+    rows = connection.execute(
+        text(
+            f"{_EVENTS} WHERE e.organization_id = :organization AND e.operation_id = :operation"
+            " AND e.operation_id <> '' ORDER BY e.event_id LIMIT :limit"
+        ),
+        {"organization": organization_id, "operation": operation_id, "limit": limit},
+    )
+    return [_event(row) for row in rows]
+
+
+def has_events(connection: Connection, username: str, within: Iterable[str]) -> bool:
+    """Tell whether `username` is in an event of one of these organizations."""
+    found = connection.execute(
+        with_ids(
+            connection,
+            "SELECT EXISTS (SELECT 1 FROM {ids} i WHERE EXISTS (SELECT 1 FROM audit_event e"
+            " WHERE e.organization_id = i.value AND e.actor = :person)"
+            " OR EXISTS (SELECT 1 FROM audit_event e WHERE e.organization_id = i.value"
+            " AND e.subject = :person AND e.subject <> ''))",
+        ),
+        {"ids": ids_parameter(connection, within), "person": username},
+    )
+    return bool(found.scalar_one())
+
+
+def _event(row: Any) -> ActivityRow:  # noqa: ANN401 - a row of the driver's
+    found = ActivityRow._make(row)
+    return found._replace(
+        action=EventAction(found.action),
+        approval=ApprovalState(found.approval) if found.approval else None,
+    )
+
+
+_OPERATIONS = (
+    "SELECT p.organization_id, o.name, p.operation_id, p.service_id, s.name, p.action, p.actor,"
+    " u.name, p.confirmed_at, p.changed, p.skipped, p.csv_name, p.csv_sha256, p.batch_id"
+    " FROM operation p JOIN organization o ON o.organization_id = p.organization_id"
+    " JOIN service s ON s.service_id = p.service_id"
+    " JOIN user_account u ON u.username = p.actor"
+)
+
+
+def find_operation(
+    connection: Connection, organization_id: str, operation_id: str
+) -> OperationFacts | None:
+    """Return one operation that was carried out, or None."""
+    row = connection.execute(
+        text(
+            f"{_OPERATIONS} WHERE p.organization_id = :organization AND p.operation_id = :operation"
+        ),
+        {"organization": organization_id, "operation": operation_id},
+    ).one_or_none()
+    return _operation(row) if row else None
+
+
+def operations_of_batch(connection: Connection, batch_id: str) -> list[OperationFacts]:
+    """Return the operations that were done as one, by organization and service."""
+    rows = connection.execute(
+        text(
+            f"{_OPERATIONS} WHERE p.batch_id = :batch AND p.batch_id <> ''"
+            " ORDER BY p.organization_id, p.service_id, p.operation_id"
+        ),
+        {"batch": batch_id},
+    )
+    return [_operation(row) for row in rows]
+
+
+def _operation(row: Any) -> OperationFacts:  # noqa: ANN401 - a row of the driver's
+    found = OperationFacts._make(row)
+    return found._replace(action=Action(found.action))
+
+
+def results_page(
+    connection: Connection,
+    operation: OperationFacts,
+    search: str,
+    after: tuple[str, str],
+    limit: int,
+) -> list[ResultLine]:
+    """Return `limit` lines of an operation's users in table order, behind `after` (sort key, id).
+
+    Those whose name, username or e-mail contains `search`.
+    """
+    many = operation.changed + operation.skipped > _FEW_RESULTS
+    # CROSS JOIN keeps SQLite to this order: a large operation is read along the members' index.
+    order = ("member m", "operation_result r") if many else ("operation_result r", "member m")
+    found = r"AND m.search_key LIKE :like ESCAPE '\'" if search.strip() else ""
+    rows = connection.execute(
+        text(
+            "SELECT m.member_id, m.sort_key, m.name, m.username, m.email, r.result"
+            f" FROM {order[0]} CROSS JOIN {order[1]}"
+            " WHERE r.organization_id = :organization AND r.operation_id = :operation"
+            " AND m.organization_id = :organization AND m.member_id = r.member_id"
+            f" AND (m.sort_key, m.member_id) > (:key, :member) {found}"
+            " ORDER BY m.sort_key, m.member_id LIMIT :limit"
+        ),
+        {
+            "organization": operation.organization_id,
+            "operation": operation.operation_id,
+            "key": after[0],
+            "member": after[1],
+            "like": like(search),
+            "limit": limit,
+        },
+    )
+    return [ResultLine._make(row) for row in rows]
+
+
+def open_approvals(connection: Connection, asked_since: Moment, limit: int) -> list[Approval]:
+    """Return the requests since then that are not rejected and not carried out, oldest first."""
+    rows = connection.execute(
+        text(
+            "SELECT a.organization_id, o.name, a.operation_id, a.service_id, s.name, a.requester,"
+            " a.asked_at, a.users, a.plan_digest, a.reason, a.state, a.answered_by, a.answered_at"
+            " FROM approval a JOIN organization o ON o.organization_id = a.organization_id"
+            " JOIN service s ON s.service_id = a.service_id"
+            " WHERE a.asked_at > :since AND a.state <> 'rejected' AND NOT EXISTS (SELECT 1"
+            " FROM operation p WHERE p.organization_id = a.organization_id"
+            " AND p.operation_id = a.operation_id) ORDER BY a.asked_at LIMIT :limit"
+        ),
+        {"since": asked_since, "limit": limit},
+    )
+    found = map(Approval._make, rows)
+    return [asked._replace(state=ApprovalState(asked.state)) for asked in found]
+
+
+def find_person(connection: Connection, username: str) -> Person | None:
+    """Return the account of that username, or None."""
+    row = connection.execute(
+        text("SELECT username, name, email FROM user_account WHERE username = :username"),
+        {"username": username},
+    ).one_or_none()
+    return Person._make(row) if row else None
+
+
+def people_matching(connection: Connection, search: str, within: Reach, limit: int) -> list[Person]:
+    """Return `limit` members whose name, username or e-mail contains `search`, by username."""
+    among, reached = _among(connection, within)
+    rows = connection.execute(
+        with_ids(
+            connection,
+            "SELECT username, name FROM (SELECT m.username, m.name FROM member m"
+            rf" WHERE m.search_key LIKE :like ESCAPE '\' {among} LIMIT :limit) found"
+            " GROUP BY username, name ORDER BY username",
+        ),
+        {"like": like(search), "limit": limit} | reached,
+    )
+    return [Person(row[0], row[1]) for row in rows]
+
+
+def memberships(connection: Connection, username: str, within: Reach) -> list[Membership]:
+    """Return the organizations in `within` that a person is a member of, by name."""
+    among, reached = _among(connection, within)
+    rows = connection.execute(
+        with_ids(
+            connection,
+            "SELECT m.organization_id, o.name, m.member_id, m.status FROM member m"
+            " JOIN organization o ON o.organization_id = m.organization_id"
+            f" WHERE m.username = :username {among} ORDER BY o.search_key, m.organization_id",
+        ),
+        {"username": username} | reached,
+    )
+    return [Membership._make(row) for row in rows]
+
+
+def ended_tokens(
+    connection: Connection,
+    username: str,
+    within: Reach,
+    now: Moment,
+    before: str,
+    limit: int,
+) -> list[TokenStory]:
+    """Return the `limit` newest tokens and requests of a person in `within` that are over.
+
+    Those older than token `before`, or from the newest on. One that nobody has closed since it
+    expired is over as well.
+    """
+    among, reached = _among(connection, within)
+    rows = connection.execute(
+        with_ids(
+            connection,
+            "SELECT t.token_id, t.organization_id, o.name, s.name, COALESCE(t.hint, ''), t.origin,"
+            " t.created_at, t.accepted_at, t.last_used_at,"
+            " CASE WHEN t.ended_at IS NULL THEN 'expired' ELSE t.state END,"
+            " COALESCE(t.ended_at, t.expires_at), COALESCE(t.made_by_operation, ''),"
+            " COALESCE(b.actor, ''), COALESCE(t.ended_by_operation, ''), COALESCE(x.actor, '')"
+            # CROSS JOIN keeps SQLite to this order; else it reads all tokens of the organization.
+            " FROM member m CROSS JOIN token t"
+            " JOIN organization o ON o.organization_id = t.organization_id"
+            " JOIN service s ON s.service_id = t.service_id"
+            " LEFT JOIN operation b ON b.organization_id = t.organization_id"
+            " AND b.operation_id = t.made_by_operation"
+            " LEFT JOIN operation x ON x.organization_id = t.organization_id"
+            " AND x.operation_id = t.ended_by_operation"
+            f" WHERE m.username = :username {among}"
+            " AND t.organization_id = m.organization_id AND t.member_id = m.member_id"
+            " AND t.token_id < :before AND (t.ended_at IS NOT NULL OR t.expires_at <= :now)"
+            " ORDER BY t.token_id DESC LIMIT :limit",
+        ),
+        {
+            "username": username,
+            "now": now,
+            "before": before or _NEWEST_FIRST,
+            "limit": limit,
+        }
+        | reached,
+    )
+    found = map(TokenStory._make, rows)
+    return [
+        token._replace(origin=Origin(token.origin), state=TokenState(token.state))
+        for token in found
+    ]
+
+
+def _among(connection: Connection, within: Reach) -> tuple[str, dict[str, Any]]:
+    """Return the condition on member `m`, for `with_ids`, and its parameters."""
+    if within is None:
+        return "", {}
+    condition = "AND m.organization_id IN (SELECT value FROM {ids} i)"
+    return condition, {"ids": ids_parameter(connection, within)}
