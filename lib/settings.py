@@ -4,13 +4,17 @@ import os
 import secrets
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 from pydantic import Field, StringConstraints, ValidationError, field_validator, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 ROOT = Path(__file__).resolve().parent.parent
 _PEPPER_BYTES = 32
+_COOKIE_SECRET_LENGTH = 32  # characters
+_LOOPBACK = {"localhost", "127.0.0.1", "::1"}
+CALLBACK = "/oauth2callback"  # Streamlit's own, and the same for every provider
 
 
 class UnsafeSettings(SystemExit):
@@ -29,8 +33,63 @@ class Settings(BaseSettings):
     )
     demo: bool | None = Field(
         default=None,
-        description="Unset: demo mode, for connections to a loopback address only. "
-        "`1`: demo mode for everyone who can reach the server. `0`: refused by this version.",
+        description="Unset: demo mode unless people sign in, for connections to a loopback address "
+        "only. `1`: demo mode for everyone who can reach the server. `0`: never demo mode, so "
+        "`TOKEN_DESK_SIGN_IN` must say how people sign in.",
+    )
+    sign_in: Literal["", "oidc", "proxy"] = Field(
+        default="",
+        description="How people sign in. Unset: demo mode. `oidc`: at an OpenID Connect provider. "
+        "`proxy`: a proxy on this machine names them in a header.",
+    )
+    oidc_client_id: str = Field(
+        default="", description="What the provider knows Token Desk by (`oidc`)."
+    )
+    oidc_client_secret: str = Field(
+        default="", repr=False, description="The secret that the provider gave with it."
+    )
+    oidc_metadata_url: str = Field(
+        default="",
+        description="The provider's `https://…/.well-known/openid-configuration`.",
+    )
+    oidc_redirect_uri: str = Field(
+        default="",
+        description="Token Desk's own address as browsers have it, and `/oauth2callback`.",
+    )
+    oidc_cookie_secret: str = Field(
+        default="",
+        repr=False,
+        description="Signs the cookie of who is signed in: at least 32 random characters.",
+    )
+    # A username names one account of the directory, an e-mail may name two, and `sub` is a number
+    # that only the provider knows.
+    user_claim: Literal["email", "preferred_username", "sub"] = Field(
+        default="preferred_username",
+        description="The claim that names the user: `preferred_username` or `sub` is compared "
+        "with the username, `email` with the e-mail address. Take `sub` where people can choose "
+        "their own `preferred_username`.",
+    )
+    proxy_header: Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9-]{0,63}$")] = (
+        Field(
+            default="X-Forwarded-User",
+            description="The header in which the proxy names the user (`proxy`).",
+        )
+    )
+    admins: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(),
+        description="Usernames of the first API administrators, with commas between.",
+    )
+    idle_minutes: int = Field(
+        default=30, gt=0, description="Signed out after so many minutes without a click (`oidc`)."
+    )
+    session_hours: int = Field(
+        default=12, gt=0, description="Signed out so many hours after the sign-in (`oidc`)."
+    )
+    four_eyes: int = Field(
+        default=0,
+        ge=0,
+        description="Generate & Export for more users than this needs a second API "
+        "administrator. `0`: never.",
     )
     data: Path = Field(
         default=ROOT / "data", description="Folder of the default database and the demo's pepper."
@@ -66,15 +125,84 @@ class Settings(BaseSettings):
             _parse_peppers(value)
         return value
 
+    @field_validator("admins", mode="before")
+    @classmethod
+    def _usernames(cls, value: object) -> object:
+        if isinstance(value, str):
+            return tuple(name.strip() for name in value.split(",") if name.strip())
+        return value
+
+    @field_validator("oidc_redirect_uri")
+    @classmethod
+    def _own_address(cls, value: str) -> str:
+        return safe_redirect_uri(value) if value else value
+
+    @field_validator("oidc_metadata_url")
+    @classmethod
+    def _providers_address(cls, value: str) -> str:
+        return safe_address(value) if value else value
+
+    @field_validator("oidc_cookie_secret")
+    @classmethod
+    def _long_secret(cls, value: str) -> str:
+        return safe_cookie_secret(value) if value else value
+
     @model_validator(mode="after")
     def _signed_in_somehow(self) -> "Settings":
-        if self.demo is False:
+        if self.demo is False and not self.sign_in:
             msg = (
-                "this version has no sign-in, so it runs in demo mode only: "
-                "unset TOKEN_DESK_DEMO, and keep real tokens out of it"
+                "outside demo mode somebody must be able to sign in: set TOKEN_DESK_SIGN_IN to "
+                "oidc or proxy, or unset TOKEN_DESK_DEMO"
+            )
+            raise ValueError(msg)
+        if self.demo and self.sign_in:
+            msg = (
+                f"in demo mode anyone can be anyone, which TOKEN_DESK_SIGN_IN={self.sign_in} is "
+                "there to prevent: unset one of the two"
+            )
+            raise ValueError(msg)
+        if self.sign_in and not self.peppers:
+            msg = (
+                f"TOKEN_DESK_SIGN_IN={self.sign_in} is for real tokens, whose key must not lie "
+                "beside the database: set TOKEN_DESK_PEPPERS=1:<64 hex digits>"
             )
             raise ValueError(msg)
         return self
+
+    @model_validator(mode="after")
+    def _whole_provider(self) -> "Settings":
+        given = {name: bool(value) for name, value in self._provider.items()}
+        missing = [
+            f"TOKEN_DESK_OIDC_{name.upper()}" for name, is_set in given.items() if not is_set
+        ]
+        if self.sign_in == "oidc" and any(given.values()) and missing:
+            msg = f"{', '.join(missing)}: missing; set every TOKEN_DESK_OIDC_… or none"
+            raise ValueError(msg)
+        return self
+
+    @property
+    def _provider(self) -> dict[str, str]:
+        return {
+            "client_id": self.oidc_client_id,
+            "client_secret": self.oidc_client_secret,
+            "metadata_url": self.oidc_metadata_url,
+            "redirect_uri": self.oidc_redirect_uri,
+            "cookie_secret": self.oidc_cookie_secret,
+        }
+
+    @property
+    def auth(self) -> dict[str, str]:
+        """Return the provider of the environment as Streamlit's `[auth]` section, or nothing."""
+        if self.sign_in != "oidc" or not all(self._provider.values()):
+            return {}
+        section = dict(self._provider)
+        section["server_metadata_url"] = section.pop("metadata_url")
+        return section
+
+    @property
+    def demo_mode(self) -> bool:
+        """Tell whether anyone can be anyone: unless there is a way to sign in."""
+        return not self.sign_in
 
     @property
     def url(self) -> str:
@@ -83,8 +211,11 @@ class Settings(BaseSettings):
 
     @property
     def default_database(self) -> bool:
-        """Tell whether nobody chose a database, so that demo data may be put into it."""
-        return not self.database_url
+        """Tell whether nobody chose a database, so that demo data may be put into it.
+
+        Never where people sign in: whoever has a demo person's name elsewhere would be that person.
+        """
+        return not self.database_url and self.demo_mode
 
     @cached_property
     def pepper_keys(self) -> dict[int, bytes]:
@@ -99,6 +230,36 @@ class Settings(BaseSettings):
             raise UnsafeSettings(msg) from None
 
 
+def safe_redirect_uri(value: str) -> str:
+    """Return `value`. Raises ValueError unless it is safe as the address that a sign-in ends at."""
+    if urlsplit(value).path.rpartition("/")[2] != CALLBACK.strip("/"):
+        msg = f"must end in {CALLBACK}"
+        raise ValueError(msg)
+    return safe_address(value)
+
+
+def safe_address(value: str) -> str:
+    """Return `value`. Raises ValueError when what is sent there could be read on the way."""
+    url = urlsplit(value)
+    if not url.hostname or not (
+        url.scheme == "https" or (url.scheme == "http" and url.hostname in _LOOPBACK)
+    ):
+        msg = "must start with https:// (http:// is for localhost only)"
+        raise ValueError(msg)
+    return value
+
+
+def safe_cookie_secret(value: str) -> str:
+    """Return `value`. Raises ValueError when it is short enough to be guessed."""
+    if len(value) < _COOKIE_SECRET_LENGTH:
+        msg = (
+            f"must have at least {_COOKIE_SECRET_LENGTH} characters; "
+            'python -c "import secrets; print(secrets.token_urlsafe(32))" makes some'
+        )
+        raise ValueError(msg)
+    return value
+
+
 def read_settings() -> Settings:
     """Return the settings of this process. Raises UnsafeSettings with a sentence a setting."""
     try:
@@ -110,7 +271,7 @@ def read_settings() -> Settings:
 
 
 def _name(location: tuple[int | str, ...]) -> str:
-    field = str(location[0]) if location else "demo"
+    field = str(location[0]) if location else "sign_in"
     return field if field.isupper() else f"TOKEN_DESK_{field.upper()}"
 
 

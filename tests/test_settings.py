@@ -69,10 +69,22 @@ class TestRefusals:
                 "TOKEN_DESK_DEMO",
                 "0",
                 (
-                    "this version has no sign-in, so it runs in demo mode only: "
-                    "unset TOKEN_DESK_DEMO, and keep real tokens out of it"
+                    "outside demo mode somebody must be able to sign in: set TOKEN_DESK_SIGN_IN to "
+                    "oidc or proxy, or unset TOKEN_DESK_DEMO"
                 ),
             ),
+            ("TOKEN_DESK_SIGN_IN", "ldap", "'oidc' or 'proxy'"),
+            ("TOKEN_DESK_USER_CLAIM", "name", "'email', 'preferred_username' or 'sub'"),
+            ("TOKEN_DESK_PROXY_HEADER", "X Forwarded", "match pattern"),
+            ("TOKEN_DESK_PROXY_HEADER", "X-User:", "match pattern"),
+            ("TOKEN_DESK_IDLE_MINUTES", "0", "greater than 0"),
+            ("TOKEN_DESK_SESSION_HOURS", "-1", "greater than 0"),
+            ("TOKEN_DESK_FOUR_EYES", "-1", "greater than or equal to 0"),
+            ("TOKEN_DESK_OIDC_REDIRECT_URI", "https://desk/", "must end in /oauth2callback"),
+            ("TOKEN_DESK_OIDC_REDIRECT_URI", "http://desk/oauth2callback", "https://"),
+            ("TOKEN_DESK_OIDC_REDIRECT_URI", "/oauth2callback", "https://"),
+            ("TOKEN_DESK_OIDC_METADATA_URL", "http://id.example.com/x", "https://"),
+            ("TOKEN_DESK_OIDC_COOKIE_SECRET", "short", "at least 32 characters"),
             ("TOKEN_DESK_DEMO", "perhaps", "valid boolean"),
             ("TOKEN_DESK_PEPPERS", PEPPER, "must read 1:<64 hex digits>"),
             ("TOKEN_DESK_PEPPERS", "one:" + PEPPER, "must read 1:<64 hex digits>"),
@@ -165,3 +177,108 @@ class TestPeppers:
         assert len(keys) == 1
         assert (tmp_path / "data" / "pepper").read_text() == f"1:{keys.pop()}\n"
         assert [f.name for f in Path(tmp_path / "data").iterdir()] == ["pepper"]
+
+
+OIDC = {
+    "TOKEN_DESK_OIDC_CLIENT_ID": "desk",
+    "TOKEN_DESK_OIDC_CLIENT_SECRET": "client-secret",
+    "TOKEN_DESK_OIDC_METADATA_URL": "https://id.example.com/.well-known/openid-configuration",
+    "TOKEN_DESK_OIDC_REDIRECT_URI": "https://desk.example.com/oauth2callback",
+    "TOKEN_DESK_OIDC_COOKIE_SECRET": "a cookie secret of 32 characters",
+}
+
+
+@pytest.fixture
+def signing_in(monkeypatch):
+    """Ask for sign-in at a provider, with peppers of our own."""
+    monkeypatch.setenv("TOKEN_DESK_SIGN_IN", "oidc")
+    monkeypatch.setenv("TOKEN_DESK_PEPPERS", f"1:{PEPPER}")
+
+
+@pytest.mark.usefixtures("signing_in")
+class TestSigningIn:
+    """Demo mode is off where people sign in, and everything that this needs is there."""
+
+    def test_demo_mode(self, monkeypatch):
+        """Unless there is a way to sign in; no demo data is put among real people."""
+        assert not read_settings().demo_mode
+        assert not read_settings().default_database
+        monkeypatch.setenv("TOKEN_DESK_DEMO", "0")
+        assert not read_settings().demo_mode
+        monkeypatch.delenv("TOKEN_DESK_SIGN_IN")
+        monkeypatch.delenv("TOKEN_DESK_DEMO")
+        assert read_settings().demo_mode
+
+    @pytest.mark.parametrize("way", ["oidc", "proxy"])
+    def test_demo_for_everyone_is_refused(self, monkeypatch, way):
+        """Anyone could be anyone."""
+        monkeypatch.setenv("TOKEN_DESK_SIGN_IN", way)
+        monkeypatch.setenv("TOKEN_DESK_DEMO", "1")
+        with pytest.raises(UnsafeSettings, match="unset one of the two"):
+            read_settings()
+
+    @pytest.mark.parametrize("way", ["oidc", "proxy"])
+    def test_peppers_are_asked_for(self, monkeypatch, way):
+        """The demo's lies beside the database."""
+        monkeypatch.setenv("TOKEN_DESK_SIGN_IN", way)
+        monkeypatch.delenv("TOKEN_DESK_PEPPERS")
+        with pytest.raises(UnsafeSettings, match="set TOKEN_DESK_PEPPERS=1:<64 hex digits>"):
+            read_settings()
+
+    def test_the_provider_becomes_streamlits_section(self, monkeypatch):
+        """With Streamlit's names."""
+        for name, value in OIDC.items():
+            monkeypatch.setenv(name, value)
+        assert read_settings().auth == {
+            "client_id": "desk",
+            "client_secret": "client-secret",
+            "server_metadata_url": OIDC["TOKEN_DESK_OIDC_METADATA_URL"],
+            "redirect_uri": OIDC["TOKEN_DESK_OIDC_REDIRECT_URI"],
+            "cookie_secret": OIDC["TOKEN_DESK_OIDC_COOKIE_SECRET"],
+        }
+        monkeypatch.setenv("TOKEN_DESK_SIGN_IN", "proxy")
+        assert read_settings().auth == {}
+
+    @pytest.mark.parametrize("missing", OIDC)
+    def test_each_value_is_missed(self, monkeypatch, missing):
+        """By its name; none of them at all means the secrets file."""
+        assert read_settings().auth == {}
+        for name in OIDC.keys() - {missing}:
+            monkeypatch.setenv(name, OIDC[name])
+        with pytest.raises(UnsafeSettings, match=f"{missing}: missing"):
+            read_settings()
+
+    def test_secrets_are_never_shown(self, monkeypatch):
+        """Neither in the representation nor in a refusal."""
+        for name, value in OIDC.items():
+            monkeypatch.setenv(name, value)
+        shown = repr(read_settings())
+        monkeypatch.setenv("TOKEN_DESK_OIDC_COOKIE_SECRET", "short-cookie-secret")
+        with pytest.raises(UnsafeSettings) as caught:
+            read_settings()
+        for secret in ("client-secret", "cookie secret", "short-cookie-secret"):
+            assert secret not in shown + str(caught.value)
+
+    @pytest.mark.parametrize(
+        "address", ["http://localhost:8501/oauth2callback", "http://[::1]:8501/oauth2callback"]
+    )
+    def test_http_on_this_machine(self, monkeypatch, address):
+        """To try it out."""
+        monkeypatch.setenv("TOKEN_DESK_OIDC_REDIRECT_URI", address)
+        monkeypatch.setenv("TOKEN_DESK_SIGN_IN", "proxy")
+        assert read_settings().oidc_redirect_uri == address
+
+    def test_the_rest_has_defaults(self):
+        """What most will leave alone."""
+        settings = read_settings()
+        assert (settings.user_claim, settings.proxy_header) == (
+            "preferred_username",
+            "X-Forwarded-User",
+        )
+        assert (settings.idle_minutes, settings.session_hours) == (30, 12)
+        assert (settings.four_eyes, settings.admins) == (0, ())
+
+    def test_first_administrators(self, monkeypatch):
+        """Usernames with commas between."""
+        monkeypatch.setenv("TOKEN_DESK_ADMINS", " mhale , okafor,,")
+        assert read_settings().admins == ("mhale", "okafor")

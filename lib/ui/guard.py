@@ -8,14 +8,22 @@ from typing import NoReturn
 import streamlit as st
 
 from lib.domain.errors import DeskError
+from lib.domain.roles import PERMISSIONS, Permission, Role
 from lib.domain.rows import Actor
-from lib.operations import directory
+from lib.operations import directory, sign_ins
+from lib.ui import door
 from lib.ui.desk import desk
 from lib.ui.session import session
-from lib.ui.wording import explain, plain
+from lib.ui.wording import explain, plain, role_names
 
 _log = logging.getLogger(__name__)
+_STAFF_TO_PICK = 5
 _PEOPLE_TO_PICK = 6
+_PLURALS = {
+    Role.ADMINISTRATOR: "API administrators",
+    Role.SUPPORT: "Support",
+    Role.ANALYST: "Analysts",
+}
 
 
 @contextmanager
@@ -39,10 +47,56 @@ def noticing() -> Iterator[None]:
         session().notice = explain(error)
 
 
-def sign_in() -> Actor:
+def sign_in(declare: door.Declare) -> Actor:
+    """Return who is signed in. For anyone else the page ends here, at the sign-in page.
+
+    `declare` declares the pages without reading anything; it is called for that page only.
+    """
+    if desk().settings.sign_in == "oidc":
+        return door.by_provider(declare)
+    if desk().settings.sign_in == "proxy":
+        return door.by_proxy(declare)
+    return _persona()
+
+
+def current() -> Actor:
+    """Return who is signed in, as the database has them now."""
+    person = directory.find_actor(desk().engine, session().username)
+    return person._replace(address=door.address()) if person else Actor("", "")
+
+
+def need(permission: Permission) -> Actor:
+    """Return the signed-in person, who may do this somewhere; anyone else gets no page.
+
+    A refusal is recorded once a browser session and page.
+    """
+    person = current()
+    if not person.may_somewhere(permission):
+        note_refusal(person, permission)
+        st.info(f"This page is for {_allowed(permission)}.", icon=":material/lock:")
+        st.page_link("my_api_tokens.py", label="Go to My API tokens", icon=":material/key:")
+        st.stop()
+    return person
+
+
+def note_refusal(actor: Actor, permission: Permission, organization_id: str = "") -> None:
+    """Record that a page was refused, once a browser session."""
+    refusal = (actor.username, permission.value, organization_id[:60])
+    if refusal not in session().refused:
+        session().refused.add(refusal)
+        sign_ins.refuse_page(desk().ledger, actor, permission, refusal[2])
+
+
+def _allowed(permission: Permission) -> str:
+    """Return who may: `API administrators`, or `API administrators, Support and Analysts`."""
+    *others, last = [_PLURALS[role] for role in Role if permission in PERMISSIONS[role]]
+    return f"{', '.join(others)} and {last}" if others else last
+
+
+def _persona() -> Actor:
     """Draw the demo's `Signed in as` and return who was picked; ends the page when unknown."""
-    people = directory.personas(desk().engine, _PEOPLE_TO_PICK)
-    names = {person.username: person for person in people}
+    engine = desk().engine
+    names = {p.username: p for p in directory.personas(engine, _STAFF_TO_PICK, _PEOPLE_TO_PICK)}
     with st.sidebar:
         username = st.selectbox(
             "Signed in as",
@@ -54,30 +108,14 @@ def sign_in() -> Actor:
             placeholder="Nobody yet",
             help="Demo mode: be anyone. Pick a person, or type a username.",
         )
-        person = names.get(username) or directory.find_actor(desk().engine, str(username or ""))
+        person = directory.find_actor(engine, str(username or ""))
         if person:
-            st.caption("API administrator" if person.is_administrator else "User")
+            st.caption(role_names(person))
         st.badge("Demo mode", icon=":material/science:", color="gray")
     if person is None:
         _nobody(username)
     session().username = person.username
-    return person
-
-
-def current() -> Actor:
-    """Return who is signed in, as the database has them now."""
-    person = directory.find_actor(desk().engine, session().username)
-    return person or Actor("", "", is_administrator=False)
-
-
-def administrator() -> Actor:
-    """Return the signed-in API administrator; anyone else gets a plain message and no page."""
-    person = current()
-    if not person.is_administrator:
-        st.info("This page is for API administrators.", icon=":material/lock:")
-        st.page_link("my_api_tokens.py", label="Go to My API tokens", icon=":material/key:")
-        st.stop()
-    return person
+    return person._replace(address=door.address())
 
 
 def _nobody(username: str | None) -> NoReturn:

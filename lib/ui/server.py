@@ -1,18 +1,85 @@
-"""How long a download lives: our decision, not the collector's."""
+"""The server under the pages: who is at the other end, and how long a download lives."""
 
+import base64
+import hashlib
+import json
+import re
 import threading
 from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import streamlit as st
+from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from streamlit import config, file_util
+from streamlit.auth_util import get_cookie_with_chunks
 from streamlit.runtime import Runtime
 from streamlit.runtime.media_file_storage import MediaFileKind
 from streamlit.runtime.memory_media_file_storage import MemoryMediaFileStorage
+from streamlit.web.server.server_util import get_cookie_secret
+from streamlit.web.server.starlette.starlette_app_utils import decode_signed_value
+from streamlit.web.server.starlette.starlette_server_config import USER_COOKIE_NAME
+
+from lib.domain.errors import DeskError
 
 LASTS_SECONDS = 60.0
 AFTER_FETCH_SECONDS = 5.0  # a browser may ask for the same address twice
 _MEDIA = "/media"
 _OK = 200
+_INLINE_SCRIPT = re.compile(rb"<script>(.*?)</script>", re.DOTALL)
+
+
+def inline_scripts() -> list[str]:
+    """Return `sha256-…` of each script in Streamlit's own page, which has no other inline ones."""
+    page = Path(file_util.get_static_dir(), "index.html").read_bytes()
+    digests = (hashlib.sha256(script).digest() for script in _INLINE_SCRIPT.findall(page))
+    return [f"sha256-{base64.b64encode(digest).decode()}" for digest in digests]
+
+
+def allow_host(host: str) -> None:
+    """Answer to this host name as well: it is the one that the identity provider sends back to."""
+    allowed = config.get_option("server.allowedHosts")
+    if allowed and host not in allowed:
+        config.set_option("server.allowedHosts", [*allowed, host])
+
+
+def tell_apart_by(header: str) -> None:
+    """Make Streamlit take up an earlier session only for whom this header named then, too."""
+    config.set_option("server.trustedUserHeaders", {header: "named_by_proxy"})
+
+
+def claims_of(connection: HTTPConnection) -> dict[str, Any] | None:
+    """Return the claims in Streamlit's signed cookie; None without one, or with a wrong signature.
+
+    Streamlit reads the cookie for its WebSocket only; here it is read for a download.
+    """
+
+    def unsigned(name: str) -> bytes | None:
+        value = connection.cookies.get(name)
+        if value is None:
+            return None
+        return decode_signed_value(get_cookie_secret(), name, value.encode("latin-1", "replace"))
+
+    cookie = get_cookie_with_chunks(unsigned, USER_COOKIE_NAME)
+    claims = json.loads(cookie) if cookie else None
+    return claims if isinstance(claims, dict) and claims.get("is_logged_in") else None
+
+
+def is_in(connection: HTTPConnection) -> bool:
+    """Tell whether the browser at the other end is that of somebody who is signed in now.
+
+    False as well when the database cannot say.
+    """
+    # Half a second, which the start of the server need not wait for.
+    from lib.ui import door  # noqa: PLC0415
+
+    claims = claims_of(connection)
+    names = connection.headers.getlist(door.proxy_header())
+    try:
+        return door.is_in(claims, names)
+    except DeskError:
+        return False
 
 
 class LastingDownloads(MemoryMediaFileStorage):

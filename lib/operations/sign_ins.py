@@ -1,0 +1,237 @@
+"""Who stands at the door: a sign-in from its first sight to its end.
+
+The identity provider vouches for a person with signed claims, which the browser keeps in a cookie
+for 30 days. So what counts is the row here: a sign-in that was ended, by hand or by a time-out, is
+over for every copy of its cookie.
+"""
+
+import hashlib
+import json
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection, Engine
+
+from lib.domain.audit import Event, EventAction
+from lib.domain.clock import MINUTE, SECOND, Moment
+from lib.domain.errors import (
+    AmbiguousEmail,
+    ClaimUnusable,
+    DeskError,
+    Inactive,
+    NotInDirectory,
+    SignedOut,
+    SignInRefused,
+    StoreUnavailable,
+    TimedOut,
+)
+from lib.domain.roles import Permission
+from lib.domain.rows import Actor
+from lib.operations.ledger import Ledger
+from lib.store import grant_queries, sign_in_queries
+from lib.store.engine import reading, writing
+from lib.store.sign_in_queries import SignInRow
+
+_log = logging.getLogger(__name__)
+
+_ADDED_BY_STREAMLIT = {"is_logged_in", "origin", "tokens"}  # they are no claims
+_LONGEST_NAME = 320  # characters, the longest e-mail address (RFC 3696, erratum 1690)
+_EMAIL = "email"
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How long a sign-in lasts: without a click, and altogether."""
+
+    idle: Moment
+    whole: Moment
+
+    def over(self, row: SignInRow, now: Moment) -> TimedOut | None:
+        """Return which limit a sign-in has passed at `now`; None while it lasts."""
+        if now >= row.signed_in_at + self.whole:
+            return TimedOut(idle=False)
+        return TimedOut(idle=True) if now >= row.last_seen_at + self.idle else None
+
+    @property
+    def touch(self) -> Moment:
+        """Return how old `last_seen_at` may get before it is written again."""
+        return min(MINUTE, self.idle // 4)
+
+
+class Arrival(NamedTuple):
+    """What a browser brings: the claims that the provider signed, and from where."""
+
+    claims: Mapping[str, Any]
+    address: str
+
+    @property
+    def sign_in_id(self) -> str:
+        """Return a digest of all claims: issuer, subject, time and nonce make it unique."""
+        claims = {k: v for k, v in self.claims.items() if k not in _ADDED_BY_STREAMLIT}
+        told = json.dumps(claims, sort_keys=True, separators=(",", ":"), default=str)
+        return hashlib.blake2b(told.encode(), digest_size=16).hexdigest()
+
+    def began(self, now: Moment) -> Moment:
+        """Return when the provider says that the person signed in, never later than `now`."""
+        issued = self.claims.get("iat")
+        return min(now, int(issued * SECOND)) if isinstance(issued, int | float) else now
+
+
+def stay(ledger: Ledger, limits: Limits, user_claim: str, arrival: Arrival) -> Actor:
+    """Return who is signed in, as the directory has them now: two reads by key.
+
+    The first sight of a sign-in is recorded. Raises SignInRefused in the kind that says why.
+    """
+    sign_in_id, now = arrival.sign_in_id, ledger.clock()
+    with reading(ledger.engine) as connection:
+        row = sign_in_queries.find(connection, sign_in_id)
+        account = row and grant_queries.find_account(connection, row.username)
+    if row is None:
+        return _begin(ledger, limits, user_claim, arrival)
+    _still_in(ledger, limits, sign_in_id, row, now, arrival.address)
+    if account is None:
+        raise NotInDirectory(_claimed(arrival.claims, user_claim))
+    if not account.active:
+        raise Inactive(account.username)
+    if now >= row.last_seen_at + limits.touch:
+        _touch(ledger.engine, sign_in_id, now)
+    return Actor(account.username, account.name, account.grants, arrival.address)
+
+
+def is_in(ledger: Ledger, limits: Limits, sign_in_id: str) -> bool:
+    """Tell whether a sign-in was seen and lasts, of a person whom the directory knows."""
+    with reading(ledger.engine) as connection:
+        row = sign_in_queries.find(connection, sign_in_id)
+    if row is None or row.ended_at is not None or not row.username:
+        return False
+    return limits.over(row, ledger.clock()) is None
+
+
+def leave(ledger: Ledger, arrival: Arrival) -> None:
+    """End a sign-in by hand, for every copy of its cookie."""
+    _end(ledger, arrival.sign_in_id, arrival.address, "")
+
+
+def arrive_by_proxy(ledger: Ledger, username: str, address: str) -> Actor:
+    """Return the person whom the proxy names, and record that they came.
+
+    Raises SignInRefused, recorded as well, when the directory has no such person.
+    """
+    attempt = Event(EventAction.SIGN_IN, actor=_printable(username), address=address)
+    refusal: SignInRefused
+    with ledger.acting(attempt) as connection:
+        account = grant_queries.find_account(connection, _printable(username))
+        if account and account.active:
+            ledger.record(connection, attempt)
+            return Actor(account.username, account.name, account.grants, address)
+        refusal = Inactive(username) if account else NotInDirectory(username)
+        ledger.record(connection, _refused(attempt, refusal))
+    raise refusal
+
+
+def refuse_page(ledger: Ledger, actor: Actor, permission: Permission, organization_id: str) -> None:
+    """Record that somebody opened a page that is not for them; without a database it is logged.
+
+    In the chain of what belongs to no organization: the id was typed by hand and may be none.
+    """
+    detail = f"page: {permission.value}{f' in {organization_id}' if organization_id else ''}"
+    refusal = Event(EventAction.REFUSAL, actor.username, actor.address, detail=detail)
+    try:
+        with ledger.acting(refusal) as connection:
+            ledger.record(connection, refusal)
+    except DeskError as error:
+        _log.error("a refusal was not recorded: %s", type(error).__name__)
+
+
+def _begin(ledger: Ledger, limits: Limits, user_claim: str, arrival: Arrival) -> Actor:
+    """Record the first sight of a sign-in, whether it is let in or not."""
+    now = ledger.clock()
+    began = arrival.began(now)
+    attempt = Event(
+        EventAction.SIGN_IN, actor=_claimed(arrival.claims, user_claim), address=arrival.address
+    )
+    with ledger.acting(attempt) as connection:
+        found = _resolve(connection, arrival, user_claim)
+        username = found.username if isinstance(found, Actor) else ""
+        if isinstance(found, Inactive):
+            username = found.name
+        row = SignInRow(username, began, began, None)
+        # A cookie from long ago that was never used here: the provider's word is too old.
+        refusal = limits.over(row, now) or (found if isinstance(found, SignInRefused) else None)
+        ended = now if isinstance(refusal, TimedOut) else None
+        row = row._replace(last_seen_at=began if ended else now, ended_at=ended)
+        if sign_in_queries.add(connection, arrival.sign_in_id, row):
+            named = attempt._replace(actor=username or attempt.actor)
+            ledger.record(connection, _refused(named, refusal) if refusal else named)
+    if refusal or not isinstance(found, Actor):
+        raise refusal or SignedOut
+    return found
+
+
+def _resolve(connection: Connection, arrival: Arrival, user_claim: str) -> Actor | SignInRefused:
+    """Return whom the claims name, or why nobody."""
+    name = _claimed(arrival.claims, user_claim)
+    if not name:
+        return ClaimUnusable(user_claim)
+    username = name
+    if user_claim == _EMAIL:
+        if arrival.claims.get("email_verified", True) not in {True, "true"}:
+            return ClaimUnusable(user_claim)
+        usernames = sign_in_queries.usernames_of(connection, name)
+        if len(usernames) > 1:
+            return AmbiguousEmail(name)
+        username = usernames[0] if usernames else ""
+    account = grant_queries.find_account(connection, username) if username else None
+    if account is None:
+        return NotInDirectory(name)
+    if not account.active:
+        return Inactive(account.username)
+    return Actor(account.username, account.name, account.grants, arrival.address)
+
+
+def _still_in(
+    ledger: Ledger, limits: Limits, sign_in_id: str, row: SignInRow, now: Moment, address: str
+) -> None:
+    """Raise SignedOut or TimedOut when a sign-in is over; the first to see it ends the row."""
+    over = limits.over(row, now if row.ended_at is None else row.ended_at)
+    if over and row.ended_at is None:
+        _end(ledger, sign_in_id, address, "timed out: idle" if over.idle else "timed out: whole")
+    if over:
+        raise over
+    if row.ended_at is not None:
+        raise SignedOut
+
+
+def _end(ledger: Ledger, sign_in_id: str, address: str, detail: str) -> None:
+    attempt = Event(EventAction.SIGN_OUT, actor="", address=address, detail=detail)
+    with ledger.acting(attempt) as connection:
+        row = sign_in_queries.find(connection, sign_in_id)
+        if row and sign_in_queries.end(connection, sign_in_id, ledger.clock()) and row.username:
+            ledger.record(connection, attempt._replace(actor=row.username))
+
+
+def _touch(engine: Engine, sign_in_id: str, now: Moment) -> None:
+    """Note the click. A database that cannot be written still shows its pages, for a while."""
+    try:
+        with writing(engine) as connection:
+            sign_in_queries.touch(connection, sign_in_id, now)
+    except StoreUnavailable:
+        return
+
+
+def _claimed(claims: Mapping[str, Any], user_claim: str) -> str:
+    """Return the name that the provider claims; empty when it is none."""
+    name = claims.get(user_claim)
+    return _printable(name) if isinstance(name, str) else ""
+
+
+def _printable(name: str) -> str:
+    """Return `name`; empty when it cannot be anybody's, and no database should be asked."""
+    return name if name.isprintable() and len(name) <= _LONGEST_NAME else ""
+
+
+def _refused(attempt: Event, refusal: SignInRefused) -> Event:
+    detail = f"{attempt.action.value}: {type(refusal).__name__}"
+    return attempt._replace(action=EventAction.REFUSAL, detail=detail)

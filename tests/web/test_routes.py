@@ -1,0 +1,203 @@
+"""No route without a guard: all routes of the application, asked as an outsider in each mode."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lib.web.routes import NOBODY_IN, NOTHING_HERE, ROUTES, For, whom
+
+ROOT = Path(__file__).parents[2]
+
+#: Every route that the application has, as Streamlit names it, and whom it is for. A new version
+#: that has another one fails here, and somebody decides.
+EXPECTED = {
+    "": For.ANYONE,  # the mount of Streamlit's page and its scripts
+    "/_stcore/agent/interact": For.NOBODY,
+    "/_stcore/agent/mcp": For.NOBODY,
+    "/_stcore/agent/openapi.json": For.NOBODY,
+    "/_stcore/bidi-components/{path:path}": For.NOBODY,
+    "/_stcore/health": For.ANYONE,
+    "/_stcore/host-config": For.ANYONE,
+    "/_stcore/metrics": For.NOBODY,
+    "/_stcore/stream": For.ANYONE,
+    "/_stcore/upload_file/{session_id}/{file_id}": For.NOBODY,
+    "/auth/login": For.SIGNING_IN,
+    "/auth/logout": For.SIGNING_IN,
+    "/component/{path:path}": For.NOBODY,
+    "/media/{file_id:path}": For.SIGNED_IN,
+    "/oauth2callback": For.SIGNING_IN,
+}
+MODES = {
+    "demo": {},
+    "proxy": {"TOKEN_DESK_SIGN_IN": "proxy"},
+    "oidc": {
+        "TOKEN_DESK_SIGN_IN": "oidc",
+        "TOKEN_DESK_OIDC_CLIENT_ID": "desk",
+        "TOKEN_DESK_OIDC_CLIENT_SECRET": "secret",
+        "TOKEN_DESK_OIDC_METADATA_URL": "https://id.example.com/.well-known/openid-configuration",
+        "TOKEN_DESK_OIDC_REDIRECT_URI": "https://desk.example.com/oauth2callback",
+        "TOKEN_DESK_OIDC_COOKIE_SECRET": "cookie-secret-of-the-route-tests",
+    },
+}
+HEADERS = {
+    "content-security-policy",
+    "referrer-policy",
+    "x-content-type-options",
+    "x-frame-options",
+    "cross-origin-opener-policy",
+}
+
+
+@pytest.fixture(scope="module", params=MODES)
+def mode(request) -> str:
+    """Each way to sign in, in turn."""
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def told(mode, tmp_path_factory) -> dict[str, Any]:
+    """What the application of this mode says to an outsider."""
+    environment = {
+        **{k: v for k, v in os.environ.items() if not k.startswith("TOKEN_DESK_")},
+        "TOKEN_DESK_DATA": str(tmp_path_factory.mktemp("data")),
+        "TOKEN_DESK_PEPPERS": f"1:{'ab' * 32}",
+        "TOKEN_DESK_ADMINS": "mhale",
+        **MODES[mode],
+    }
+    environment.pop("DATABASE_URL", None)
+    run = subprocess.run(
+        [sys.executable, "-m", "tests.web.outsider"],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        timeout=120,
+        check=False,
+    )
+    assert run.returncode == 0, run.stderr.decode()
+    return json.loads(run.stdout)
+
+
+class TestEveryRoute:
+    """The table, and the application as it stands."""
+
+    def test_each_is_in_the_table(self, told):
+        """No more and no fewer than were looked at."""
+        assert set(told["routes"]) == set(EXPECTED)
+
+    def test_the_table_says_what_was_decided(self):
+        """`whom` is the one that the middleware asks."""
+        for path, whose in EXPECTED.items():
+            assert whom(path or "/", "GET") is whose, path
+        assert set(ROUTES) <= set(EXPECTED)
+
+    def test_an_outsider_gets_no_more(self, told, mode):
+        """Status and body of each route and method, and of paths that look like one."""
+        for answer in told["answers"]:
+            whose = whom(answer["path"], answer["method"])
+            if mode == "demo" and whose is For.SIGNED_IN:
+                continue
+            if whose is For.NOBODY or (whose is For.SIGNING_IN and mode != "oidc"):
+                assert (answer["status"], answer["body"]) == (404, nothing(answer)), answer
+            elif whose is For.SIGNED_IN:
+                assert (answer["status"], answer["body"]) == (
+                    (403, said(answer, NOBODY_IN))
+                    if answer["method"] in {"GET", "HEAD"}
+                    else (404, nothing(answer))
+                ), answer
+            elif whose is For.SIGNING_IN:
+                assert (answer["status"], answer["body"]) == (302, ""), answer
+            else:
+                assert answer["status"] in {200, 204, 404, 405, 400, 301}, answer
+            assert not answer["secret"], answer
+
+    def test_what_is_open_says_little(self, told):
+        """Health, the host's configuration and the page."""
+        open_ = {a["path"]: a["body"] for a in told["answers"] if a["method"] == "GET"}
+        assert open_["/_stcore/health"] == "ok"
+        assert open_["/_stcore/host-config"].startswith('{"allowedOrigins":[')
+        assert "<!--" in open_["/"]
+        assert "<!--" in open_["/api-tokens"]
+
+    def test_each_answer_has_the_headers(self, told):
+        """Refusals as well."""
+        assert [a for a in told["answers"] if not set(a["headers"]) >= HEADERS] == []
+
+    def test_https_is_asked_for_where_it_is(self, told, mode):
+        """Where the identity provider sends people back by https."""
+        found = {"strict-transport-security" in a["headers"] for a in told["answers"]}
+        assert found == {mode == "oidc"}
+
+    def test_a_strange_host_gets_nothing(self, told):
+        """Plain HTTP is held to the same list as the WebSocket."""
+        assert told["strange host"] == 403
+
+    def test_whose_a_download_is(self, told, mode):
+        """A cookie of a sign-in that lasts, or the proxy's one header: each in its own mode."""
+        allowed = {who for who, status in told["downloads"].items() if status == 200}
+        refused = {status for status in told["downloads"].values() if status != 200}
+        wanted = {
+            "demo": set(told["downloads"]),
+            "oidc": {"signed in"},
+            "proxy": {"named by a header"},
+        }
+        assert allowed == wanted[mode]
+        assert refused <= {403}
+
+
+def said(answer: dict[str, Any], text: str) -> str:
+    """Return the body that goes with a method."""
+    return "" if answer["method"] == "HEAD" else text
+
+
+def nothing(answer: dict[str, Any]) -> str:
+    """Return the body of what is not there."""
+    return said(answer, NOTHING_HERE)
+
+
+class TestWhom:
+    """Paths that try to look like something else."""
+
+    @pytest.mark.parametrize(
+        "path",
+        [
+            "/_stcore",
+            "/_stcore/",
+            "/_stcore/health/",
+            "/_stcore/health/x",
+            "//_stcore/metrics",
+            "/base/_stcore/metrics",
+            "/_stcore/metrics?x",
+            "/component/x/_stcore/health",
+            "/api",
+            "/api/v2/verify",
+            "/auth",
+            "/media",
+            "/oauth2callback/x",
+        ],
+    )
+    def test_for_nobody(self, path):
+        """Whatever is not exactly a route of the table."""
+        assert whom(path, "GET") is For.NOBODY
+
+    @pytest.mark.parametrize(
+        "path", ["/media/x.csv", "/base/media/x.csv", "/media/_stcore/health", "/media/static/x"]
+    )
+    def test_downloads_stay_guarded(self, path):
+        """Wherever they are served."""
+        assert whom(path, "GET") is For.SIGNED_IN
+
+    @pytest.mark.parametrize("method", ["GET", "POST", "OPTIONS"])
+    def test_services_are_asked_by_the_api_itself(self, method):
+        """Its routes know no sign-in of people."""
+        assert whom("/api/v1/introspect", method) is For.SERVICES
+
+    @pytest.mark.parametrize("path", ["/static/media/font.woff2", "/static/js/index.js", "/help"])
+    def test_streamlits_own_files(self, path):
+        """Fonts lie in a folder of that name, too."""
+        assert whom(path, "GET") is For.ANYONE
+        assert whom(path, "POST") is For.NOBODY

@@ -1,0 +1,74 @@
+"""A WebSocket ends with its sign-in."""
+
+import asyncio
+
+import pytest
+
+from lib.web.sockets import SocketWatch
+
+MESSAGE = {"type": "websocket.receive", "bytes": b"click"}
+CONNECT = {"type": "websocket.connect"}
+OFFERED = (b"sec-websocket-protocol", b"streamlit, xsrf, session")
+
+
+class Streamlit:
+    """An application that reads until the end, and notes what reached it."""
+
+    def __init__(self) -> None:
+        """Start with nothing."""
+        self.read: list[dict] = []
+        self.protocols = ""
+
+    async def __call__(self, scope, receive, _send) -> None:
+        """Read."""
+        self.protocols = dict(scope["headers"]).get(b"sec-websocket-protocol", b"").decode()
+        while not self.read or self.read[-1]["type"] != "websocket.disconnect":
+            self.read.append(await receive())
+
+
+def talk(answers: list[bool], messages: list[dict]) -> tuple[Streamlit, list[dict]]:
+    """Send `messages`; whether somebody is in is answered in turn. Return what came of it."""
+    app, told, sent = Streamlit(), iter(answers), []
+    waiting = iter([*messages, {"type": "websocket.disconnect"}])
+
+    async def receive():
+        return next(waiting)
+
+    async def send(message):
+        sent.append(message)
+
+    scope = {"type": "websocket", "path": "/_stcore/stream", "headers": [OFFERED]}
+    asyncio.run(SocketWatch(app, lambda _: next(told))(scope, receive, send))
+    return app, sent
+
+
+class TestSocketWatch:
+    """No click of a sign-in that has ended reaches Streamlit."""
+
+    def test_while_it_lasts(self):
+        """Everything passes, and an earlier session can be taken up again."""
+        app, sent = talk([True] * 3, [CONNECT, MESSAGE, MESSAGE])
+        assert [m["type"] for m in app.read].count("websocket.receive") == 2
+        assert (app.protocols, sent) == ("streamlit, xsrf, session", [])
+
+    @pytest.mark.parametrize("clicks_before", [0, 1, 5])
+    def test_it_closes_at_the_first_click_after_its_end(self, clicks_before):
+        """The click is lost; the browser connects anew."""
+        answers = [True] * (1 + clicks_before) + [False]
+        app, sent = talk(answers, [CONNECT, *[MESSAGE] * (clicks_before + 1)])
+        types = [m["type"] for m in app.read]
+        assert types.count("websocket.receive") == clicks_before
+        assert types[-1] == "websocket.disconnect"
+        assert sent == [{"type": "websocket.close", "code": 1008}]
+
+    def test_nobody_gets_an_earlier_session(self):
+        """Nor what was open in it; but the sign-in page works."""
+        app, sent = talk([False] * 2, [CONNECT, MESSAGE])
+        assert app.protocols == "streamlit, xsrf"
+        assert (MESSAGE in app.read, sent) == (True, [])
+
+    def test_from_the_first_sight_of_a_sign_in_it_is_watched(self):
+        """A new sign-in is seen only when its page has run once."""
+        app, sent = talk([False, False, True, False], [CONNECT, *[MESSAGE] * 3])
+        assert app.read.count(MESSAGE) == 2
+        assert sent == [{"type": "websocket.close", "code": 1008}]
