@@ -40,6 +40,7 @@ class EventAction(StrEnum):
     SIGN_OUT = "sign-out"
     GRANT = "grant"
     REVOKE = "revoke"
+    POLICY = "policy"
     CREDENTIAL = "credential"
     END_CREDENTIAL = "end-credential"
     IMPORT = "import"

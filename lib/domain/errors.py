@@ -89,6 +89,13 @@ class TooManyCredentials(DeskError):
 
 
 @dataclass
+class BadDays(DeskError):
+    """An expiry policy has between 1 and 730 days, or none."""
+
+    days: int
+
+
+@dataclass
 class UnknownService(DeskError):
     """There is no such service."""
 

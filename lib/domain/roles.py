@@ -35,6 +35,7 @@ class Permission(StrEnum):
     GENERATE = "generate"
     OFF_BOARD = "off-board"
     APPROVE = "approve"
+    POLICY = "policy"
     ACCESS = "access"
 
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from lib.domain.clock import Moment
+from lib.domain.clock import DAY, Moment
 from lib.domain.lifecycle import Standing, holding_of
 from lib.domain.roles import NOWHERE, Grant, Permission, Role, covers, reach
 from lib.domain.states import (
@@ -95,7 +95,10 @@ class Subscription(NamedTuple):
 
 
 class TokenRow(NamedTuple):
-    """A user's line in the table of the API Tokens page."""
+    """A user's line in the table of the API Tokens page.
+
+    `expired`: nothing is live, and what there was last came to its time.
+    """
 
     member_id: str
     name: str
@@ -103,6 +106,7 @@ class TokenRow(NamedTuple):
     email: str
     accepted: bool
     pending: bool
+    expired: bool
     requested_at: Moment | None
     last_used_at: Moment | None
     expires_at: Moment | None
@@ -165,6 +169,25 @@ class ResultRow(NamedTuple):
     result: str
 
 
+class ExpiryPolicy(NamedTuple):
+    """For how many days a new token lives; None for no limit. The shorter of the two wins."""
+
+    service_days: int | None = None
+    organization_days: int | None = None
+
+    @property
+    def days(self) -> int | None:
+        """Return the days that count."""
+        return min((days for days in self if days is not None), default=None)
+
+    def ends(self, now: Moment) -> Moment | None:
+        """Return when a token that is made now ends."""
+        return None if self.days is None else now + self.days * DAY
+
+
+NO_POLICY = ExpiryPolicy()
+
+
 @dataclass(frozen=True, slots=True)
 class Scope:
     """One organization and service, with names for people and the standing of both."""
@@ -174,6 +197,7 @@ class Scope:
     service_id: str
     service_name: str
     standing: Standing
+    policy: ExpiryPolicy = NO_POLICY
 
 
 @dataclass(frozen=True, slots=True)

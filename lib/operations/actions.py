@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Engine
 from lib.domain import plan as planning
 from lib.domain import secrets
 from lib.domain.audit import Event, EventAction, clean_reason
-from lib.domain.clock import HOUR, Moment, iso
+from lib.domain.clock import DAY, HOUR, Moment, iso
 from lib.domain.errors import (
     ApprovalLapsed,
     ApprovalMissing,
@@ -157,7 +157,7 @@ def carry_out_within(
     now = ledger.clock()
     if ledger.needs_approval(plan):
         _require_approved(connection, plan, now)
-    outcome = _write(connection, now, plan, scope, minting, batch_id)
+    outcome = _write(connection, now, plan, scope, minting, batch_id, ledger.request_days)
     ledger.record(connection, event._replace(detail=outcome.receipt.csv_name))
     return outcome
 
@@ -196,7 +196,13 @@ def event_of(plan: Plan, actor: Actor, reason: str = "") -> Event:
 
 
 def _write(
-    connection: Connection, now: Moment, plan: Plan, scope: Scope, minting: Minting, batch_id: str
+    connection: Connection,
+    now: Moment,
+    plan: Plan,
+    scope: Scope,
+    minting: Minting,
+    batch_id: str,
+    request_days: int,
 ) -> Outcome:
     """Check the plan against what is there now, then end, add and record. The lock is held."""
     token_queries.close_lapsed(connection, scope.organization_id, scope.service_id, now, plan.seen)
@@ -207,7 +213,8 @@ def _write(
     _record(connection, now, plan, batch_id=batch_id)
     if ending(plan.action).creates is Origin.REQUEST:
         ids = zip(new_ids(len(receivers), now), (u.member_id for u in receivers), strict=True)
-        token_queries.add_requests(connection, scope, plan.operation_id, now, ids)
+        lapses_at = now + request_days * DAY
+        token_queries.add_requests(connection, scope, plan.operation_id, now, lapses_at, ids)
     return Outcome(_receipt(plan, now))
 
 

@@ -23,13 +23,14 @@ class Ledger:
     """The database, the clock, the keys of the audit trail, and the house's rules.
 
     `four_eyes`: Generate & Export for more users than this needs a second API administrator;
-    0 for never.
+    0 for never. `request_days`: for how long a request waits to be accepted.
     """
 
     engine: Engine = field(repr=False)
     clock: Clock = field(repr=False)
     seal: Seal = field(repr=False)
     four_eyes: int = 0
+    request_days: int = 30
 
     def needs_approval(self, plan: Plan) -> bool:
         """Tell whether a second API administrator must agree before `plan` is carried out."""

@@ -71,7 +71,7 @@ def _take(
         end(pending.token_id, was=TokenState.PENDING, becomes=change.pending_becomes)
         return None
     asked = minting if origin is Origin.REQUEST else None
-    return _accept(connection, scope.organization_id, pending.token_id, now, asked)
+    return _accept(connection, scope, pending.token_id, now, asked)
 
 
 def _event(actor: Actor, pending: OwnToken, step: OwnStep) -> Event:
@@ -103,13 +103,14 @@ def _owner(
 
 
 def _accept(
-    connection: Connection, organization_id: str, token_id: str, now: Moment, asked: Minting | None
+    connection: Connection, scope: Scope, token_id: str, now: Moment, asked: Minting | None
 ) -> str | None:
+    organization_id = scope.organization_id
     if asked is None:
         token_queries.accept_pending(connection, organization_id, token_id, now, None)
         return None
     (token,) = secrets.mint(1, asked.prefix)
     (digest,) = asked.digests([token])
-    secret = (digest, secrets.hint(token), asked.pepper_number)
+    secret = (digest, secrets.hint(token), asked.pepper_number, scope.policy.ends(now))
     token_queries.accept_pending(connection, organization_id, token_id, now, secret)
     return token

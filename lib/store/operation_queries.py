@@ -7,13 +7,13 @@ from sqlalchemy import Connection, text
 from lib.domain.clock import Moment
 from lib.domain.lifecycle import Standing
 from lib.domain.plan import Plan
-from lib.domain.rows import Receipt, ResultRow, Scope, SkippedUser
+from lib.domain.rows import ExpiryPolicy, Receipt, ResultRow, Scope, SkippedUser
 from lib.domain.states import Action, Skip, Status
 from lib.store import tables
 from lib.store.bulk import insert_many
 
 _SCOPE = (
-    "SELECT o.name, o.status, s.name, b.status FROM subscription b"
+    "SELECT o.name, o.status, s.name, b.status, s.token_days, o.token_days FROM subscription b"
     " JOIN organization o ON o.organization_id = b.organization_id"
     " JOIN service s ON s.service_id = b.service_id"
     " WHERE b.organization_id = :organization AND b.service_id = :service"
@@ -45,7 +45,8 @@ def read_scope(connection: Connection, organization_id: str, service_id: str) ->
         return None
     active = Status.ACTIVE.value
     standing = Standing(organization=row[1] == active, subscription=row[3] == active)
-    return Scope(organization_id, row[0], service_id, row[2], standing)
+    policy = ExpiryPolicy(row[4], row[5])
+    return Scope(organization_id, row[0], service_id, row[2], standing, policy)
 
 
 def revision(connection: Connection, organization_id: str, service_id: str) -> int | None:

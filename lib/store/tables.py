@@ -262,15 +262,6 @@ token = Table(
         sqlite_where=text("ended_at IS NULL"),
         postgresql_where=text("ended_at IS NULL"),
     ),
-    # Who shows as Expired on the page of tokens.
-    Index(
-        "ix_token_expired",
-        "organization_id",
-        "service_id",
-        "member_id",
-        sqlite_where=text("state = 'expired'"),
-        postgresql_where=text("state = 'expired'"),
-    ),
 )
 
 role_grant = Table(

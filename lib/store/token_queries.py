@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, text
 
-from lib.domain.clock import Moment
+from lib.domain.clock import DAY, Moment
 from lib.domain.lifecycle import Change
 from lib.domain.rows import OwnToken, Scope, TokenRow, UserInScope
 from lib.domain.search import like
@@ -32,13 +32,30 @@ _AMONG_IDS = (
 # One long text instead of a row an id: half the time at 100,000 users.
 _ID_LIST = {"sqlite": "group_concat(member_id, ' ')", "postgresql": "string_agg(member_id, ' ')"}
 
-#: The state filter of the API Tokens page, as conditions on what is live.
+_NOTHING = "a.token_id IS NULL AND p.token_id IS NULL"
+# Ids rise with time: the last row tells. A live one that is in no join is past its time.
+_EXPIRED = (
+    f"({_NOTHING} AND COALESCE((SELECT x.state = 'expired' OR x.ended_at IS NULL FROM token x"
+    " WHERE x.organization_id = m.organization_id AND x.member_id = m.member_id"
+    " AND x.service_id = :service ORDER BY x.token_id DESC LIMIT 1), FALSE))"
+)
+# A request has no token yet, so what is said of tokens is not said of it.
+_UNUSED = (
+    "(a.token_id IS NOT NULL AND a.last_used_at IS NULL"
+    " OR p.digest IS NOT NULL AND p.last_used_at IS NULL)"
+)
+_ENDS_WITHIN = "(a.expires_at <= :now + {0} OR p.digest IS NOT NULL AND p.expires_at <= :now + {0})"
+
+#: The filter of the API Tokens page, as conditions on what is live.
 FILTERS = {
     "any": "TRUE",
     "accepted": "a.token_id IS NOT NULL",
     "pending": "p.token_id IS NOT NULL",
     "both": "a.token_id IS NOT NULL AND p.token_id IS NOT NULL",
-    "none": "a.token_id IS NULL AND p.token_id IS NULL",
+    "none": _NOTHING,
+    "unused": _UNUSED,
+    **{f"expires{days}": _ENDS_WITHIN.format(days * DAY) for days in (7, 30, 60)},
+    "expired": _EXPIRED,
 }
 
 
@@ -96,13 +113,14 @@ def table_rows(
     statement = with_ids(
         connection,
         "SELECT m.member_id, m.name, m.username, m.email, a.token_id IS NOT NULL,"
-        " p.token_id IS NOT NULL, COALESCE(p.created_at, a.created_at), a.last_used_at,"
-        f" COALESCE(a.expires_at, p.expires_at) {_AMONG_IDS}",
+        f" p.token_id IS NOT NULL, {_EXPIRED}, COALESCE(p.created_at, a.created_at),"
+        " COALESCE(a.last_used_at, p.last_used_at), COALESCE(a.expires_at, p.expires_at)"
+        f" {_AMONG_IDS}",
     )
     rows = connection.execute(
         statement, _scope_parameters(connection, organization_id, service_id, now, member_ids)
     )
-    return [TokenRow(r[0], r[1], r[2], r[3], bool(r[4]), bool(r[5]), *r[6:]) for r in rows]
+    return [TokenRow(*r[:4], *map(bool, r[4:7]), *r[7:]) for r in rows]
 
 
 def users_in_scope(
@@ -180,15 +198,16 @@ def add_requests(
     scope: Scope,
     operation_id: str,
     now: Moment,
+    lapses_at: Moment,
     rows: Iterable[tuple[str, str]],
 ) -> None:
-    """Insert a pending request for each `(token id, member id)`."""
+    """Insert a pending request for each `(token id, member id)`, open until `lapses_at`."""
     fixed = (scope.organization_id, scope.service_id, "pending", Origin.REQUEST.value)
     insert_many(
         connection,
         tables.token,
         _NEW_COLUMNS,
-        ((*fixed, now, operation_id, token_id, member_id) for token_id, member_id in rows),
+        ((*fixed, now, operation_id, lapses_at, *row) for row in rows),
     )
 
 
@@ -201,12 +220,13 @@ def add_exported(
     rows: Iterable[tuple[str, str, bytes, str]],
 ) -> None:
     """Insert a pending token for each `(token id, member id, digest, hint)`."""
-    fixed = (scope.organization_id, scope.service_id, "pending", Origin.EXPORT.value, now)
+    fixed = (scope.organization_id, scope.service_id, "pending", Origin.EXPORT.value)
+    ends = scope.policy.ends(now)
     insert_many(
         connection,
         tables.token,
         (*_NEW_COLUMNS, "digest", "hint", "pepper"),
-        ((*fixed, operation_id, *row, pepper) for row in rows),
+        ((*fixed, now, operation_id, ends, *row, pepper) for row in rows),
     )
 
 
@@ -217,6 +237,7 @@ _NEW_COLUMNS = (
     "origin",
     "created_at",
     "made_by_operation",
+    "expires_at",
     "token_id",
     "member_id",
 )
@@ -227,15 +248,16 @@ def accept_pending(
     organization_id: str,
     token_id: str,
     now: Moment,
-    secret: tuple[bytes, str, int] | None,
+    secret: tuple[bytes, str, int, Moment | None] | None,
 ) -> None:
-    """Turn a pending row into the accepted one; a request gets `secret` (digest, hint, pepper)."""
+    """Turn a pending row into the accepted one.
+
+    A request gets its `secret`: digest, hint, pepper, and when it ends; until then its time was
+    the time to answer.
+    """
     values: dict[str, Any] = {"state": TokenState.ACCEPTED.value, "accepted_at": now}
     if secret:
-        # The time to answer a request is over; it says nothing about the token's own.
-        values |= dict(zip(("digest", "hint", "pepper"), secret, strict=True)) | {
-            "expires_at": None
-        }
+        values |= dict(zip(("digest", "hint", "pepper", "expires_at"), secret, strict=True))
     connection.execute(_one(organization_id, token_id).values(values))
 
 

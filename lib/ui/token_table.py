@@ -135,7 +135,7 @@ def _frame(rows: list[TokenRow], selected: set[str]) -> pd.DataFrame:
 
 
 def _signs(row: TokenRow) -> list[str]:
-    return ["✓"] * row.accepted + ["Pending"] * row.pending
+    return ["✓"] * row.accepted + ["Pending"] * row.pending + ["Expired"] * row.expired
 
 
 def _editor(here: Here, chosen: Subscription, listing: Listing, on_page: list[str]) -> None:
@@ -174,7 +174,7 @@ def _column_config() -> dict[str, Any]:
         "Username": column.TextColumn(width=96),
         "Email": column.TextColumn(width=205),
         "API Token": column.MultiselectColumn(
-            width=112, options=["✓", "Pending"], color=["green", "orange"]
+            width=112, options=["✓", "Pending", "Expired"], color=["green", "orange", "gray"]
         ),
         **dates,
     }

@@ -67,6 +67,11 @@ FILTERS = {
     "pending": "Pending",
     "both": "✓ and Pending",
     "none": "None",
+    "unused": "Never used",
+    "expires7": "Expires within 7 days",
+    "expires30": "Expires within 30 days",
+    "expires60": "Expires within 60 days",
+    "expired": "Expired",
 }
 
 ROLES = {

@@ -42,13 +42,6 @@ def upgrade() -> None:
         ),
     )
     op.create_index("ix_service_credential_service", "service_credential", ["service_id"])
-    op.create_index(
-        "ix_token_expired",
-        "token",
-        ["organization_id", "service_id", "member_id"],
-        sqlite_where=text("state = 'expired'"),
-        postgresql_where=text("state = 'expired'"),
-    )
     op.create_table(
         "failed_attempt",
         Column("kind", _Key, nullable=False),
