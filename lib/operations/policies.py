@@ -1,0 +1,63 @@
+"""Expiry policies: set on the License page, and counted for tokens that are made after that."""
+
+from sqlalchemy import Engine
+
+from lib.domain.audit import Event, EventAction
+from lib.domain.errors import BadDays, UnknownPlace
+from lib.domain.roles import Permission
+from lib.domain.rows import Actor, ExpiryPolicy
+from lib.operations.access import require
+from lib.operations.ledger import Ledger
+from lib.store import policy_queries
+from lib.store.engine import reading
+
+FEWEST_DAYS, MOST_DAYS = 1, 730
+
+
+def read_policy(
+    engine: Engine, actor: Actor, organization_id: str, service_id: str
+) -> ExpiryPolicy:
+    """Return what counts for new tokens of one organization and service. Raises NotAllowed."""
+    with reading(engine) as connection:
+        require(connection, actor.username, Permission.READ, organization_id)
+        return policy_queries.read(connection, organization_id, service_id)
+
+
+def set_service_policy(ledger: Ledger, actor: Actor, service_id: str, days: int | None) -> None:
+    """Let new tokens of a service live for `days`, in every organization; None for no limit.
+
+    Raises NotAllowed unless the actor may do this in all organizations; BadDays; UnknownPlace.
+    """
+    event = _event(actor, days)._replace(service_id=service_id)
+    with ledger.acting(event) as connection:
+        require(connection, actor.username, Permission.POLICY, None)
+        _check(days)
+        if not policy_queries.set_for_service(connection, service_id, days):
+            raise UnknownPlace("", service_id)
+        ledger.record(connection, event)
+
+
+def set_organization_policy(
+    ledger: Ledger, actor: Actor, organization_id: str, days: int | None
+) -> None:
+    """Let new tokens of an organization live for `days`, for every service; None for no limit.
+
+    Raises NotAllowed, BadDays and UnknownPlace.
+    """
+    event = _event(actor, days)._replace(organization_id=organization_id)
+    with ledger.acting(event) as connection:
+        require(connection, actor.username, Permission.POLICY, organization_id)
+        _check(days)
+        if not policy_queries.set_for_organization(connection, organization_id, days):
+            raise UnknownPlace(organization_id, "")
+        ledger.record(connection, event)
+
+
+def _check(days: int | None) -> None:
+    if days is not None and not FEWEST_DAYS <= days <= MOST_DAYS:
+        raise BadDays(days)
+
+
+def _event(actor: Actor, days: int | None) -> Event:
+    detail = "no limit" if days is None else f"{days} days"
+    return Event(EventAction.POLICY, actor.username, actor.address, detail=detail)
