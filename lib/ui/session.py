@@ -10,6 +10,7 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 from lib.domain.plan import Plan
 from lib.domain.rows import Receipt
 from lib.operations.delivery import Delivery
+from lib.operations.off_boarding import OffBoarding
 
 
 class Step(IntEnum):
@@ -64,6 +65,30 @@ class Matching:
 
 
 @dataclass
+class Trail:
+    """The way through a list that is read by keyset: behind which keys its pages began."""
+
+    made_from: tuple[Any, ...] = ()
+    begins: list[str] = field(default_factory=list)
+
+
+@dataclass
+class Leaving:
+    """An off-boarding between the question and its answer."""
+
+    off_boarding: OffBoarding
+    error: Exception | None = None
+
+
+@dataclass
+class Answering:
+    """A request for approval that is about to be answered (four eyes)."""
+
+    approve: bool
+    error: Exception | None = None
+
+
+@dataclass
 class Place:
     """An organization and a service, as the URL says them."""
 
@@ -91,6 +116,11 @@ class Session:
     shown_token: str = ""
     declining: str = ""
     refused: set[tuple[str, ...]] = field(default_factory=set)
+    looking_at: str = ""
+    trails: dict[str, Trail] = field(default_factory=dict)
+    answering: Answering | None = None
+    leaving: Leaving | None = None
+    off_boarded: tuple[Receipt, ...] = ()
 
     def select(self, member_ids: set[str]) -> None:
         """Select exactly these users; the table is drawn anew with its ticks."""
@@ -105,6 +135,14 @@ class Session:
             self.confirming = None
         self.done = None
         self.notice = self.told = self.shown_token = self.declining = ""
+        self.trails = {}
+        self.look_at("")
+
+    def look_at(self, what: str) -> None:
+        """Go to the list, an operation or a person on Activity; what was begun elsewhere ends."""
+        if what != self.looking_at:
+            self.looking_at, self.told = what, ""
+            self.answering, self.leaving, self.off_boarded = None, None, ()
 
 
 def session() -> Session:
