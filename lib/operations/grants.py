@@ -1,12 +1,12 @@
 """Who is granted which role. Grants are rows; the audit trail remembers those that are gone."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from sqlalchemy import Connection, Engine
 
 from lib.domain.audit import REST, Event, EventAction
 from lib.domain.errors import LastAdministrator, UnknownPerson, UnknownPlace
-from lib.domain.ids import new_id
+from lib.domain.ids import new_ids
 from lib.domain.roles import Grant, Permission, Role, covers
 from lib.domain.rows import Actor, GrantRow
 from lib.operations.access import reach, require
@@ -16,6 +16,7 @@ from lib.store.engine import reading
 
 #: Whoever can start our commands can open the database as well; their grants are recorded too.
 COMMAND_LINE = Actor("", "Command line", address="command line")
+_LONGEST_NAME = 320  # characters, the longest e-mail address (RFC 3696, erratum 1690)
 
 
 def list_grants(engine: Engine, actor: Actor) -> list[GrantRow]:
@@ -35,40 +36,48 @@ def list_all_grants(engine: Engine) -> list[GrantRow]:
         return grant_queries.list_grants(connection)
 
 
-def grant(ledger: Ledger, actor: Actor, username: str, wanted: Grant) -> bool:
-    """Grant a role to `username`; False when they have it already.
+def grant(
+    ledger: Ledger, actor: Actor, username: str, wanted: Sequence[Grant]
+) -> tuple[Grant, ...]:
+    """Grant all of `wanted` to `username`, or nothing; return those that they did not have.
 
     Raises NotAllowed, UnknownPerson, and UnknownPlace for an organization that is not there.
     """
-    event = _event(EventAction.GRANT, actor, username, wanted)
-    with ledger.acting(event) as connection:
-        require(connection, actor.username, Permission.ACCESS, wanted.organization_id)
-        return _grant(connection, ledger, event, username, wanted)
+    username = _printable(username)
+    attempt = _attempt(EventAction.GRANT, actor, username, wanted)
+    with ledger.acting(attempt) as connection:
+        _require(connection, actor, wanted)
+        return _grant(connection, ledger, attempt, username, wanted)
 
 
-def grant_by_command(ledger: Ledger, username: str, wanted: Grant) -> bool:
+def grant_by_command(ledger: Ledger, username: str, wanted: Sequence[Grant]) -> tuple[Grant, ...]:
     """Do what `grant` does for whoever runs the command; raises the same but NotAllowed."""
-    event = _event(EventAction.GRANT, COMMAND_LINE, username, wanted)
-    with ledger.acting(event) as connection:
-        return _grant(connection, ledger, event, username, wanted)
+    username = _printable(username)
+    attempt = _attempt(EventAction.GRANT, COMMAND_LINE, username, wanted)
+    with ledger.acting(attempt) as connection:
+        return _grant(connection, ledger, attempt, username, wanted)
 
 
-def revoke(ledger: Ledger, actor: Actor, username: str, wanted: Grant) -> bool:
-    """Take a role away from `username`; False when they do not have it.
+def revoke(
+    ledger: Ledger, actor: Actor, username: str, wanted: Sequence[Grant]
+) -> tuple[Grant, ...]:
+    """Take all of `wanted` away from `username`, or nothing; return those that they had.
 
     Raises NotAllowed, and LastAdministrator when nobody would be left who can grant.
     """
-    event = _event(EventAction.REVOKE, actor, username, wanted)
-    with ledger.acting(event) as connection:
-        require(connection, actor.username, Permission.ACCESS, wanted.organization_id)
-        return _revoke(connection, ledger, event, username, wanted)
+    username = _printable(username)
+    attempt = _attempt(EventAction.REVOKE, actor, username, wanted)
+    with ledger.acting(attempt) as connection:
+        _require(connection, actor, wanted)
+        return _revoke(connection, ledger, attempt, username, wanted)
 
 
-def revoke_by_command(ledger: Ledger, username: str, wanted: Grant) -> bool:
+def revoke_by_command(ledger: Ledger, username: str, wanted: Sequence[Grant]) -> tuple[Grant, ...]:
     """Do what `revoke` does for whoever runs the command; raises LastAdministrator."""
-    event = _event(EventAction.REVOKE, COMMAND_LINE, username, wanted)
-    with ledger.acting(event) as connection:
-        return _revoke(connection, ledger, event, username, wanted)
+    username = _printable(username)
+    attempt = _attempt(EventAction.REVOKE, COMMAND_LINE, username, wanted)
+    with ledger.acting(attempt) as connection:
+        return _revoke(connection, ledger, attempt, username, wanted)
 
 
 def appoint_first(ledger: Ledger, usernames: Iterable[str]) -> None:
@@ -82,7 +91,7 @@ def appoint_first(ledger: Ledger, usernames: Iterable[str]) -> None:
     with reading(ledger.engine) as connection:
         if not names or grant_queries.has_administrator(connection):
             return
-    attempt = _event(EventAction.GRANT, COMMAND_LINE, names[0], wanted)
+    attempt = _attempt(EventAction.GRANT, COMMAND_LINE, names[0], [wanted])
     with ledger.acting(attempt) as connection:
         audit_queries.lock_head(connection, REST)
         if grant_queries.has_administrator(connection):
@@ -99,47 +108,59 @@ def appoint_first(ledger: Ledger, usernames: Iterable[str]) -> None:
                     ],
                 )
             event = attempt._replace(subject=username, address="TOKEN_DESK_ADMINS")
-            _grant(connection, ledger, event, username, wanted)
+            _grant(connection, ledger, event, username, [wanted])
+
+
+def _require(connection: Connection, actor: Actor, wanted: Sequence[Grant]) -> None:
+    for place in {each.organization_id for each in wanted}:
+        require(connection, actor.username, Permission.ACCESS, place)
 
 
 def _grant(
-    connection: Connection, ledger: Ledger, event: Event, username: str, wanted: Grant
-) -> bool:
+    connection: Connection, ledger: Ledger, attempt: Event, username: str, wanted: Sequence[Grant]
+) -> tuple[Grant, ...]:
     audit_queries.lock_head(connection, REST)  # one change of access at a time
-    if grant_queries.find_account(connection, username) is None:
+    if not username or grant_queries.find_account(connection, username) is None:
         raise UnknownPerson(username)
-    place = wanted.organization_id
-    if place is not None and directory_queries.find_organization(connection, place) is None:
-        raise UnknownPlace(place, "")
-    if grant_queries.has_grant(connection, username, wanted):
-        return False
+    for place in {each.organization_id for each in wanted if each.organization_id}:
+        if directory_queries.find_organization(connection, place) is None:
+            raise UnknownPlace(place, "")
+    held = grant_queries.grants_of(connection, username)
+    new = tuple(each for each in dict.fromkeys(wanted) if each not in held)
     now = ledger.clock()
-    grant_queries.add_grant(connection, new_id(now), username, wanted, now, event.actor)
-    ledger.record(connection, event)
-    return True
+    for grant_id, each in zip(new_ids(len(new), now), new, strict=True):
+        grant_queries.add_grant(connection, grant_id, username, each, now, attempt.actor)
+    ledger.record(connection, *(_of(attempt, username, each) for each in new))
+    return new
 
 
 def _revoke(
-    connection: Connection, ledger: Ledger, event: Event, username: str, wanted: Grant
-) -> bool:
+    connection: Connection, ledger: Ledger, attempt: Event, username: str, wanted: Sequence[Grant]
+) -> tuple[Grant, ...]:
     audit_queries.lock_head(connection, REST)
-    if not grant_queries.has_grant(connection, username, wanted):
-        return False
+    held = grant_queries.grants_of(connection, username)
+    lost = tuple(each for each in dict.fromkeys(wanted) if each in held)
     had = grant_queries.has_administrator(connection)
-    grant_queries.delete_grant(connection, username, wanted)
+    for each in lost:
+        grant_queries.delete_grant(connection, username, each)
     if had and not grant_queries.has_administrator(connection):
         raise LastAdministrator
-    ledger.record(connection, event)
-    return True
+    ledger.record(connection, *(_of(attempt, username, each) for each in lost))
+    return lost
 
 
-def _event(action: EventAction, actor: Actor, username: str, wanted: Grant) -> Event:
-    return Event(
-        action,
-        actor.username,
-        actor.address,
-        wanted.organization_id or REST,
-        subject=username,
-        users=1,
-        detail=wanted.role.value,
+def _attempt(action: EventAction, actor: Actor, username: str, wanted: Sequence[Grant]) -> Event:
+    """Return what is being tried; in an organization's chain when it is about just that one."""
+    event = Event(action, actor.username, actor.address, subject=username, users=1)
+    return _of(event, username, wanted[0]) if len(wanted) == 1 else event
+
+
+def _of(attempt: Event, username: str, given: Grant) -> Event:
+    return attempt._replace(
+        organization_id=given.organization_id or REST, subject=username, detail=given.role.value
     )
+
+
+def _printable(username: str) -> str:
+    """Return `username`; empty when it can be nobody's, and no database should be asked."""
+    return username if username.isprintable() and len(username) <= _LONGEST_NAME else ""

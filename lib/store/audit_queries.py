@@ -1,18 +1,28 @@
 """The audit trail: appended to, a chain at a time, and never changed."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
+from typing import Any
 
 from sqlalchemy import Connection, text
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, OperationalError
 
 from lib.domain.audit import NO_MAC, Event, Head, Seal, SealedEvent
 from lib.domain.clock import Moment
 from lib.domain.errors import AuditUnwritten
 from lib.domain.ids import new_ids
 from lib.store import tables
-from lib.store.bulk import insert_many
+from lib.store.bulk import insert_many, stream
 from lib.store.engine import store_fault
+
+_BATCH = 1_000  # events in memory at once
+_LOWEST = -(2**63)
+_NO_END = Head(0, b"")
+#: The columns of SealedEvent without a look at what bytes a text is made of.
+_UNDECODED = [
+    f"CASE typeof({name}) WHEN 'text' THEN CAST({name} AS BLOB) ELSE {name} END"
+    for name in SealedEvent._fields
+]
 
 
 def append(connection: Connection, seal: Seal, now: Moment, events: Iterable[Event]) -> None:
@@ -25,6 +35,8 @@ def append(connection: Connection, seal: Seal, now: Moment, events: Iterable[Eve
     try:
         for organization_id, group in groupby(ordered, key=lambda event: event.organization_id):
             _append_to_chain(connection, seal, now, organization_id, list(group))
+    except ValueError:
+        raise AuditUnwritten from None
     except DBAPIError as error:
         if store_fault(error):
             raise
@@ -44,6 +56,68 @@ def lock_head(connection: Connection, organization_id: str) -> Head:
         )
         found = _head(connection, organization_id)
     return found or Head()
+
+
+def chains(connection: Connection) -> list[str]:
+    """Return the name of every chain that has a head or an event, sorted."""
+    found = connection.execute(
+        text(
+            "SELECT organization_id FROM audit_head"
+            " UNION SELECT DISTINCT organization_id FROM audit_event"
+        )
+    )
+    return sorted(found.scalars())
+
+
+def heads(connection: Connection) -> dict[str, Head]:
+    """Return the end of each chain by its name, as stored; what cannot be one fits no chain."""
+    found = connection.execute(
+        text("SELECT organization_id, number, mac FROM audit_head ORDER BY organization_id")
+    )
+    return {
+        name: Head(number, mac) if isinstance(number, int) and isinstance(mac, bytes) else _NO_END
+        for name, number, mac in found
+    }
+
+
+def walk(connection: Connection, chain: str, *, first: int = _LOWEST) -> Iterator[Sequence[Any]]:
+    """Yield the events of a chain from number `first` on, in batches of SealedEvent's columns.
+
+    Events are read as they are wanted, never all at once; values are whatever somebody put there.
+    """
+    try:
+        for batch in _batches(connection, chain, first, SealedEvent._fields):
+            yield batch
+            first = batch[-1][1] + 1
+    except OperationalError as error:
+        if "decode" not in str(error.orig):  # SQLite stores any bytes as text
+            raise
+        for batch in _batches(connection, chain, first, _UNDECODED):
+            yield [(*(_decoded(value) for value in event[:-1]), event[-1]) for event in batch]
+
+
+def _decoded(value: object) -> object:
+    return value.decode(errors="surrogateescape") if isinstance(value, bytes) else value
+
+
+def _batches(
+    connection: Connection, chain: str, first: int, columns: Sequence[str]
+) -> Iterator[Sequence[Any]]:
+    statement = (
+        f"SELECT {', '.join(columns)} FROM audit_event"
+        " WHERE organization_id = ? AND number >= ? ORDER BY number"
+    )
+    return stream(connection, statement, (chain, first), _BATCH)
+
+
+def mac_of(connection: Connection, chain: str, number: int) -> bytes | None:
+    """Return the hash that is stored with one event; None without it."""
+    found = connection.execute(
+        text("SELECT mac FROM audit_event WHERE organization_id = :chain AND number = :number"),
+        {"chain": chain, "number": number},
+    )
+    mac: bytes | None = found.scalar_one_or_none()
+    return mac
 
 
 def _append_to_chain(

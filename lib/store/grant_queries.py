@@ -76,30 +76,28 @@ def add_grant(
     )
 
 
-def has_grant(connection: Connection, username: str, grant: Grant) -> bool:
-    """Tell whether `username` has just this grant."""
+def grants_of(connection: Connection, username: str) -> frozenset[Grant]:
+    """Return what is granted to `username`, whether their account is active or not."""
     found = connection.execute(
-        text(f"SELECT EXISTS (SELECT 1 FROM role_grant {_JUST_THIS})"), _just_this(username, grant)
+        text("SELECT role, organization_id FROM role_grant WHERE username = :username"),
+        {"username": username},
     )
-    return bool(found.scalar_one())
+    return frozenset(Grant(Role(role), place) for role, place in found)
 
 
 def delete_grant(connection: Connection, username: str, grant: Grant) -> None:
     """Take a grant away; the audit trail remembers it."""
-    connection.execute(text(f"DELETE FROM role_grant {_JUST_THIS}"), _just_this(username, grant))
-
-
-_JUST_THIS = (
-    "WHERE username = :username AND role = :role AND COALESCE(organization_id, '') = :organization"
-)
-
-
-def _just_this(username: str, grant: Grant) -> dict[str, str]:
-    return {
-        "username": username,
-        "role": grant.role.value,
-        "organization": grant.organization_id or "",
-    }
+    connection.execute(
+        text(
+            "DELETE FROM role_grant WHERE username = :username AND role = :role"
+            " AND COALESCE(organization_id, '') = :organization"
+        ),
+        {
+            "username": username,
+            "role": grant.role.value,
+            "organization": grant.organization_id or "",
+        },
+    )
 
 
 def has_administrator(connection: Connection) -> bool:

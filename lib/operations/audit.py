@@ -1,0 +1,61 @@
+"""The audit trail on trial: every chain is walked, and the first bad event of each is named."""
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import NamedTuple
+
+from sqlalchemy import Connection, Engine
+
+from lib.domain.audit import Head, Seal
+from lib.domain.inspection import BadEvent, Walk, Wrong, wrong_at_end, wrong_with
+from lib.store import audit_queries
+from lib.store.engine import reading
+
+
+class Verdict(NamedTuple):
+    """What a walk of all chains found: the events that fit, and each broken chain's first bad."""
+
+    events: int
+    chains: int
+    bad: tuple[BadEvent, ...]
+
+
+def anchor(engine: Engine) -> dict[str, Head]:
+    """Return the end of every chain, to be kept where nobody can change it with the database."""
+    with reading(engine) as connection:
+        return audit_queries.heads(connection)
+
+
+def verify(
+    engine: Engine, seal: Seal, anchors: Mapping[str, Sequence[Head]] | None = None
+) -> Verdict:
+    """Walk every chain. `anchors` are ends that were seen before, of each chain by name."""
+    anchors = anchors or {}
+    with reading(engine) as connection:
+        heads = audit_queries.heads(connection)
+        names = sorted({*audit_queries.chains(connection), *anchors})
+        events, bad = 0, []
+        for name in names:
+            walk = Walk(seal, name)
+            found = _walk(connection, walk, heads.get(name), anchors.get(name, ()))
+            events += walk.events
+            bad += [found] if found else []
+    return Verdict(events, len(names), tuple(bad))
+
+
+def _walk(
+    connection: Connection, walk: Walk, head: Head | None, anchors: Sequence[Head]
+) -> BadEvent | None:
+    broken = walk.follow(audit_queries.walk(connection, walk.chain))
+    if broken is not None:
+        rest = partial(audit_queries.walk, connection, walk.chain, first=walk.events + 1)
+        return wrong_with(walk, broken, head, rest)
+    return wrong_at_end(walk, head, anchors) or _unlike(connection, walk.chain, anchors)
+
+
+def _unlike(connection: Connection, chain: str, anchors: Sequence[Head]) -> BadEvent | None:
+    """Return the first event that is not the one that an anchor saw."""
+    for seen in sorted(anchors):
+        if seen.number and audit_queries.mac_of(connection, chain, seen.number) != seen.mac:
+            return BadEvent(chain, seen.number, Wrong.ANCHOR)
+    return None
