@@ -1,7 +1,7 @@
 """The words of Activity: what an event was, how far an operation is, how a token ended."""
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from lib.domain.activity import ActivityRow, Kind, Progress, TokenStory
 from lib.domain.audit import EventAction
@@ -35,7 +35,7 @@ class Sign(NamedTuple):
     """How a state looks: its word, its colour and its sign. Never colour alone."""
 
     word: str
-    colour: str
+    colour: Literal["green", "orange", "blue", "red", "gray"]
     icon: str
 
 
@@ -87,7 +87,7 @@ _TRIED = {
 
 def what(event: ActivityRow) -> str:
     """Return what an event was, in the manual's words where it has some."""
-    if event.action in set(Action):
+    if event.action.value in set(Action):
         name = action_name(Action(event.action.value), event.users)
         return f"{name}: {event.subject}" if event.subject else name
     return _DID[event.action](event)

@@ -1,0 +1,239 @@
+"""Four eyes: what waits for a second API administrator, the answer, and the way to the download."""
+
+from collections.abc import Sequence
+
+import pandas as pd
+import streamlit as st
+
+from lib.domain.activity import Progress
+from lib.domain.errors import DeskError, PlanOutdated
+from lib.domain.plan import Plan
+from lib.domain.roles import Permission
+from lib.domain.rows import Actor, Approval
+from lib.domain.states import ApprovalState
+from lib.operations import activity, approvals
+from lib.operations.actions import APPROVAL_LASTS
+from lib.operations.activity import OperationView
+from lib.ui import confirmations, event_table, guard, skipped
+from lib.ui.activity_words import PROGRESS, time_of_day
+from lib.ui.desk import desk
+from lib.ui.session import Answering, session
+from lib.ui.wording import HOLDINGS, count, explain, plain, plan_details, plan_sentence
+
+_FEW = 3
+
+
+def show_open(actor: Actor) -> None:
+    """Draw a line for each request that waits for the actor, or that the actor has asked for."""
+    answerable, own = activity.open_approvals(desk().engine, desk().clock, actor)
+    _lines([(asked, Progress.WAITING, _asks(asked)) for asked in answerable])
+    _lines([(asked, *_own(asked)) for asked in own])
+
+
+def show(actor: Actor, view: OperationView) -> None:
+    """Draw what is planned, and what this person may do about it."""
+    asked, plan = view.asked, view.plan
+    if asked is None or view.progress is Progress.DONE:
+        return
+    st.markdown(_standing(actor, view, asked))
+    if plan is None:
+        return
+    with st.container(gap="xsmall"):
+        st.markdown(f"**{plan_sentence(plan)}**")
+        st.markdown("\n".join(f"- {detail}" for detail in plan_details(plan)))
+    if plan.preview.skipped:
+        with st.container(gap="xsmall"):
+            st.markdown("**Skipped**")
+            skipped.show(plan.preview.skipped)
+    if view.progress is Progress.APPROVED:
+        _offer_download(actor, asked, plan)
+    elif _may_answer(actor, asked):
+        _ask_for_answer()
+        _dialog(view, asked, plan)
+
+
+def _lines(lines: Sequence[tuple[Approval, Progress, str]]) -> None:
+    for asked, progress, sentence in lines[:_FEW]:
+        sign = PROGRESS[progress]
+        with st.container(horizontal=True, vertical_alignment="center", gap="small", border=True):
+            st.badge(sign.word, icon=sign.icon, color=sign.colour)
+            st.markdown(sentence, width="content")
+            st.page_link(
+                "activity.py",
+                label=":blue[Open it]",
+                icon=":material/arrow_forward:",
+                query_params=event_table.operation_link(asked.organization_id, asked.operation_id),
+            )
+    if len(lines) > _FEW:
+        st.caption(f"{len(lines) - _FEW:,} more are in the list below.")
+
+
+def _asks(asked: Approval) -> str:
+    return (
+        f"{plain(asked.requester)} asks for {count(asked.users, 'new token')} in {_place(asked)}, "
+        f"until {time_of_day(_until(asked))}."
+    )
+
+
+def _own(asked: Approval) -> tuple[Progress, str]:
+    """Return how far one's own request is, and the sentence for it."""
+    tokens = f"Your {count(asked.users, 'new token')} in {_place(asked)}"
+    until = time_of_day(_until(asked))
+    if asked.state is ApprovalState.WAITING:
+        return Progress.WAITING, f"{tokens}: until {until}."
+    return Progress.APPROVED, f"{tokens}: download until {until}."
+
+
+def _place(asked: Approval) -> str:
+    return f"{plain(asked.organization_name)} · {plain(asked.service_name)}"
+
+
+def _until(asked: Approval) -> int:
+    return (asked.answered_at or asked.asked_at) + APPROVAL_LASTS
+
+
+def _standing(actor: Actor, view: OperationView, asked: Approval) -> str:
+    """Return in one sentence how far the request is, and what comes next."""
+    answered_by, requester = plain(asked.answered_by or ""), plain(asked.requester)
+    mine = asked.requester == actor.username
+    until = time_of_day(_until(asked))
+    if view.progress is Progress.WAITING:
+        if mine:
+            return f"Waiting for another API administrator until {until}."
+        return f"{requester} asks for a second API administrator's approval, until {until}."
+    if view.progress is Progress.APPROVED:
+        who = "you have" if mine else f"{requester} has"
+        return f"Approved by {answered_by}; {who} until {until} to download the CSV."
+    if view.progress is Progress.REJECTED:
+        return f"Rejected by {answered_by}; nothing was changed."
+    if asked.answered_by:
+        return (
+            f"Approved by {answered_by}, and not downloaded within the hour: nothing was changed."
+        )
+    return "Nobody answered within the hour: nothing was changed."
+
+
+def _may_answer(actor: Actor, asked: Approval) -> bool:
+    mine = asked.requester == actor.username
+    return not mine and actor.may(Permission.APPROVE, asked.organization_id)
+
+
+def _offer_download(actor: Actor, asked: Approval, plan: Plan) -> None:
+    if asked.requester != actor.username:
+        return
+    if st.button(
+        "Go on to the download",
+        type="primary",
+        icon=":material/download:",
+        key="operation_go_on",
+    ):
+        confirmations.open_approved(plan)
+
+
+def _ask_for_answer() -> None:
+    with st.container(horizontal=True):
+        st.button(
+            "Approve",
+            type="primary",
+            icon=":material/check:",
+            on_click=_begin,
+            args=(True,),
+            key="operation_approve",
+        )
+        st.button(
+            "Reject",
+            icon=":material/block:",
+            on_click=_begin,
+            args=(False,),
+            key="operation_reject",
+        )
+
+
+def _begin(approve: bool) -> None:  # noqa: FBT001 - a callback's argument
+    session().answering = Answering(approve)
+
+
+def _dialog(view: OperationView, asked: Approval, plan: Plan) -> None:
+    """Draw the one confirmation of an answer, for as long as it is open."""
+    answering = session().answering
+    if answering is None:
+        return
+    tokens = count(asked.users, "new token")
+    title = f"{'Approve' if answering.approve else 'Reject'} {tokens}?"
+    st.dialog(title, width="medium", on_dismiss=_dismiss)(_body)(answering, view, asked, plan)
+
+
+def _body(answering: Answering, view: OperationView, asked: Approval, plan: Plan) -> None:
+    place = (asked.organization_name, asked.organization_id, asked.service_name)
+    st.caption(" · ".join(map(plain, place)))
+    if answering.error:
+        _failure(answering.error)
+        return
+    requester = plain(asked.requester)
+    if answering.approve:
+        st.markdown(
+            f"{requester} may then replace and download these tokens for an hour: just this plan, "
+            "and once."
+        )
+        st.markdown(f"**{plan_sentence(plan)}**")
+    else:
+        st.markdown(f"{requester} has to choose Generate & Export again, and ask anew.")
+    st.caption("Nothing has changed yet.")
+    with _buttons():
+        if st.button("Cancel", on_click=_dismiss, key="answer_cancel"):
+            st.rerun()
+        if st.button(
+            "Approve" if answering.approve else "Reject",
+            type="primary",
+            on_click=_answer,
+            args=(view.organization_id, view.operation_id, requester),
+            key="answer_do",
+        ):
+            st.rerun()
+
+
+def _failure(error: Exception) -> None:
+    st.error(explain(error), icon=":material/error:")
+    if isinstance(error, PlanOutdated) and error.changed:
+        skipped.table(
+            pd.DataFrame(
+                [(u.name, u.username, HOLDINGS[u.was], HOLDINGS[u.now]) for u in error.changed],
+                columns=["Name", "Username", "Was", "Is now"],
+            ),
+            "Users whose tokens changed",
+        )
+    with _buttons():
+        if st.button("Close", on_click=_dismiss, key="answer_close"):
+            st.rerun()
+
+
+def _buttons() -> st.delta_generator.DeltaGenerator:
+    return st.container(horizontal=True, horizontal_alignment="right")
+
+
+def _answer(organization_id: str, operation_id: str, requester: str) -> None:
+    """Give the answer; a second click finds nothing open and does nothing."""
+    answering = session().answering
+    if answering is None:
+        return
+    try:
+        approvals.answer(
+            desk().ledger,
+            guard.current(),
+            organization_id,
+            operation_id,
+            approve=answering.approve,
+        )
+    except DeskError as error:
+        answering.error = error
+        return
+    session().answering = None
+    session().told = (
+        f"Approved. {requester} finds it under Activity and has an hour to download the CSV."
+        if answering.approve
+        else f"Rejected. {requester} sees that under Activity."
+    )
+
+
+def _dismiss() -> None:
+    session().answering = None

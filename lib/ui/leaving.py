@@ -1,0 +1,191 @@
+"""Off-boarding on a person's page: what would end, one confirmation, and what was done."""
+
+import pandas as pd
+import streamlit as st
+
+from lib.domain.audit import LONGEST_REASON
+from lib.domain.errors import DeskError, PlanOutdated
+from lib.domain.roles import Permission
+from lib.domain.rows import Actor, Receipt
+from lib.domain.states import Action
+from lib.operations import off_boarding
+from lib.operations.activity import PersonView
+from lib.operations.off_boarding import OffBoarding
+from lib.ui import event_table, guard, skipped
+from lib.ui.desk import desk
+from lib.ui.session import Leaving, put, session, value
+from lib.ui.wording import (
+    HOLDINGS,
+    clock_time,
+    count,
+    either,
+    explain,
+    plain,
+    receipt_sentence,
+)
+
+_REASON = "leaving_reason"
+_FEW = 12
+_ONLY_YOURS = "Only organizations that you look after are covered."
+
+
+def offer(actor: Actor, view: PersonView) -> None:
+    """Draw the button where there is something to end and this person may; then its dialog."""
+    ends = [t for t in view.live if actor.may(Permission.OFF_BOARD, t.organization_id)]
+    if ends:
+        st.button(
+            "End all tokens and requests",
+            icon=":material/person_remove:",
+            on_click=_plan,
+            args=(view.person.username,),
+            key="leaving_begin",
+        )
+    open_now = session().leaving
+    if open_now and open_now.off_boarding.person.username == view.person.username:
+        title = f"End all tokens of {plain(view.person.name)}?"
+        st.dialog(title, width="medium", on_dismiss=_dismiss)(_body)(open_now)
+
+
+def show_receipt() -> None:
+    """Draw a notice, and what the off-boarding did until it is put away."""
+    remembered = session()
+    if remembered.notice:
+        st.error(remembered.notice, icon=":material/error:")
+        remembered.notice = ""
+    receipts = remembered.off_boarded
+    if not receipts:
+        return
+    with st.container(border=True, gap="xsmall", key="leaving_receipt"):
+        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+            st.markdown(f"**{_ended(receipts)}**", width="content")
+            st.space("stretch")
+            st.button(
+                "Done", type="tertiary", icon=":material/close:", on_click=_done, key="leaving_done"
+            )
+        first = receipts[0]
+        st.markdown(f":small[{clock_time(first.confirmed_at)} by {plain(first.actor)}.]")
+        for receipt in receipts[:_FEW]:
+            st.page_link(
+                "activity.py",
+                label=f":blue[{receipt_sentence(receipt)}] {plain(receipt.organization_id)} · "
+                f"{plain(receipt.service_id)}",
+                icon=":material/link:",
+                query_params=event_table.operation_link(
+                    receipt.organization_id, receipt.operation_id
+                ),
+            )
+        if len(receipts) > _FEW:
+            st.caption(f"{len(receipts) - _FEW:,} more are in the list below.")
+
+
+def sentence(planned: OffBoarding) -> str:
+    """Return `3 tokens in 2 organizations stop working, 1 pending request ends.`."""
+    where = f" in {count(planned.organizations, 'organization')}"
+    tokens = either(planned.tokens, f"token{where} stops working|tokens{where} stop working")
+    requests = either(planned.requests, "pending request ends|pending requests end")
+    if not planned.requests:
+        return f"{tokens}."
+    if not planned.tokens:
+        return f"{requests}{where}."
+    return f"{tokens}, {requests}."
+
+
+def _body(open_now: Leaving) -> None:
+    planned = open_now.off_boarding
+    st.caption(" · ".join(map(plain, filter(None, (planned.person.name, planned.person.username)))))
+    if open_now.error:
+        _failure(open_now.error)
+        return
+    st.markdown(f"**{sentence(planned)}**")
+    skipped.table(
+        pd.DataFrame(
+            [
+                (
+                    f"{p.scope.organization_name} · {p.scope.organization_id}",
+                    p.scope.service_name,
+                    "Token stops working" if p.action is Action.REMOVE else "Pending ends",
+                )
+                for p in planned.plans
+            ],
+            columns=["Organization", "Service", "What happens"],
+        ),
+        "What ends",
+    )
+    if not planned.everywhere:
+        st.markdown(_ONLY_YOURS)
+    st.text_input(
+        "Reason (optional)",
+        key=_REASON,
+        max_chars=LONGEST_REASON,
+        placeholder="For the audit trail, such as a ticket number",
+    )
+    st.caption("Nothing has changed yet.")
+    with st.container(horizontal=True, horizontal_alignment="right"):
+        if st.button("Cancel", on_click=_dismiss, key="leaving_cancel"):
+            st.rerun()
+        if st.button("End them all", type="primary", on_click=_end, key="leaving_do"):
+            st.rerun()
+
+
+def _failure(error: Exception) -> None:
+    st.error(explain(error), icon=":material/error:")
+    if isinstance(error, PlanOutdated) and error.changed:
+        skipped.table(
+            pd.DataFrame(
+                [(u.name, u.username, HOLDINGS[u.was], HOLDINGS[u.now]) for u in error.changed],
+                columns=["Name", "Username", "Was", "Is now"],
+            ),
+            "What changed",
+        )
+    with st.container(horizontal=True, horizontal_alignment="right"):
+        if st.button("Close", on_click=_dismiss, key="leaving_close"):
+            st.rerun()
+        if st.button("Look again", type="primary", on_click=_look_again, key="leaving_again"):
+            st.rerun()
+
+
+def _ended(receipts: tuple[Receipt, ...]) -> str:
+    tokens = sum(r.changed for r in receipts if r.action is Action.REMOVE)
+    requests = sum(r.changed for r in receipts if r.action is Action.CANCEL)
+    parts = [
+        count(tokens, "token") if tokens else "",
+        count(requests, "pending request") if requests else "",
+    ]
+    return f"{' and '.join(filter(None, parts))} ended"
+
+
+def _plan(username: str) -> None:
+    put(_REASON, "")
+    with guard.noticing():
+        planned = off_boarding.plan_off_boarding(desk().ledger, guard.current(), username)
+        session().leaving = Leaving(planned)
+
+
+def _end() -> None:
+    """Carry out the frozen plans; a second click finds nothing open and does nothing."""
+    open_now = session().leaving
+    if open_now is None:
+        return
+    try:
+        session().off_boarded = off_boarding.off_board(
+            desk().ledger, guard.current(), open_now.off_boarding, reason=value(_REASON, "")
+        )
+    except DeskError as error:
+        open_now.error = error
+        return
+    session().leaving = None
+
+
+def _look_again() -> None:
+    open_now = session().leaving
+    session().leaving = None
+    if open_now:
+        _plan(open_now.off_boarding.person.username)
+
+
+def _dismiss() -> None:
+    session().leaving = None
+
+
+def _done() -> None:
+    session().off_boarded = ()

@@ -1,0 +1,185 @@
+"""User 360: one person's organizations, roles, tokens and whole history, within one's reach."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from lib.domain.activity import ActivityFilter, Kind, TokenStory
+from lib.domain.rows import Actor, GrantRow, OwnToken
+from lib.domain.states import Origin, Status, TokenState
+from lib.operations import activity
+from lib.operations.activity import PersonView
+from lib.ui import event_table, leaving, operation_view, trail
+from lib.ui.activity_words import began, ended
+from lib.ui.desk import desk
+from lib.ui.event_table import PAGE, height
+from lib.ui.facts import UNKNOWN, show_facts
+from lib.ui.wording import ROLES, STATUS, day, plain
+
+_FEW = 12
+_EVENTS, _ENDED = "person_events", "person_ended"
+_ENDED_ROWS = 25
+_SIGNS = {TokenState.ACCEPTED: "✓", TokenState.PENDING: "Pending"}
+
+
+def show(actor: Actor, username: str) -> None:
+    """Draw the person, or say that there is nobody."""
+    view = activity.open_person(desk().engine, desk().clock, actor, username)
+    if view is None:
+        st.header("Activity", anchor=False)
+        st.warning(f"There is no user {plain(username[:60])}.", icon=":material/person_off:")
+        operation_view.back()
+        return
+    st.header(plain(view.person.name or view.person.username), anchor=False)
+    operation_view.back()
+    leaving.show_receipt()
+    show_facts(_facts(view))
+    _show_live(view)
+    leaving.offer(actor, view)
+    _show_ended(actor, view)
+    _show_events(actor, view)
+
+
+def _facts(view: PersonView) -> dict[str, str]:
+    member_of = [
+        f"{m.organization_name} · {m.organization_id} ({STATUS[Status(m.status)]})"
+        for m in view.memberships
+    ]
+    facts = {
+        "Username": view.person.username,
+        "Email": view.person.email,
+        "Organizations": "\n".join(_at_most(member_of)),
+    }
+    if view.grants is not None:
+        facts["Roles"] = "\n".join(_at_most([_role(grant) for grant in view.grants])) or "None"
+    return facts
+
+
+def _at_most(lines: Sequence[str]) -> list[str]:
+    more = len(lines) - _FEW
+    return [*lines[:_FEW], f"and {more:,} more"] if more > 0 else list(lines)
+
+
+def _role(grant: GrantRow) -> str:
+    where = grant.organization_name or grant.organization_id or "all organizations"
+    return f"{ROLES[grant.role]} in {where}"
+
+
+def _show_live(view: PersonView) -> None:
+    """Draw what works or waits now; of a token only its first letters are known."""
+    st.subheader("Tokens and requests", anchor=False)
+    if not view.live:
+        here = "" if view.everywhere else " in the organizations you look after"
+        st.caption(f"Nothing works or is pending{here}.")
+        return
+    dates = {name: _days() for name in ("Since", "Last used", "Expires")}
+    st.dataframe(
+        pd.DataFrame(
+            [_live_line(token) for token in view.live],
+            columns=["Organization", "Service", "API Token", "Token", *dates],
+        ),
+        hide_index=True,
+        row_height=34,
+        height=height(len(view.live), 6),
+        column_config=dates
+        | {
+            "API Token": st.column_config.MultiselectColumn(
+                width=112, options=["✓", "Pending"], color=["green", "orange"]
+            )
+        },
+        placeholder=UNKNOWN,
+        alt="Live tokens and requests of this person",
+    )
+
+
+def _live_line(token: OwnToken) -> tuple[Any, ...]:
+    requested = token.origin is Origin.REQUEST and token.state is TokenState.PENDING
+    return (
+        f"{token.organization_name} · {token.organization_id}",
+        token.service_name,
+        [_SIGNS[token.state]],
+        f"{token.hint}…" if token.hint else "Requested" if requested else "",
+        day(token.created_at),
+        day(token.last_used_at),
+        day(token.expires_at),
+    )
+
+
+def _show_ended(actor: Actor, view: PersonView) -> None:
+    """Draw the tokens and requests that are over, newest first."""
+    username = view.person.username
+    before = trail.begins_at(_ENDED, (actor.username, username))
+    shared = desk()
+    rows, older = activity.list_ended_tokens(
+        shared.engine, shared.clock, actor, username, before=before, limit=_ENDED_ROWS
+    )
+    if not rows:
+        return
+    st.subheader("Ended", anchor=False)
+    _ended_table(rows)
+    with st.container(horizontal=True, vertical_alignment="center", key="person_ended_foot"):
+        first = trail.pages_before(_ENDED) * _ENDED_ROWS + 1
+        st.caption(f"{first:,}–{first + len(rows) - 1:,}, newest first", width="content")
+        st.space("stretch")
+        trail.turn(_ENDED, rows[-1].token_id if older else "")
+
+
+def _ended_table(rows: Sequence[TokenStory]) -> None:
+    dates = {name: _days() for name in ("Since", "Accepted", "Last used", "Ended")}
+    st.dataframe(
+        pd.DataFrame(
+            [_ended_line(token) for token in rows],
+            columns=["Organization", "Service", "Token", "Began", "How it ended", *dates],
+        ),
+        key="person_ended_table",
+        hide_index=True,
+        row_height=34,
+        height=height(len(rows), 6),
+        column_config=dates,
+        on_select=event_table.remember("person_ended_table", [_story_link(t) for t in rows]),
+        selection_mode="single-row",
+        placeholder=UNKNOWN,
+        alt="Tokens and requests of this person that are over",
+    )
+
+
+def _ended_line(token: TokenStory) -> tuple[Any, ...]:
+    moments = (token.created_at, token.accepted_at, token.last_used_at, token.ended_at)
+    return (
+        token.organization_id,
+        token.service_name,
+        f"{token.hint}…" if token.hint else "",
+        began(token),
+        ended(token),
+        *map(day, moments),
+    )
+
+
+def _story_link(token: TokenStory) -> dict[str, str] | None:
+    """Return what a token opens: the operation that ended it, else the one that made it."""
+    operation_id = token.ended_by_operation or token.made_by_operation
+    if not operation_id:
+        return None
+    return event_table.operation_link(token.organization_id, operation_id)
+
+
+def _show_events(actor: Actor, view: PersonView) -> None:
+    """Draw what the person did, and what was done about them by name."""
+    st.subheader("Activity", anchor=False)
+    wanted = ActivityFilter(Kind.EVERYTHING, view.person.username)
+    before = trail.begins_at(_EVENTS, (actor.username, wanted))
+    page = activity.list_events(desk().engine, actor, wanted, before=before, limit=PAGE)
+    if not page.rows:
+        st.caption("Nothing is recorded by this person, or about them by name.")
+        return
+    event_table.show(page.rows, desk().clock(), "person_events_table", "Activity of this person")
+    with st.container(horizontal=True, vertical_alignment="bottom", key="person_foot"):
+        event_table.open_operation(page.rows, "person_open_operation")
+        st.space("stretch")
+        trail.turn(_EVENTS, page.rows[-1].event_id if page.older else "")
+
+
+def _days() -> Any:  # noqa: ANN401 - a column's configuration
+    return st.column_config.DateColumn(width=96, format="MMM D, YYYY")
