@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 
 from sqlalchemy import Engine
 
-from lib.cli import print_anything, store_fault
+from lib.cli.telling import fault, pepper_fault, print_anything
 from lib.domain import clock
 from lib.domain.audit import REST, Event, EventAction, Seal
 from lib.domain.clock import DAY, MINUTE, Moment
@@ -119,10 +119,10 @@ def main() -> int:
         migrate(engine)
         filled = fill_demo(Ledger(engine, clock.now, Seal.of(minting.peppers)), minting)
     except StoreUnavailable as error:
-        sys.stderr.write(f"{store_fault(error)}\n")
+        sys.stderr.write(f"{fault(error)}\n")
         return 1
     except OSError as error:
-        sys.stderr.write(f"The demo's pepper cannot be kept in {settings.data}: {error.strerror}\n")
+        sys.stderr.write(f"{pepper_fault(settings, error)}\n")
         return 1
     finally:
         engine.dispose()

@@ -9,7 +9,9 @@ import pytest
 from sqlalchemy import Engine, text
 
 from lib import cli
+from lib.cli import telling
 from lib.domain.errors import StoreUnavailable
+from lib.settings import ROOT
 from lib.store.engine import open_engine, reading, writing
 from lib.store.import_queries import wait_for_other_imports
 from lib.store.migrate import migrate
@@ -106,8 +108,8 @@ class TestRefusing:
 
     def test_a_value_is_shown_short_and_harmless(self):
         """At most 60 characters, control characters spelled out."""
-        assert cli.shown("A" * 10_000) == f"'{'A' * 59}…'"
-        assert cli.shown("\x1b[2J\0\u202eX") == r"'\x1b[2J\x00\u202eX'"
+        assert telling.shown("A" * 10_000) == f"'{'A' * 59}…'"
+        assert telling.shown("\x1b[2J\0\u202eX") == r"'\x1b[2J\x00\u202eX'"
 
 
 class TestWrongUsage:
@@ -187,7 +189,7 @@ class TestDatabaseThatTakesNoPart:
 
     def test_locked(self, desk, tmp_path, capsys, monkeypatch):
         """Another import holds it for longer than we wait."""
-        monkeypatch.setattr(cli, "open_engine", partial(open_engine, busy_seconds=0.1))
+        monkeypatch.setattr(telling, "open_engine", partial(open_engine, busy_seconds=0.1))
         other = open_engine(desk)
         migrate(other)
         with writing(other) as connection:
@@ -218,7 +220,7 @@ class TestDatabaseThatTakesNoPart:
     def test_every_fault_has_its_sentence(self):
         """Also those that are hard to bring about."""
         for fault in (StoreUnavailable, *StoreUnavailable.__subclasses__()):
-            assert "Nothing was changed" in cli.store_fault(fault())
+            assert "Nothing was changed" in telling.fault(fault())
 
 
 def test_it_runs_as_a_module_in_any_locale(tmp_path):
@@ -228,7 +230,7 @@ def test_it_runs_as_a_module_in_any_locale(tmp_path):
     done = subprocess.run(
         [sys.executable, "-m", "lib.cli", "import", "--users", str(path)],
         env={"PYTHONIOENCODING": "ascii", "TOKEN_DESK_DATA": str(tmp_path)},
-        cwd=Path(cli.__file__).parent.parent,
+        cwd=ROOT,
         capture_output=True,
         text=True,
         check=False,

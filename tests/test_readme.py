@@ -57,4 +57,5 @@ class TestReadme:
         for path in re.findall(r"\]\((data/[^)]+)\)", README):
             assert (ROOT / path).is_file(), path
         for module in re.findall(r"python -m (tests[.\w]+|lib[.\w]+)", README):
-            assert Path(ROOT, *module.split(".")).with_suffix(".py").is_file(), module
+            path = Path(ROOT, *module.split("."))
+            assert path.with_suffix(".py").is_file() or (path / "__main__.py").is_file(), module

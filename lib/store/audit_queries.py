@@ -88,7 +88,8 @@ def walk(connection: Connection, chain: str, *, first: int = _LOWEST) -> Iterato
     try:
         for batch in _batches(connection, chain, first, SealedEvent._fields):
             yield batch
-            first = batch[-1][1] + 1
+            last = batch[-1][1]
+            first = last + 1 if isinstance(last, int) else first
     except OperationalError as error:
         if "decode" not in str(error.orig):  # SQLite stores any bytes as text
             raise

@@ -1,0 +1,24 @@
+"""Commands: `python -m lib.cli import|grant|revoke|grants|audit …`."""
+
+import argparse
+from collections.abc import Callable, Sequence
+
+from lib.cli import access, audit, importing
+from lib.cli.telling import print_anything
+from lib.settings import Settings, read_settings
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code: 0 all done, 1 something refused, 2 wrong usage."""
+    print_anything()
+    options = _parser().parse_args(arguments)
+    run: Callable[[Settings, argparse.Namespace], int] = options.run
+    return run(read_settings(), options)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m lib.cli", description="Token Desk's commands.")
+    commands = parser.add_subparsers(dest="command", required=True)
+    for part in (importing, access, audit):
+        part.declare(commands.add_parser)
+    return parser

@@ -1,0 +1,128 @@
+"""`python -m lib.cli grant`, `revoke` and `grants`: who may do what, without the Access page.
+
+Whoever runs them can open the database as well, so nobody asks who they are; what they do is in the
+audit trail as done on the command line.
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Iterable, Iterator
+
+from lib.cli.telling import REFUSED, TAKEN, show, shown, with_ledger
+from lib.domain.clock import iso
+from lib.domain.errors import UnknownPerson, UnknownPlace
+from lib.domain.roles import Grant, Role
+from lib.domain.rows import GrantRow
+from lib.operations import grants
+from lib.operations.ledger import Ledger
+from lib.settings import Settings
+
+_COLUMNS = ("Username", "Name", "Role", "Where", "Granted", "By")
+_EVERYWHERE = "all organizations"
+
+
+def declare(add: Callable[..., argparse.ArgumentParser]) -> None:
+    """Add the commands `grant`, `revoke` and `grants`."""
+    granting = _about_one(add("grant", help="grant a role to a person"))
+    granting.set_defaults(run=_grant)
+    revoking = _about_one(add("revoke", help="take a role away from a person"))
+    revoking.set_defaults(run=_revoke)
+    listing = add("grants", help="list who is granted what")
+    listing.add_argument("--json", action="store_true", help="a line of JSON for each grant")
+    listing.set_defaults(run=_list)
+
+
+def _about_one(parser: argparse.ArgumentParser) -> argparse.ArgumentParser:
+    parser.add_argument("username")
+    parser.add_argument("role", choices=[role.value for role in Role])
+    parser.add_argument(
+        "--organization",
+        nargs="+",
+        metavar="ID",
+        help="only in these; without it, in all organizations",
+    )
+    return parser
+
+
+def _wanted(options: argparse.Namespace) -> list[Grant]:
+    return [Grant(Role(options.role), place) for place in options.organization or [None]]
+
+
+def _grant(settings: Settings, options: argparse.Namespace) -> int:
+    wanted = _wanted(options)
+
+    def act(ledger: Ledger) -> int:
+        try:
+            new = grants.grant_by_command(ledger, options.username, wanted)
+        except (UnknownPerson, UnknownPlace) as error:
+            show([_unknown(error, options.username)], sys.stderr)
+            return REFUSED
+        for each in wanted:
+            told = "is now" if each in new else "already was"
+            show([f"{options.username} {told} {_named(each)}."])
+        return TAKEN
+
+    return with_ledger(settings, act)
+
+
+def _revoke(settings: Settings, options: argparse.Namespace) -> int:
+    wanted = _wanted(options)
+
+    def act(ledger: Ledger) -> int:
+        lost = grants.revoke_by_command(ledger, options.username, wanted)
+        show(f"{options.username} is no longer {_named(each)}." for each in lost)
+        kept = [each for each in wanted if each not in lost]
+        show((f"{shown(options.username)} was not {_named(each)}." for each in kept), sys.stderr)
+        return REFUSED if kept else TAKEN
+
+    return with_ledger(settings, act)
+
+
+def _list(settings: Settings, options: argparse.Namespace) -> int:
+    def act(ledger: Ledger) -> int:
+        rows = grants.list_all_grants(ledger.engine)
+        show(map(_json, rows) if options.json else _table(rows))
+        return TAKEN
+
+    return with_ledger(settings, act)
+
+
+def _unknown(error: UnknownPerson | UnknownPlace, username: str) -> str:
+    if isinstance(error, UnknownPlace):
+        return f"There is no organization {shown(error.organization_id)}. Nothing was changed."
+    return (
+        f"The directory has nobody of the username {shown(username)}. Look at its spelling, or"
+        " import the person first: python -m lib.cli import --users users.csv, where a line with"
+        " an empty organization_id is a staff account."
+    )
+
+
+def _named(given: Grant) -> str:
+    return f"{given.role.value} in {given.organization_id or _EVERYWHERE}"
+
+
+def _json(row: GrantRow) -> str:
+    facts = row._asdict() | {"role": row.role.value, "granted_at": iso(row.granted_at)}
+    return json.dumps({name: fact for name, fact in facts.items() if name != "grant_id"})
+
+
+def _table(rows: Iterable[GrantRow]) -> Iterator[str]:
+    """Yield the lines of a table; without a grant, how to come by one."""
+    cells = [_COLUMNS, *map(_cells, rows)]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    for line in cells:
+        yield "  ".join(map(str.ljust, line, widths)).rstrip()
+    if len(cells) == 1:
+        yield "Nobody has a role. Grant one: python -m lib.cli grant USERNAME administrator"
+
+
+def _cells(row: GrantRow) -> tuple[str, ...]:
+    person = (row.username, row.name if row.active else f"{row.name} (inactive)")
+    place = row.organization_id or _EVERYWHERE
+    by = row.granted_by or grants.COMMAND_LINE.address
+    return tuple(map(_printable, (*person, row.role.value, place, iso(row.granted_at), by)))
+
+
+def _printable(cell: str) -> str:
+    return cell if cell.isprintable() else shown(cell)

@@ -1,0 +1,92 @@
+"""`python -m lib.cli import --users F.csv …` takes a directory from CSV files."""
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+from lib.cli.telling import REFUSED, TAKEN, WRONG_USAGE, show, shown, with_ledger
+from lib.operations.import_directory import FileReport, Report, import_directory
+from lib.operations.import_rows import SHEETS, FileFault, Parsed, Refusal, parse
+from lib.operations.ledger import Ledger
+from lib.settings import Settings
+
+
+def declare(add: Callable[..., argparse.ArgumentParser]) -> None:
+    """Add the command `import`."""
+    importer = add(
+        "import",
+        help="add and update a directory from CSV files",
+        description="Add and update a directory from CSV files, in one transaction.",
+    )
+    for name, sheet in SHEETS.items():
+        importer.add_argument(
+            f"--{name}", type=Path, metavar="F.csv", help=f"columns {', '.join(sheet.checks)}"
+        )
+    importer.add_argument(
+        "--skip-bad-rows", action="store_true", help="take the good rows although some are refused"
+    )
+    importer.set_defaults(run=_run)
+
+
+def _run(settings: Settings, options: argparse.Namespace) -> int:
+    paths = {name: path for name in SHEETS if (path := getattr(options, name))}
+    files, faults = _read(paths, settings.import_max)
+    if faults or not files:
+        show(faults or ["Name at least one file, such as --users users.csv."], sys.stderr)
+        return WRONG_USAGE
+
+    def take(ledger: Ledger) -> int:
+        report = import_directory(ledger, files, skip_bad_rows=options.skip_bad_rows)
+        show(report_lines(report))
+        return TAKEN if report.all_taken else REFUSED
+
+    return with_ledger(settings, take)
+
+
+def _read(paths: Mapping[str, Path], limit: int) -> tuple[dict[str, Parsed], list[str]]:
+    files, faults = {}, []
+    for name, path in paths.items():
+        try:
+            files[name] = parse(name, _content(path, limit))
+        except FileFault as fault:
+            faults.append(f"{name}: {path}: {fault}.")
+        except OSError as error:
+            faults.append(f"{name}: {path}: the file cannot be read: {error.strerror}.")
+    return files, faults
+
+
+def _content(path: Path, limit: int) -> bytes:
+    with path.open("rb") as file:
+        size = os.fstat(file.fileno()).st_size
+        content = file.read(limit + 1) if size <= limit else b""  # a pipe has no size
+    if max(size, len(content)) > limit:
+        msg = (
+            f"the file is larger than {limit:,} bytes and was not read; split it,"
+            " or raise TOKEN_DESK_IMPORT_MAX"
+        )
+        raise FileFault(msg)
+    return content
+
+
+def report_lines(report: Report) -> Iterator[str]:
+    """Yield what to print of `report`: a line a file, a line a refused row, and what follows."""
+    for name, file in report.files.items():
+        yield _counts(name, file)
+        if file.ignored:
+            yield f"  columns not known and ignored: {', '.join(map(shown, file.ignored))}"
+        yield from map(_refused, file.refusals)
+    if not report.written:
+        yield "Nothing was written: mend these rows, or take the others with --skip-bad-rows."
+
+
+def _counts(name: str, file: FileReport) -> str:
+    return (
+        f"{name}: {file.added:,} added, {file.updated:,} updated,"
+        f" {file.unchanged:,} unchanged, {len(file.refusals):,} refused"
+    )
+
+
+def _refused(refusal: Refusal) -> str:
+    return f"  line {refusal.line}: {refusal.field} {shown(refusal.value)}: {refusal.reason}"
