@@ -57,7 +57,7 @@ class TestFilling:
     def test_a_database_in_use_is_left_alone(self, engine):
         """One service is enough to be no longer empty."""
         with writing(engine) as connection:
-            connection.execute(text("INSERT INTO service VALUES ('x', 'X')"))
+            connection.execute(text("INSERT INTO service (service_id, name) VALUES ('x', 'X')"))
         assert not demo.is_empty(engine)
         assert not demo.fill_demo(ledger(engine), MINTING)
         assert ask(engine, "SELECT count(*) FROM organization") == [(0,)]

@@ -42,12 +42,17 @@ class OrganizationFilter:
 
 
 def personas(connection: Connection, staff: int, users: int) -> list[Actor]:
-    """Return `staff` active people with a role, then `users` with something pending to look at."""
+    """Return `staff` active people with a role, then `users` with something pending to look at.
+
+    API administrators come first.
+    """
     rows = connection.execute(
         text(
-            "SELECT username, name FROM (SELECT DISTINCT u.username, u.name FROM role_grant g"
+            "SELECT username, name FROM (SELECT u.username, u.name FROM role_grant g"
             " JOIN user_account u ON u.username = g.username WHERE u.staff_status = 'active'"
-            " ORDER BY u.username LIMIT :staff) granted"
+            " GROUP BY u.username, u.name"
+            " ORDER BY MIN(CASE g.role WHEN 'administrator' THEN 0 ELSE 1 END), u.username"
+            " LIMIT :staff) granted"
             " UNION ALL SELECT username, name FROM (SELECT DISTINCT u.username, u.name"
             # The first thousand are enough to choose from, and cost the same in any directory.
             " FROM (SELECT organization_id, member_id FROM token WHERE state = 'pending'"

@@ -19,6 +19,7 @@ from lib.operations.ledger import Ledger
 from lib.settings import ROOT, Settings
 from lib.store.engine import open_engine, writing
 from lib.store.migrate import migrate
+from lib.ui import door
 from lib.ui.desk import desk
 from tests.directory import add_staff
 
@@ -29,6 +30,12 @@ Open = Callable[..., AppTest]
 def _no_components(monkeypatch: pytest.MonkeyPatch) -> None:
     """AppTest looks for components in every installed package, which takes longer than a page."""
     monkeypatch.setattr(manifest_scanner, "scan_component_manifests", list)
+
+
+@pytest.fixture(autouse=True)
+def _address(monkeypatch: pytest.MonkeyPatch) -> None:
+    """AppTest has no connection, so no address either."""
+    monkeypatch.setattr(door, "address", lambda: "192.0.2.9")
 
 
 @pytest.fixture(scope="session")

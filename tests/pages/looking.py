@@ -8,7 +8,7 @@ from streamlit.testing.v1 import AppTest
 
 from lib.store.engine import reading, writing
 
-FOR_ADMINISTRATORS = "This page is for API administrators."
+FOR_STAFF = "This page is for API administrators, Support and Analysts."
 USER = "adoyle"  # in UTCJF1: three requests pending and a token, in the demo
 MARKUP = "<b>A</b> ![i](https://evil.example) **bold** :red[x] $y$ `c` _u_ www.evil.example"
 

@@ -25,7 +25,7 @@ from lib.ui.desk import desk
 from lib.ui.session import Session
 from tests.directory import ADMIN, ORG, SERVICE, build, by, tokens
 from tests.operations.acting import csv_rows, everything, give
-from tests.pages.looking import FOR_ADMINISTRATORS, MARKUP, execute, query, values
+from tests.pages.looking import FOR_STAFF, MARKUP, execute, query, values
 
 OTHER = "NVXYZ1"
 EVERYONE = range(5)
@@ -411,7 +411,7 @@ class TestDone:
         plan = desk_of(choose(at, Action.REQUEST)).confirming.plan
         press(at, "confirm_do")
         after = tokens(desk().engine)
-        outcome = carry_out(desk().engine, clock.now, plan, desk().minting)
+        outcome = carry_out(desk().ledger, ADMIN, plan, desk().minting)
         assert outcome.receipt == desk_of(at).done.receipt
         assert tokens(desk().engine) == after
 
@@ -570,7 +570,7 @@ class TestPlace:
     def test_a_user_who_is_no_administrator(self, office):
         """A sentence, and not one name of the organization."""
         at = open_tokens("utcjf1-u0")
-        assert values(at.info) == [FOR_ADMINISTRATORS]
+        assert values(at.info) == [FOR_STAFF]
         assert not at.dataframe
         assert not mentions(at, "Organization UTCJF1")
         assert len(office) == 6
@@ -786,7 +786,7 @@ class TestRole:
         dismiss(ADMIN)
         before = everything(desk().engine)
         press(at, "confirm_do")
-        assert values(at.info) == [FOR_ADMINISTRATORS]
+        assert values(at.info) == [FOR_STAFF]
         assert everything(desk().engine) == before
 
     def test_taken_away_between_the_two_confirmations(self, at):
@@ -796,7 +796,7 @@ class TestRole:
         before = everything(desk().engine)
         with pytest.raises(NoFile):
             delivery_of(at)()
-        assert values(run(at).info) == [FOR_ADMINISTRATORS]
+        assert values(run(at).info) == [FOR_STAFF]
         assert everything(desk().engine) == before
 
     def test_taken_away_before_an_action_or_another_organization_is_chosen(self, at):
@@ -805,7 +805,7 @@ class TestRole:
         dismiss(ADMIN)
         at.selectbox(key="tokens_actions").set_value(Action.REMOVE)
         at.selectbox(key="tokens_organization").set_value(OTHER)
-        assert values(run(at).info) == [FOR_ADMINISTRATORS]
+        assert values(run(at).info) == [FOR_STAFF]
         assert desk_of(at).confirming is None
 
 
@@ -896,7 +896,7 @@ def dismiss(actor: Actor) -> None:
     """Take the role of an API administrator away."""
     execute(
         desk().engine,
-        "UPDATE user_account SET staff_status = 'inactive' WHERE username = :u",
+        "DELETE FROM role_grant WHERE username = :u",
         u=actor.username,
     )
 

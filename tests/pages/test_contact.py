@@ -1,7 +1,7 @@
 """Organization Contact Information."""
 
 from lib.ui.facts import DASH
-from tests.pages.looking import FOR_ADMINISTRATORS, MARKUP, USER, execute, facts, links, values
+from tests.pages.looking import FOR_STAFF, MARKUP, USER, execute, facts, links, values
 
 
 class TestContact:
@@ -57,8 +57,8 @@ class TestContact:
         assert ("Choose an organization", "organizations") in [link[:2] for link in links(at)]
         assert not at.text
 
-    def test_only_administrators(self, open_page):
+    def test_only_staff(self, open_page):
         """Typing the address by hand gets a user nothing."""
         at = open_page("contact", org="UTCJF1", person=USER)
-        assert values(at.info) == [FOR_ADMINISTRATORS]
+        assert values(at.info) == [FOR_STAFF]
         assert not at.text

@@ -9,7 +9,7 @@ import pytest
 from lib.domain.rows import CoverageRow
 from lib.domain.states import OrganizationType
 from lib.ui.coverage_view import CHART_ORGANIZATIONS, coverage_csv, pick, totals_sentence
-from tests.pages.looking import FOR_ADMINISTRATORS, MARKUP, USER, execute, query, values
+from tests.pages.looking import FOR_STAFF, MARKUP, USER, execute, query, values
 
 
 def row(name: str, accepted: int, users: int, kind: str = "recipient") -> CoverageRow:
@@ -124,10 +124,10 @@ class TestThePage:
         assert "**Nothing to count yet**" in values(at.markdown)
         assert not at.dataframe
 
-    def test_only_administrators(self, open_page):
+    def test_only_staff(self, open_page):
         """A user gets a sentence."""
         at = open_page("coverage", person=USER)
-        assert values(at.info) == [FOR_ADMINISTRATORS]
+        assert values(at.info) == [FOR_STAFF]
         assert not at.dataframe
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from lib.ui.facts import DASH, date_text, seats_text
-from tests.pages.looking import FOR_ADMINISTRATORS, MARKUP, USER, execute, facts, links, values
+from tests.pages.looking import FOR_STAFF, MARKUP, USER, execute, facts, links, values
 
 HERE = {"org": "UTCJF1", "service": "erecording"}
 
@@ -63,10 +63,10 @@ class TestLicense:
         at = open_page("license", org="NOSUCH", service="erecording")
         assert values(at.warning) == ["There is no organization NOSUCH."]
 
-    def test_only_administrators(self, open_page):
+    def test_only_staff(self, open_page):
         """Typing the address by hand gets a user nothing."""
         at = open_page("license", person=USER, **HERE)
-        assert values(at.info) == [FOR_ADMINISTRATORS]
+        assert values(at.info) == [FOR_STAFF]
         assert not at.text
 
 

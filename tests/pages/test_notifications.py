@@ -1,6 +1,6 @@
 """The notifications page of a service."""
 
-from tests.pages.looking import FOR_ADMINISTRATORS, MARKUP, USER, execute, facts, links, values
+from tests.pages.looking import FOR_STAFF, MARKUP, USER, execute, facts, links, values
 
 HERE = {"org": "UTCJF1", "service": "plat-review"}
 
@@ -48,8 +48,8 @@ class TestNotifications:
         at = open_page("notifications", org="NOSUCH", service="erecording")
         assert values(at.warning) == ["There is no organization NOSUCH."]
 
-    def test_only_administrators(self, open_page):
+    def test_only_staff(self, open_page):
         """Typing the address by hand gets a user nothing."""
         at = open_page("notifications", person=USER, **HERE)
-        assert values(at.info) == [FOR_ADMINISTRATORS]
+        assert values(at.info) == [FOR_STAFF]
         assert not at.text

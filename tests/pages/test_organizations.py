@@ -8,7 +8,7 @@ from streamlit.testing.v1 import AppTest
 from lib.operations.directory import ORDERS
 from lib.ui.facts import DASH
 from lib.ui.organization_list import ORDER_NAMES
-from tests.pages.looking import FOR_ADMINISTRATORS, MARKUP, USER, execute, links, values
+from tests.pages.looking import FOR_STAFF, MARKUP, USER, execute, links, values
 
 
 def ids(at: AppTest) -> list[str]:
@@ -163,7 +163,7 @@ class TestSearchAndFilters:
         """Organizations that vanish meanwhile do not leave an empty page."""
         at = open_page("organizations")
         at.pagination[0].set_value(2).run()
-        for table in ("token", "member", "subscription", "organization"):
+        for table in ("token", "role_grant", "member", "subscription", "organization"):
             execute(demo, f"DELETE FROM {table} WHERE organization_id LIKE 'UT%'")
         at.run()
         assert len(ids(at)) == 21
@@ -173,10 +173,10 @@ class TestSearchAndFilters:
 class TestWhoAndWhen:
     """Who sees the page, and what an empty database shows."""
 
-    def test_only_administrators(self, open_page):
+    def test_only_staff(self, open_page):
         """A user gets a sentence and the way to their own tokens."""
         at = open_page("organizations", person=USER)
-        assert values(at.info) == [FOR_ADMINISTRATORS]
+        assert values(at.info) == [FOR_STAFF]
         assert ids(at) == []
 
     def test_no_organizations_says_how_to_import(self, open_empty):

@@ -1,7 +1,7 @@
 """Organization Services."""
 
 from lib.ui.facts import DASH
-from tests.pages.looking import FOR_ADMINISTRATORS, MARKUP, USER, execute, links, query, values
+from tests.pages.looking import FOR_STAFF, MARKUP, USER, execute, links, query, values
 
 REDSTONE = "UTCRS4"
 
@@ -66,8 +66,8 @@ class TestServices:
         at = open_page("services", org="NOSUCH")
         assert values(at.warning) == ["There is no organization NOSUCH."]
 
-    def test_only_administrators(self, open_page):
+    def test_only_staff(self, open_page):
         """Typing the address by hand gets a user nothing."""
         at = open_page("services", org=REDSTONE, person=USER)
-        assert values(at.info) == [FOR_ADMINISTRATORS]
+        assert values(at.info) == [FOR_STAFF]
         assert "license" not in [page for _, page, _ in links(at)]
