@@ -23,7 +23,7 @@ MAY_IMPORT = {
     "pages": {"lib.ui", "lib.web", "lib.operations", "lib.domain", "lib.settings"},
     "app": {"lib.ui", "lib.web", "lib.operations", "lib.store", "lib.domain", "lib.settings"},
     "lib.settings": set(),
-    "lib.cli": {"lib.operations", "lib.store", "lib.domain", "lib.settings"},
+    "lib.cli": {"lib.cli", "lib.operations", "lib.store", "lib.domain", "lib.settings"},
     "lib.demo": {"lib.cli", "lib.operations", "lib.store", "lib.domain", "lib.settings"},
 }
 #: What one module may beside its part's.

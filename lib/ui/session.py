@@ -115,6 +115,7 @@ class Session:
     told: str = ""
     shown_token: str = ""
     declining: str = ""
+    revoking: str = ""
     refused: set[tuple[str, ...]] = field(default_factory=set)
     looking_at: str = ""
     trails: dict[str, Trail] = field(default_factory=dict)
@@ -134,7 +135,7 @@ class Session:
         if self.confirming and not self.confirming.minting:
             self.confirming = None
         self.done = None
-        self.notice = self.told = self.shown_token = self.declining = ""
+        self.notice = self.told = self.shown_token = self.declining = self.revoking = ""
         self.trails = {}
         self.look_at("")
 

@@ -7,7 +7,7 @@ from datetime import date
 from lib.domain import errors
 from lib.domain.clock import Moment, when
 from lib.domain.plan import Plan
-from lib.domain.roles import Role
+from lib.domain.roles import Permission, Role
 from lib.domain.rows import Actor, Receipt
 from lib.domain.states import Action, Holding, OrganizationType, Status
 
@@ -78,6 +78,22 @@ ROLES = {
     Role.ADMINISTRATOR: "API administrator",
     Role.SUPPORT: "Support",
     Role.ANALYST: "Analyst",
+}
+
+EVERYWHERE = "all organizations"
+PERMISSION_WORDS = {
+    Permission.READ: "See organizations, their users and who has a token",
+    Permission.COVERAGE: "See token coverage",
+    Permission.ACTIVITY: "See activity: who did what, and on whom",
+    Permission.EXPORT: "Download coverage and activity as CSV, without secrets",
+    Permission.REQUEST: "Request new API tokens",
+    Permission.REMOVE: "Remove API tokens",
+    Permission.CANCEL: "Cancel pending requests",
+    Permission.GENERATE: "Generate & export tokens",
+    Permission.OFF_BOARD: "End all tokens and requests of one person (off-boarding)",
+    Permission.APPROVE: "Approve what another API administrator asks for (four eyes)",
+    Permission.POLICY: "Set how long tokens live",
+    Permission.ACCESS: "Grant and revoke roles",
 }
 
 STATUS = {Status.ACTIVE: "Active", Status.INACTIVE: "Inactive", Status.PENDING: "Pending"}
