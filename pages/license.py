@@ -3,7 +3,7 @@
 import streamlit as st
 
 from lib.operations import directory
-from lib.ui import places
+from lib.ui import expiry_form, places
 from lib.ui.desk import desk
 from lib.ui.facts import date_text, seats_text, show_facts, warn_when_inactive
 from lib.ui.wording import STATUS, plain
@@ -30,6 +30,7 @@ show_facts(
     }
 )
 st.caption("A seat is used by each active user with an accepted token.")
+expiry_form.show(here, subscription)
 st.page_link(
     "notifications.py",
     label=":blue[Notifications]",

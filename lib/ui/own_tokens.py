@@ -10,6 +10,7 @@ from lib.domain.rows import Actor, OwnToken
 from lib.domain.states import Origin
 from lib.operations import own_tokens
 from lib.operations.vault import VaultKey
+from lib.ui import shown_once
 from lib.ui.desk import Desk, desk
 from lib.ui.facts import UNKNOWN, day_text
 from lib.ui.session import Session, session, session_id
@@ -17,7 +18,6 @@ from lib.ui.wording import count, day, explain, plain
 
 ROWS = 25
 _WIDTH = 785
-_LOOK_AGAIN = "10s"  # how soon the page notices that the token's ten minutes are over
 _GONE = (
     "The new token is no longer shown. It works if you copied it; otherwise ask an API "
     "administrator for another."
@@ -34,9 +34,8 @@ def show_new_token(actor: Actor, mine: Iterable[OwnToken]) -> None:
     """Show the token that was just accepted, until it is copied or its time is over."""
     shown = session().shown_token
     if shown:
-        _show_until_gone(
-            _key(actor, shown), next((_place(t) for t in mine if t.token_id == shown), "")
-        )
+        place = next((_place(t) for t in mine if t.token_id == shown), "")
+        shown_once.show(_key(actor, shown), "Your new API token", place, _GONE, width=_WIDTH)
 
 
 def show_pending(actor: Actor, pending: Sequence[OwnToken]) -> None:
@@ -92,24 +91,6 @@ def confirm_decline(actor: Actor, pending: Iterable[OwnToken]) -> None:
             _confirm_decline(desk(), actor, token)
             return
     session().declining = ""
-
-
-@st.fragment(run_every=_LOOK_AGAIN)
-def _show_until_gone(key: VaultKey, place: str) -> None:
-    secret = desk().vault.get(key)
-    if secret is None:
-        session().shown_token, session().notice = "", _GONE
-        st.rerun()
-    with st.container(border=True, gap="xsmall", width=_WIDTH):
-        st.markdown("**Your new API token**")
-        st.caption(place)
-        st.code(secret.decode(), language=None, wrap_lines=True)
-        st.caption(
-            "This is the only time it is shown: for ten minutes, or until you leave this page. "
-            "Keep it like a password."
-        )
-        if st.button("I have copied it", on_click=_forget, args=(desk(), session(), key)):
-            st.rerun()
 
 
 def _show_one(shared: Desk, actor: Actor, token: OwnToken) -> None:
@@ -216,8 +197,3 @@ def _decline(shared: Desk, remembered: Session, actor: Actor, token: OwnToken) -
         remembered.notice = explain(error)
         return
     remembered.notice = "Declined."
-
-
-def _forget(shared: Desk, remembered: Session, key: VaultKey) -> None:
-    shared.vault.drop(key)
-    remembered.shown_token = remembered.notice = ""

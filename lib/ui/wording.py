@@ -237,6 +237,12 @@ _SENTENCES: tuple[tuple[type[Exception], str], ...] = (
         errors.ApprovalAnswered,
         "This request is no longer waiting: it was answered already, or never asked.",
     ),
+    (errors.BadDays, "Nothing was changed: type between 1 and 730 days, or nothing for no limit."),
+    (
+        errors.TooManyCredentials,
+        "This service has two live credentials already. End the one that is no longer used.",
+    ),
+    (errors.UnknownService, "There is no such service. Look at its id on the Services page."),
     (
         errors.AuditUnwritten,
         (

@@ -1,0 +1,119 @@
+"""Service credentials on the Services page: what a service asks about its tokens with."""
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from lib.domain.errors import DeskError
+from lib.domain.roles import Permission
+from lib.domain.rows import Actor, ServiceCredential, Subscription
+from lib.operations import credentials
+from lib.operations.vault import VaultKey
+from lib.ui import guard, shown_once
+from lib.ui.desk import desk
+from lib.ui.facts import day_text
+from lib.ui.session import session, session_id, value
+from lib.ui.wording import explain, plain
+
+_WIDTH = 785
+_SERVICE = "credentials_service"
+_GONE = "The secret is no longer shown. If it was not copied, end the credential and make another."
+
+
+def show(actor: Actor, subscriptions: Sequence[Subscription]) -> None:
+    """Draw a service's credentials with what can be done; nothing for those who may not."""
+    if not actor.may(Permission.ACCESS):
+        return
+    names = {s.service_id: s.service_name for s in subscriptions}
+    st.subheader("Service credentials", anchor=False)
+    st.caption(
+        "What a service, or the API in front of it, signs in with to ask whether a token is good. "
+        "They are the service's, in every organization; two at once while it changes them."
+    )
+    if session().notice:
+        st.info(session().notice, icon=":material/info:", width=_WIDTH)
+    if session().shown_token:
+        key = _key(actor, session().shown_token)
+        shown_once.show(key, "New secret", f"Client id {plain(key.made_by)}", _GONE, width=_WIDTH)
+    service_id = st.selectbox(
+        "Service", list(names), key=_SERVICE, format_func=names.__getitem__, width=220
+    )
+    live = credentials.list_credentials(desk().engine, actor, service_id)
+    for credential in live:
+        _row(credential)
+    if not live:
+        st.caption("None: nobody can ask about tokens of this service yet.")
+    st.button(
+        "Create credential",
+        on_click=_create,
+        key="credentials_create",
+        disabled=len(live) >= credentials.MOST_LIVE or bool(session().shown_token),
+        help="End one of the two first." if len(live) >= credentials.MOST_LIVE else None,
+    )
+
+
+def _row(credential: ServiceCredential) -> None:
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", width=_WIDTH):
+        with st.container(width=480, gap="xxsmall"):
+            st.text(credential.client_id)
+            by = plain(credential.created_by) or "the command line"
+            st.caption(f"Created {day_text(credential.created_at)} by {by}")
+        st.space("stretch")
+        st.button(
+            "End",
+            type="tertiary",
+            key=f"credentials_end_{credential.client_id}",
+            on_click=_ask_to_end,
+            args=(credential.client_id,),
+        )
+
+
+def confirm_end() -> None:
+    """Ask once more before a credential ends."""
+    if session().declining:
+        st.dialog("End service credential", width="medium", on_dismiss=_close)(_confirm)()
+
+
+def _confirm() -> None:
+    client_id = session().declining
+    st.caption(plain(client_id))
+    st.markdown("Whoever signs in with it is **refused at once**. It cannot be brought back.")
+    with st.container(horizontal=True, horizontal_alignment="right"):
+        kept = st.button("Keep it", on_click=_close)
+        ended = st.button("End", type="primary", on_click=_end, key="credentials_end")
+    if kept or ended:
+        st.rerun()
+
+
+def _key(actor: Actor, client_id: str) -> VaultKey:
+    return VaultKey(session_id(), actor.username, client_id)
+
+
+def _create() -> None:
+    session().notice = ""
+    shared, actor = desk(), guard.current()
+    try:
+        new = credentials.create(shared.ledger, actor, value(_SERVICE), shared.minting)
+    except DeskError as error:
+        session().notice = explain(error)
+        return
+    shared.vault.keep(_key(actor, new.client_id), new.client_secret.encode())
+    session().shown_token = new.client_id
+
+
+def _ask_to_end(client_id: str) -> None:
+    session().notice, session().declining = "", client_id
+
+
+def _close() -> None:
+    session().declining = ""
+
+
+def _end() -> None:
+    client_id, session().declining = session().declining, ""
+    try:
+        credentials.end(desk().ledger, guard.current(), client_id)
+    except DeskError as error:
+        session().notice = explain(error)
+        return
+    session().notice = f"Ended: {client_id}."

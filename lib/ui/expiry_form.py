@@ -1,0 +1,86 @@
+"""How long new tokens live: said on the License page, and set there by API administrators."""
+
+import streamlit as st
+
+from lib.domain.errors import DeskError
+from lib.domain.roles import Permission
+from lib.domain.rows import Actor, ExpiryPolicy, Subscription
+from lib.operations import policies
+from lib.operations.policies import FEWEST_DAYS, MOST_DAYS
+from lib.ui import guard
+from lib.ui.desk import desk
+from lib.ui.places import Here
+from lib.ui.session import session, value
+from lib.ui.wording import count, explain, plain
+
+_ORGANIZATION, _SERVICE = "license_organization_days", "license_service_days"
+
+
+def show(here: Here, subscription: Subscription) -> None:
+    """Draw what counts for new tokens here, and the form for those who may change it."""
+    place = (subscription.organization_id, subscription.service_id)
+    policy = policies.read_policy(desk().engine, here.actor, *place)
+    st.subheader("Expiry", anchor=False)
+    st.markdown(_sentence(policy))
+    if session().told:
+        st.success(session().told, icon=":material/check_circle:", width=730)
+        session().told = ""
+    if session().notice:
+        st.error(session().notice, icon=":material/error:", width=730)
+        session().notice = ""
+    if here.actor.may(Permission.POLICY, subscription.organization_id):
+        _form(here.actor, subscription, policy)
+
+
+def _form(actor: Actor, subscription: Subscription, policy: ExpiryPolicy) -> None:
+    everywhere = actor.may(Permission.POLICY)
+    name = plain(subscription.service_name)
+    with (
+        st.form("license_expiry", border=False),
+        st.container(horizontal=True, vertical_alignment="bottom"),
+    ):
+        _days("Days in this organization", _ORGANIZATION, policy.organization_days)
+        if everywhere:
+            _days(f"Days for {name}, everywhere", _SERVICE, policy.service_days)
+        st.form_submit_button(
+            "Save", on_click=_save, args=(subscription, policy), key="license_save"
+        )
+    st.caption("Tokens that exist keep the end that they have. Empty: no limit.")
+
+
+def _days(label: str, key: str, days: int | None) -> None:
+    st.number_input(
+        label,
+        min_value=FEWEST_DAYS,
+        max_value=MOST_DAYS,
+        value=days,
+        step=1,
+        key=key,
+        placeholder="No limit",
+        width=230,
+    )
+
+
+def _sentence(policy: ExpiryPolicy) -> str:
+    if policy.days is None:
+        return "New tokens have no end."
+    whose = "this organization" if policy.days == policy.organization_days else "the service"
+    return f"New tokens end after **{count(policy.days, 'day')}**, as {whose} has it."
+
+
+def _save(subscription: Subscription, policy: ExpiryPolicy) -> None:
+    """Write what differs from what was shown."""
+    ledger, actor = desk().ledger, guard.current()
+    organization_id, service_id = subscription.organization_id, subscription.service_id
+    wanted = ExpiryPolicy(value(_SERVICE, policy.service_days), value(_ORGANIZATION))
+    try:
+        if wanted.organization_days != policy.organization_days:
+            policies.set_organization_policy(
+                ledger, actor, organization_id, wanted.organization_days
+            )
+        if wanted.service_days != policy.service_days:
+            policies.set_service_policy(ledger, actor, service_id, wanted.service_days)
+    except DeskError as error:
+        session().notice = explain(error)
+        return
+    session().told = "Saved. It counts for tokens that are made from now on."
