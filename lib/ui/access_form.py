@@ -37,7 +37,15 @@ def ask(actor: Actor) -> None:
         st.container(horizontal=True, vertical_alignment="bottom", key="access_row"),
     ):
         st.text_input("Username", key=_USERNAME, width=200, placeholder="As the directory has it")
-        st.selectbox("Role", list(Role), key=_ROLE, width=180, format_func=ROLES.__getitem__)
+        st.selectbox(
+            "Role",
+            list(Role),
+            index=None,
+            key=_ROLE,
+            width=180,
+            format_func=ROLES.__getitem__,
+            placeholder="Choose a role",
+        )
         st.multiselect(
             "Where",
             list(places),
@@ -88,9 +96,13 @@ def _grant() -> None:
     remembered.notice = remembered.told = ""
     username, role = str(value(_USERNAME) or "").strip(), value(_ROLE)
     chosen: Sequence[str] = value(_WHERE) or ()
-    if not username or not chosen:
-        missing = "where it is for" if username else "whom it is for"
-        remembered.notice = f"Nothing was granted: say {missing}, then grant again."
+    missing = [
+        what
+        for what, given in (("Username", username), ("Role", role), ("Where", chosen))
+        if not given
+    ]
+    if missing:
+        remembered.notice = f"Nothing was granted: fill in {' and '.join(missing)}, then grant."
         return
     wanted = [Grant(role)] if _ALL in chosen else [Grant(role, place) for place in chosen]
     with guard.noticing():
