@@ -122,7 +122,7 @@ def _keys(
     before: str,
     limit: int,
 ) -> list[str]:
-    """Return the ids of the newest events of `ranges`, newest first."""
+    """Return the ids of the newest events of each of `ranges`, `limit` of each at most."""
     # Ids begin with their moment, so a range of dates is a range of ids.
     until = _NEWEST_FIRST if wanted.until is None else f"{wanted.until:012x}"
     parameters: dict[str, Any] = {
@@ -143,10 +143,7 @@ def _keys(
             f" WHERE {where} event_id < :before AND event_id >= :since {also}"
             f" ORDER BY event_id DESC LIMIT :limit) r{number}"
         )
-    rows = connection.execute(
-        text(f"{' UNION ALL '.join(parts)} ORDER BY event_id DESC LIMIT :limit"), parameters
-    )
-    return list(rows.scalars())
+    return list(connection.execute(text(" UNION ALL ".join(parts)), parameters).scalars())
 
 
 def events_of_operation(

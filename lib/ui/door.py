@@ -38,7 +38,8 @@ def address() -> str:
 
     The server takes a proxy's `X-Forwarded-For` for it only when that proxy is on this machine.
     """
-    return st.context.ip_address or ""
+    known = st.context.ip_address
+    return known if isinstance(known, str) else ""
 
 
 def by_provider(declare: Declare) -> Actor:
@@ -57,9 +58,9 @@ def by_provider(declare: Declare) -> Actor:
         _put_away()
         _turned_away(declare, refusal, arrival)
     _become(actor)
-    with _name_plate(actor):
-        if st.button("Sign out", icon=":material/logout:", type="tertiary", key="sign_out"):
-            _sign_out(arrival)
+    _name_plate(actor)
+    if st.sidebar.button("Sign out", icon=":material/logout:", type="tertiary", key="sign_out"):
+        _sign_out(arrival)
     return actor
 
 
@@ -242,9 +243,6 @@ def _page(declare: Declare, heading: str, text: str) -> st.delta_generator.Delta
     return body
 
 
-def _name_plate(actor: Actor) -> st.delta_generator.DeltaGenerator:
-    """Draw who is signed in, and with which role; return the place below it."""
-    plate = st.sidebar.container(gap="xxsmall", key="name_plate")
-    plate.markdown(f"**{plain(actor.name)}**")
-    plate.caption(role_names(actor))
-    return plate
+def _name_plate(actor: Actor) -> None:
+    """Draw who is signed in, and with which role: one element, for it is drawn at every click."""
+    st.sidebar.markdown(f"**{plain(actor.name)}**  \n:small[{role_names(actor)}]")

@@ -6,14 +6,18 @@ import json
 import re
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import streamlit as st
+from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from streamlit import config, file_util
 from streamlit.auth_util import get_cookie_with_chunks
+from streamlit.proto.BackMsg_pb2 import BackMsg
+from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from streamlit.runtime import Runtime
 from streamlit.runtime.media_file_storage import MediaFileKind
 from streamlit.runtime.memory_media_file_storage import MemoryMediaFileStorage
@@ -47,6 +51,17 @@ def allow_host(host: str) -> None:
 def tell_apart_by(header: str) -> None:
     """Make Streamlit take up an earlier session only for whom this header named then, too."""
     config.set_option("server.trustedUserHeaders", {header: "named_by_proxy"})
+
+
+def reload(message: bytes) -> bytes:
+    """Return what makes the browser load the page anew that sent `message`, place and all."""
+    asked = BackMsg()
+    with suppress(DecodeError):
+        asked.ParseFromString(message)
+    # The message of Streamlit's own sign-in and sign-out: go to this address.
+    told = ForwardMsg()
+    told.auth_redirect.url = f"?{asked.rerun_script.query_string}"
+    return bytes(told.SerializeToString())
 
 
 def claims_of(connection: HTTPConnection) -> dict[str, Any] | None:

@@ -1,0 +1,367 @@
+"""Reads of Activity: the list, one operation, one person, each within the reach of who looks."""
+
+from itertools import product
+
+import pytest
+
+from lib.domain.activity import ActivityFilter, Kind, Progress
+from lib.domain.audit import Event, EventAction
+from lib.domain.clock import DAY, HOUR, MINUTE
+from lib.domain.errors import NotAllowed
+from lib.domain.roles import PERMISSIONS, Grant, Permission, Role
+from lib.domain.rows import Actor
+from lib.domain.states import Action, Holding, TokenState
+from lib.operations import activity, approvals, own_tokens
+from lib.operations.activity import Page
+from lib.operations.off_boarding import off_board, plan_off_boarding
+from lib.store.engine import writing
+from tests.activity import add_events, shuffled
+from tests.directory import ADMIN, MINTING, ORG, SERVICE, add_staff, build, clock, ledger
+from tests.facts import NOW
+from tests.operations.acting import (
+    LATER,
+    OTHER_ADMIN,
+    act,
+    add_administrator,
+    change,
+    give,
+    later,
+    plan,
+    select,
+)
+
+OTHER = "NVTBL2"
+NOBODY = Actor("utcjf1-u0", "User 0")
+
+
+def someone(engine, *granted: Grant) -> Actor:
+    """Add a person with these roles."""
+    with writing(engine) as connection:
+        add_staff(connection, "someone", "Some One", *granted)
+    return Actor("someone", "Some One", frozenset(granted))
+
+
+def listed(engine, actor: Actor = ADMIN, limit: int = 100, before: str = "", **wanted) -> Page:
+    """Return a page of the list."""
+    return activity.list_events(engine, actor, ActivityFilter(**wanted), before=before, limit=limit)
+
+
+class TestList:
+    """What was done, newest first."""
+
+    def test_an_operation_is_listed_with_its_place_and_counts(self, engine):
+        """Who, what, where, on how many, how many were skipped."""
+        ids = build(engine, 3)
+        give(engine, ids[0], Holding.ACCEPTED)
+        planned, _ = act(engine, Action.REMOVE, ids)
+        (row,), older = listed(engine)
+        assert not older
+        assert (row.action, row.actor, row.actor_name) == (
+            EventAction.REMOVE,
+            "mhale",
+            "Morgan Hale",
+        )
+        assert (row.organization_name, row.service_name) == (f"Organization {ORG}", "Erecording")
+        assert (row.users, row.skipped, row.operation_id) == (1, 2, planned.operation_id)
+        assert activity.progress(row, LATER) is Progress.DONE
+
+    def test_pages_follow_each_other(self, engine):
+        """Each begins behind the last of the one before; the last says that it is the last."""
+        build(engine, 1)
+        events = [Event(EventAction.REMOVE, "mhale", "", ORG, users=n) for n in range(7)]
+        add_events(engine, [(NOW + n, event) for n, event in enumerate(events)])
+        first = listed(engine, limit=5)
+        rest = listed(engine, limit=5, before=first.rows[-1].event_id)
+        assert [row.users for row in (*first.rows, *rest.rows)] == [6, 5, 4, 3, 2, 1, 0]
+        assert (first.older, rest.older) == (True, False)
+
+    @pytest.mark.parametrize("place", [None, ORG, OTHER])
+    @pytest.mark.parametrize("role", Role)
+    def test_only_what_may_be_seen(self, engine, role, place):
+        """A role in one organization shows that one's chain; one in all shows the rest as well."""
+        for organization_id in (ORG, OTHER):
+            build(engine, 1, organization_id=organization_id)
+        who = someone(engine, Grant(role, place))
+        chains = ("", ORG, OTHER)
+        add_events(
+            engine, [(NOW, Event(EventAction.REFUSAL, "mhale", "", chain)) for chain in chains]
+        )
+        found = {row.organization_id for row in listed(engine, who, kind=Kind.EVERYTHING).rows}
+        assert Permission.ACTIVITY in PERMISSIONS[role]
+        assert found == ({*chains} if place is None else {place})
+        foreign = listed(engine, who, kind=Kind.EVERYTHING, organization_id=OTHER).rows
+        assert bool(foreign) == (place in {None, OTHER})
+
+    def test_nobody_without_a_role(self, engine):
+        """Every read refuses."""
+        build(engine, 1)
+        planned, _ = act(
+            engine, Action.REQUEST, [select(engine, "SELECT member_id FROM member")[0][0]]
+        )
+        reads = (
+            lambda: listed(engine, NOBODY),
+            lambda: list(activity.export_events(engine, NOBODY, ActivityFilter())),
+            lambda: activity.find_people(engine, NOBODY, "mhale", 9),
+            lambda: activity.open_approvals(engine, clock, NOBODY),
+            lambda: activity.open_operation(engine, clock, NOBODY, ORG, planned.operation_id),
+            lambda: activity.open_person(engine, clock, NOBODY, NOBODY.username),
+            lambda: activity.list_ended_tokens(engine, clock, NOBODY, "mhale", limit=9),
+        )
+        for read in reads:
+            with pytest.raises(NotAllowed):
+                read()
+
+    def test_export_is_of_where_one_may_export(self, engine):
+        """An analyst's file has their organization; support has none."""
+        for organization_id in (ORG, OTHER):
+            build(engine, 1, organization_id=organization_id)
+        events = [Event(EventAction.REMOVE, "mhale", "", place) for place in (ORG, OTHER)]
+        add_events(engine, shuffled(50, 1, events))
+        who = someone(engine, Grant(Role.ANALYST, ORG), Grant(Role.SUPPORT, OTHER))
+        rows = list(activity.export_events(engine, who, ActivityFilter()))
+        assert {row.organization_id for row in rows} == {ORG}
+        assert len(rows) == len(listed(engine, who, organization_id=ORG).rows)
+
+    def test_export_ends_at_its_limit(self, engine, monkeypatch):
+        """The newest, in as many reads as it takes."""
+        monkeypatch.setattr(activity, "LONGEST_EXPORT", 25)
+        monkeypatch.setattr(activity, "_CHUNK", 10)
+        build(engine, 1)
+        add_events(engine, shuffled(60, 1, [Event(EventAction.REMOVE, "mhale", "", ORG)]))
+        rows = list(activity.export_events(engine, ADMIN, ActivityFilter()))
+        assert [r.event_id for r in rows] == [r.event_id for r in listed(engine, limit=25).rows]
+
+
+class TestPeople:
+    """Whom a text means."""
+
+    def test_a_username_is_one_person(self, engine):
+        """Even when it is part of another's."""
+        build(engine, 12)
+        assert [p.username for p in activity.find_people(engine, ADMIN, "utcjf1-u1", 20)] == [
+            "utcjf1-u1"
+        ]
+
+    def test_part_of_a_name_may_be_several(self, engine):
+        """Staff first, then members, no more than asked for."""
+        build(engine, 12)
+        found = activity.find_people(engine, ADMIN, "USER 00", 5)
+        assert len(found) == 5
+        assert [p.username for p in activity.find_people(engine, ADMIN, "morgan", 5)] == ["mhale"]
+        assert activity.find_people(engine, ADMIN, "%", 5) == []
+
+    @pytest.mark.parametrize("search", ["nvtbl2-u0", "User 0", "nvtbl2"])
+    def test_nobody_from_elsewhere(self, engine, search):
+        """Neither by username nor by name."""
+        build(engine, 1)
+        build(engine, 1, organization_id=OTHER)
+        who = someone(engine, Grant(Role.SUPPORT, ORG))
+        found = {p.username for p in activity.find_people(engine, who, search, 9)}
+        assert "nvtbl2-u0" not in found
+
+
+class TestOperation:
+    """One operation's page."""
+
+    def test_results_come_in_pages_and_by_search(self, engine):
+        """Table order, each user once, whichever way it is read."""
+        ids = build(engine, 30)
+        planned, _ = act(engine, Action.REQUEST, ids)
+        done = activity.open_operation(engine, clock, ADMIN, ORG, planned.operation_id).done
+        for many in (done, done._replace(changed=1_000_000)):  # by results, and by members
+            first, more = activity.list_results(engine, ADMIN, many, "", ("", ""), 20)
+            behind = (first[-1].sort_key, first[-1].member_id)
+            rest, no_more = activity.list_results(engine, ADMIN, many, "", behind, 20)
+            assert [r.member_id for r in (*first, *rest)] == ids
+            assert (more, no_more) == (True, False)
+            found, _ = activity.list_results(engine, ADMIN, many, "U7@", ("", ""), 20)
+            assert [r.username for r in found] == ["utcjf1-u7"]
+
+    @pytest.mark.parametrize(
+        ("organization_id", "operation_id"), [(ORG, "0" * 32), ("NOSUCH", ""), ("", "")]
+    )
+    def test_there_is_none(self, engine, organization_id, operation_id):
+        """An address of nothing."""
+        build(engine, 1)
+        found = activity.open_operation(engine, clock, ADMIN, organization_id, operation_id)
+        assert found is None
+
+    def test_not_of_another_organization(self, engine):
+        """Whether it exists or not."""
+        ids = build(engine, 1)
+        build(engine, 1, organization_id=OTHER)
+        planned, _ = act(engine, Action.REQUEST, ids)
+        who = someone(engine, Grant(Role.ADMINISTRATOR, OTHER))
+        done = activity.open_operation(engine, clock, ADMIN, ORG, planned.operation_id).done
+        for operation_id in (planned.operation_id, "0" * 32):
+            with pytest.raises(NotAllowed):
+                activity.open_operation(engine, clock, who, ORG, operation_id)
+        with pytest.raises(NotAllowed):
+            activity.list_results(engine, who, done, "", ("", ""), 9)
+
+    @pytest.mark.parametrize("answer", [None, True, False])
+    @pytest.mark.parametrize("minutes", [30, 90, 150])
+    def test_four_eyes_say_how_far_it_is(self, engine, answer, minutes):
+        """Waiting or approved within the hour, lapsed after it; rejected for good."""
+        ids = build(engine, 3)
+        add_administrator(engine)
+        planned = plan(engine, Action.GENERATE, ids)
+        approvals.ask(ledger(engine, four_eyes=1), ADMIN, planned)
+        if answer is not None:
+            at = ledger(engine, lambda: NOW + 20 * MINUTE, four_eyes=1)
+            approvals.answer(at, OTHER_ADMIN, ORG, planned.operation_id, approve=answer)
+        now = NOW + minutes * MINUTE
+        view = activity.open_operation(engine, lambda: now, ADMIN, ORG, planned.operation_id)
+        last = 20 * MINUTE if answer is not None else 0
+        in_time = minutes * MINUTE - last <= HOUR
+        expected = {
+            None: Progress.WAITING if in_time else Progress.LAPSED,
+            True: Progress.APPROVED if in_time else Progress.LAPSED,
+            False: Progress.REJECTED,
+        }[answer]
+        assert view.progress is expected
+        assert (view.plan == planned) == (expected in {Progress.WAITING, Progress.APPROVED})
+        (row,) = listed(engine).rows
+        assert activity.progress(row, now) is expected
+        waiting, own = activity.open_approvals(engine, lambda: now, OTHER_ADMIN)
+        assert (len(waiting), own) == (int(expected is Progress.WAITING), [])
+        waiting, own = activity.open_approvals(engine, lambda: now, ADMIN)
+        assert (waiting, bool(own)) == ([], view.plan is not None)
+
+    def test_others_of_a_batch_are_those_in_reach(self, engine):
+        """Support in one organization sees its operations of the batch alone."""
+        (own,) = build(engine, 1, services=(SERVICE, "plats"))
+        build(engine, 1, organization_id=OTHER)
+        username = "utcjf1-u0"
+        change(
+            engine,
+            "INSERT INTO member (organization_id, member_id, username, status, name, email,"
+            " sort_key, search_key) VALUES ('NVTBL2', 'm', :username, 'active', '', '', '', '')",
+            username=username,
+        )
+        give(engine, own, Holding.BOTH)
+        give(engine, "m", Holding.ACCEPTED, organization_id=OTHER)
+        found = plan_off_boarding(ledger(engine), ADMIN, username)
+        receipts = off_board(ledger(engine, later), ADMIN, found)
+        who = someone(engine, Grant(Role.SUPPORT, ORG))
+        counts = {
+            actor.username: len(
+                activity.open_operation(engine, later, actor, ORG, receipts[-1].operation_id).batch
+            )
+            for actor in (ADMIN, who)
+        }
+        assert counts == {"mhale": 2, "someone": 1}
+
+
+class TestPerson:
+    """User 360."""
+
+    def test_the_whole_history(self, engine):
+        """Live rows, and how each ended one began and ended: by whom, and by which operation."""
+        (member,) = build(engine, 1)
+        person = Actor("utcjf1-u0", "User 000000")
+        asked, _ = act(engine, Action.REQUEST, [member])
+        (pending,) = own_tokens.list_own(engine, later, person)
+        own_tokens.decline(ledger(engine, later), person, pending)
+        act(engine, Action.GENERATE, [member])
+        give(engine, member, Holding.ACCEPTED, expires_at=NOW)
+        removed, _ = act(engine, Action.CANCEL, [member])
+        view = activity.open_person(engine, later, ADMIN, person.username)
+        rows, older = activity.list_ended_tokens(engine, later, ADMIN, person.username, limit=9)
+        stories = {(r.state, r.made_by, r.ended_by, r.ended_by_operation) for r in rows}
+        assert view.live == []
+        assert not older
+        assert stories == {
+            (TokenState.EXPIRED, "", "", ""),
+            (TokenState.DECLINED, "mhale", "", ""),
+            (TokenState.CANCELLED, "mhale", "mhale", removed.operation_id),
+        }
+        assert asked.operation_id in {r.made_by_operation for r in rows}
+        assert {r.organization_id for r in rows} == {ORG}
+
+    def test_ended_tokens_come_in_pages(self, engine):
+        """Newest first, each once."""
+        (member,) = build(engine, 1)
+        for day in range(7):
+            give(
+                engine,
+                member,
+                Holding.PENDING,
+                state="cancelled",
+                ended_at=NOW,
+                ended_from="pending",
+                created_at=NOW + day * DAY,
+            )
+        first, more = activity.list_ended_tokens(engine, later, ADMIN, "utcjf1-u0", limit=5)
+        rest, no_more = activity.list_ended_tokens(
+            engine, later, ADMIN, "utcjf1-u0", before=first[-1].token_id, limit=5
+        )
+        assert (len(first), more, len(rest), no_more) == (5, True, 2, False)
+        assert len({row.token_id for row in (*first, *rest)}) == 7
+
+    @pytest.mark.parametrize(("role", "place"), list(product(Role, (None, ORG, OTHER))), ids=str)
+    def test_only_what_may_be_seen(self, engine, role, place):
+        """Organizations, tokens and history in reach; roles for who looks after access."""
+        build(engine, 1)
+        build(engine, 1, organization_id=OTHER)
+        username = "utcjf1-u0"
+        change(
+            engine,
+            "INSERT INTO member (organization_id, member_id, username, status, name, email,"
+            " sort_key, search_key) VALUES ('NVTBL2', 'm', :username, 'active', '', '', '', '')",
+            username=username,
+        )
+        members = dict(
+            select(
+                engine, "SELECT organization_id, member_id FROM member WHERE username = 'utcjf1-u0'"
+            )
+        )
+        for organization_id, member_id in members.items():
+            give(engine, member_id, Holding.BOTH, organization_id=organization_id)
+            act(engine, Action.CANCEL, [member_id], organization_id=organization_id)
+        who = someone(engine, Grant(role, place))
+        view = activity.open_person(engine, later, who, username)
+        ended, _ = activity.list_ended_tokens(engine, later, who, username, limit=9)
+        reach = {ORG, OTHER} if place is None else {place}
+        assert {m.organization_id for m in view.memberships} == reach
+        assert {t.organization_id for t in view.live} == reach
+        assert {t.organization_id for t in ended} == reach
+        assert view.everywhere == (place is None)
+        assert (view.grants is None) == (role is not Role.ADMINISTRATOR)
+        assert view.person.email
+
+    def test_nobody_from_elsewhere(self, engine):
+        """A person of another organization and nobody at all get the same answer."""
+        build(engine, 1)
+        build(engine, 1, organization_id=OTHER)
+        who = someone(engine, Grant(Role.ADMINISTRATOR, ORG))
+        for username in ("nvtbl2-u0", "nobody", ""):
+            assert activity.open_person(engine, clock, who, username) is None
+
+    def test_staff_are_known_by_what_they_did(self, engine):
+        """Whoever acted in an organization is named there, without an e-mail."""
+        ids = build(engine, 1)
+        who = someone(engine, Grant(Role.SUPPORT, ORG))
+        assert activity.open_person(engine, clock, who, "mhale") is None
+        act(engine, Action.REQUEST, ids)
+        view = activity.open_person(engine, clock, who, "mhale")
+        assert (view.person.name, view.person.email) == ("Morgan Hale", "")
+
+
+def test_nothing_that_is_read_holds_a_digest(engine):
+    """Neither the rows of a person nor those of an operation have one."""
+    (member,) = build(engine, 1)
+    give(engine, member, Holding.BOTH)
+    planned, _ = act(engine, Action.GENERATE, [member])
+    digests = [row[0].hex() for row in select(engine, "SELECT digest FROM token")]
+    assert len(digests) == 3
+    seen = repr(
+        (
+            activity.open_person(engine, later, ADMIN, "utcjf1-u0"),
+            activity.list_ended_tokens(engine, later, ADMIN, "utcjf1-u0", limit=9),
+            activity.open_operation(engine, later, ADMIN, ORG, planned.operation_id),
+            list(activity.export_events(engine, ADMIN, ActivityFilter(Kind.EVERYTHING))),
+        )
+    )
+    assert not [digest for digest in digests if digest in seen]
+    assert MINTING.prefix + "_" in seen  # the hint of a token is shown

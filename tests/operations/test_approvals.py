@@ -1,0 +1,276 @@
+"""Four eyes: one API administrator plans and downloads, another approves, each within the hour."""
+
+import pytest
+
+from lib.domain.clock import HOUR, MINUTE
+from lib.domain.errors import (
+    ApprovalAnswered,
+    ApprovalLapsed,
+    ApprovalMissing,
+    AuditUnwritten,
+    NotAllowed,
+    OwnApproval,
+    PlanOutdated,
+)
+from lib.domain.plan import Plan
+from lib.domain.roles import Grant, Role
+from lib.domain.rows import Actor
+from lib.domain.states import Action, ApprovalState, Holding
+from lib.operations import approvals
+from lib.operations.actions import carry_out
+from lib.operations.ledger import Ledger
+from lib.store.engine import writing
+from tests.activity import break_audit
+from tests.directory import ADMIN, MINTING, ORG, add_staff, build, ledger
+from tests.facts import NOW
+from tests.operations.acting import (
+    OTHER_ADMIN,
+    act,
+    add_administrator,
+    change,
+    everything,
+    exported,
+    give,
+    live_matches,
+    plan,
+    select,
+)
+
+FOUR_EYES = 2
+USERS = 3
+ELSEWHERE = Actor("lsato", "Lee Sato", frozenset({Grant(Role.ADMINISTRATOR, "NVTBL2")}))
+
+
+def at(engine, minutes: float = 0) -> Ledger:
+    """What use cases are given so many minutes after the tests' moment."""
+    return ledger(engine, lambda: NOW + int(minutes * MINUTE), four_eyes=FOUR_EYES)
+
+
+@pytest.fixture
+def asked(engine) -> Plan:
+    """A plan for more users than one administrator may generate for; its approval is asked."""
+    ids = build(engine, USERS)
+    give(engine, ids[0], Holding.ACCEPTED)
+    add_administrator(engine)
+    planned = plan(engine, Action.GENERATE, ids)
+    approvals.ask(at(engine), ADMIN, planned, reason="ticket 7")
+    return planned
+
+
+def answer(engine, planned: Plan, actor: Actor = OTHER_ADMIN, *, approve: bool = True, **when):
+    """Answer a request."""
+    where = (planned.scope.organization_id, planned.operation_id)
+    approvals.answer(at(engine, **when), actor, *where, approve=approve)
+
+
+def state(engine, planned: Plan) -> ApprovalState:
+    """Return what became of a request."""
+    found = approvals.read_approval(engine, ADMIN, ORG, planned.operation_id)
+    return found[0].state
+
+
+def events(engine) -> list[tuple]:
+    """Return action, actor, subject, users, reason and detail of the organization's events."""
+    return select(
+        engine,
+        "SELECT action, actor, subject, users, reason, detail FROM audit_event"
+        " WHERE organization_id = :organization ORDER BY number",
+        organization=ORG,
+    )
+
+
+def take_roles(engine, actor: Actor) -> None:
+    """Take away every role of a person."""
+    change(engine, "DELETE FROM role_grant WHERE username = :username", username=actor.username)
+
+
+class TestTheWay:
+    """Asked, approved, downloaded."""
+
+    def test_what_is_approved_is_carried_out_once(self, engine, asked):
+        """The requester mints just the plan that was kept, and a second call gives no file."""
+        answer(engine, asked)
+        approval, kept = approvals.read_approval(engine, ADMIN, ORG, asked.operation_id)
+        assert kept == asked
+        assert (approval.requester, approval.answered_by) == ("mhale", OTHER_ADMIN.username)
+        outcome = carry_out(at(engine, 5), ADMIN, kept, MINTING)
+        assert live_matches(engine, exported(outcome)) == [1] * USERS
+        again = carry_out(at(engine, 5), ADMIN, kept, MINTING)
+        assert (again.receipt, again.csv) == (outcome.receipt, None)
+
+    def test_each_step_leaves_its_event(self, engine, asked):
+        """Who asked and why, who approved whose, and what was generated."""
+        answer(engine, asked)
+        carry_out(at(engine, 5), ADMIN, asked, MINTING)
+        assert events(engine) == [
+            ("ask-approval", "mhale", "", USERS, "ticket 7", ""),
+            ("approve", OTHER_ADMIN.username, "mhale", USERS, "", ""),
+            ("generate", "mhale", "", USERS, "", asked.csv_name),
+        ]
+
+    def test_asking_twice_asks_once(self, engine, asked):
+        """One request, one event."""
+        approvals.ask(at(engine, 1), ADMIN, asked, reason="again")
+        assert [e[0] for e in events(engine)] == ["ask-approval"]
+
+    def test_few_users_need_nobody_else(self, engine):
+        """Up to the set number one administrator is enough."""
+        ids = build(engine, FOUR_EYES)
+        planned = plan(engine, Action.GENERATE, ids)
+        assert carry_out(at(engine), ADMIN, planned, MINTING).csv
+
+    @pytest.mark.parametrize("action", [a for a in Action if a is not Action.GENERATE])
+    def test_other_actions_need_nobody_else(self, engine, action):
+        """Only what exports tokens does."""
+        ids = build(engine, USERS)
+        for member_id in ids:
+            give(
+                engine, member_id, Holding.PENDING if action is Action.CANCEL else Holding.ACCEPTED
+            )
+        planned = plan(engine, action, ids)
+        assert carry_out(at(engine), ADMIN, planned, MINTING).receipt.changed == USERS
+
+
+class TestRefused:
+    """Whatever is refused changes nothing but the audit trail, which says so."""
+
+    def refused(self, engine, error, attempt) -> None:
+        """Expect `error`, nothing changed, and one refusal recorded."""
+        before, known = everything(engine), len(select(engine, "SELECT 1 FROM audit_event"))
+        with pytest.raises(error):
+            attempt()
+        assert everything(engine) == before
+        recorded = select(engine, "SELECT action, detail FROM audit_event ORDER BY event_id")
+        assert len(recorded) == known + 1
+        refusals = [detail for action, detail in recorded if action == "refusal"]
+        assert refusals[-1].endswith(f": {error.__name__}")
+
+    def test_without_an_approval(self, engine, asked):
+        """Waiting is not approved."""
+        self.refused(
+            engine, ApprovalMissing, lambda: carry_out(at(engine, 1), ADMIN, asked, MINTING)
+        )
+
+    def test_without_having_asked(self, engine, asked):
+        """A plan that was never asked about has no approval."""
+        other = plan(engine, Action.GENERATE, list(asked.seen))
+        answer(engine, asked)
+        self.refused(
+            engine, ApprovalMissing, lambda: carry_out(at(engine, 1), ADMIN, other, MINTING)
+        )
+
+    @pytest.mark.parametrize("approve", [True, False])
+    def test_ones_own(self, engine, asked, approve):
+        """The same person cannot be both."""
+        self.refused(engine, OwnApproval, lambda: answer(engine, asked, ADMIN, approve=approve))
+
+    @pytest.mark.parametrize("role", [Role.SUPPORT, Role.ANALYST])
+    def test_by_another_role(self, engine, asked, role):
+        """Only API administrators approve."""
+        with writing(engine) as connection:
+            add_staff(connection, "someone", "Some One", Grant(role))
+        self.refused(engine, NotAllowed, lambda: answer(engine, asked, Actor("someone", "")))
+
+    def test_by_an_administrator_of_another_organization(self, engine, asked):
+        """A role counts where it is granted."""
+        build(engine, 1, organization_id="NVTBL2")
+        with writing(engine) as connection:
+            add_staff(connection, ELSEWHERE.username, ELSEWHERE.name, *ELSEWHERE.grants)
+        self.refused(engine, NotAllowed, lambda: answer(engine, asked, ELSEWHERE))
+
+    def test_by_whom_the_role_was_taken_from(self, engine, asked):
+        """A role that is gone does not count, whatever the page still shows."""
+        take_roles(engine, OTHER_ADMIN)
+        self.refused(engine, NotAllowed, lambda: answer(engine, asked))
+
+    def test_after_the_hour(self, engine, asked):
+        """An hour and no longer."""
+        self.refused(engine, ApprovalLapsed, lambda: answer(engine, asked, minutes=60.01))
+        answer(engine, asked, minutes=60)
+
+    def test_the_download_after_the_hour(self, engine, asked):
+        """The requester's hour begins with the answer."""
+        answer(engine, asked, minutes=59)
+        late, on_time = at(engine, 59 + 60.01), at(engine, 59 + 60)
+        self.refused(engine, ApprovalLapsed, lambda: carry_out(late, ADMIN, asked, MINTING))
+        assert carry_out(on_time, ADMIN, asked, MINTING).csv
+
+    @pytest.mark.parametrize("first", [True, False])
+    def test_twice(self, engine, asked, first):
+        """The first answer stays."""
+        answer(engine, asked, approve=first)
+        self.refused(engine, ApprovalAnswered, lambda: answer(engine, asked, approve=not first))
+
+    @pytest.mark.usefixtures("asked")
+    def test_what_was_never_asked(self, engine):
+        """An id of nothing is answered like an answered one."""
+        self.refused(
+            engine,
+            ApprovalAnswered,
+            lambda: approvals.answer(at(engine), OTHER_ADMIN, ORG, "0" * 32, approve=True),
+        )
+
+    def test_a_changed_plan_is_not_approved(self, engine, asked):
+        """What would be done is no longer what was asked."""
+        act(engine, Action.REMOVE, [next(iter(asked.seen))])
+        self.refused(engine, PlanOutdated, lambda: answer(engine, asked))
+        answer(engine, asked, approve=False)
+
+    def test_an_approved_plan_that_changed_is_not_carried_out(self, engine, asked):
+        """Changes between the answer and the click."""
+        answer(engine, asked)
+        act(engine, Action.REMOVE, [next(iter(asked.seen))])
+        self.refused(engine, PlanOutdated, lambda: carry_out(at(engine, 5), ADMIN, asked, MINTING))
+
+    def test_a_rejected_plan(self, engine, asked):
+        """No is no."""
+        answer(engine, asked, approve=False)
+        assert state(engine, asked) is ApprovalState.REJECTED
+        self.refused(
+            engine, ApprovalMissing, lambda: carry_out(at(engine, 5), ADMIN, asked, MINTING)
+        )
+
+    def test_the_approver_cannot_download(self, engine, asked):
+        """It is the requester's plan."""
+        answer(engine, asked)
+        self.refused(
+            engine, NotAllowed, lambda: carry_out(at(engine, 5), OTHER_ADMIN, asked, MINTING)
+        )
+
+    def test_the_requester_whose_role_is_gone_cannot_download(self, engine, asked):
+        """Asked again at the click."""
+        answer(engine, asked)
+        take_roles(engine, ADMIN)
+        self.refused(engine, NotAllowed, lambda: carry_out(at(engine, 5), ADMIN, asked, MINTING))
+
+    def test_asking_for_somebody_elses_plan(self, engine, asked):
+        """Whoever planned it asks."""
+        other = plan(engine, Action.GENERATE, list(asked.seen), actor=OTHER_ADMIN)
+        self.refused(engine, NotAllowed, lambda: approvals.ask(at(engine), ADMIN, other))
+
+
+class TestFault:
+    """No event, no effect."""
+
+    @pytest.mark.parametrize("step", ["ask", "approve", "reject", "download"])
+    def test_nothing_happens_when_it_cannot_be_recorded(self, engine, asked, step):
+        """Each step of the way refuses, and everything stays as it was."""
+        other = plan(engine, Action.GENERATE, list(asked.seen))
+        if step == "download":
+            answer(engine, asked)
+        break_audit(engine)
+        before = everything(engine)
+        steps = {
+            "ask": lambda: approvals.ask(at(engine), ADMIN, other),
+            "approve": lambda: answer(engine, asked),
+            "reject": lambda: answer(engine, asked, approve=False),
+            "download": lambda: carry_out(at(engine, 5), ADMIN, asked, MINTING),
+        }
+        with pytest.raises(AuditUnwritten):
+            steps[step]()
+        assert everything(engine) == before
+
+
+def test_the_hour_is_an_hour():
+    """As the issue has it."""
+    assert approvals.APPROVAL_LASTS == HOUR

@@ -1,0 +1,143 @@
+"""Pages of the audit trail: the same as a filter over everything, and read from indexes alone."""
+
+from itertools import product
+
+import pytest
+from sqlalchemy import event as hooks
+from sqlalchemy import text
+
+from lib.domain.activity import ActivityFilter, Kind
+from lib.domain.audit import REST, Event, EventAction, SealedEvent
+from lib.store import activity_queries
+from lib.store.engine import reading
+from tests.activity import add_events, shuffled
+from tests.directory import build
+from tests.facts import NOW
+
+PLACES = ("UTCJF1", "NVTBL2", REST)
+PEOPLE = ("mhale", "rfenwick", "adoyle", "")
+REACHES = (None, frozenset({"UTCJF1"}), frozenset({"UTCJF1", "NVTBL2"}), frozenset({"COCEP3"}))
+EVENTS = 400
+PAGE = 23
+
+
+@pytest.fixture
+def stored(engine) -> list[SealedEvent]:
+    """Events of every action by everybody about everybody, in every place, at random."""
+    build(engine, 1, organization_id="UTCJF1")
+    build(engine, 1, organization_id="NVTBL2")
+    kinds = [
+        Event(action, actor, "192.0.2.7", place, subject=subject)
+        for action, actor, place, subject in product(EventAction, PEOPLE, PLACES, PEOPLE)
+    ]
+    return add_events(engine, shuffled(EVENTS, 3, kinds))
+
+
+def expected(stored, wanted: ActivityFilter, within) -> list[str]:
+    """Return the ids of what matches, newest first, by looking at each."""
+    return [
+        e.event_id
+        for e in reversed(stored)
+        if (within is None or e.organization_id in within)
+        and e.action in wanted.actions
+        and wanted.person in {"", e.actor, e.subject}
+        and wanted.organization_id in {"", e.organization_id}
+        and (wanted.since is None or e.happened_at >= wanted.since)
+        and (wanted.until is None or e.happened_at < wanted.until)
+    ]
+
+
+def paged(connection, wanted: ActivityFilter, within) -> list[str]:
+    """Return the ids of all pages, one after the other."""
+    ids, before = [], ""
+    while True:
+        rows = activity_queries.newest_events(connection, wanted, within, before, PAGE)
+        ids += [row.event_id for row in rows]
+        if len(rows) < PAGE:
+            return ids
+        before = rows[-1].event_id
+
+
+class TestPages:
+    """Every filter in every reach."""
+
+    def test_every_filter_in_every_reach_is_the_filter_over_everything(self, engine, stored):
+        """Kind, person, organization, dates and reach, all together: the same in the same order."""
+        dates = ((None, None), (NOW + 50_000, None), (NOW + 50_000, NOW + 250_000))
+        checked = 0
+        with reading(engine) as connection:
+            for kind, person, place, when, within in product(
+                Kind, ("", "mhale", "nobody"), ("", "UTCJF1"), dates, REACHES
+            ):
+                wanted = ActivityFilter(kind, person, place, *when)
+                assert paged(connection, wanted, within) == expected(stored, wanted, within)
+                checked += 1
+        assert checked == len(Kind) * 3 * 2 * 3 * 4
+
+    def test_more_organizations_than_one_statement_reads(self, engine, stored):
+        """The newest of all statements are put together."""
+        within = frozenset({"UTCJF1", "NVTBL2", *(f"ZZ{n:04}" for n in range(200))})
+        wanted = ActivityFilter()
+        with reading(engine) as connection:
+            assert paged(connection, wanted, within) == expected(stored, wanted, within)
+
+    @pytest.mark.usefixtures("stored")
+    def test_what_belongs_to_no_organization_is_for_all_organizations_alone(self, engine):
+        """No set of organizations reaches the sign-ins."""
+        wanted = ActivityFilter(Kind.EVERYTHING)
+        with reading(engine) as connection:
+            rows = activity_queries.newest_events(connection, wanted, REACHES[2], "", EVENTS)
+        assert rows
+        assert {row.organization_id for row in rows} == {"UTCJF1", "NVTBL2"}
+
+    @pytest.mark.usefixtures("stored")
+    def test_has_events(self, engine):
+        """By whom, or about whom; where there are none, and for nobody: no."""
+        with reading(engine) as connection:
+            known = {
+                (person, place): activity_queries.has_events(connection, person, {place})
+                for person, place in product(("mhale", "nobody"), ("UTCJF1", "COCEP3"))
+            }
+        assert known == {
+            ("mhale", "UTCJF1"): True,
+            ("mhale", "COCEP3"): False,
+            ("nobody", "UTCJF1"): False,
+            ("nobody", "COCEP3"): False,
+        }
+
+
+class TestPlans:
+    """What SQLite reads: ends of indexes, never the table, and nothing is sorted before its end."""
+
+    @pytest.mark.parametrize("url", ["sqlite"], indirect=True)
+    @pytest.mark.parametrize("within", REACHES[:3], ids=["all", "one", "two"])
+    @pytest.mark.parametrize("person", ["", "mhale"])
+    @pytest.mark.parametrize("kind", [Kind.OPERATIONS, Kind.EVERYTHING, Kind.REFUSAL])
+    def test_every_range_is_a_range_of_an_index(self, engine, stored, kind, person, within):
+        """Each part of the UNION is a search in an index that is in the order of the page."""
+        asked = []
+        hooks.listen(engine, "before_cursor_execute", lambda *a: asked.append(a[2:4]))
+        with reading(engine) as connection:
+            wanted = ActivityFilter(kind, person)
+            activity_queries.newest_events(connection, wanted, within, stored[200].event_id, PAGE)
+            statements = [a for a in asked if "LIMIT" in a[0]]
+            plans = [
+                row[3]
+                for statement, values in statements
+                for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values)
+            ]
+        reads = [line for line in plans if "audit_event" in line]
+        assert reads
+        assert all("SEARCH audit_event USING" in line and "event_id<?" in line for line in reads)
+        assert not [line for line in plans if "TEMP B-TREE" in line]
+
+    @pytest.mark.parametrize("url", ["postgresql"], indirect=True)
+    def test_postgresql_reads_indexes_too(self, engine, stored):
+        """Without the choice of a scan of the table, each range has an index in its order."""
+        with reading(engine) as connection:
+            connection.execute(text("SET LOCAL enable_seqscan = off"))
+            connection.execute(text("SET LOCAL enable_sort = off"))
+            for kind, person in product((Kind.OPERATIONS, Kind.EVERYTHING), ("", "mhale")):
+                wanted = ActivityFilter(kind, person)
+                rows = activity_queries.newest_events(connection, wanted, None, "", PAGE)
+                assert [r.event_id for r in rows] == expected(stored, wanted, None)[:PAGE]
