@@ -34,6 +34,7 @@ class Permission(StrEnum):
     CANCEL = "cancel"
     GENERATE = "generate"
     OFF_BOARD = "off-board"
+    RECALL = "recall"
     APPROVE = "approve"
     POLICY = "policy"
     ACCESS = "access"
@@ -46,7 +47,13 @@ PERMISSIONS: Mapping[Role, frozenset[Permission]] = MappingProxyType(
         Role.ADMINISTRATOR: frozenset(Permission),
         Role.SUPPORT: frozenset(
             _READS
-            | {Permission.REQUEST, Permission.REMOVE, Permission.CANCEL, Permission.OFF_BOARD}
+            | {
+                Permission.REQUEST,
+                Permission.REMOVE,
+                Permission.CANCEL,
+                Permission.OFF_BOARD,
+                Permission.RECALL,
+            }
         ),
         Role.ANALYST: frozenset(_READS | {Permission.EXPORT}),
     }

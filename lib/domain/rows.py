@@ -320,3 +320,22 @@ class FoundToken(NamedTuple):
     issued_at: Moment
     expires_at: Moment | None
     active: bool
+
+
+class LeakedToken(NamedTuple):
+    """A token that somebody holds who should not: whose it is, and whether it still works.
+
+    `operation_id` is empty for a token that its user accepted from a request.
+    """
+
+    organization_id: str
+    organization_name: str
+    service_id: str
+    service_name: str
+    member_id: str
+    name: str
+    username: str
+    token_id: str
+    state: TokenState
+    hint: str
+    operation_id: str

@@ -6,6 +6,7 @@ CRC-32 of all before them, so that a scanner knows a token without asking the da
 
 import hashlib
 import os
+import re
 import string
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -56,6 +57,16 @@ def mint(count: int, prefix: str) -> list[str]:
 def random_name() -> str:
     """Return eight random characters that tell two things of one kind apart; no secret."""
     return _random_characters(8).lower()
+
+
+def tokens_in(text: str, prefix: str) -> list[str]:
+    """Return the tokens of ours in any text, each once, in the order of their first place.
+
+    What only looks like one has another checksum, and is left out.
+    """
+    length = RANDOM_LENGTH + CHECK_LENGTH
+    looks = re.compile(rf"(?<![0-9A-Za-z]){prefix}_[0-9A-Za-z]{{{length}}}(?![0-9A-Za-z])")
+    return [t for t in dict.fromkeys(looks.findall(text)) if is_well_formed(t, prefix)]
 
 
 def is_well_formed(token: str, prefix: str) -> bool:

@@ -141,11 +141,24 @@ def carry_out_within(
     batch_id: str = "",
 ) -> Outcome:
     """Do what `carry_out` does inside the caller's transaction."""
-    organization_id, service_id = plan.scope.organization_id, plan.scope.service_id
     permission = Permission(plan.action.value)
-    require(connection, actor.username, permission, organization_id)
+    require(connection, actor.username, permission, plan.scope.organization_id)
     if actor.username != plan.actor:
         raise NotAllowed(actor.username, permission)
+    return perform(connection, ledger, plan, minting, event, batch_id=batch_id)
+
+
+def perform(
+    connection: Connection,
+    ledger: Ledger,
+    plan: Plan,
+    minting: Minting,
+    event: Event,
+    *,
+    batch_id: str = "",
+) -> Outcome:
+    """Carry out `plan` for a caller who has asked whether it is allowed."""
+    organization_id, service_id = plan.scope.organization_id, plan.scope.service_id
     scope = operation_queries.lock_scope(connection, organization_id, service_id)
     if scope is None:
         raise UnknownPlace(organization_id, service_id)

@@ -262,6 +262,8 @@ token = Table(
         sqlite_where=text("ended_at IS NULL"),
         postgresql_where=text("ended_at IS NULL"),
     ),
+    # For leaked tokens that ended before the leak was found.
+    Index("ix_token_ended_digest", "digest", **_where("ended_at IS NOT NULL")),
 )
 
 role_grant = Table(

@@ -42,6 +42,13 @@ def upgrade() -> None:
         ),
     )
     op.create_index("ix_service_credential_service", "service_credential", ["service_id"])
+    op.create_index(
+        "ix_token_ended_digest",
+        "token",
+        ["digest"],
+        sqlite_where=text("ended_at IS NOT NULL"),
+        postgresql_where=text("ended_at IS NOT NULL"),
+    )
     op.create_table(
         "failed_attempt",
         Column("kind", _Key, nullable=False),

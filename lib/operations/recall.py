@@ -1,0 +1,177 @@
+"""Leak recall: whose the tokens in a text are, and their end, or that of all made with them.
+
+The text is looked through and forgotten: what goes on holds ids, never a token.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Connection
+
+from lib.domain import roles, secrets
+from lib.domain.audit import Event, EventAction
+from lib.domain.clock import Moment
+from lib.domain.errors import NothingToDo
+from lib.domain.ids import new_id
+from lib.domain.plan import Plan
+from lib.domain.roles import Permission, Reach
+from lib.domain.rows import Actor, LeakedToken, Receipt
+from lib.domain.secrets import Minting
+from lib.domain.states import Action, TokenState
+from lib.operations.access import reach, require
+from lib.operations.actions import event_of, make_plan
+from lib.operations.batches import after_removals, perform_all
+from lib.operations.grants import COMMAND_LINE
+from lib.operations.ledger import Ledger
+from lib.store import import_queries, recall_queries
+from lib.store.engine import reading
+
+_ENDS = {TokenState.ACCEPTED: Action.REMOVE, TokenState.PENDING: Action.CANCEL}
+#: Who the command line's operations belong to: an account that nobody signs in with.
+SYSTEM = Actor("command-line", "Command line", address=COMMAND_LINE.address)
+
+
+@dataclass(frozen=True, slots=True)
+class Recall:
+    """What was found, and what would end, frozen at the confirmation.
+
+    `unknown` counts what looks like a token of ours and is none that the actor may see.
+    """
+
+    batch_id: str
+    actor: str
+    leaked: tuple[LeakedToken, ...]
+    unknown: int
+    plans: tuple[Plan, ...]
+
+    @property
+    def ending(self) -> int:
+        """Return how many tokens end."""
+        return sum(plan.preview.changed for plan in self.plans)
+
+    @property
+    def operations(self) -> frozenset[tuple[str, str]]:
+        """Return the operations, as (organization, operation), that made what was found."""
+        return frozenset(
+            (found.organization_id, found.operation_id)
+            for found in self.leaked
+            if found.operation_id
+        )
+
+
+def look_up(ledger: Ledger, actor: Actor, text: str, minting: Minting) -> Recall:
+    """Return whose the tokens in `text` are, and a plan that ends those that are live.
+
+    Nothing is written. Raises NotAllowed.
+    """
+    attempt = Event(EventAction.REMOVE, actor.username, actor.address)
+    with ledger.recording_refusal(attempt), reading(ledger.engine) as connection:
+        within = reach(connection, actor.username, Permission.RECALL)
+        return _look_up(connection, ledger.clock(), actor, text, minting, within)
+
+
+def widen(ledger: Ledger, actor: Actor, recall: Recall) -> Recall:
+    """Return `recall` with everything that the same operations made and that is live."""
+    with reading(ledger.engine) as connection:
+        for organization_id, _ in recall.operations:
+            require(connection, actor.username, Permission.RECALL, organization_id)
+        return _widen(connection, ledger.clock(), actor, recall)
+
+
+def end(ledger: Ledger, actor: Actor, recall: Recall, *, reason: str = "") -> tuple[Receipt, ...]:
+    """End what was planned, all of it or nothing, once; a second call gives the same receipts.
+
+    Raises NotAllowed, NothingToDo, and PlanOutdated when something changed since it was planned.
+    """
+    if not recall.plans:
+        raise NothingToDo
+    with ledger.acting(event_of(recall.plans[0], actor, reason)) as connection:
+        for organization_id in sorted({plan.scope.organization_id for plan in recall.plans}):
+            require(connection, actor.username, Permission.RECALL, organization_id)
+        return perform_all(
+            connection,
+            ledger,
+            recall.plans,
+            recall.batch_id,
+            lambda plan: event_of(plan, actor, reason),
+        )
+
+
+def look_up_by_command(ledger: Ledger, text: str, minting: Minting, *, whole: bool) -> Recall:
+    """Do what `look_up` does for whoever runs the command; `whole` widens it."""
+    with reading(ledger.engine) as connection:
+        now = ledger.clock()
+        found = _look_up(connection, now, SYSTEM, text, minting, None)
+        return _widen(connection, now, SYSTEM, found) if whole else found
+
+
+def end_by_command(ledger: Ledger, recall: Recall, *, reason: str = "") -> tuple[Receipt, ...]:
+    """Do what `end` does for whoever runs the command."""
+    if not recall.plans:
+        raise NothingToDo
+
+    def by_command(plan: Plan) -> Event:
+        return event_of(plan, SYSTEM, reason)._replace(actor=COMMAND_LINE.username)
+
+    with ledger.acting(by_command(recall.plans[0])) as connection:
+        if SYSTEM.username not in import_queries.stored_accounts(connection, [SYSTEM.username]):
+            account = {"username": SYSTEM.username, "name": SYSTEM.name, "email": ""}
+            import_queries.add_rows(
+                connection, "user_account", [account | {"staff_status": "inactive"}]
+            )
+        return perform_all(connection, ledger, recall.plans, recall.batch_id, by_command)
+
+
+def _look_up(
+    connection: Connection,
+    now: Moment,
+    actor: Actor,
+    text: str,
+    minting: Minting,
+    within: Reach,
+) -> Recall:
+    tokens = secrets.tokens_in(text, minting.prefix)
+    digests = [d for pepper in minting.peppers.values() for d in secrets.digests(tokens, pepper)]
+    found = recall_queries.find(connection, digests, now)
+    seen = tuple(leaked for leaked in found if roles.covers(within, leaked.organization_id))
+    plans = _plans(connection, now, actor, seen)
+    return Recall(new_id(now), actor.username, seen, len(tokens) - len(seen), plans)
+
+
+def _widen(connection: Connection, now: Moment, actor: Actor, recall: Recall) -> Recall:
+    of_organization = defaultdict(set)
+    for organization_id, operation_id in recall.operations:
+        of_organization[organization_id].add(operation_id)
+    known = {leaked.token_id for leaked in recall.leaked}
+    made = [
+        leaked
+        for organization_id, operation_ids in sorted(of_organization.items())
+        for leaked in recall_queries.live_of_operations(
+            connection, organization_id, operation_ids, now
+        )
+        if leaked.token_id not in known
+    ]
+    together = (*recall.leaked, *made)
+    plans = _plans(connection, now, actor, together)
+    return Recall(new_id(now), recall.actor, together, recall.unknown, plans)
+
+
+def _plans(
+    connection: Connection, now: Moment, actor: Actor, leaked: Iterable[LeakedToken]
+) -> tuple[Plan, ...]:
+    """Return the plans that end what is live, in the order of the locks."""
+    members: dict[tuple[str, str, TokenState], list[str]] = defaultdict(list)
+    for token in leaked:
+        if token.state in _ENDS:
+            members[token.organization_id, token.service_id, token.state].append(token.member_id)
+    plans = [
+        make_plan(connection, now, actor, _ENDS[state], organization_id, service_id, ids)
+        for (organization_id, service_id, state), ids in sorted(members.items(), key=_in_order)
+    ]
+    return after_removals(plans)
+
+
+def _in_order(item: tuple[tuple[str, str, TokenState], Sequence[str]]) -> tuple[str, str, int]:
+    organization_id, service_id, state = item[0]
+    return organization_id, service_id, list(_ENDS).index(state)

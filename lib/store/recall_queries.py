@@ -1,0 +1,67 @@
+"""Tokens by their digests, live or ended, and what the operations that made them have live."""
+
+from collections.abc import Iterable, Sequence
+
+from sqlalchemy import Connection, bindparam, text
+
+from lib.domain.clock import Moment
+from lib.domain.rows import LeakedToken
+from lib.domain.states import TokenState
+from lib.store.bulk import ids_parameter, with_ids
+
+_AT_ONCE = 500  # parameters of one statement
+_LEAKED = (
+    "SELECT t.organization_id, o.name, t.service_id, s.name, t.member_id, m.name, m.username,"
+    " t.token_id, CASE WHEN t.ended_at IS NULL AND t.expires_at <= :now THEN 'expired'"
+    " ELSE t.state END, COALESCE(t.hint, ''),"
+    " CASE WHEN t.origin = 'export' THEN COALESCE(t.made_by_operation, '') ELSE '' END"
+    " FROM token t JOIN member m ON m.organization_id = t.organization_id"
+    " AND m.member_id = t.member_id JOIN organization o ON o.organization_id = t.organization_id"
+    " JOIN service s ON s.service_id = t.service_id"
+)
+
+
+def find(connection: Connection, digests: Sequence[bytes], now: Moment) -> list[LeakedToken]:
+    """Return the tokens that have one of `digests`, by organization, service and user."""
+    found = []
+    for first in range(0, len(digests), _AT_ONCE):
+        chunk = digests[first : first + _AT_ONCE]
+        for kind in ("IS NULL", "IS NOT NULL"):  # an index each
+            statement = text(f"{_LEAKED} WHERE t.digest IN :digests AND t.ended_at {kind}")
+            rows = connection.execute(
+                statement.bindparams(bindparam("digests", expanding=True)),
+                {"digests": list(chunk), "now": now},
+            )
+            found += [_leaked(row) for row in rows]
+    return sorted(found, key=lambda leaked: (leaked[0], leaked[2], leaked.name, leaked.token_id))
+
+
+def live_of_operations(
+    connection: Connection, organization_id: str, operation_ids: Iterable[str], now: Moment
+) -> list[LeakedToken]:
+    """Return the live tokens that operations of one organization made, in the same order."""
+    found = []
+    for state in ("pending", "accepted"):
+        rows = connection.execute(
+            with_ids(
+                connection,
+                f"{_LEAKED} JOIN operation_result r ON r.organization_id = t.organization_id"
+                " AND r.member_id = t.member_id AND r.operation_id = t.made_by_operation"
+                " WHERE t.organization_id = :organization"
+                " AND r.operation_id IN (SELECT value FROM {ids} i)"
+                f" AND t.state = '{state}' AND t.digest IS NOT NULL"
+                " AND (t.expires_at IS NULL OR t.expires_at > :now)",
+            ),
+            {
+                "organization": organization_id,
+                "ids": ids_parameter(connection, operation_ids),
+                "now": now,
+            },
+        )
+        found += [_leaked(row) for row in rows]
+    return sorted(found, key=lambda leaked: (leaked[2], leaked.name, leaked.token_id))
+
+
+def _leaked(row: Sequence[object]) -> LeakedToken:
+    leaked = LeakedToken._make(row)
+    return leaked._replace(state=TokenState(leaked.state))
