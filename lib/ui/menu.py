@@ -27,6 +27,7 @@ class Item:
 ORGANIZATIONS = Item("organizations.py", "Organizations", "apartment", "organizations")
 COVERAGE = Item("coverage.py", "Token coverage", "grid_on", "coverage", Permission.COVERAGE)
 ACTIVITY = Item("activity.py", "Activity", "history", "activity", Permission.ACTIVITY)
+RECALL = Item("recall.py", "Recall", "block", "recall", Permission.RECALL)
 ACCESS = Item("access.py", "Access", "admin_panel_settings", "access", Permission.ACCESS)
 OWN = Item("my_api_tokens.py", "My API tokens", "key", "my-api-tokens", None)
 HELP = Item("help.py", "Help", "help", "help", None)
@@ -36,7 +37,7 @@ LICENSE = Item("license.py", "License", "badge", "license")
 NOTIFICATIONS = Item("notifications.py", "Notifications", "notifications", "notifications")
 TOKENS = Item("api_tokens.py", "API 2.0 Tokens", "vpn_key", "api-tokens")
 
-TOP = (ORGANIZATIONS, COVERAGE, ACTIVITY, ACCESS, OWN, HELP)
+TOP = (ORGANIZATIONS, COVERAGE, ACTIVITY, RECALL, ACCESS, OWN, HELP)
 BELOW = (CONTACT, SERVICES, LICENSE, NOTIFICATIONS, TOKENS)
 SERVICE_PREFIX = "service-"
 ROOT = ""

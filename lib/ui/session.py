@@ -11,6 +11,7 @@ from lib.domain.plan import Plan
 from lib.domain.rows import Receipt
 from lib.operations.delivery import Delivery
 from lib.operations.off_boarding import OffBoarding
+from lib.operations.recall import Recall
 
 
 class Step(IntEnum):
@@ -89,6 +90,16 @@ class Answering:
 
 
 @dataclass
+class Recalling:
+    """Leaked tokens that were found; `wide` with all that the same operations made."""
+
+    recall: Recall
+    wide: bool = False
+    confirming: bool = False
+    error: Exception | None = None
+
+
+@dataclass
 class Place:
     """An organization and a service, as the URL says them."""
 
@@ -122,6 +133,9 @@ class Session:
     answering: Answering | None = None
     leaving: Leaving | None = None
     off_boarded: tuple[Receipt, ...] = ()
+    recalling: Recalling | None = None
+    recalled: tuple[Receipt, ...] = ()
+    files_dropped: int = 0
 
     def select(self, member_ids: set[str]) -> None:
         """Select exactly these users; the table is drawn anew with its ticks."""
@@ -136,6 +150,7 @@ class Session:
             self.confirming = None
         self.done = None
         self.notice = self.told = self.shown_token = self.declining = self.revoking = ""
+        self.recalling, self.recalled = None, ()
         self.trails = {}
         self.look_at("")
 
