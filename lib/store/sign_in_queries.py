@@ -16,15 +16,16 @@ class SignInRow(NamedTuple):
     ended_at: Moment | None
 
 
+# Made once: at every click it is asked.
+_FIND = text(
+    "SELECT username, signed_in_at, last_seen_at, ended_at FROM sign_in"
+    " WHERE sign_in_id = :sign_in_id"
+)
+
+
 def find(connection: Connection, sign_in_id: str) -> SignInRow | None:
     """Return a sign-in, or None when it was never seen."""
-    row = connection.execute(
-        text(
-            "SELECT username, signed_in_at, last_seen_at, ended_at FROM sign_in"
-            " WHERE sign_in_id = :sign_in_id"
-        ),
-        {"sign_in_id": sign_in_id},
-    ).one_or_none()
+    row = connection.execute(_FIND, {"sign_in_id": sign_in_id}).one_or_none()
     return SignInRow(*row) if row else None
 
 

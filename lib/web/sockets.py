@@ -17,16 +17,27 @@ _SESSION = 2  # Streamlit's protocols: its own, the XSRF token, the session to t
 
 
 class SocketWatch:
-    """Let no message of a sign-in through that has ended.
+    """Let no message of a sign-in through that has ended; the browser loads its page anew.
 
-    The browser connects again by itself. As nobody is in then, it gets a new session: of the one
-    before, with its open dialogs, nothing can be taken up again.
+    As nobody is in then, it gets a new session: of the one before, with its open dialogs, nothing
+    can be taken up again.
     """
 
-    def __init__(self, app: ASGIApp, is_in: Callable[[HTTPConnection], bool]) -> None:
-        """Stand before `app`; `is_in` tells whether somebody is signed in, from the database."""
+    def __init__(
+        self,
+        app: ASGIApp,
+        is_in: Callable[[HTTPConnection], bool],
+        reload: Callable[[bytes], bytes],
+    ) -> None:
+        """Stand before `app`.
+
+        `is_in` tells whether somebody is signed in, from the database. `reload` returns the
+        message that makes the browser load the page anew from which a message came: it would
+        connect again by itself, and show what it has.
+        """
         self._app = app
         self._is_in = is_in
+        self._reload = reload
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass everything on until the sign-in ends."""
@@ -44,6 +55,8 @@ class SocketWatch:
             if message["type"] == "websocket.receive":
                 is_in = await run_in_threadpool(self._is_in, connection)
                 if was_in and not is_in:
+                    told = self._reload(message.get("bytes") or b"")
+                    await send({"type": "websocket.send", "bytes": told})
                     await send({"type": "websocket.close", "code": _POLICY_VIOLATION})
                     return {"type": "websocket.disconnect", "code": _POLICY_VIOLATION}
                 was_in = is_in

@@ -8,6 +8,10 @@ from lib.web.sockets import SocketWatch
 
 MESSAGE = {"type": "websocket.receive", "bytes": b"click"}
 CONNECT = {"type": "websocket.connect"}
+FAREWELL = [
+    {"type": "websocket.send", "bytes": b"reload click"},
+    {"type": "websocket.close", "code": 1008},
+]
 OFFERED = (b"sec-websocket-protocol", b"streamlit, xsrf, session")
 
 
@@ -38,7 +42,9 @@ def talk(answers: list[bool], messages: list[dict]) -> tuple[Streamlit, list[dic
         sent.append(message)
 
     scope = {"type": "websocket", "path": "/_stcore/stream", "headers": [OFFERED]}
-    asyncio.run(SocketWatch(app, lambda _: next(told))(scope, receive, send))
+    asyncio.run(
+        SocketWatch(app, lambda _: next(told), lambda m: b"reload " + m)(scope, receive, send)
+    )
     return app, sent
 
 
@@ -53,13 +59,13 @@ class TestSocketWatch:
 
     @pytest.mark.parametrize("clicks_before", [0, 1, 5])
     def test_it_closes_at_the_first_click_after_its_end(self, clicks_before):
-        """The click is lost; the browser connects anew."""
+        """The click is lost; the browser is told to load the page anew."""
         answers = [True] * (1 + clicks_before) + [False]
         app, sent = talk(answers, [CONNECT, *[MESSAGE] * (clicks_before + 1)])
         types = [m["type"] for m in app.read]
         assert types.count("websocket.receive") == clicks_before
         assert types[-1] == "websocket.disconnect"
-        assert sent == [{"type": "websocket.close", "code": 1008}]
+        assert sent == FAREWELL
 
     def test_nobody_gets_an_earlier_session(self):
         """Nor what was open in it; but the sign-in page works."""
@@ -71,4 +77,4 @@ class TestSocketWatch:
         """A new sign-in is seen only when its page has run once."""
         app, sent = talk([False, False, True, False], [CONNECT, *[MESSAGE] * 3])
         assert app.read.count(MESSAGE) == 2
-        assert sent == [{"type": "websocket.close", "code": 1008}]
+        assert sent == FAREWELL
