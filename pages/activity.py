@@ -3,16 +3,12 @@
 import streamlit as st
 
 from lib.domain.roles import Permission
-from lib.ui import activity_list, event_table, four_eyes, guard, operation_view, person_view
+from lib.ui import activity_list, four_eyes, guard, operation_view, person_view
 from lib.ui.session import session
 
 actor = guard.need(Permission.ACTIVITY)
 operation, person = st.query_params.get("operation", ""), st.query_params.get("person", "")
 session().look_at(operation or person)
-
-chosen = event_table.chosen()
-if chosen:
-    st.switch_page("activity.py", query_params=chosen)
 
 if operation:
     operation_view.show(actor, operation)

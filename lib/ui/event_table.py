@@ -1,6 +1,6 @@
 """Events as a table: choosing a row, or a line of a selectbox under it, opens what it is about."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -9,34 +9,18 @@ import streamlit as st
 from lib.domain.activity import ActivityRow
 from lib.domain.clock import Moment
 from lib.operations.activity import progress
+from lib.ui import ways
 from lib.ui.activity_words import PROGRESS, users, what, who, why
 from lib.ui.facts import UNKNOWN
-from lib.ui.session import put, value
+from lib.ui.ways import Way
 from lib.ui.wording import clock_time
 
 PAGE = 50
+operation_link = ways.to_operation
 
-_CHOSEN = "activity_chosen"
 _ROW_HEIGHT = 34
 _ROWS_IN_SIGHT = 12
 _COLUMNS = ("When (UTC)", "Who", "What", "Organization", "Service", "Users", "State", "Reason")
-
-
-def operation_link(organization_id: str, operation_id: str) -> dict[str, str]:
-    """Return the query parameters of an operation's page."""
-    return {"operation": f"{organization_id}-{operation_id}"}
-
-
-def person_link(username: str) -> dict[str, str]:
-    """Return the query parameters of a person's page (User 360)."""
-    return {"person": username}
-
-
-def chosen() -> dict[str, str] | None:
-    """Return the query parameters of what was just chosen in a table or under it, once."""
-    link: dict[str, str] | None = value(_CHOSEN)
-    put(_CHOSEN, None)
-    return link
 
 
 def show(rows: Sequence[ActivityRow], now: Moment, key: str, alt: str) -> None:
@@ -48,7 +32,7 @@ def show(rows: Sequence[ActivityRow], now: Moment, key: str, alt: str) -> None:
         row_height=_ROW_HEIGHT,
         height=height(len(rows)),
         column_config=_column_config(),
-        on_select=remember(key, [_link(row) for row in rows]),
+        on_select=ways.from_rows(key, [_way(row) for row in rows]),
         selection_mode="single-row",
         placeholder=UNKNOWN,
         alt=alt,
@@ -63,65 +47,38 @@ def height(rows: int, in_sight: int = _ROWS_IN_SIGHT) -> int:
 def open_operation(rows: Iterable[ActivityRow], key: str) -> None:
     """Draw the selectbox that opens an operation of `rows`, for the keyboard."""
     lines = {
-        f"{row.organization_id}-{row.operation_id}": " · ".join(
-            (what(row), row.organization_id, clock_time(row.happened_at), who(row))
+        f"{row.organization_id}-{row.operation_id}": (
+            " · ".join((what(row), row.organization_id, clock_time(row.happened_at), who(row))),
+            ways.to_operation(row.organization_id, row.operation_id),
         )
         for row in rows
         if row.operation_id
     }
-    pick("Open an operation", lines, "operation", key, 420)
+    ways.pick("Open an operation", lines, key, 420)
 
 
 def open_person(people: Mapping[str, str], key: str) -> None:
-    """Draw the selectbox that opens one of `people` (username to label)."""
-    pick("Open a person", people, "person", key, 250)
+    """Draw the selectbox that opens one of `people` (name by username)."""
+    lines = {
+        username: (" · ".join(filter(None, (username, name))), ways.to_person(username))
+        for username, name in sorted(people.items())
+    }
+    ways.pick("Open a person", lines, key, 250)
 
 
 def people_in(rows: Iterable[ActivityRow]) -> dict[str, str]:
-    """Return the usernames in `rows`, sorted, with their labels."""
-    names = {row.actor: row.actor_name for row in rows if row.actor}
-    every = {*names, *(row.subject for row in rows if row.subject)}
-    return {u: " · ".join(filter(None, (u, names.get(u)))) for u in sorted(every)}
+    """Return the names of the people in `rows` by username; empty where it is not read."""
+    rows = list(rows)
+    subjects = {row.subject: "" for row in rows if row.subject}
+    return subjects | {row.actor: row.actor_name for row in rows if row.actor}
 
 
-def pick(label: str, lines: Mapping[str, str], parameter: str, key: str, width: int) -> None:
-    """Draw a selectbox over `lines`; the chosen one is remembered as a link."""
-    if not lines:
-        return
-
-    def choose() -> None:
-        line = value(key)
-        put(_CHOSEN, {parameter: line} if line in lines else None)
-
-    st.selectbox(
-        label,
-        list(lines),
-        index=None,
-        key=key,
-        format_func=lambda line: lines.get(line, line),
-        placeholder="Choose",
-        on_change=choose,
-        width=width,
-    )
-
-
-def remember(key: str, links: Sequence[dict[str, str] | None]) -> Callable[[], None]:
-    """Return what a choice in the table does: it holds the rows as they were drawn."""
-
-    def choose() -> None:
-        rows = value(key).selection.rows
-        if rows and rows[0] < len(links):
-            put(_CHOSEN, links[rows[0]])
-
-    return choose
-
-
-def _link(row: ActivityRow) -> dict[str, str] | None:
+def _way(row: ActivityRow) -> Way | None:
     """Return what a row opens: its operation, else the person it is about, else who did it."""
     if row.operation_id:
-        return operation_link(row.organization_id, row.operation_id)
+        return ways.to_operation(row.organization_id, row.operation_id)
     person = row.subject or row.actor
-    return person_link(person) if person else None
+    return ways.to_person(person) if person else None
 
 
 def _frame(rows: Iterable[ActivityRow], now: Moment) -> pd.DataFrame:

@@ -1,7 +1,5 @@
 """Four eyes: what waits for a second API administrator, the answer, and the way to the download."""
 
-from collections.abc import Sequence
-
 import pandas as pd
 import streamlit as st
 
@@ -14,20 +12,27 @@ from lib.domain.states import ApprovalState
 from lib.operations import activity, approvals
 from lib.operations.actions import APPROVAL_LASTS
 from lib.operations.activity import OperationView
-from lib.ui import confirmations, event_table, guard, skipped
+from lib.ui import confirmations, guard, skipped, ways
 from lib.ui.activity_words import PROGRESS, time_of_day
 from lib.ui.desk import desk
 from lib.ui.session import Answering, session
 from lib.ui.wording import HOLDINGS, count, explain, plain, plan_details, plan_sentence
 
-_FEW = 3
+_FEW = 4
 
 
 def show_open(actor: Actor) -> None:
     """Draw a line for each request that waits for the actor, or that the actor has asked for."""
     answerable, own = activity.open_approvals(desk().engine, desk().clock, actor)
-    _lines([(asked, Progress.WAITING, _asks(asked)) for asked in answerable])
-    _lines([(asked, *_own(asked)) for asked in own])
+    lines = [(asked, Progress.WAITING, _asks(asked)) for asked in answerable]
+    lines += [(asked, *_own(asked)) for asked in own]
+    if not lines:
+        return
+    with st.container(border=True, gap="xxsmall", key="activity_waiting"):
+        for line in lines[:_FEW]:
+            _line(*line)
+        if len(lines) > _FEW:
+            st.caption(f"{len(lines) - _FEW:,} more are in the list below.")
 
 
 def show(actor: Actor, view: OperationView) -> None:
@@ -52,20 +57,13 @@ def show(actor: Actor, view: OperationView) -> None:
         _dialog(view, asked, plan)
 
 
-def _lines(lines: Sequence[tuple[Approval, Progress, str]]) -> None:
-    for asked, progress, sentence in lines[:_FEW]:
-        sign = PROGRESS[progress]
-        with st.container(horizontal=True, vertical_alignment="center", gap="small", border=True):
-            st.badge(sign.word, icon=sign.icon, color=sign.colour)
-            st.markdown(sentence, width="content")
-            st.page_link(
-                "activity.py",
-                label=":blue[Open it]",
-                icon=":material/arrow_forward:",
-                query_params=event_table.operation_link(asked.organization_id, asked.operation_id),
-            )
-    if len(lines) > _FEW:
-        st.caption(f"{len(lines) - _FEW:,} more are in the list below.")
+def _line(asked: Approval, progress: Progress, sentence: str) -> None:
+    sign = PROGRESS[progress]
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.badge(sign.word, icon=sign.icon, color=sign.colour)
+        st.markdown(sentence, width="content")
+        way = ways.to_operation(asked.organization_id, asked.operation_id)
+        ways.show("Open", way, "arrow_forward", f"open_{asked.operation_id}")
 
 
 def _asks(asked: Approval) -> str:

@@ -11,7 +11,7 @@ from lib.domain.states import Action
 from lib.operations import off_boarding
 from lib.operations.activity import PersonView
 from lib.operations.off_boarding import OffBoarding
-from lib.ui import event_table, guard, skipped
+from lib.ui import guard, skipped, ways
 from lib.ui.desk import desk
 from lib.ui.session import Leaving, put, session, value
 from lib.ui.wording import (
@@ -65,15 +65,10 @@ def show_receipt() -> None:
         first = receipts[0]
         st.markdown(f":small[{clock_time(first.confirmed_at)} by {plain(first.actor)}.]")
         for receipt in receipts[:_FEW]:
-            st.page_link(
-                "activity.py",
-                label=f":blue[{receipt_sentence(receipt)}] {plain(receipt.organization_id)} · "
-                f"{plain(receipt.service_id)}",
-                icon=":material/link:",
-                query_params=event_table.operation_link(
-                    receipt.organization_id, receipt.operation_id
-                ),
-            )
+            place = f"{plain(receipt.organization_id)} · {plain(receipt.service_id)}"
+            way = ways.to_operation(receipt.organization_id, receipt.operation_id)
+            key = f"left_{receipt.operation_id}"
+            ways.show(f"{receipt_sentence(receipt)} · {place}", way, "link", key)
         if len(receipts) > _FEW:
             st.caption(f"{len(receipts) - _FEW:,} more are in the list below.")
 

@@ -19,7 +19,7 @@ from lib.operations import activity
 from lib.operations.actions import read_results
 from lib.operations.activity import OperationView
 from lib.operations.exports import recorded
-from lib.ui import event_table, four_eyes, guard, places, trail
+from lib.ui import event_table, four_eyes, guard, places, trail, ways
 from lib.ui.activity_words import PROGRESS, named, what, who, why
 from lib.ui.desk import desk
 from lib.ui.event_table import PAGE, height
@@ -42,7 +42,7 @@ def show(actor: Actor, reference: str) -> None:
     users = view.done.changed + view.done.skipped if view.done else _asked_users(view)
     action = view.done.action if view.done else Action.GENERATE
     st.header(action_name(action, users), anchor=False)
-    back()
+    ways.show_back()
     if session().told:
         st.success(session().told, icon=":material/check_circle:")
     sign = PROGRESS[view.progress]
@@ -55,11 +55,6 @@ def show(actor: Actor, reference: str) -> None:
     if view.batch:
         _show_batch(view.batch)
     _show_events(view.events)
-
-
-def back() -> None:
-    """Draw the way back to the list."""
-    st.page_link("activity.py", label=":blue[Back to Activity]", icon=":material/arrow_back:")
 
 
 def _find(actor: Actor, organization_id: str, operation_id: str) -> OperationView | None:
@@ -77,7 +72,7 @@ def _find(actor: Actor, organization_id: str, operation_id: str) -> OperationVie
 def _show_none() -> None:
     st.header("Activity", anchor=False)
     st.warning("There is no such operation.", icon=":material/search_off:")
-    back()
+    ways.show_back()
 
 
 def _asked_users(view: OperationView) -> int:
@@ -130,13 +125,9 @@ def _links(actor: Actor, view: OperationView) -> None:
     username = view.done.actor if view.done else view.asked.requester if view.asked else ""
     if place is None:
         return
-    with st.container(horizontal=True, key="operation_links"):
-        st.page_link(
-            "activity.py",
-            label=f":blue[All about {plain(username)}]",
-            icon=":material/person:",
-            query_params=event_table.person_link(username),
-        )
+    with st.container(horizontal=True, vertical_alignment="center", key="operation_links"):
+        about = f"All about {plain(username)}"
+        ways.show(about, ways.to_person(username), "person", "operation_actor")
         if actor.may(Permission.READ, view.organization_id):
             st.page_link(
                 "api_tokens.py",
@@ -175,7 +166,7 @@ def _show_results(actor: Actor, done: OperationFacts) -> None:
         last = f"{rows[-1].sort_key}{_BEHIND}{rows[-1].member_id}" if more else ""
         trail.turn(_RESULTS, last, back="Previous", on="Next")
     with st.container(horizontal=True, vertical_alignment="bottom", key="operation_open"):
-        people = {row.username: f"{row.username} · {row.name}" for row in rows}
+        people = {row.username: row.name for row in rows}
         event_table.open_person(people, "operation_open_person")
         if actor.may(Permission.EXPORT, done.organization_id):
             _offer_csv(actor, done)
@@ -199,8 +190,8 @@ def _results_table(rows: list[ResultLine]) -> None:
         hide_index=True,
         row_height=34,
         height=height(len(rows), 9),
-        on_select=event_table.remember(
-            "operation_results_table", [event_table.person_link(r.username) for r in rows]
+        on_select=ways.from_rows(
+            "operation_results_table", [ways.to_person(r.username) for r in rows]
         ),
         selection_mode="single-row",
         placeholder=UNKNOWN,
@@ -249,12 +240,8 @@ def _show_batch(batch: list[OperationFacts]) -> None:
         for other in batch:
             name = action_name(other.action, other.changed + other.skipped)
             place = f"{plain(other.organization_name)} · {plain(other.service_name)}"
-            st.page_link(
-                "activity.py",
-                label=f":blue[{plain(name)}] {place}",
-                icon=":material/link:",
-                query_params=event_table.operation_link(other.organization_id, other.operation_id),
-            )
+            way = ways.to_operation(other.organization_id, other.operation_id)
+            ways.show(f"{plain(name)} · {place}", way, "link", f"batch_{other.operation_id}")
 
 
 def _show_events(events: list[ActivityRow]) -> None:

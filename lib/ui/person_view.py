@@ -11,11 +11,12 @@ from lib.domain.rows import Actor, GrantRow, OwnToken
 from lib.domain.states import Origin, Status, TokenState
 from lib.operations import activity
 from lib.operations.activity import PersonView
-from lib.ui import event_table, leaving, operation_view, trail
+from lib.ui import event_table, leaving, trail, ways
 from lib.ui.activity_words import began, ended
 from lib.ui.desk import desk
 from lib.ui.event_table import PAGE, height
 from lib.ui.facts import UNKNOWN, show_facts
+from lib.ui.ways import Way
 from lib.ui.wording import ROLES, STATUS, day, plain
 
 _FEW = 12
@@ -30,10 +31,10 @@ def show(actor: Actor, username: str) -> None:
     if view is None:
         st.header("Activity", anchor=False)
         st.warning(f"There is no user {plain(username[:60])}.", icon=":material/person_off:")
-        operation_view.back()
+        ways.show_back()
         return
     st.header(plain(view.person.name or view.person.username), anchor=False)
-    operation_view.back()
+    ways.show_back()
     leaving.show_receipt()
     show_facts(_facts(view))
     _show_live(view)
@@ -138,7 +139,7 @@ def _ended_table(rows: Sequence[TokenStory]) -> None:
         row_height=34,
         height=height(len(rows), 6),
         column_config=dates,
-        on_select=event_table.remember("person_ended_table", [_story_link(t) for t in rows]),
+        on_select=ways.from_rows("person_ended_table", [_way(t) for t in rows]),
         selection_mode="single-row",
         placeholder=UNKNOWN,
         alt="Tokens and requests of this person that are over",
@@ -157,12 +158,12 @@ def _ended_line(token: TokenStory) -> tuple[Any, ...]:
     )
 
 
-def _story_link(token: TokenStory) -> dict[str, str] | None:
+def _way(token: TokenStory) -> Way | None:
     """Return what a token opens: the operation that ended it, else the one that made it."""
     operation_id = token.ended_by_operation or token.made_by_operation
     if not operation_id:
         return None
-    return event_table.operation_link(token.organization_id, operation_id)
+    return ways.to_operation(token.organization_id, operation_id)
 
 
 def _show_events(actor: Actor, view: PersonView) -> None:
