@@ -6,10 +6,10 @@ from lib.domain.roles import Permission
 from lib.ui import guard, recall_form
 
 st.header("Recall", anchor=False)
-actor = guard.need(Permission.RECALL)
+guard.need(Permission.RECALL)
 recall_form.show_receipt()
 recall_form.ask()
 found = recall_form.found()
 if found:
-    recall_form.show_found(actor, found)
+    recall_form.show_found(found)
 recall_form.confirm()

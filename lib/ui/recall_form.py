@@ -10,7 +10,7 @@ import streamlit as st
 
 from lib.domain.audit import LONGEST_REASON
 from lib.domain.errors import DeskError
-from lib.domain.rows import Actor, LeakedToken
+from lib.domain.rows import LeakedToken
 from lib.domain.states import TokenState
 from lib.operations import recall
 from lib.operations.recall import Recall
@@ -63,7 +63,7 @@ def found() -> Recall | None:
     return recalling.recall if recalling else None
 
 
-def show_found(actor: Actor, recalled: Recall) -> None:
+def show_found(recalled: Recall) -> None:
     """Draw whose the tokens are, and what can be done."""
     st.markdown(_sentence(recalled))
     if recalled.leaked:

@@ -92,6 +92,7 @@ PERMISSION_WORDS = {
     Permission.GENERATE: "Generate & export tokens",
     Permission.OFF_BOARD: "End all tokens and requests of one person (off-boarding)",
     Permission.APPROVE: "Approve what another API administrator asks for (four eyes)",
+    Permission.RECALL: "Recall leaked tokens",
     Permission.POLICY: "Set how long tokens live",
     Permission.ACCESS: "Grant and revoke roles",
 }
