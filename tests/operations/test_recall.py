@@ -1,0 +1,190 @@
+"""Leak recall: whose the tokens in a text are, and their end as one act."""
+
+import pytest
+
+from lib.domain.errors import NotAllowed, NothingToDo, PlanOutdated
+from lib.domain.roles import Grant, Role
+from lib.domain.rows import Actor
+from lib.domain.secrets import mint
+from lib.domain.states import Action, Holding, TokenState
+from lib.operations import recall
+from lib.store.engine import writing
+from tests.directory import ADMIN, MINTING, ORG, SERVICE, add_staff, build, ledger, tokens
+from tests.operations.acting import act, change, everything, exported, give, later, select
+
+OTHER = "COCEP3"
+NEARBY = Actor("psorel", "Petra Sorel", address="192.0.2.8")
+
+
+def look_up(engine, text, actor=ADMIN):
+    """Look a text up."""
+    return recall.look_up(ledger(engine, later), actor, text, MINTING)
+
+
+def end(engine, found, actor=ADMIN, reason=""):
+    """End what was found."""
+    return recall.end(ledger(engine, later), actor, found, reason=reason)
+
+
+def states(engine) -> list[str]:
+    """Return the state of every token row."""
+    return sorted(row[1] for row in tokens(engine))
+
+
+class TestLookUp:
+    """What a text says."""
+
+    def test_a_whole_csv(self, engine):
+        """Every row of an exported file is found, with its holder and its operation."""
+        planned, outcome = act(engine, Action.GENERATE, build(engine, 5))
+        found = look_up(engine, outcome.csv.decode("utf-8-sig"))
+        assert [t.name for t in found.leaked] == [f"User {n:06}" for n in range(5)]
+        assert {t.state for t in found.leaked} == {TokenState.PENDING}
+        assert found.operations == {(ORG, planned.operation_id)}
+        assert (found.ending, found.unknown) == (5, 0)
+
+    def test_in_the_midst_of_other_text(self, engine):
+        """Brackets, quotation marks, URLs and JSON around a token do not hide it."""
+        ids = build(engine, 4)
+        plain = [give(engine, member, Holding.ACCEPTED)[0] for member in ids]
+        text = (
+            f'{{"token": "{plain[0]}"}} curl -H "Authorization: Bearer {plain[1]}"'
+            f" https://x.example/?t={plain[2]}&a=1 ({plain[3]},{plain[3]})"
+        )
+        found = look_up(engine, text)
+        assert (len(found.leaked), found.ending) == (4, 4)
+
+    def test_what_is_none_of_ours(self, engine):
+        """A wrong checksum is no token; one that nobody was given is unknown."""
+        (member,) = build(engine, 1)
+        (plain,) = give(engine, member, Holding.ACCEPTED)
+        wrong = f"{plain[:-1]}{'0' if plain[-1] != '0' else '1'}"
+        found = look_up(engine, " ".join([wrong, *mint(3, "demo"), f"{plain}x"]))
+        assert (found.leaked, found.unknown, found.plans) == ((), 3, ())
+
+    def test_one_that_has_ended(self, engine):
+        """It is named, and there is nothing to end."""
+        ids = build(engine, 1)
+        (plain,) = give(engine, ids[0], Holding.ACCEPTED)
+        act(engine, Action.REMOVE, ids)
+        found = look_up(engine, plain)
+        assert [t.state for t in found.leaked] == [TokenState.REMOVED]
+        with pytest.raises(NothingToDo):
+            end(engine, found)
+
+    def test_one_that_has_expired(self, engine):
+        """It counts as ended."""
+        (member,) = build(engine, 1)
+        (plain,) = give(engine, member, Holding.ACCEPTED, expires_at=later())
+        found = look_up(engine, plain)
+        assert ([t.state for t in found.leaked], found.plans) == ([TokenState.EXPIRED], ())
+
+    def test_nothing_is_kept_of_the_text(self, engine):
+        """What was found holds no token."""
+        (member,) = build(engine, 1)
+        (plain,) = give(engine, member, Holding.ACCEPTED)
+        assert plain not in repr(look_up(engine, f"secret words {plain}"))
+
+    def test_within_ones_reach(self, engine):
+        """Tokens of organizations that one does not look after are unknown."""
+        ids, others = build(engine, 1), build(engine, 1, organization_id=OTHER)
+        mine, theirs = (
+            give(engine, ids[0], Holding.ACCEPTED)[0],
+            give(engine, others[0], Holding.ACCEPTED, organization_id=OTHER)[0],
+        )
+        with writing(engine) as connection:
+            add_staff(connection, NEARBY.username, NEARBY.name, Grant(Role.SUPPORT, ORG))
+        found = look_up(engine, f"{mine} {theirs}", NEARBY)
+        assert ([t.organization_id for t in found.leaked], found.unknown) == ([ORG], 1)
+
+
+class TestEnd:
+    """One act, all of it or nothing."""
+
+    def test_accepted_and_pending_in_two_organizations(self, engine):
+        """Each ends as the lifecycle says; one batch, an operation and an event each."""
+        ids, others = build(engine, 3), build(engine, 1, organization_id=OTHER)
+        leaked = [
+            *give(engine, ids[0], Holding.BOTH),
+            *give(engine, ids[1], Holding.ACCEPTED),
+            *give(engine, others[0], Holding.ACCEPTED, organization_id=OTHER),
+        ]
+        kept = give(engine, ids[2], Holding.ACCEPTED)
+        found = look_up(engine, "\n".join(leaked))
+        receipts = end(engine, found, reason="INC-1")
+        assert sum(receipt.changed for receipt in receipts) == 4
+        assert states(engine) == ["accepted", "cancelled", "removed", "removed", "removed"]
+        assert look_up(engine, kept[0]).ending == 1
+        batches = select(engine, "SELECT DISTINCT batch_id FROM operation")
+        assert batches == [(found.batch_id,)]
+        events = select(engine, "SELECT action, users, reason FROM audit_event ORDER BY 1, 2")
+        assert events == [("cancel", 1, "INC-1"), ("remove", 1, "INC-1"), ("remove", 2, "INC-1")]
+
+    def test_a_newer_token_stays(self, engine):
+        """A leaked token that was replaced does not end the one that replaced it."""
+        ids = build(engine, 1)
+        (plain,) = give(engine, ids[0], Holding.ACCEPTED)
+        act(engine, Action.GENERATE, ids)
+        found = look_up(engine, plain)
+        assert ([t.state for t in found.leaked], found.plans) == ([TokenState.REPLACED], ())
+
+    def test_all_that_the_same_operation_made(self, engine):
+        """One line leaked, the whole file ends; who has another token by now keeps it."""
+        ids = build(engine, 6)
+        _, outcome = act(engine, Action.GENERATE, ids)
+        act(engine, Action.GENERATE, ids[4:])
+        found = look_up(engine, exported(outcome)[0])
+        wide = recall.widen(ledger(engine, later), ADMIN, found)
+        assert (found.ending, wide.ending) == (1, 4)
+        end(engine, wide)
+        assert states(engine).count("cancelled") == 4
+        assert states(engine).count("pending") == 2
+
+    def test_a_second_time_gives_the_same_receipts(self, engine):
+        """Nothing happens twice."""
+        (member,) = build(engine, 1)
+        found = look_up(engine, give(engine, member, Holding.ACCEPTED)[0])
+        first = end(engine, found)
+        before = tokens(engine)
+        assert end(engine, found) == first
+        assert tokens(engine) == before
+        assert select(engine, "SELECT count(*) FROM operation") == [(1,)]
+
+    def test_refused_when_something_changed(self, engine):
+        """A token that was accepted meanwhile is another one than was planned."""
+        ids = build(engine, 2)
+        leaked = [give(engine, member, Holding.ACCEPTED)[0] for member in ids]
+        found = look_up(engine, " ".join(leaked))
+        act(engine, Action.REMOVE, ids[:1])
+        before = everything(engine)
+        with pytest.raises(PlanOutdated):
+            end(engine, found)
+        assert everything(engine) == before
+
+    def test_refused_without_the_role(self, engine):
+        """Taken away between the look and the end."""
+        (member,) = build(engine, 1)
+        found = look_up(engine, give(engine, member, Holding.ACCEPTED)[0])
+        change(engine, "DELETE FROM role_grant")
+        before = everything(engine)
+        with pytest.raises(NotAllowed):
+            end(engine, found)
+        with pytest.raises(NotAllowed):
+            look_up(engine, "x")
+        assert everything(engine) == before
+
+    def test_by_the_command_line(self, engine):
+        """Its operations belong to an account that nobody signs in with."""
+        ids = build(engine, 2)
+        _, outcome = act(engine, Action.GENERATE, ids)
+        at = ledger(engine, later)
+        one = exported(outcome)[0]
+        found = recall.look_up_by_command(at, one, MINTING, whole=True)
+        (receipt,) = recall.end_by_command(at, found)
+        assert (receipt.changed, receipt.actor) == (2, "command-line")
+        account = "SELECT staff_status FROM user_account WHERE username = 'command-line'"
+        assert select(engine, account) == [("inactive",)]
+        assert select(engine, "SELECT actor, address FROM audit_event WHERE action = 'cancel'") == [
+            ("", "command line")
+        ]
+        assert receipt.service_id == SERVICE
