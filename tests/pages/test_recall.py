@@ -1,0 +1,138 @@
+"""The Recall page: a text goes in and is forgotten; what it holds is shown and ended."""
+
+import pytest
+from sqlalchemy import Engine
+from streamlit.testing.v1 import AppTest
+
+from lib.domain.states import Action
+from lib.operations.actions import carry_out, plan_action
+from lib.ui.desk import desk
+from tests.directory import ADMIN
+from tests.pages.looking import MARKUP, USER, execute, query, values
+
+ORG, SERVICE = "UTCJF1", "erecording"
+
+
+@pytest.fixture
+def csv(demo: Engine) -> str:
+    """The text of a file of three new tokens, exported a moment ago."""
+    ids = query(
+        demo,
+        "SELECT member_id FROM member WHERE organization_id = :o AND status = 'active'"
+        " ORDER BY sort_key LIMIT 3",
+        o=ORG,
+    )
+    members = [row[0] for row in ids]
+    plan = plan_action(desk().ledger, ADMIN, Action.GENERATE, ORG, SERVICE, members)
+    outcome = carry_out(desk().ledger, ADMIN, plan, desk().minting)
+    assert outcome.csv
+    return outcome.csv.decode("utf-8-sig")
+
+
+def look_up(at: AppTest, text: str) -> AppTest:
+    """Paste a text and press the button."""
+    at.text_area(key="recall_text").set_value(text)
+    at.button(key="recall_look_up").click().run()
+    assert not at.exception
+    return at
+
+
+def press(at: AppTest, key: str) -> AppTest:
+    """Press a button by its key."""
+    at.button(key=key).click().run()
+    assert not at.exception
+    return at
+
+
+class TestLookUp:
+    """What is said of a text."""
+
+    def test_a_whole_file(self, open_page, csv):
+        """Whose they are and that they work; a link to the export that made them."""
+        at = look_up(open_page("recall"), csv)
+        assert "**3 tokens found**, 3 of them work." in values(at.markdown)
+        frame = at.dataframe[0].value
+        assert list(frame.columns) == [
+            "Name",
+            "Username",
+            "Organization",
+            "Service",
+            "Token",
+            "State",
+        ]
+        assert set(frame["State"]) == {"Pending"}
+        assert [link.proto.page for link in at.get("page_link")] == ["activity"]
+
+    def test_the_text_is_forgotten(self, open_page, csv):
+        """No token is left in what the page remembers."""
+        at = look_up(open_page("recall"), csv)
+        token = csv.splitlines()[1].split(",")[6]
+        kept = repr(at._session_state.filtered_state)
+        assert token.startswith("demo_")
+        assert token not in kept
+
+    @pytest.mark.parametrize("text", ["", "nothing here", "demo_short", MARKUP])
+    def test_nothing_of_ours(self, open_page, text):
+        """It is said, and nothing can be ended."""
+        at = look_up(open_page("recall"), text)
+        assert "**No token of ours.**" in values(at.markdown)
+        assert not [b for b in at.button if b.key == "recall_end"]
+
+    def test_another_text(self, open_page, csv):
+        """The way back to the empty page."""
+        at = press(look_up(open_page("recall"), csv), "recall_away")
+        assert at.text_area(key="recall_text").value == ""
+
+
+class TestEnd:
+    """One confirmed act."""
+
+    def test_all_of_them(self, demo, open_page, csv):
+        """A dialog says how many; a receipt links to the operation."""
+        at = press(look_up(open_page("recall"), csv), "recall_end")
+        assert any("**3 tokens**: each **stops working at once**" in m for m in values(at.markdown))
+        press(at, "recall_do")
+        assert "**3 tokens ended**" in values(at.markdown)
+        ended = query(demo, "SELECT count(*) FROM operation WHERE batch_id <> ''")
+        assert ended == [(1,)]
+
+    def test_cancel_changes_nothing(self, demo, open_page, csv):
+        """Nothing is written before the last button."""
+        press(press(look_up(open_page("recall"), csv), "recall_end"), "recall_cancel")
+        assert query(demo, "SELECT count(*) FROM operation WHERE batch_id <> ''") == [(0,)]
+
+    def test_with_all_that_the_operation_made(self, open_page, csv):
+        """One line is enough to end the whole file."""
+        at = look_up(open_page("recall"), csv.splitlines()[1])
+        assert "**1 token found**, 1 of them works." in values(at.markdown)
+        press(at, "recall_widen")
+        assert "**3 tokens found**, 3 of them work." in values(at.markdown)
+        assert not [b for b in at.button if b.key == "recall_widen"]
+
+    def test_what_changed_meanwhile(self, demo, open_page, csv):
+        """A sentence, and nothing written."""
+        at = press(look_up(open_page("recall"), csv), "recall_end")
+        execute(
+            demo,
+            "UPDATE token SET state = 'accepted', accepted_at = 1 WHERE state = 'pending'"
+            " AND digest IS NOT NULL AND made_by_operation IS NOT NULL",
+        )
+        press(at, "recall_do")
+        assert any(value.startswith("Nothing was done") for value in values(at.error))
+        assert query(demo, "SELECT count(*) FROM operation WHERE batch_id <> ''") == [(0,)]
+
+
+class TestWho:
+    """Administrators and support."""
+
+    @pytest.mark.parametrize("person", [USER, "ivarga"])
+    def test_others_get_no_page(self, open_page, person):
+        """A user and an analyst."""
+        at = open_page("recall", person=person)
+        assert values(at.info) == ["This page is for API administrators and Support."]
+        assert not at.text_area
+
+    def test_support_in_one_organization(self, open_page, csv):
+        """Finds what is in it."""
+        at = look_up(open_page("recall", person="psorel"), csv)
+        assert "**3 tokens found**, 3 of them work." in values(at.markdown)
