@@ -164,8 +164,8 @@ class TestMatrix:
     def test_every_use_case_is_in_it(self):
         """A new one that takes an actor needs its row here."""
         known = {case.name.partition(" ")[0] for case in CASES} | set(PARTS)
-        assert taking_an_actor() - known == set()
-        assert known - taking_an_actor() == set()
+        assert taking(Actor) - known == set()
+        assert known - taking(Actor) == set()
 
     def test_every_permission_is_asked_for(self):
         """None of the table is there for nothing."""
@@ -176,8 +176,8 @@ class TestMatrix:
         assert PERMISSIONS[Role.ADMINISTRATOR] == frozenset(Permission)
 
 
-def taking_an_actor() -> set[str]:
-    """Return every public function and class of lib.operations that is given an Actor."""
+def taking(wanted: type) -> set[str]:
+    """Return every public function and class of lib.operations that is given a `wanted`."""
     found = set()
     for module in pkgutil.iter_modules(lib.operations.__path__):
         members = vars(import_module(f"lib.operations.{module.name}"))
@@ -188,7 +188,7 @@ def taking_an_actor() -> set[str]:
             if isinstance(member, type) and issubclass(member, Exception):
                 continue
             parameters = inspect.signature(member).parameters.values()
-            if any(parameter.annotation is Actor for parameter in parameters):
+            if any(parameter.annotation is wanted for parameter in parameters):
                 found.add(f"{module.name}.{name}")
     return found
 

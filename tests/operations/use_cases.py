@@ -497,7 +497,7 @@ CASES = [
 #: What takes an actor and is no row of the matrix, and why.
 PARTS = {
     "actions.make_plan": "inside the transaction of who has asked for leave",
-    "actions.carry_out_within": "what carry_out and off_board do, and it asks as they do",
+    "actions.carry_out_within": "inside the transaction of carry_out, and asks as it does",
     "actions.event_of": "makes an event, and does nothing",
     "sign_ins.refuse_page": "records a refusal",
     "delivery.Delivery": "calls carry_out and recorded",
