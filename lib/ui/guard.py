@@ -126,8 +126,9 @@ def _nobody(username: str | None) -> NoReturn:
         )
     else:
         st.info(
-            "There is nobody to sign in as. Import users first, one of them with an empty "
-            "organization_id: that is an API administrator (README, “Use your own directory”).",
+            "There is nobody to sign in as. Import users first, and name one of them in "
+            "TOKEN_DESK_ADMINS: that is the first API administrator (README, “Use your own "
+            "directory”).",
             icon=":material/person_add:",
         )
     st.stop()

@@ -29,13 +29,14 @@ def security_policy(inline_scripts: Sequence[str]) -> str:
     """Return the content security policy; `inline_scripts` are `sha256-…` of Streamlit's page.
 
     Nothing is loaded from, or sent to, anywhere else, and no script is made from text: Streamlit's
-    charts interpret their expressions (looked at in Chromium). Its widgets write their own styles.
+    charts interpret their expressions (looked at in Chromium). Its scripts compile a WebAssembly
+    of their own, which is what 'wasm-unsafe-eval' allows, and its widgets write their own styles.
     """
     scripts = " ".join(f"'{digest}'" for digest in inline_scripts)
     return "; ".join(
         (
             "default-src 'self'",
-            f"script-src 'self' {scripts}",
+            f"script-src 'self' {scripts} 'wasm-unsafe-eval'",
             "style-src 'self' 'unsafe-inline'",
             "img-src 'self' data: blob:",
             "font-src 'self' data:",
