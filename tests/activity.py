@@ -3,19 +3,23 @@
 import random
 from collections.abc import Iterable
 
-from sqlalchemy import Engine
+from sqlalchemy import Engine, text
 
 from lib.domain.audit import NO_MAC, Event, SealedEvent
 from lib.domain.ids import new_ids
 from lib.store import tables
 from lib.store.bulk import insert_many
-from lib.store.engine import writing
+from lib.store.engine import reading, writing
 from tests.facts import NOW
 
 
 def add_events(engine: Engine, events: Iterable[tuple[int, Event]]) -> list[SealedEvent]:
     """Insert `(moment, event)` in the order of moments; return them as they are stored."""
-    numbers: dict[str, int] = {}
+    with reading(engine) as connection:
+        ends = connection.execute(
+            text("SELECT organization_id, max(number) FROM audit_event GROUP BY organization_id")
+        )
+        numbers = {row[0]: row[1] for row in ends}
     stored = []
     for moment, event in events:
         number = numbers[event.organization_id] = numbers.get(event.organization_id, 0) + 1

@@ -90,7 +90,8 @@ def what(event: ActivityRow) -> str:
     if event.action.value in set(Action):
         name = action_name(Action(event.action.value), event.users)
         return f"{name}: {event.subject}" if event.subject else name
-    return _DID[event.action](event)
+    did = _DID.get(event.action)
+    return did(event) if did else _word(event.action.value)
 
 
 def why(event: ActivityRow) -> str:
@@ -146,8 +147,13 @@ def _refused(event: ActivityRow) -> str:
         return "Refused: open a page"
     if tried in set(Action):
         return f"Refused: {ACTIONS[Action(tried)].many}"
-    known = tried in set(EventAction)
-    return f"Refused: {_TRIED.get(EventAction(tried), tried) if known else tried}"
+    known = _TRIED.get(EventAction(tried)) if tried in set(EventAction) else None
+    return f"Refused: {known or _word(tried)}"
+
+
+def _word(name: str) -> str:
+    """Return a name such as `end-credential` as it reads in a sentence."""
+    return name.replace("-", " ").capitalize()
 
 
 def _role(event: ActivityRow) -> str:

@@ -61,9 +61,9 @@ def _line(asked: Approval, progress: Progress, sentence: str) -> None:
     sign = PROGRESS[progress]
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.badge(sign.word, icon=sign.icon, color=sign.colour)
-        st.markdown(sentence, width="content")
+        st.markdown(f":small[{sentence}]", width="content")
         way = ways.to_operation(asked.organization_id, asked.operation_id)
-        ways.show("Open", way, "arrow_forward", f"open_{asked.operation_id}")
+        ways.show("Open it", way, "arrow_forward", f"open_{asked.operation_id}")
 
 
 def _asks(asked: Approval) -> str:

@@ -92,20 +92,7 @@ def _body(open_now: Leaving) -> None:
         _failure(open_now.error)
         return
     st.markdown(f"**{sentence(planned)}**")
-    skipped.table(
-        pd.DataFrame(
-            [
-                (
-                    f"{p.scope.organization_name} · {p.scope.organization_id}",
-                    p.scope.service_name,
-                    "Token stops working" if p.action is Action.REMOVE else "Pending ends",
-                )
-                for p in planned.plans
-            ],
-            columns=["Organization", "Service", "What happens"],
-        ),
-        "What ends",
-    )
+    _table(planned)
     if not planned.everywhere:
         st.markdown(_ONLY_YOURS)
     st.text_input(
@@ -120,6 +107,21 @@ def _body(open_now: Leaving) -> None:
             st.rerun()
         if st.button("End them all", type="primary", on_click=_end, key="leaving_do"):
             st.rerun()
+
+
+def _table(planned: OffBoarding) -> None:
+    """Draw what ends, a line for each organization, service and kind of ending."""
+    happens = {Action.REMOVE: "Token stops working", Action.CANCEL: "Pending ends"}
+    lines = [
+        (
+            f"{plan.scope.organization_name} · {plan.scope.organization_id}",
+            plan.scope.service_name,
+            happens[plan.action],
+        )
+        for plan in planned.plans
+    ]
+    columns = ["Organization", "Service", "What happens"]
+    skipped.table(pd.DataFrame(lines, columns=columns), "What ends")
 
 
 def _failure(error: Exception) -> None:

@@ -22,6 +22,17 @@ from lib.ui.wording import ROLES, STATUS, day, plain
 _FEW = 12
 _EVENTS, _ENDED = "person_events", "person_ended"
 _ENDED_ROWS = 25
+_ENDED_COLUMNS = (
+    "Organization",
+    "Service",
+    "Token",
+    "Began",
+    "Since",
+    "How it ended",
+    "Ended",
+    "Accepted",
+    "Last used",
+)
 _SIGNS = {TokenState.ACCEPTED: "✓", TokenState.PENDING: "Pending"}
 
 
@@ -128,18 +139,15 @@ def _show_ended(actor: Actor, view: PersonView) -> None:
 
 
 def _ended_table(rows: Sequence[TokenStory]) -> None:
-    dates = {name: _days() for name in ("Since", "Accepted", "Last used", "Ended")}
+    dates = {name: _days() for name in ("Since", "Ended", "Accepted", "Last used")}
     st.dataframe(
-        pd.DataFrame(
-            [_ended_line(token) for token in rows],
-            columns=["Organization", "Service", "Token", "Began", "How it ended", *dates],
-        ),
+        pd.DataFrame([_ended_line(token) for token in rows], columns=list(_ENDED_COLUMNS)),
         key="person_ended_table",
         hide_index=True,
         row_height=34,
         height=height(len(rows), 6),
         column_config=dates,
-        on_select=ways.from_rows("person_ended_table", [_way(t) for t in rows]),
+        on_select=ways.from_rows("person_ended_table", [_way(token) for token in rows]),
         selection_mode="single-row",
         placeholder=UNKNOWN,
         alt="Tokens and requests of this person that are over",
@@ -147,14 +155,16 @@ def _ended_table(rows: Sequence[TokenStory]) -> None:
 
 
 def _ended_line(token: TokenStory) -> tuple[Any, ...]:
-    moments = (token.created_at, token.accepted_at, token.last_used_at, token.ended_at)
     return (
         token.organization_id,
         token.service_name,
         f"{token.hint}…" if token.hint else "",
         began(token),
+        day(token.created_at),
         ended(token),
-        *map(day, moments),
+        day(token.ended_at),
+        day(token.accepted_at),
+        day(token.last_used_at),
     )
 
 

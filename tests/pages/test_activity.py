@@ -1,0 +1,488 @@
+"""Activity: the list, one operation, one person, off-boarding, and four eyes."""
+
+from datetime import date
+
+import pytest
+
+from lib.domain.audit import Event, EventAction
+from lib.domain.clock import HOUR, MINUTE
+from lib.domain.rows import Actor
+from lib.domain.states import Action
+from lib.operations import activity, approvals, directory
+from lib.operations.actions import carry_out, plan_action
+from lib.ui import activity_list
+from lib.ui.desk import desk
+from tests.activity import add_events
+from tests.pages.looking import MARKUP, USER, execute, facts, query, values
+
+ORG, SERVICE = "UTCJF1", "erecording"
+SUPPORT, ANALYST, ADMIN, OTHER_ADMIN = "psorel", "ivarga", "mhale", "rfenwick"
+
+
+def members(engine, count: int, organization_id: str = ORG) -> list[str]:
+    """Return the ids of the first users of an organization, in table order."""
+    rows = query(
+        engine,
+        "SELECT member_id FROM member WHERE organization_id = :organization AND status = 'active'"
+        " ORDER BY sort_key LIMIT :count",
+        organization=organization_id,
+        count=count,
+    )
+    return [row[0] for row in rows]
+
+
+def someone(username: str) -> Actor:
+    """Return a person of the demo, as they are signed in."""
+    return directory.find_actor(desk().engine, username)
+
+
+def plan(engine, action: Action, count: int, organization_id: str = ORG, who: str = ADMIN):
+    """Plan an action on the first users of an organization."""
+    ids = members(engine, count, organization_id)
+    return plan_action(desk().ledger, someone(who), action, organization_id, SERVICE, ids)
+
+
+def act(engine, action: Action, count: int, organization_id: str = ORG, *, reason: str = ""):
+    """Carry out an action; return the address of its page."""
+    planned = plan(engine, action, count, organization_id)
+    carry_out(desk().ledger, someone(ADMIN), planned, desk().minting, reason=reason)
+    return f"{organization_id}-{planned.operation_id}"
+
+
+def address_of(open_page, who: str = ADMIN, /, **address: str):
+    """Open Activity at an address that was sent by a colleague."""
+    at = open_page("activity", person=who)
+    for name, value in address.items():
+        at.query_params[name] = value
+    return at.run()
+
+
+def labels(at) -> list[str]:
+    """Return the labels of all buttons, Markdown taken off."""
+    return [b.label.removeprefix(":blue[").removesuffix("]") for b in at.button]
+
+
+def press(at, label: str):
+    """Press the button of that label."""
+    (button,) = [b for b in at.button if label in {b.label, b.label[6:-1]}]
+    return button.click().run()
+
+
+def choose(at, label: str, option) -> None:
+    """Choose in the selectbox of that label."""
+    (box,) = [b for b in at.selectbox if b.label == label]
+    box.set_value(option).run()
+
+
+class TestList:
+    """What was done, newest first."""
+
+    def test_an_operation_is_on_it(self, demo, open_page):
+        """In the manual's words, with place, counts, state and reason."""
+        act(demo, Action.GENERATE, 3, reason="ticket 7")
+        at = open_page("activity")
+        assert at.header[0].value == "Activity"
+        row = at.dataframe[0].value.iloc[0]
+        assert (row["Who"], row["What"]) == (ADMIN, "Generate & Export Tokens")
+        assert (row["Organization"], row["Service"], row["Users"]) == (ORG, "eRecording", "3")
+        assert (row["State"], row["Reason"]) == (["Done"], "ticket 7")
+        assert "1 event, newest first" in values(at.caption)
+
+    def test_nothing_was_done_yet(self, open_page):
+        """The beginning says what will come."""
+        at = open_page("activity")
+        assert "**Nothing was done yet**" in values(at.markdown)
+        assert not at.dataframe
+        assert "Clear filters" not in labels(at)
+
+    def test_everything_has_words(self, demo, open_page):
+        """Each kind of event, refusals of all sorts included, has its own."""
+        details = ["remove: NotAllowed", "page: access in UTCJF1", "sign-in: Inactive", "odd"]
+        events = [Event(a, ADMIN, "", ORG, subject=USER) for a in EventAction if a != "refusal"]
+        events += [Event(EventAction.REFUSAL, ADMIN, "", ORG, detail=d) for d in details]
+        execute(demo, "DROP TRIGGER audit_event_no_delete")
+        execute(demo, "DELETE FROM audit_event")
+        add_events(demo, [(n, event) for n, event in enumerate(events)])
+        at = open_page("activity")
+        choose(at, "Show", activity.ActivityFilter().kind.EVERYTHING)
+        frame = at.dataframe[0].value
+        assert len(frame) == len(events)
+        assert frame["What"].all()
+        assert set(frame["What"]) >= {
+            f"Remove Tokens: {USER}",
+            "Asked: Generate & Export Tokens",
+            "Refused: Remove Tokens",
+            "Refused: open a page",
+            "Refused: Sign in",
+            "Signed in",
+            "Imported a directory",
+        }
+        assert set(frame["Reason"]) >= {"not allowed", "an inactive account"}
+
+    def test_kind_organization_and_dates(self, demo, open_page):
+        """Each filter leaves what fits; nothing left offers the way back."""
+        act(demo, Action.REMOVE, 5)
+        act(demo, Action.REQUEST, 5, "NVTBL2")
+        at = open_page("activity")
+        assert len(at.dataframe[0].value) == 2
+        choose(at, "Show", "remove")
+        assert list(at.dataframe[0].value["What"]) == ["Remove Tokens"]
+        choose(at, "Show", "operations")
+        choose(at, "Organization", "NVTBL2")
+        assert list(at.dataframe[0].value["Organization"]) == ["NVTBL2"]
+        at.date_input(key="activity_to").set_value(date(2020, 1, 1)).run()
+        assert "**Nothing matches**" in values(at.markdown)
+        press(at, "Clear filters")
+        assert len(at.dataframe[0].value) == 2
+
+    def test_a_person_by_username_or_part_of_a_name(self, demo, open_page):
+        """One who is meant at once; several to choose from; nobody."""
+        act(demo, Action.REMOVE, 5)
+        at = open_page("activity")
+        at.text_input(key="activity_person").set_value("morgan").run()
+        assert len(at.dataframe[0].value) == 1
+        at.text_input(key="activity_person").set_value("ale").run()
+        (which,) = [b for b in at.selectbox if b.label.startswith("Which of")]
+        assert len(which.options) > 1
+        at.text_input(key="activity_person").set_value("zz*zz").run()
+        assert "**Nobody of that name**" in values(at.markdown)
+        assert any(r"zz\*zz" in text for text in values(at.caption))
+        press(at, "Clear filters")
+        assert len(at.dataframe[0].value) == 1
+
+    def test_older_and_newer(self, demo, open_page):
+        """Pages by keyset: on to the end, back to the beginning, another filter begins anew."""
+        event = Event(EventAction.REMOVE, ADMIN, "", ORG, operation_id="0")
+        events = [event._replace(users=n) for n in range(120)]
+        add_events(demo, [(n, e) for n, e in enumerate(events)])
+        at = open_page("activity")
+        pages = []
+        while True:
+            pages.append([int(n) for n in at.dataframe[0].value["Users"] if n])
+            if at.button(key="activity_on").disabled:
+                break
+            at.button(key="activity_on").click().run()
+        assert [len(page) for page in pages] == [50, 50, 19]  # of none there are no users to show
+        assert [n for page in pages for n in page] == list(range(119, 0, -1))
+        assert "101–120 from the newest" in values(at.caption)
+        at.button(key="activity_back").click().run()
+        assert at.dataframe[0].value["Users"].iloc[0] == "69"
+        choose(at, "Organization", ORG)
+        assert "The newest 50" in values(at.caption)
+
+    def test_a_line_opens_an_operation_and_a_person(self, demo, open_page):
+        """By keyboard through the selectboxes; Back to Activity leads back."""
+        address = act(demo, Action.REMOVE, 5)
+        at = open_page("activity")
+        choose(at, "Open an operation", address)
+        assert at.header[0].value == "Remove Tokens"
+        assert at.query_params["operation"] in (address, [address])
+        press(at, "Back to Activity")
+        assert (at.header[0].value, dict(at.query_params)) == ("Activity", {})
+        choose(at, "Open a person", ADMIN)
+        assert at.header[0].value == "Morgan Hale"
+
+    def test_a_row_opens_what_it_is_about(self, demo, open_page):
+        """The table's own selection, as a click or Space makes it."""
+        address = act(demo, Action.REMOVE, 5)
+        at = open_page("activity")
+        at.session_state["activity_table"] = {
+            "selection": {"rows": [0], "columns": [], "cells": []}
+        }
+        at.run()
+        assert at.query_params.get("operation") in (None, address, [address])
+
+
+class TestWhoSeesWhat:
+    """Within one's reach, and no further."""
+
+    def test_nobody_without_a_role(self, open_page):
+        """A user is told who may."""
+        at = open_page("activity", person=USER)
+        assert "This page is for" in at.info[0].value
+        assert not at.dataframe
+
+    def test_support_of_one_organization(self, demo, open_page):
+        """Its events alone; no file; no sign-ins to look for; no other organization to choose."""
+        act(demo, Action.REMOVE, 5)
+        act(demo, Action.REQUEST, 5, "NVTBL2")
+        at = open_page("activity", person=SUPPORT)
+        assert set(at.dataframe[0].value["Organization"]) == {ORG}
+        boxes = {b.label: b.options for b in at.selectbox}
+        assert "Sign-ins" not in boxes["Show"]
+        assert boxes["Organization"] == ["Any", f"Juniper County Recorder · {ORG}"]
+        assert not at.get("download_button")
+
+    @pytest.mark.parametrize("who", [ANALYST, ADMIN])
+    def test_who_may_export_gets_a_file(self, demo, open_page, who):
+        """What is looked for, without a secret."""
+        act(demo, Action.GENERATE, 3, reason="=1+1")
+        at = open_page("activity", person=who)
+        assert [b.label for b in at.get("download_button")] == ["Download as CSV"]
+        content = activity_list.activity_csv(desk(), someone(who), activity.ActivityFilter())
+        lines = content.decode("utf-8-sig").splitlines()
+        assert len(lines) == 2
+        assert "Generate & Export Tokens" in lines[1]
+        assert "'=1+1" in lines[1]
+        assert "demo_" not in lines[1]
+
+    @pytest.mark.parametrize("address", ["", "NOSUCH-1", f"{ORG}-0", "x"])
+    def test_no_such_operation(self, demo, open_page, address):
+        """Unknown and foreign get the same words and a way back."""
+        foreign = act(demo, Action.REQUEST, 5, "NVTBL2")
+        at = address_of(open_page, SUPPORT, operation=address or foreign)
+        assert values(at.warning) == ["There is no such operation."]
+        press(at, "Back to Activity")
+        assert at.header[0].value == "Activity"
+
+    @pytest.mark.parametrize("who", ["nobody", "<b>*x*</b>"])
+    def test_no_such_person(self, open_page, who):
+        """A name typed by hand is shown as it is written."""
+        at = address_of(open_page, person=who)
+        assert at.warning[0].value.startswith("There is no user")
+        assert "<b>" not in at.warning[0].value
+
+    def test_a_person_elsewhere_is_no_person(self, demo, open_page):
+        """Support of one organization learns of no user of another."""
+        stranger = query(demo, "SELECT username FROM member WHERE organization_id = 'NVTBL2'")[0][0]
+        at = address_of(open_page, SUPPORT, person=stranger)
+        assert values(at.warning) == [f"There is no user {stranger}."]
+
+
+class TestOperation:
+    """One operation's page."""
+
+    def test_its_facts_and_users(self, demo, open_page):
+        """Who, when, where, why, the file, and what happened to each user."""
+        address = act(demo, Action.GENERATE, 5, reason="ticket 7")
+        at = address_of(open_page, operation=address)
+        known = facts(at)
+        assert at.header[0].value == "Generate & Export Tokens"
+        assert known["Organization"] == f"Juniper County Recorder · {ORG}"
+        assert (known["Who"], known["Reason"]) == ("Morgan Hale · mhale", "ticket 7")
+        assert known["CSV file"].startswith(f"{ORG}-{SERVICE}-")
+        assert len(known["SHA-256"]) == 64
+        frame = at.dataframe[0].value
+        assert list(frame.columns) == ["Name", "Username", "Email", "Result"]
+        assert list(frame["Result"]) == ["Done"] * 5
+        assert "1–5 of 5 users" in values(at.caption)
+
+    def test_skipped_users_have_their_reason(self, demo, open_page):
+        """In the lifecycle's words."""
+        address = act(demo, Action.REMOVE, 12)
+        at = address_of(open_page, operation=address)
+        results = set(at.dataframe[0].value["Result"])
+        assert results == {"Done", "Skipped: no accepted token"}
+        assert "skipped" in facts(at)["Users"]
+
+    def test_pages_and_search(self, demo, open_page):
+        """A page of 50 of many, and a search among them."""
+        address = act(demo, Action.GENERATE, 120)
+        at = address_of(open_page, operation=address)
+        first = at.dataframe[0].value["Username"]
+        at.button(key="operation_results_on").click().run()
+        second = at.dataframe[0].value["Username"]
+        assert (len(first), len(second), len({*first, *second})) == (50, 50, 100)
+        assert "51–100 of 120 users" in values(at.caption)
+        at.text_input(key="operation_search").set_value(second[0]).run()
+        assert list(at.dataframe[0].value["Username"]) == [second[0]]
+        at.text_input(key="operation_search").set_value("zzzz").run()
+        assert "No users match. Try fewer letters." in values(at.caption)
+
+    def test_a_user_opens(self, demo, open_page):
+        """Their whole history."""
+        at = address_of(open_page, operation=act(demo, Action.GENERATE, 3))
+        username = at.dataframe[0].value["Username"][0]
+        choose(at, "Open a person", username)
+        assert facts(at)["Username"] == username
+
+    @pytest.mark.parametrize(("who", "offered"), [(ADMIN, 1), (ANALYST, 1), (SUPPORT, 0)])
+    def test_results_as_a_file(self, demo, open_page, who, offered):
+        """For those who may export."""
+        at = address_of(open_page, who, operation=act(demo, Action.REMOVE, 5))
+        assert len(at.get("download_button")) == offered
+
+
+class TestFourEyes:
+    """The page side of a second administrator's approval."""
+
+    @pytest.fixture(autouse=True)
+    def _four_eyes(self, monkeypatch):
+        monkeypatch.setenv("TOKEN_DESK_FOUR_EYES", "2")
+
+    @pytest.fixture
+    def asked(self, _four_eyes, demo) -> str:
+        """The address of a request that waits."""
+        planned = plan(demo, Action.GENERATE, 12)
+        approvals.ask(desk().ledger, someone(ADMIN), planned, reason="ticket 7")
+        return f"{ORG}-{planned.operation_id}"
+
+    def test_another_administrator_approves_and_the_requester_goes_on(self, asked, open_page):
+        """Notice, plan, one confirmation; then the last confirmation opens for the requester."""
+        at = open_page("activity", person=OTHER_ADMIN)
+        assert list(at.dataframe[0].value["State"]) == [["Waiting for approval"]]
+        press(at, "Open it")
+        assert "**12 selected: 12 get a new token.**" in values(at.markdown)
+        assert facts(at)["Reason"] == "ticket 7"
+        at.button(key="operation_approve").click().run()
+        assert "Nothing has changed yet." in values(at.caption)
+        at.button(key="answer_do").click().run()
+        assert at.success[0].value.startswith("Approved. mhale finds it under Activity")
+        assert "Approve" not in labels(at)
+        mine = address_of(open_page, ADMIN, operation=asked)
+        assert any("Approved by rfenwick; you have until" in text for text in values(mine.markdown))
+        press(mine, "Go on to the download")
+        assert mine.header[0].value == "Recipient API Tokens"
+        assert [i.label for i in mine.text_input if i.label.startswith("Type")] == [
+            "Type 12 to confirm"
+        ]
+
+    def test_the_requester_waits(self, asked, open_page):
+        """And is not asked."""
+        at = address_of(open_page, ADMIN, operation=asked)
+        assert any("Waiting for another API administrator" in text for text in values(at.markdown))
+        assert not {"Approve", "Reject", "Go on to the download"} & set(labels(at))
+
+    @pytest.mark.parametrize("who", ["dnakano", ANALYST, SUPPORT])
+    def test_others_only_look(self, asked, open_page, who):
+        """No notice, no buttons."""
+        at = open_page("activity", person=who)
+        assert "Open it" not in labels(at)
+        at = address_of(open_page, who, operation=asked)
+        assert any("asks for a second API administrator" in text for text in values(at.markdown))
+        assert not {"Approve", "Reject"} & set(labels(at))
+
+    def test_rejected(self, asked, open_page):
+        """Said to both."""
+        at = address_of(open_page, OTHER_ADMIN, operation=asked)
+        at.button(key="operation_reject").click().run()
+        at.button(key="answer_do").click().run()
+        assert at.success[0].value.startswith("Rejected.")
+        assert "Rejected by rfenwick; nothing was changed." in values(at.markdown)
+
+    def test_lapsed(self, demo, asked, open_page):
+        """After the hour nobody can answer."""
+        execute(demo, "UPDATE approval SET asked_at = asked_at - :late", late=HOUR + MINUTE)
+        at = address_of(open_page, OTHER_ADMIN, operation=asked)
+        assert "Nobody answered within the hour: nothing was changed." in values(at.markdown)
+        assert "Approve" not in labels(at)
+        at = open_page("activity", person=OTHER_ADMIN)
+        assert list(at.dataframe[0].value["State"]) == [["Lapsed"]]
+
+    def test_cancelled_dialog_and_answered_elsewhere(self, demo, asked, open_page):
+        """Cancel does nothing; an answer that comes too late says so."""
+        at = address_of(open_page, OTHER_ADMIN, operation=asked)
+        at.button(key="operation_approve").click().run()
+        at.button(key="answer_cancel").click().run()
+        assert query(demo, "SELECT state FROM approval") == [("waiting",)]
+        at.button(key="operation_approve").click().run()
+        at.session_state["desk"].answering.error = None
+        where = (ORG, asked.partition("-")[2])
+        approvals.answer(desk().ledger, someone(OTHER_ADMIN), *where, approve=False)
+        at.button(key="answer_do").click().run()
+        assert "no longer waiting" in "".join(values(at.error)) or "Rejected by" in "".join(
+            values(at.markdown)
+        )
+
+    def test_done(self, demo, asked, open_page):
+        """The page of what was carried out, with its story."""
+        where = (ORG, asked.partition("-")[2])
+        approvals.answer(desk().ledger, someone(OTHER_ADMIN), *where, approve=True)
+        planned = approvals.read_approval(demo, someone(ADMIN), *where)[1]
+        carry_out(desk().ledger, someone(ADMIN), planned, desk().minting)
+        at = address_of(open_page, OTHER_ADMIN, operation=asked)
+        assert facts(at)["Approved"].startswith("rfenwick, ")
+        assert list(at.dataframe[1].value["What"]) == [
+            "Asked: Generate & Export Tokens",
+            "Approved: Generate & Export Tokens",
+            "Generate & Export Tokens",
+        ]
+
+
+class TestPerson:
+    """User 360 and off-boarding."""
+
+    def test_who_they_are_and_what_they_have(self, open_page):
+        """Organizations, roles for administrators, live tokens and ended ones."""
+        at = address_of(open_page, person=USER)
+        assert facts(at)["Username"] == USER
+        assert "Roles" in facts(at)
+        assert {"✓", "Pending"} == {
+            s for signs in at.dataframe[0].value["API Token"] for s in signs
+        }
+        assert "End all tokens and requests" in labels(at)
+
+    def test_roles_are_for_administrators(self, open_page):
+        """Support sees the tokens, not the roles."""
+        assert "Roles" not in facts(address_of(open_page, SUPPORT, person=USER))
+
+    def test_an_analyst_ends_nothing(self, open_page):
+        """No button."""
+        at = address_of(open_page, ANALYST, person=USER)
+        assert "End all tokens and requests" not in labels(at)
+
+    @pytest.mark.parametrize("who", [ADMIN, SUPPORT])
+    def test_off_boarding(self, demo, open_page, who):
+        """Said before, done once, linked after; limits are told to those who have them."""
+        at = address_of(open_page, who, person=USER)
+        live = len(at.dataframe[0].value)
+        at.button(key="leaving_begin").click().run()
+        words = values(at.markdown)
+        assert any("1 token in 1 organization stops working" in word for word in words)
+        limited = "Only organizations that you look after are covered." in words
+        assert limited == (who == SUPPORT)
+        at.text_input(key="leaving_reason").set_value("left the office")
+        at.button(key="leaving_do").click().run()
+        assert "**1 token and 3 pending requests ended**" in values(at.markdown)
+        assert query(demo, "SELECT count(*) FROM operation") == [(live,)]
+        assert set(query(demo, "SELECT reason FROM audit_event WHERE subject = :u", u=USER)) == {
+            ("left the office",)
+        }
+        links = [b for b in at.button if (b.key or "").startswith("left_")]
+        assert len(links) == live
+        links[0].click().run()
+        assert "Done together with" in [s.value for s in at.subheader]
+
+    def test_what_changed_since_is_refused(self, demo, open_page):
+        """Nothing ends; looking again shows what is there now."""
+        at = address_of(open_page, person=USER)
+        at.button(key="leaving_begin").click().run()
+        execute(
+            demo,
+            "UPDATE token SET state = 'removed', ended_at = 1, ended_from = 'accepted' WHERE"
+            " state = 'accepted' AND member_id IN (SELECT member_id FROM member WHERE"
+            " username = :u)",
+            u=USER,
+        )
+        at.button(key="leaving_do").click().run()
+        assert at.error[0].value.startswith("Nothing was done")
+        assert query(demo, "SELECT count(*) FROM operation") == [(0,)]
+        at.button(key="leaving_again").click().run()
+        assert any("3 pending requests end" in word for word in values(at.markdown))
+
+    def test_cancel_does_nothing(self, demo, open_page):
+        """And the dialog is gone."""
+        at = address_of(open_page, person=USER)
+        at.button(key="leaving_begin").click().run()
+        at.button(key="leaving_cancel").click().run()
+        assert "End them all" not in labels(at)
+        assert query(demo, "SELECT count(*) FROM operation") == [(0,)]
+
+
+def test_markup_in_names_stays_as_written(demo, open_page):
+    """A hostile name, organization and reason run nowhere."""
+    for table in ("user_account", "member"):
+        execute(demo, f"UPDATE {table} SET name = :n WHERE username = :u", n=MARKUP, u=USER)
+    execute(demo, "UPDATE organization SET name = :n", n=MARKUP)
+    address = act(demo, Action.REQUEST, 30, reason=MARKUP)
+    pages = [
+        open_page("activity"),
+        address_of(open_page, operation=address),
+        address_of(open_page, person=USER),
+        address_of(open_page, person=USER),
+    ]
+    pages[-1].button(key="leaving_begin").click().run()
+    for at in pages:
+        assert not at.exception
+        drawn = [*values(at.markdown), *values(at.caption), *values(at.header), *labels(at)]
+        assert not [text for text in drawn if "![i](" in text or "<b>A" in text]
