@@ -38,11 +38,19 @@ KINDS: Mapping[Kind, tuple[EventAction, ...]] = MappingProxyType(
         Kind.OPERATIONS: (*_ACTIONS, EventAction.ASK_APPROVAL),
         Kind.EVERYTHING: tuple(EventAction),
         Kind.APPROVALS: (EventAction.ASK_APPROVAL, EventAction.APPROVE, EventAction.REJECT),
-        Kind.OWN_STEPS: (EventAction.ACCEPT, EventAction.DECLINE),
+        Kind.OWN_STEPS: (EventAction.ACCEPT, EventAction.DECLINE, EventAction.FIRST_USE),
         Kind.SIGN_INS: (EventAction.SIGN_IN, EventAction.SIGN_OUT),
-        Kind.ACCESS: (EventAction.GRANT, EventAction.REVOKE),
+        Kind.ACCESS: (
+            EventAction.GRANT,
+            EventAction.REVOKE,
+            EventAction.CREDENTIAL,
+            EventAction.END_CREDENTIAL,
+            EventAction.POLICY,
+        ),
     }
 )
+#: Their subject is a service's credential, not a person.
+ABOUT_CREDENTIALS = frozenset({EventAction.CREDENTIAL, EventAction.END_CREDENTIAL})
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +108,11 @@ class ActivityRow(NamedTuple):
     approval: ApprovalState | None
     asked_at: Moment | None
     answered_at: Moment | None
+
+    @property
+    def about(self) -> str:
+        """Return the username of the person it is about; empty for nobody."""
+        return "" if self.action in ABOUT_CREDENTIALS else self.subject
 
 
 class OperationFacts(NamedTuple):

@@ -20,9 +20,9 @@ KINDS = {
     Kind.CANCEL: ACTIONS[Action.CANCEL].many,
     Kind.GENERATE: ACTIONS[Action.GENERATE].many,
     Kind.APPROVALS: "Approvals",
-    Kind.OWN_STEPS: "Accepted or declined",
+    Kind.OWN_STEPS: "Accepted, declined, used",
     Kind.DOWNLOAD: "Downloads",
-    Kind.ACCESS: "Roles",
+    Kind.ACCESS: "Access and policies",
     Kind.REFUSAL: "Refusals",
     Kind.SIGN_INS: "Sign-ins",
     Kind.IMPORT: "Imports",
@@ -81,6 +81,9 @@ _TRIED = {
     EventAction.SIGN_OUT: "Sign out",
     EventAction.GRANT: "Grant a role",
     EventAction.REVOKE: "Take a role away",
+    EventAction.POLICY: "Set expiry",
+    EventAction.CREDENTIAL: "Make a credential",
+    EventAction.END_CREDENTIAL: "End a credential",
     EventAction.IMPORT: "Import",
 }
 
@@ -163,6 +166,7 @@ def _role(event: ActivityRow) -> str:
 _DID: dict[EventAction, Callable[[ActivityRow], str]] = {
     EventAction.ACCEPT: lambda _: "Accepted a token",
     EventAction.DECLINE: lambda _: "Declined a token",
+    EventAction.FIRST_USE: lambda _: "First used a token",
     EventAction.ASK_APPROVAL: lambda _: f"Asked: {ACTIONS[Action.GENERATE].many}",
     EventAction.APPROVE: lambda _: f"Approved: {ACTIONS[Action.GENERATE].many}",
     EventAction.REJECT: lambda _: f"Rejected: {ACTIONS[Action.GENERATE].many}",
@@ -171,6 +175,9 @@ _DID: dict[EventAction, Callable[[ActivityRow], str]] = {
     EventAction.SIGN_OUT: lambda event: "Timed out" if event.detail else "Signed out",
     EventAction.GRANT: lambda event: f"Granted {_role(event)} to {event.subject}",
     EventAction.REVOKE: lambda event: f"Took {_role(event)} from {event.subject}",
+    EventAction.POLICY: lambda event: f"Set expiry: {event.detail}",
+    EventAction.CREDENTIAL: lambda event: f"Made credential {event.subject}",
+    EventAction.END_CREDENTIAL: lambda event: f"Ended credential {event.subject}",
     EventAction.IMPORT: lambda _: "Imported a directory",
     EventAction.REFUSAL: _refused,
 }

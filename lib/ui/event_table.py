@@ -69,7 +69,7 @@ def open_person(people: Mapping[str, str], key: str) -> None:
 def people_in(rows: Iterable[ActivityRow]) -> dict[str, str]:
     """Return the names of the people in `rows` by username; empty where it is not read."""
     rows = list(rows)
-    subjects = {row.subject: "" for row in rows if row.subject}
+    subjects = {row.about: "" for row in rows if row.about}
     return subjects | {row.actor: row.actor_name for row in rows if row.actor}
 
 
@@ -77,7 +77,7 @@ def _way(row: ActivityRow) -> Way | None:
     """Return what a row opens: its operation, else the person it is about, else who did it."""
     if row.operation_id:
         return ways.to_operation(row.organization_id, row.operation_id)
-    person = row.subject or row.actor
+    person = row.about or row.actor
     return ways.to_person(person) if person else None
 
 
