@@ -7,19 +7,17 @@ import argparse
 import json
 import sys
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import NoReturn, TypeAlias
+from typing import NoReturn
 
 from lib.cli.telling import REFUSED, TAKEN, WRONG_USAGE, show, shown, with_ledger
 from lib.domain.audit import NO_MAC, REST, Head
 from lib.domain.clock import iso
 from lib.domain.inspection import BadEvent, Wrong
-from lib.operations.audit import Verdict, anchor, verify
+from lib.operations.audit import Anchors, Verdict, anchor, verify
 from lib.operations.ledger import Ledger
 from lib.settings import Settings
-
-Anchors: TypeAlias = Mapping[str, list[Head]]
 
 _SENTENCES = {
     Wrong.CHANGED: "was changed after it was sealed, or another stands in its place",

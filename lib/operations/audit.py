@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import NamedTuple
+from types import MappingProxyType
+from typing import NamedTuple, TypeAlias
 
 from sqlalchemy import Connection, Engine
 
@@ -10,6 +11,9 @@ from lib.domain.audit import Head, Seal
 from lib.domain.inspection import BadEvent, Walk, Wrong, wrong_at_end, wrong_with
 from lib.store import audit_queries
 from lib.store.engine import reading
+
+Anchors: TypeAlias = Mapping[str, Sequence[Head]]
+_NO_ANCHORS: Anchors = MappingProxyType({})
 
 
 class Verdict(NamedTuple):
@@ -26,20 +30,22 @@ def anchor(engine: Engine) -> dict[str, Head]:
         return audit_queries.heads(connection)
 
 
-def verify(
-    engine: Engine, seal: Seal, anchors: Mapping[str, Sequence[Head]] | None = None
-) -> Verdict:
-    """Walk every chain. `anchors` are ends that were seen before, of each chain by name."""
-    anchors = anchors or {}
+def verify(engine: Engine, seal: Seal, anchors: Anchors = _NO_ANCHORS) -> Verdict:
+    """Walk every chain. `anchors` are ends that were seen before, of each chain by its name."""
     with reading(engine) as connection:
-        heads = audit_queries.heads(connection)
-        names = sorted({*audit_queries.chains(connection), *anchors})
-        events, bad = 0, []
-        for name in names:
-            walk = Walk(seal, name)
-            found = _walk(connection, walk, heads.get(name), anchors.get(name, ()))
-            events += walk.events
-            bad += [found] if found else []
+        return verify_within(connection, seal, anchors)
+
+
+def verify_within(connection: Connection, seal: Seal, anchors: Anchors = _NO_ANCHORS) -> Verdict:
+    """Do what `verify` does inside the caller's transaction."""
+    heads = audit_queries.heads(connection)
+    names = sorted({*audit_queries.chains(connection), *anchors})
+    events, bad = 0, []
+    for name in names:
+        walk = Walk(seal, name)
+        found = _walk(connection, walk, heads.get(name), anchors.get(name, ()))
+        events += walk.events
+        bad += [found] if found else []
     return Verdict(events, len(names), tuple(bad))
 
 
