@@ -1,6 +1,5 @@
 """A sign-in from its first sight to its end, on each engine."""
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,6 +9,7 @@ from lib.domain.audit import Seal
 from lib.domain.clock import MINUTE, SECOND
 from lib.domain.errors import (
     AmbiguousEmail,
+    AuditUnwritten,
     ClaimUnusable,
     Inactive,
     NotInDirectory,
@@ -185,9 +185,13 @@ class TestFirstSight:
 
     def test_no_event_no_sign_in(self, ledger):
         """The row and its event are one transaction."""
-        broken = replace(ledger, seal=Seal({}))
-        with pytest.raises(ValueError, match="empty"):
-            stay(broken)
+
+        class Unwritten(Ledger):
+            def record(self, *_: object) -> None:
+                raise AuditUnwritten
+
+        with pytest.raises(AuditUnwritten):
+            stay(Unwritten(ledger.engine, ledger.clock, SEAL))
         assert (rows(ledger.engine), events(ledger.engine)) == ([], [])
 
 
