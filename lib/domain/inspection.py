@@ -121,12 +121,12 @@ def _displaced(walk: Walk, bad: Stored, batches: Iterable[Sequence[Stored]]) -> 
     for batch in batches:
         for event in batch:
             here = _renumbered(event, number)
-            if event[_NUMBER] != number and walk.fits(walk.mac, (*here[:_MAC], bad[_MAC])):
-                return Wrong.MOVED  # and the hashes stayed where they were
             if event[_NUMBER] != number and walk.fits(walk.mac, here):
                 swapped = event[_MAC] if event[_NUMBER] == number + 1 else before
                 fits = walk.fits(swapped, _renumbered(bad, event[_NUMBER]))
                 return Wrong.MOVED if fits else Wrong.EXTRA
+            if event[_NUMBER] != number and walk.fits(walk.mac, (*here[:_MAC], bad[_MAC])):
+                return Wrong.MOVED  # and the hashes stayed where they were
             before = event[_MAC]
     return None
 

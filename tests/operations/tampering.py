@@ -130,7 +130,8 @@ def insert(t: Tampering) -> None:
         _shift(t, chain, number, 1)
         copied += copied >= number
     mac = t.chance.choice([t.chance.randbytes(32), t.chains[chain].mac, NO_MAC])
-    t.insert(t.event(chain, copied) | {"number": number, "mac": mac})
+    made_up = {"number": number, "mac": mac, "event_id": f"{t.chance.getrandbits(128):032x}"}
+    t.insert(t.event(chain, copied) | made_up)
     kind = Wrong.EXTRA
     if t.chance.random() < 1 / 2:
         t.set_head(chain, Head(end, mac if number == end else t.chains[chain].mac))
