@@ -1,0 +1,203 @@
+"""Activity in a real browser: four eyes by two people, off-boarding, addresses, the keyboard."""
+
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.browsing import Browsing, rows_of
+from tests.browser.conftest import Server
+
+pytestmark = pytest.mark.browser
+TOKENS = "api-tokens?org=UTCJF1&service=erecording"
+FOUR_EYES = "3"
+REQUESTER, APPROVER = "Morgan Hale", "Rosalind Fenwick"
+
+
+@pytest.fixture(scope="module")
+def strict_server(serve: Callable[[str], Server]) -> Iterator[Server]:
+    """A dashboard on which one administrator alone may generate for three users at once."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TOKEN_DESK_FOUR_EYES", FOUR_EYES)
+        yield serve("")
+
+
+@pytest.fixture
+def as_person(new_tab: Callable[..., Browsing], strict_server: Server) -> Callable[[str], Browsing]:
+    """Open a tab as a person of the demo; it ends on Activity."""
+
+    def sign_in(name: str) -> Browsing:
+        tab = new_tab(strict_server.address)
+        tab.open("activity")
+        if name != REQUESTER:
+            tab.pick("Signed in as", name)
+        tab.heading("Activity")
+        return tab
+
+    return sign_in
+
+
+def ask(tab: Browsing, users: int) -> None:
+    """Go through the confirmations of Generate & Export until approval is asked for."""
+    tab.open(TOKENS)
+    tab.tick(range(users))
+    tab.pick("Actions", "Generate & Export Tokens")
+    tab.page.get_by_label("Reason (optional)").fill("quarterly rotation")
+    tab.click("Continue")
+    tab.page.get_by_label(f"Type {users} to confirm").fill(str(users))
+    tab.button("Ask for approval").click()
+    expect(tab.page.get_by_text(f"Approval asked for {users} tokens.")).to_be_visible()
+
+
+class TestFourEyes:
+    """One asks, another approves in a tab of their own, the first downloads."""
+
+    def test_the_whole_way(self, as_person: Callable[[str], Browsing]) -> None:
+        """The file has as many rows as were approved, and both pages say what happened."""
+        first, second = as_person(REQUESTER), as_person(APPROVER)
+        ask(first, 5)
+        second.page.reload()
+        second.settle()
+        second.pick("Signed in as", APPROVER)
+        second.picture("activity-waiting")
+        second.click("Open it")
+        expect(second.page.get_by_text("5 selected: 5 get a new token.")).to_be_visible()
+        second.click("Approve")
+        second.picture("activity-approve")
+        second.dialog().get_by_role("button", name="Approve", exact=True).click()
+        expect(second.page.get_by_text("Approved. mhale finds it under Activity")).to_be_visible()
+        first.open("activity")
+        first.click("Open it")
+        first.picture("activity-approved")
+        first.click("Go on to the download")
+        first.heading("Recipient API Tokens")
+        first.page.get_by_label("Type 5 to confirm").fill("5")
+        expect(first.button("Replace tokens and download CSV")).to_be_enabled()
+        with first.page.expect_download() as started:
+            first.button("Replace tokens and download CSV").click()
+        assert len(rows_of(started.value)) == 5
+        expect(first.page.get_by_text("5 tokens generated and exported")).to_be_visible()
+        second.page.reload()
+        second.settle()
+        expect(second.page.get_by_text("Approved", exact=True).first).to_be_visible()
+        second.picture("activity-operation")
+
+    def test_a_rejected_request_is_over(self, as_person: Callable[[str], Browsing]) -> None:
+        """The requester reads it; nothing offers the download."""
+        first, second = as_person(REQUESTER), as_person(APPROVER)
+        ask(first, 4)
+        second.pick("Show", "Approvals")
+        second.click("Open it")
+        second.click("Reject")
+        second.dialog().get_by_role("button", name="Reject", exact=True).click()
+        expect(second.page.get_by_text("Rejected. mhale sees that under Activity.")).to_be_visible()
+        address = second.page.url.rpartition("/")[2]
+        first.open(address)
+        expect(first.page.get_by_text("Rejected by rfenwick; nothing was changed.")).to_be_visible()
+        expect(first.button("Go on to the download")).to_have_count(0)
+
+
+class TestAddresses:
+    """An operation and a person have addresses of their own."""
+
+    def test_back_and_reload_keep_the_place(self, as_person: Callable[[str], Browsing]) -> None:
+        """List, person, Back, forward, reload."""
+        tab = as_person(REQUESTER)
+        tab.pick("Show", "Everything")
+        tab.pick("Open a person", "psorel")
+        assert tab.page.url.endswith("activity?person=psorel")
+        tab.page.go_back()
+        tab.settle()
+        tab.heading("Activity")
+        tab.page.go_forward()
+        tab.settle()
+        expect(tab.button("Back to Activity")).to_be_visible()
+        tab.page.reload()
+        tab.settle()
+        assert tab.page.url.endswith("activity?person=psorel")
+        tab.click("Back to Activity")
+        tab.heading("Activity")
+
+
+class TestOffBoarding:
+    """One person's tokens and requests end by one confirmed action."""
+
+    def test_by_keyboard_alone(self, as_person: Callable[[str], Browsing]) -> None:
+        """Tab to the button, Enter, Tab through the dialog, Enter; Esc had changed nothing."""
+        tab = as_person(REQUESTER)
+        tab.open("activity?person=adoyle")
+        begin = tab.button("End all tokens and requests")
+        begin.focus()
+        tab.page.keyboard.press("Enter")
+        tab.settle()
+        expect(tab.dialog().get_by_text("Nothing has changed yet.")).to_be_visible()
+        tab.picture("activity-off-boarding")
+        tab.page.keyboard.press("Escape")
+        expect(tab.dialog()).to_have_count(0)
+        begin.focus()
+        tab.page.keyboard.press("Enter")
+        tab.settle()
+        tab.page.get_by_label("Reason (optional)").focus()
+        tab.page.keyboard.type("left the office")
+        confirm = tab.button("End them all")
+        for _ in range(6):
+            tab.page.keyboard.press("Tab")
+            if confirm.evaluate("b => b === document.activeElement"):
+                break
+        tab.page.keyboard.press("Enter")
+        expect(tab.page.get_by_text("pending requests ended")).to_be_visible()
+        expect(tab.page.get_by_text("Nothing works or is pending.")).to_be_visible()
+        tab.picture("activity-off-boarded")
+        tab.page.get_by_role("button", name="token removed").first.click()
+        tab.settle()
+        tab.heading("Remove API Token")
+        expect(tab.page.get_by_text("left the office").first).to_be_visible()
+
+
+class TestTable:
+    """The grid's own selection opens a row."""
+
+    def test_shift_and_space_on_a_row_open_it(self, as_person: Callable[[str], Browsing]) -> None:
+        """Focus the grid, Shift+Space, and what the row is about is there."""
+        tab = as_person(REQUESTER)
+        tab.pick("Show", "Access and policies")
+        cell = tab.page.get_by_test_id("glide-cell-1-0").first
+        deadline = time.monotonic() + 15
+        while cell.get_attribute("aria-selected") != "true":
+            assert time.monotonic() < deadline, "the table takes no keys"
+            tab.page.locator('canvas[data-testid="data-grid-canvas"]').first.focus()
+            tab.page.keyboard.press("Control+Home")
+            tab.page.wait_for_timeout(300)  # the table for screen readers follows the keys
+        tab.page.keyboard.press("Shift+Space")
+        tab.settle()
+        expect(tab.button("Back to Activity")).to_be_visible()
+        assert "person=" in tab.page.url
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+@pytest.mark.parametrize("width", [1280, 400])
+def test_each_view_is_drawn(
+    new_tab: Callable[..., Browsing], server: Server, width: int, *, dark: bool
+) -> None:
+    """The list, an empty one and a person, wide and narrow: nothing overflows, no error shows."""
+    tab = new_tab(server.address, width=width, dark=dark)
+    for name, address in {"list": "activity", "person": "activity?person=adoyle"}.items():
+        tab.open(address)
+        expect(tab.page.get_by_test_id("stException")).to_have_count(0)
+        expect(tab.page.get_by_test_id("stAlert")).to_have_count(0)
+        assert tab.page.evaluate("document.documentElement.scrollWidth - window.innerWidth") <= 0
+        tab.picture(f"activity-{name}-{width}-{'dark' if dark else 'light'}")
+
+
+def test_an_address_of_nothing_has_a_sentence_and_a_way_out(tab: Browsing) -> None:
+    """Unknown operations and people."""
+    nothing = {
+        "operation=UTCJF1-0": "There is no such operation.",
+        "person=nobody": "There is no user nobody.",
+    }
+    for address, sentence in nothing.items():
+        tab.open(f"activity?{address}")
+        expect(tab.page.get_by_text(sentence)).to_be_visible()
+        tab.click("Back to Activity")
+        tab.heading("Activity")
