@@ -3,6 +3,7 @@
 import os
 import secrets
 from functools import cached_property
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
@@ -91,6 +92,29 @@ class Settings(BaseSettings):
         description="Generate & Export for more users than this needs a second API "
         "administrator. `0`: never.",
     )
+    request_days: int = Field(
+        default=30,
+        ge=1,
+        le=365,
+        description="A request that nobody accepts lapses after so many days.",
+    )
+    token_header: Annotated[
+        str, StringConstraints(pattern=r"^([A-Za-z][A-Za-z0-9_-]{0,63})?$", to_lower=True)
+    ] = Field(
+        default="",
+        description="A plain header that may carry the token at `verify`, such as `api_token`, "
+        "beside `Authorization: Bearer`.",
+    )
+    trusted_proxies: Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode] = Field(
+        default=(),
+        description="Addresses or networks of the proxies whose `X-Forwarded-For` says whose wrong "
+        "attempts they are, with commas between.",
+    )
+    open_revoke: bool = Field(
+        default=False,
+        description="`1`: whoever holds a token may end it at `/api/v1/revoke` without a "
+        "service's credentials.",
+    )
     data: Path = Field(
         default=ROOT / "data", description="Folder of the default database and the demo's pepper."
     )
@@ -128,9 +152,16 @@ class Settings(BaseSettings):
     @field_validator("admins", mode="before")
     @classmethod
     def _usernames(cls, value: object) -> object:
-        if isinstance(value, str):
-            return tuple(name.strip() for name in value.split(",") if name.strip())
-        return value
+        return _parts(value) if isinstance(value, str) else value
+
+    @field_validator("trusted_proxies", mode="before")
+    @classmethod
+    def _networks(cls, value: object) -> object:
+        try:
+            return tuple(map(ip_network, _parts(value))) if isinstance(value, str) else value
+        except ValueError:
+            msg = "must be addresses or networks such as 10.0.0.0/8, with commas between"
+            raise ValueError(msg) from None
 
     @field_validator("oidc_redirect_uri")
     @classmethod
@@ -273,6 +304,10 @@ def read_settings() -> Settings:
 def _name(location: tuple[int | str, ...]) -> str:
     field = str(location[0]) if location else "sign_in"
     return field if field.isupper() else f"TOKEN_DESK_{field.upper()}"
+
+
+def _parts(text: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in text.split(",") if part.strip())
 
 
 def _say(message: str) -> str:

@@ -1,12 +1,13 @@
 """Is this token good? Asked by services (RFC 7662) and by gateways in front of them."""
 
 from lib.domain import secrets
+from lib.domain.clock import Moment
 from lib.domain.rows import FoundToken
 from lib.domain.secrets import Minting
 from lib.operations.credentials import service_of
 from lib.operations.ledger import Ledger
 from lib.operations.uses import Uses
-from lib.store.lookups import Lookups
+from lib.store.lookups import Looked, Lookups
 from lib.store.migrate import is_newest
 
 
@@ -19,6 +20,7 @@ class Checker:
         self.minting = minting
         self.uses = Uses(ledger)
         self._lookups = Lookups(ledger.engine)
+        self._proven: set[tuple[str, bytes]] = set()
 
     def check(self, token: str, service_id: str | None = None) -> FoundToken | None:
         """Return the token's row when it is good now, and note the use; else None.
@@ -26,31 +28,58 @@ class Checker:
         A token of another service than `service_id` is no token. What has not the form of one is
         answered without the database. Raises StoreUnavailable.
         """
-        minting = self.minting
-        if not secrets.is_well_formed(token, minting.prefix):
+        looked = self._look(token)
+        if looked is None:
             return None
-        digests = [
-            secrets.digests([token], minting.peppers[number])[0]
-            for number in sorted(minting.peppers, reverse=True)
-        ]
-        found = self._lookups.token(digests)
-        if found is None or not found.active or service_id not in {None, found.service_id}:
-            return None
+        # What is not good takes the steps of what is: with a decoy, when there is no such token.
         now = self.ledger.clock()
-        if found.expires_at is not None and found.expires_at <= now:
-            return None
-        self.uses.note(found, now)
-        return found
+        found = looked.token
+        good = looked.same & found.active & _is_of(found, service_id) & _lasts(found, now)
+        noted = self.uses.has(found, now)
+        if good and not noted:
+            self.uses.note(found, now)
+        return found if good else None
+
+    def find(self, token: str, service_id: str | None = None) -> FoundToken | None:
+        """Return the live token's row, whether it is good now or not; nothing is noted."""
+        looked = self._look(token)
+        if looked and looked.same and _is_of(looked.token, service_id):
+            return looked.token
+        return None
 
     def service_of(self, client_id: str, client_secret: str) -> str | None:
-        """Return the service that signs in with this credential, or None."""
-        return service_of(self._lookups, client_id, client_secret, self.minting)
+        """Return the service that signs in with this, or None. Raises StoreUnavailable."""
+        service_id = service_of(self._lookups, client_id, client_secret, self.minting)
+        if service_id is not None:
+            self._proven.add(self._credential(client_id, client_secret))
+        return service_id
+
+    def is_proven(self, client_id: str, client_secret: str) -> bool:
+        """Tell whether this credential was good before, so that it is no guess."""
+        return self._credential(client_id, client_secret) in self._proven
 
     def is_ready(self) -> bool:
-        """Tell whether the database answers and has the newest tables."""
+        """Tell whether the database answers and has the newest tables. Raises StoreUnavailable."""
         return is_newest(self.ledger.engine)
 
     def close(self) -> None:
         """Write the uses that are noted, and close the connections."""
         self.uses.stop()
         self._lookups.close()
+
+    def _look(self, token: str) -> Looked | None:
+        if not secrets.is_well_formed(token, self.minting.prefix):
+            return None
+        peppers = self.minting.peppers.values()
+        return self._lookups.token([secrets.digests([token], pepper)[0] for pepper in peppers])
+
+    def _credential(self, client_id: str, client_secret: str) -> tuple[str, bytes]:
+        return client_id, self.minting.digests([client_secret])[0]
+
+
+def _is_of(found: FoundToken, service_id: str | None) -> bool:
+    return service_id is None or service_id == found.service_id
+
+
+def _lasts(found: FoundToken, now: Moment) -> bool:
+    return found.expires_at is None or found.expires_at > now

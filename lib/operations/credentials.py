@@ -76,9 +76,10 @@ def service_of(
 ) -> str | None:
     """Return the service that signs in with this, or None. Raises StoreUnavailable.
 
-    An unknown client takes as long as a wrong secret.
+    An unknown client takes as long as a wrong secret. What can be no client's id is not asked for:
+    PostgreSQL refuses a NUL.
     """
-    found = lookups.credential(client_id)
+    found = lookups.credential(client_id) if client_id.isprintable() else None
     pepper = minting.peppers.get(found.pepper if found else minting.pepper_number)
     if pepper is None:
         return None
@@ -105,7 +106,9 @@ def _create(
 
 
 def _end(connection: Connection, ledger: Ledger, event: Event) -> bool:
-    service_id = credential_queries.end(connection, event.subject, ledger.clock())
+    client_id, service_id = event.subject, None
+    if client_id.isprintable():
+        service_id = credential_queries.end(connection, client_id, ledger.clock())
     if service_id is None:
         return False
     ledger.record(connection, event._replace(service_id=service_id))

@@ -2,7 +2,7 @@
 
 A request costs no write. The first use of an exported token accepts it within a second; when a
 token was last used is written once a minute, and when the process stops. Killed, it loses a minute
-of that at most, and no acceptance that was written.
+of that at most. A first use that was not written yet is written with the token's next one.
 """
 
 import hashlib
@@ -10,15 +10,18 @@ import logging
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
+from typing import cast
 
 from lib.domain.audit import Event, EventAction
 from lib.domain.clock import MINUTE, Moment
 from lib.domain.errors import DeskError
+from lib.domain.lifecycle import LIFECYCLE, Change
 from lib.domain.rows import FoundToken
-from lib.domain.states import TokenState
+from lib.domain.states import Holding, OwnStep, TokenState
 from lib.operations.ledger import Ledger
-from lib.store import operation_queries, use_queries
+from lib.store import operation_queries, token_queries, use_queries
 from lib.store.engine import writing
 
 _log = logging.getLogger(__name__)
@@ -26,7 +29,10 @@ _log = logging.getLogger(__name__)
 FIRST_USE_SECONDS = 0.25
 LAST_USE_SECONDS = 60.0
 _AGAIN_SECONDS = 1.0
+_STOP_SECONDS = 10.0
 _ADDRESS = "first use"
+
+_ACCEPT = cast("Change", LIFECYCLE[Holding.BOTH, OwnStep.ACCEPT])
 
 
 class Uses:
@@ -36,23 +42,27 @@ class Uses:
         """Write into `ledger`."""
         self._ledger = ledger
         self._lock = threading.Lock()
-        self._first: dict[tuple[str, str], set[str]] = defaultdict(set)
-        self._last: dict[str, dict[str, Moment]] = defaultdict(dict)
+        #: Organization and service, then token and whose it is.
+        self._first: dict[tuple[str, str], dict[str, str]] = defaultdict(dict)
+        #: Organization and token.
+        self._last: dict[tuple[str, str], Moment] = {}
         self._wake = threading.Event()
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
 
+    def has(self, token: FoundToken, now: Moment) -> bool:
+        """Tell whether this use is noted already: an accepted token, in the same minute."""
+        last = self._last.get((token.organization_id, token.token_id))
+        return token.state != TokenState.PENDING and last == _minute(now)
+
     def note(self, token: FoundToken, now: Moment) -> None:
         """Remember that `token` was used at `now`, to the minute."""
-        minute = now - now % MINUTE
-        used = self._last[token.organization_id]
-        if used.get(token.token_id) != minute or token.state == TokenState.PENDING:
-            with self._lock:
-                self._last[token.organization_id][token.token_id] = minute
-                if token.state == TokenState.PENDING:
-                    place = (token.organization_id, token.service_id)
-                    self._first[place].add(token.token_id)
-                    self._wake.set()
+        with self._lock:
+            self._last[token.organization_id, token.token_id] = _minute(now)
+            if token.state == TokenState.PENDING:
+                place = (token.organization_id, token.service_id)
+                self._first[place][token.token_id] = token.username
+                self._wake.set()
 
     def start(self) -> None:
         """Begin to write in the background; once is enough."""
@@ -66,55 +76,68 @@ class Uses:
         self._stopping.set()
         self._wake.set()
         if self._thread:
-            self._thread.join(timeout=10)
+            self._thread.join(timeout=_STOP_SECONDS)
         self.flush()
 
     def flush(self) -> None:
         """Write everything that is noted; what the database does not take now stays noted."""
         self.accept_first_uses()
-        self._write_last_uses()
+        self.write_last_uses()
 
-    def accept_first_uses(self) -> None:
-        """Accept the tokens that were used for the first time: one event a batch and place."""
+    def accept_first_uses(self) -> bool:
+        """Accept the tokens that were used for the first time: one event a batch and place.
+
+        Returns False when some of them must wait, because the database does not take them now.
+        """
         with self._lock:
-            first, self._first = self._first, defaultdict(set)
+            first, self._first = self._first, defaultdict(dict)
             self._wake.clear()
-        for (organization_id, service_id), token_ids in sorted(first.items()):
-            try:
-                self._accept(organization_id, service_id, token_ids)
-            except DeskError as error:
-                _log.warning("first uses wait: %s", type(error).__name__)
-                with self._lock:
-                    self._first[organization_id, service_id] |= token_ids
-                self._stopping.wait(_AGAIN_SECONDS)
-                self._wake.set()
-
-    def _accept(self, organization_id: str, service_id: str, token_ids: Iterable[str]) -> None:
-        event = Event(EventAction.FIRST_USE, "", _ADDRESS, organization_id, service_id)
-        with writing(self._ledger.engine) as connection:
-            if operation_queries.lock_scope(connection, organization_id, service_id) is None:
-                return
-            members = use_queries.accept_used(
-                connection, organization_id, service_id, token_ids, self._ledger.clock()
-            )
-            if members:
-                digest = hashlib.blake2b("\n".join(members).encode(), digest_size=16)
-                self._ledger.record(
-                    connection,
-                    event._replace(users=len(members), users_digest=digest.hexdigest()),
-                )
-
-    def _write_last_uses(self) -> None:
+        waiting: dict[tuple[str, str], dict[str, str]] = {}
+        for place, used in sorted(first.items()):
+            if self._given_up(waiting) or not _done(partial(self._accept, place, used)):
+                waiting[place] = used
         with self._lock:
-            last, self._last = self._last, defaultdict(dict)
-        for organization_id, used in sorted(last.items()):
-            try:
-                with writing(self._ledger.engine) as connection:
-                    use_queries.note_last_used(connection, organization_id, used)
-            except DeskError as error:
-                _log.warning("last uses wait: %s", type(error).__name__)
-                with self._lock:
-                    self._last[organization_id] = used | self._last[organization_id]
+            for place, used in waiting.items():
+                self._first[place] |= used
+            if waiting:
+                self._wake.set()
+        return not waiting
+
+    def write_last_uses(self) -> None:
+        """Write when tokens were last used."""
+        with self._lock:
+            last, self._last = self._last, {}
+        batches: dict[tuple[str, Moment], list[str]] = defaultdict(list)
+        for (organization_id, token_id), at in last.items():
+            batches[organization_id, at].append(token_id)
+        waiting: dict[tuple[str, str], Moment] = {}
+        for (organization_id, at), token_ids in sorted(batches.items()):
+            write = partial(self._write_last, organization_id, at, token_ids)
+            if self._given_up(waiting) or not _done(write):
+                waiting |= {(organization_id, token_id): at for token_id in token_ids}
+        with self._lock:
+            self._last = waiting | self._last
+
+    def _given_up(self, waiting: Mapping[tuple[str, str], object]) -> bool:
+        """Tell whether to leave the rest: whoever stops us does not wait for a lost database."""
+        return bool(waiting) and self._stopping.is_set()
+
+    def _write_last(self, organization_id: str, at: Moment, token_ids: Iterable[str]) -> None:
+        with writing(self._ledger.engine) as connection:
+            use_queries.note_last_used(connection, organization_id, token_ids, at)
+
+    def _accept(self, place: tuple[str, str], used: Mapping[str, str]) -> None:
+        """Accept the tokens `used` of one organization and service."""
+        with writing(self._ledger.engine) as connection:
+            if operation_queries.lock_scope(connection, *place) is None:
+                return
+            now = self._ledger.clock()  # after the wait for the lock
+            members = use_queries.members_with_pending(connection, *place, used, now)
+            if not members:
+                return
+            token_queries.close_lapsed(connection, *place, now, members)
+            use_queries.accept_used(connection, *place, used, _ACCEPT, now)
+            self._ledger.record(connection, _event(place, members, used))
 
     def _run(self) -> None:
         due = time.monotonic() + LAST_USE_SECONDS
@@ -122,7 +145,40 @@ class Uses:
             if self._wake.wait(max(0.0, due - time.monotonic())):
                 # A moment for others who come at once, so that they share a transaction.
                 self._stopping.wait(FIRST_USE_SECONDS)
-                self.accept_first_uses()
+                if not self.accept_first_uses():
+                    self._stopping.wait(_AGAIN_SECONDS)
             if time.monotonic() >= due:
-                self._write_last_uses()
+                self.write_last_uses()
                 due = time.monotonic() + LAST_USE_SECONDS
+
+
+def _done(write: Callable[[], None]) -> bool:
+    """Do it, and tell whether it was done: whatever went wrong, what is noted must not be lost."""
+    try:
+        write()
+    except DeskError as error:
+        _log.warning("uses of tokens wait: %s", type(error).__name__)
+    except Exception as error:  # noqa: BLE001 - a mistake of ours: the others are still written
+        _log.error("uses of tokens are not written: %s", type(error).__name__)
+    else:
+        return True
+    return False
+
+
+def _event(place: tuple[str, str], members: list[str], used: Mapping[str, str]) -> Event:
+    """Return the event of the first use; `used` maps tokens to whose they are."""
+    digest = hashlib.blake2b("\n".join(members).encode(), digest_size=16).hexdigest()
+    subject = next(iter(used.values())) if len(used) == 1 else ""
+    return Event(
+        EventAction.FIRST_USE,
+        "",
+        _ADDRESS,
+        *place,
+        subject=subject,
+        users=len(members),
+        users_digest=digest,
+    )
+
+
+def _minute(moment: Moment) -> Moment:
+    return moment - moment % MINUTE

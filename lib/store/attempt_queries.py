@@ -5,22 +5,26 @@ from sqlalchemy import Connection, text
 
 def count(connection: Connection, kind: str, address: str, hour: int) -> int:
     """Count one more wrong attempt and return how many there are in this hour."""
-    parameters = {"kind": kind, "address": address, "hour": hour}
-    connection.execute(
+    attempts = connection.execute(
         text(
             "INSERT INTO failed_attempt (kind, address, hour, attempts)"
             " VALUES (:kind, :address, :hour, 1) ON CONFLICT (kind, address, hour)"
-            " DO UPDATE SET attempts = failed_attempt.attempts + 1"
+            " DO UPDATE SET attempts = failed_attempt.attempts + 1 RETURNING attempts"
         ),
-        parameters,
-    )
-    attempts = connection.execute(
-        text(
-            "SELECT attempts FROM failed_attempt"
-            " WHERE kind = :kind AND address = :address AND hour = :hour"
-        ),
-        parameters,
+        {"kind": kind, "address": address, "hour": hour},
     ).scalar_one()
     if attempts == 1:
-        connection.execute(text("DELETE FROM failed_attempt WHERE hour < :hour"), {"hour": hour})
+        _forget(connection, hour)
     return int(attempts)
+
+
+def _forget(connection: Connection, hour: int) -> None:
+    """Delete the hours before this one; rows that another replica is deleting are left to it."""
+    lock = " FOR UPDATE SKIP LOCKED" if connection.dialect.name == "postgresql" else ""
+    connection.execute(
+        text(
+            "DELETE FROM failed_attempt WHERE (kind, address, hour) IN"
+            f" (SELECT kind, address, hour FROM failed_attempt WHERE hour < :hour{lock})"
+        ),
+        {"hour": hour},
+    )

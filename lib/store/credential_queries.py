@@ -49,8 +49,11 @@ def end(connection: Connection, client_id: str, now: Moment) -> str | None:
     ).scalar_one_or_none()
     if service_id is None:
         return None
-    connection.execute(
-        text("UPDATE service_credential SET ended_at = :now WHERE client_id = :client"),
+    ended = connection.execute(
+        text(
+            "UPDATE service_credential SET ended_at = :now"
+            " WHERE client_id = :client AND ended_at IS NULL"
+        ),
         {"now": now, "client": client_id},
     )
-    return str(service_id)
+    return str(service_id) if ended.rowcount else None  # somebody else may have ended it just now

@@ -1,33 +1,42 @@
 """One token or one credential by its digest: what is asked on every request to an API.
 
-Straight on the driver, from a pool of its own: SQLAlchemy's connection around the same statement
-took four times as long (tests/benchmarks/check.py).
+Straight on the driver, with idle connections on a stack of our own: SQLAlchemy's pool took as long
+as the lookup itself (tests/benchmarks/check.py).
 """
 
+import contextlib
+from collections import deque
 from collections.abc import Sequence
+from functools import cache
 from typing import Any, NamedTuple
 
-from sqlalchemy import Engine, create_engine, event
+from sqlalchemy import Engine, create_engine
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.pool import NullPool
 
-from lib.domain.errors import StoreBusy, StoreUnavailable
+from lib.domain.errors import StoreUnavailable
 from lib.domain.rows import FoundToken
 from lib.store.engine import sqlite_module, store_fault
 
+_SECONDS = 5  # that a lookup waits for the database, before it is given up
+
+# The token with one of these digests; where none has it, the decoy's. So a miss reads as many rows
+# as a hit, and time tells a service nothing about tokens that are not its own.
 _BY_DIGEST = (
-    "SELECT t.organization_id, t.service_id, t.token_id, t.member_id, m.username, t.state,"
+    "SELECT t.digest, t.organization_id, t.service_id, t.token_id, t.member_id, m.username,"
     # A request's token is minted when it is accepted.
-    " CASE WHEN t.origin = 'request' THEN t.accepted_at ELSE t.created_at END, t.expires_at,"
-    " m.status = 'active' AND o.status = 'active' AND b.status = 'active'"
+    " t.state, CASE WHEN t.origin = 'request' THEN t.accepted_at ELSE t.created_at END,"
+    " t.expires_at, m.status = 'active' AND o.status = 'active' AND b.status = 'active'"
     " FROM token t JOIN member m ON m.organization_id = t.organization_id"
     " AND m.member_id = t.member_id JOIN organization o ON o.organization_id = t.organization_id"
     " JOIN subscription b ON b.organization_id = t.organization_id AND b.service_id = t.service_id"
-    " WHERE t.digest = {0} AND t.ended_at IS NULL"
+    " WHERE t.digest = COALESCE((SELECT d.digest FROM token d WHERE d.digest IN ({digests})"
+    " AND d.ended_at IS NULL), ?) AND t.ended_at IS NULL"
 )
+_DECOY = "SELECT digest FROM token WHERE digest > ? AND ended_at IS NULL ORDER BY digest LIMIT 1"
 _CREDENTIAL = (
     "SELECT service_id, digest, pepper FROM service_credential"
-    " WHERE client_id = {0} AND ended_at IS NULL"
+    " WHERE client_id = ? AND ended_at IS NULL"
 )
 
 
@@ -39,58 +48,104 @@ class FoundCredential(NamedTuple):
     pepper: int
 
 
+class Looked(NamedTuple):
+    """A live token, and whether it is the one that was looked for: else it is the decoy."""
+
+    token: FoundToken
+    same: bool
+
+
 class Lookups:
-    """Reads by digest, on connections that begin no transaction."""
+    """Reads by digest, on connections that begin no transaction. Safe to use from threads."""
 
     def __init__(self, engine: Engine) -> None:
         """Read from the database of `engine`, through connections of its own."""
+        self._sqlite = engine.dialect.name == "sqlite"
         self._engine = _own_engine(engine)
-        mark = "?" if engine.dialect.name == "sqlite" else "%s"
-        self._token, self._credential = _BY_DIGEST.format(mark), _CREDENTIAL.format(mark)
+        self._idle: deque[Any] = deque()
+        self._decoy = b""
 
-    def token(self, digests: Sequence[bytes]) -> FoundToken | None:
-        """Return the live token with one of `digests`, or None. Raises StoreUnavailable."""
-        for digest in digests:
-            if row := self._one(self._token, digest):
-                return FoundToken._make(row)._replace(active=bool(row[-1]))
-        return None
+    def token(self, digests: Sequence[bytes]) -> Looked | None:
+        """Return the live token with one of `digests`, or the decoy; None when no token is live.
+
+        Raises StoreUnavailable.
+        """
+        statement = _by_digest(len(digests))
+        row = self._one(statement, *digests, self._decoy)
+        if row is None and self._take_decoy():
+            row = self._one(statement, *digests, self._decoy)
+        if row is None:
+            return None
+        found = FoundToken._make((*row[1:-1], bool(row[-1])))
+        return Looked(found, bytes(row[0]) in digests)
 
     def credential(self, client_id: str) -> FoundCredential | None:
         """Return the live credential of `client_id`, or None. Raises StoreUnavailable."""
-        row = self._one(self._credential, client_id)
+        row = self._one(_CREDENTIAL, client_id)
         return FoundCredential(row[0], bytes(row[1]), row[2]) if row else None
 
     def close(self) -> None:
-        """Close the connections."""
-        self._engine.dispose()
+        """Close the connections that are not in use."""
+        with contextlib.suppress(IndexError):
+            while True:
+                self._idle.pop().close()
 
-    def _one(self, statement: str, value: bytes | str) -> Any:  # noqa: ANN401 - the driver's row
+    def _take_decoy(self) -> bool:
+        """Take a live token as decoy, since there was none yet or it has ended."""
+        row = self._one(_DECOY, b"")
+        self._decoy = bytes(row[0]) if row else b""
+        return row is not None
+
+    def _one(self, statement: str, *values: bytes | str) -> Any:  # noqa: ANN401 - the driver's row
         driver: Any = self._engine.dialect.loaded_dbapi
         # A connection that the server has closed meanwhile shows only when it is used: once more.
         for last in (False, True):
             try:
-                return self._ask(statement, value)
-            except PoolTimeout:
-                raise StoreBusy from None
+                return self._ask(statement, values)
             except driver.Error as error:
                 fault = _fault(error, driver, self._engine)
-                if last or type(fault) is not StoreUnavailable:
-                    raise fault from None
+            except DBAPIError as error:  # from SQLAlchemy, which makes the connection
+                fault = store_fault(error) or StoreUnavailable()
+            if last or type(fault) is not StoreUnavailable:
+                raise fault from None
+            self.close()
         return None
 
-    def _ask(self, statement: str, value: bytes | str) -> Any:  # noqa: ANN401 - the driver's row
-        pooled = self._engine.raw_connection()
+    def _ask(self, statement: str, values: Sequence[bytes | str]) -> Any:  # noqa: ANN401 - the driver's row
         try:
-            connection: Any = pooled.driver_connection
-            return connection.execute(statement, (value,)).fetchone()
+            connection = self._idle.pop()
+        except IndexError:
+            connection = self._connect()
+        try:
+            row = connection.execute(self._written(statement), values).fetchone()
         except BaseException:
-            pooled.invalidate()
+            connection.close()
             raise
-        finally:
-            pooled.close()
+        self._idle.append(connection)
+        return row
+
+    def _written(self, statement: str) -> str:
+        return statement if self._sqlite else statement.replace("?", "%s")
+
+    def _connect(self) -> Any:  # noqa: ANN401 - the driver's connection
+        pooled = self._engine.raw_connection()
+        pooled.detach()
+        connection: Any = pooled.driver_connection
+        if self._sqlite:
+            connection.execute("PRAGMA query_only=ON")
+            connection.execute("PRAGMA cache_size=-65536")  # 64 MB
+        else:
+            connection.execute(f"SET statement_timeout = {_SECONDS * 1000}")
+        return connection
+
+
+@cache
+def _by_digest(digests: int) -> str:
+    return _BY_DIGEST.format(digests=", ".join("?" * digests))
 
 
 def _fault(error: Exception, driver: Any, engine: Engine) -> StoreUnavailable:  # noqa: ANN401 - a module
+    """Return what the driver's error means; a mistake of ours in SQL is raised as it is."""
     wrapped = DBAPIError.instance(
         None, None, error, driver.Error, hide_parameters=True, dialect=engine.dialect
     )
@@ -101,26 +156,24 @@ def _fault(error: Exception, driver: Any, engine: Engine) -> StoreUnavailable:  
 
 
 def _own_engine(engine: Engine) -> Engine:
+    """Return an engine that makes connections, and keeps none."""
     if engine.dialect.name == "sqlite":
-        own = create_engine(
+        return create_engine(
             engine.url,
             module=sqlite_module(),
-            connect_args={"timeout": 5, "isolation_level": None, "check_same_thread": False},
-            pool_size=20,
-            max_overflow=40,
-            pool_reset_on_return=None,
+            connect_args={
+                "timeout": _SECONDS,
+                "isolation_level": None,
+                "check_same_thread": False,
+            },
+            poolclass=NullPool,
         )
-
-        @event.listens_for(own, "connect")
-        def _prepare(connection: Any, _record: Any) -> None:  # noqa: ANN401 - the driver's own
-            connection.execute("PRAGMA query_only=ON")
-            connection.execute("PRAGMA cache_size=-65536")
-
-        return own
     return create_engine(
         engine.url,
-        connect_args={"autocommit": True},
-        pool_size=20,
-        max_overflow=40,
-        pool_reset_on_return=None,
+        connect_args={
+            "autocommit": True,
+            "connect_timeout": _SECONDS,
+            "tcp_user_timeout": _SECONDS * 1000,
+        },
+        poolclass=NullPool,
     )

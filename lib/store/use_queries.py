@@ -1,11 +1,34 @@
 """What the use of tokens leaves: the first use accepts, the last is remembered."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 from sqlalchemy import Connection, text
 
 from lib.domain.clock import Moment
+from lib.domain.lifecycle import Change
 from lib.store.bulk import ids_parameter, with_ids
+
+_PENDING = (
+    "SELECT p.{0} FROM token p WHERE p.organization_id = :organization"
+    " AND p.service_id = :service AND p.state = 'pending' AND p.digest IS NOT NULL"
+    " AND (p.expires_at IS NULL OR p.expires_at > :now)"
+    " AND p.token_id IN (SELECT value FROM {{ids}} i)"
+)
+
+
+def members_with_pending(
+    connection: Connection,
+    organization_id: str,
+    service_id: str,
+    token_ids: Iterable[str],
+    now: Moment,
+) -> list[str]:
+    """Return the ids of the members whose pending token is among `token_ids`."""
+    rows = connection.execute(
+        with_ids(connection, f"{_PENDING.format('member_id')} ORDER BY p.member_id"),
+        _parameters(connection, organization_id, service_id, token_ids, now),
+    )
+    return [row[0] for row in rows]
 
 
 def accept_used(
@@ -13,61 +36,70 @@ def accept_used(
     organization_id: str,
     service_id: str,
     token_ids: Iterable[str],
+    change: Change,
     now: Moment,
-) -> list[str]:
-    """Turn the pending tokens among `token_ids` into accepted ones; return their members' ids.
+) -> None:
+    """Turn the pending tokens among `token_ids` into accepted ones.
 
-    The caller holds the lock of the organization and service. A token that is still accepted
-    beside one of them is replaced by it (the lifecycle: accept).
+    The caller holds the lock of the organization and service, and has closed what lapsed. `change`
+    says what becomes of a token that is still accepted beside one of them.
     """
-    parameters = {
+    becomes = {"replaced": change.accepted_becomes, "accepted": change.pending_becomes}
+    parameters = _parameters(connection, organization_id, service_id, token_ids, now)
+    parameters |= {name: state.value for name, state in becomes.items() if state}
+    for assignment, state, column in (
+        ("state = :replaced, ended_from = 'accepted', ended_at = :now", "accepted", "member_id"),
+        ("state = :accepted, accepted_at = :now", "pending", "token_id"),
+    ):
+        connection.execute(
+            with_ids(
+                connection,
+                f"UPDATE token SET {assignment} WHERE organization_id = :organization"
+                f" AND service_id = :service AND state = '{state}'"
+                f" AND {column} IN ({_PENDING.format(column)})",
+            ),
+            parameters,
+        )
+
+
+def note_last_used(
+    connection: Connection, organization_id: str, token_ids: Iterable[str], at: Moment
+) -> None:
+    """Keep that tokens were last used at `at`; an earlier moment changes nothing.
+
+    Locks the organization's subscriptions first, as every bulk action does with its own: two that
+    change many rows in different orders would wait for each other.
+    """
+    organization = {"organization": organization_id}
+    if connection.dialect.name == "postgresql":
+        connection.execute(
+            text(
+                "SELECT 1 FROM subscription WHERE organization_id = :organization"
+                " ORDER BY service_id FOR NO KEY UPDATE"
+            ),
+            organization,
+        )
+    connection.execute(
+        with_ids(
+            connection,
+            "UPDATE token SET last_used_at = :at WHERE organization_id = :organization"
+            " AND token_id IN (SELECT value FROM {ids} i)"
+            " AND (last_used_at IS NULL OR last_used_at < :at)",
+        ),
+        organization | {"at": at, "ids": ids_parameter(connection, token_ids)},
+    )
+
+
+def _parameters(
+    connection: Connection,
+    organization_id: str,
+    service_id: str,
+    token_ids: Iterable[str],
+    now: Moment,
+) -> dict[str, object]:
+    return {
         "organization": organization_id,
         "service": service_id,
         "now": now,
         "ids": ids_parameter(connection, token_ids),
     }
-    pending = (
-        "FROM token p WHERE p.organization_id = :organization AND p.service_id = :service"
-        " AND p.state = 'pending' AND p.digest IS NOT NULL"
-        " AND (p.expires_at IS NULL OR p.expires_at > :now)"
-        " AND p.token_id IN (SELECT value FROM {ids} i)"
-    )
-    members = connection.execute(
-        with_ids(connection, f"SELECT p.member_id {pending} ORDER BY p.member_id"), parameters
-    )
-    accepting = [row[0] for row in members]
-    connection.execute(
-        with_ids(
-            connection,
-            "UPDATE token SET state = 'replaced', ended_from = 'accepted', ended_at = :now"
-            " WHERE organization_id = :organization AND service_id = :service"
-            f" AND state = 'accepted' AND member_id IN (SELECT p.member_id {pending})",
-        ),
-        parameters,
-    )
-    connection.execute(
-        with_ids(
-            connection,
-            "UPDATE token SET state = 'accepted', accepted_at = :now"
-            " WHERE organization_id = :organization AND service_id = :service"
-            f" AND state = 'pending' AND token_id IN (SELECT p.token_id {pending})",
-        ),
-        parameters,
-    )
-    return accepting
-
-
-def note_last_used(
-    connection: Connection, organization_id: str, used: Mapping[str, Moment]
-) -> None:
-    """Keep when each token (by id) was last used; an earlier moment changes nothing."""
-    connection.execute(
-        text(
-            "UPDATE token SET last_used_at = :at WHERE organization_id = :organization"
-            " AND token_id = :token AND (last_used_at IS NULL OR last_used_at < :at)"
-        ),
-        [
-            {"at": at, "organization": organization_id, "token": token_id}
-            for token_id, at in used.items()
-        ],
-    )

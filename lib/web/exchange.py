@@ -4,7 +4,7 @@ import base64
 import binascii
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from ipaddress import IPv4Network, IPv6Network, ip_address
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Any
 from urllib.parse import parse_qsl, unquote_plus
 
@@ -14,6 +14,7 @@ from starlette.responses import JSONResponse
 LARGEST_FORM = 64 * 1024  # bytes; a token is under 100
 _FORM = "application/x-www-form-urlencoded"
 _NO_STORE = {"cache-control": "no-store"}
+_PREFIX_OF_A_CLIENT = 64  # bits; whoever has an IPv6 address has as many as they like below it
 
 
 @dataclass
@@ -59,23 +60,31 @@ async def read_form(request: Request) -> dict[str, str]:
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind != _FORM:
         raise Problem(415, "invalid_request", f"Send the fields as {_FORM}.")
-    _refuse_large(request.headers.get("content-length", "0"))
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        _refuse_large(str(len(body)))
+    body = await _read_body(request)
     try:
         pairs = parse_qsl(
             body.decode("ascii"), keep_blank_values=True, strict_parsing=True, errors="strict"
         )
-    except (UnicodeDecodeError, ValueError):
+    except ValueError:  # UnicodeDecodeError is one
+        pairs = []
         if body:
             raise Problem(400, "invalid_request", "The body is not a form.") from None
-        pairs = []
     fields = dict(pairs)
     if len(fields) != len(pairs):
         raise Problem(400, "invalid_request", "A field is there twice.")
     return fields
+
+
+async def _read_body(request: Request) -> bytes:
+    told = request.headers.get("content-length", "0")
+    if not told.isdecimal() or len(told) > len(str(LARGEST_FORM)) or int(told) > LARGEST_FORM:
+        raise _too_large()
+    body = bytearray()
+    async for chunk in request.stream():  # it may come without a length, in pieces
+        body += chunk
+        if len(body) > LARGEST_FORM:
+            raise _too_large()
+    return bytes(body)
 
 
 def basic_credentials(request: Request) -> tuple[str, str] | None:
@@ -86,51 +95,72 @@ def basic_credentials(request: Request) -> tuple[str, str] | None:
         return None
     try:
         text = base64.b64decode(encoded.strip(), validate=True).decode("utf-8")
-    except (binascii.Error, UnicodeDecodeError, ValueError):
+        client_id, colon, secret = text.partition(":")
+        return (_decoded(client_id), _decoded(secret)) if colon else None
+    except (binascii.Error, ValueError):  # UnicodeDecodeError is one
         return None
-    client_id, colon, secret = text.partition(":")
-    return (unquote_plus(client_id), unquote_plus(secret)) if colon else None
 
 
 def bearer_token(request: Request, plain_header: str) -> str | None:
     """Return the token of `Authorization: Bearer` (RFC 6750), or of the plain header; else None.
 
-    None as well when there is more than one.
+    None as well when there is more than one. A client's `Authorization` of another scheme is not
+    for us.
     """
-    authorization = request.headers.getlist("authorization")
-    plain = request.headers.getlist(plain_header) if plain_header else []
-    if len(authorization) + len(plain) != 1:
-        return None
-    if plain:
-        return plain[0].strip()
-    scheme, _, token = authorization[0].partition(" ")
-    return token.strip() if scheme.lower() == "bearer" else None
+    tokens = request.headers.getlist(plain_header) if plain_header else []
+    for value in request.headers.getlist("authorization"):
+        scheme, _, token = value.partition(" ")
+        if scheme.lower() == "bearer":
+            tokens = [*tokens, token]
+    return tokens[0].strip() if len(tokens) == 1 else None
 
 
 def client_address(request: Request, trusted: Iterable[IPv4Network | IPv6Network]) -> str:
     """Return whose address counts: the connection's, or the forwarded one of a trusted proxy.
 
-    Of several forwarded addresses the last one counts that no trusted proxy has.
+    Of several forwarded addresses the last one counts that no trusted proxy has. Of an IPv6 address
+    it is the network, which is the least that one client has.
     """
+    peer = request.client.host if request.client else ""
+    address = _address(peer)
     networks = list(trusted)
-    address = request.client.host if request.client else ""
-    forwarded = ",".join(request.headers.getlist("x-forwarded-for")).split(",")
-    while forwarded and _within(address, networks):
-        last = forwarded.pop().strip()
-        if not last:
+    forwarded = ",".join(request.headers.getlist("x-forwarded-for")).split(",") if networks else []
+    while forwarded and address and any(address in network for network in networks):
+        further = _address(forwarded.pop())
+        if further is None:
             break
-        address = last
-    return address
+        address = further
+    return _counted(address) if address else peer
 
 
-def _within(address: str, networks: Iterable[IPv4Network | IPv6Network]) -> bool:
+def _address(text: str) -> IPv4Address | IPv6Address | None:
+    """Return the address that `text` is, be it with a port or as IPv4 written as IPv6."""
+    host = text.strip()
+    if host.startswith("["):
+        host = host[1:].partition("]")[0]
+    elif host.count(":") == 1:
+        host = host.partition(":")[0]
     try:
-        known = ip_address(address)
+        address = ip_address(host)
     except ValueError:
-        return False
-    return any(known in network for network in networks)
+        return None
+    return getattr(address, "ipv4_mapped", None) or address
 
 
-def _refuse_large(length: str) -> None:
-    if not length.isdecimal() or int(length) > LARGEST_FORM:
-        raise Problem(413, "invalid_request", f"The body is larger than {LARGEST_FORM:,} bytes.")
+def _counted(address: IPv4Address | IPv6Address) -> str:
+    if isinstance(address, IPv4Address):
+        return str(address)
+    return str(ip_network((int(address), _PREFIX_OF_A_CLIENT), strict=False))
+
+
+def _decoded(text: str) -> str:
+    return unquote_plus(text, errors="strict")
+
+
+def _too_large() -> Problem:
+    return Problem(
+        413,
+        "invalid_request",
+        f"The body is larger than {LARGEST_FORM:,} bytes.",
+        {"connection": "close"},
+    )

@@ -226,6 +226,7 @@ class TestOwnSteps:
                 "service_id": SERVICE,
                 "token_id": token_id,
                 "state": "pending",
+                "username": "utcjf1-u0",
             }
         )
         uses.note(found, clock())

@@ -1,0 +1,48 @@
+"""Whoever holds a token can end it (RFC 7009): leaked tokens are killed by those who find them."""
+
+from lib.domain.audit import Event, EventAction
+from lib.domain.lifecycle import ending
+from lib.domain.rows import FoundToken
+from lib.domain.states import Action, TokenState
+from lib.operations.checking import Checker
+from lib.store import operation_queries, token_queries
+
+_DETAIL = "revoke"
+#: What ends a live token in each state, and what becomes of it.
+_ENDS = {
+    TokenState.ACCEPTED: (Action.REMOVE, ending(Action.REMOVE).accepted_becomes),
+    TokenState.PENDING: (Action.CANCEL, ending(Action.CANCEL).pending_becomes),
+}
+
+
+def revoke(checker: Checker, token: str, address: str, service_id: str | None = None) -> bool:
+    """End one live token, good or not; tell whether there was one to end.
+
+    A token of another service than `service_id` is no token. Raises StoreUnavailable and
+    AuditUnwritten.
+    """
+    found = checker.find(token, service_id)
+    return found is not None and _end(checker, found, address)
+
+
+def _end(checker: Checker, found: FoundToken, address: str) -> bool:
+    ledger, place = checker.ledger, (found.organization_id, found.service_id)
+    attempt = Event(
+        EventAction.REMOVE, "", address, *place, subject=found.username, users=1, detail=_DETAIL
+    )
+    with ledger.acting(attempt) as connection:
+        operation_queries.lock_scope(connection, *place)
+        now = ledger.clock()  # after the wait for the lock
+        at = (connection, *place, now, [found.member_id])
+        token_queries.close_lapsed(*at)
+        (user,) = token_queries.users_in_scope(*at)
+        live = {user.accepted_token: TokenState.ACCEPTED, user.pending_token: TokenState.PENDING}
+        state = live.get(found.token_id)
+        action, becomes = _ENDS[state] if state else (None, None)
+        if state is None or action is None or becomes is None:
+            return False
+        token_queries.end_token(
+            connection, found.organization_id, found.token_id, now, was=state, becomes=becomes
+        )
+        ledger.record(connection, attempt._replace(action=EventAction(action.value)))
+    return True

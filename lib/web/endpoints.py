@@ -1,0 +1,266 @@
+"""The HTTP side of tokens: is one good, for services (RFC 7662) and for gateways (RFC 6750).
+
+Every answer is JSON or empty, whatever is asked, and nobody keeps it.
+"""
+
+import threading
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from ipaddress import IPv4Network, IPv6Network
+from typing import Any, TypeAlias
+from urllib.parse import quote
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
+
+from lib.domain.clock import SECOND
+from lib.domain.errors import AuditUnwritten, StoreUnavailable
+from lib.domain.rows import FoundToken
+from lib.operations import revocation
+from lib.operations.checking import Checker
+from lib.operations.throttle import Guess, Throttle
+from lib.web import exchange, openapi
+from lib.web.exchange import Problem, answer
+
+PREFIX = "/api/v1"
+_REALM = 'realm="token-desk"'
+_READS = ("GET", "HEAD")
+
+Handler: TypeAlias = Callable[["Opened", Request], Awaitable[Response]]
+
+
+@dataclass(frozen=True)
+class Api:
+    """What the routes work with.
+
+    `token_header`: a plain header that may carry the token at verify. `open_revoke`: whoever holds
+    a token may end it without a service's credentials.
+    """
+
+    checker: Checker
+    throttle: Throttle
+    token_header: str = ""
+    trusted_proxies: tuple[IPv4Network | IPv6Network, ...] = ()
+    open_revoke: bool = False
+
+    def address_of(self, request: Request) -> str:
+        """Return the address whose guesses are counted."""
+        return exchange.client_address(request, self.trusted_proxies)
+
+
+class Opened:
+    """The Api of this process: opened by the first request that needs it, closed at the end."""
+
+    def __init__(self, open_api: Callable[[], Api]) -> None:
+        """Open by `open_api`; when it raises StoreUnavailable, the next request tries again."""
+        self._open_api = open_api
+        self._lock = threading.Lock()
+        self._api: Api | None = None
+
+    async def api(self) -> Api:
+        """Return the Api. Raises StoreUnavailable."""
+        if self._api is None:
+            return await run_in_threadpool(self.open)
+        return self._api
+
+    def open(self) -> Api:
+        """Open the Api, once. Raises StoreUnavailable."""
+        with self._lock:
+            api = self._api
+            if api is None:
+                self._api = api = self._open_api()
+                api.checker.uses.start()
+            return api
+
+    def close(self) -> None:
+        """Write what is noted."""
+        with self._lock:
+            if self._api:
+                self._api.checker.close()
+
+
+async def introspect(opened: Opened, request: Request) -> Response:
+    """Tell a service whether a token is one of its own and good; nothing else of any other."""
+    api = await opened.api()
+    service_id = await _calling_service(api, request)
+    token = await _token_field(request)
+    found = await run_in_threadpool(api.checker.check, token, service_id)
+    return answer(_introspected(found) if found else {"active": False})
+
+
+async def verify(opened: Opened, request: Request) -> Response:
+    """Tell a gateway whether the request that it holds may pass: 204, or 401 with the reason.
+
+    Two tokens are 401 as well, where RFC 6750 has 400: nginx knows 2xx, 401 and 403 only.
+    """
+    api = await opened.api()
+    address = api.address_of(request)
+    if seconds := api.throttle.seconds_to_wait(Guess.TOKEN, address):
+        raise exchange.too_many(seconds)
+    token = exchange.bearer_token(request, api.token_header)
+    if token is None:
+        headers = {"www-authenticate": f"Bearer {_REALM}"}
+        raise Problem(401, "unauthorized", "Send one Authorization: Bearer header.", headers)
+    service_id = request.query_params.get("service")
+    found = await run_in_threadpool(api.checker.check, token, service_id)
+    if found is None:
+        await run_in_threadpool(api.throttle.failed, Guess.TOKEN, address)
+        headers = {"www-authenticate": f'Bearer {_REALM}, error="invalid_token"'}
+        raise Problem(401, "invalid_token", "The token is not good.", headers)
+    return Response(status_code=204, headers=_told(found))
+
+
+async def revoke(opened: Opened, request: Request) -> Response:
+    """End a token, for a service one of its own; 200 also when there is none (RFC 7009)."""
+    api = await opened.api()
+    address = api.address_of(request)
+    if api.open_revoke and "authorization" not in request.headers:
+        if seconds := api.throttle.seconds_to_wait(Guess.TOKEN, address):
+            raise exchange.too_many(seconds)
+        token = await _token_field(request)
+        if not await run_in_threadpool(revocation.revoke, api.checker, token, address):
+            await run_in_threadpool(api.throttle.failed, Guess.TOKEN, address)
+    else:
+        service_id = await _calling_service(api, request)
+        token = await _token_field(request)
+        await run_in_threadpool(revocation.revoke, api.checker, token, address, service_id)
+    return answer({})
+
+
+async def describe(_opened: Opened, _request: Request) -> Response:
+    """Return the description of all this, as OpenAPI 3.1."""
+    return answer(openapi.DOCUMENT)
+
+
+async def healthz(_opened: Opened, _request: Request) -> Response:
+    """Tell that the process answers."""
+    return answer({"status": "ok"})
+
+
+async def readyz(opened: Opened, _request: Request) -> Response:
+    """Tell whether the database answers and has the newest tables."""
+    api = await opened.api()
+    ready = await run_in_threadpool(api.checker.is_ready)
+    return answer({"status": "ready" if ready else "migrating"}, 200 if ready else 503)
+
+
+async def nothing(_opened: Opened, _request: Request) -> Response:
+    """Answer for every other path below the API's."""
+    raise Problem(404, "not_found", "There is nothing at this path.")
+
+
+class Endpoint:
+    """One handler as an ASGI application: whatever happens in it is answered in JSON."""
+
+    def __init__(self, handler: Handler, opened: Opened, methods: tuple[str, ...] = ()) -> None:
+        """Answer by `handler`; `methods` are those that it knows, all of them when empty."""
+        self._handler = handler
+        self._opened = opened
+        self._methods = methods
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        try:
+            response = await self._answer(Request(scope, receive))
+        except ClientDisconnect:
+            return
+        await response(scope, receive, send)
+
+    async def _answer(self, request: Request) -> Response:
+        if self._methods and request.method not in self._methods:
+            return _wrong_method(self._methods).response()
+        try:
+            return await self._handler(self._opened, request)
+        except Problem as problem:
+            return problem.response()
+        except (StoreUnavailable, AuditUnwritten):
+            return _NO_DATABASE.response()
+
+
+def routes(opened: Opened) -> list[Route]:
+    """Return the routes."""
+    verifies = Endpoint(verify, opened)
+    posts = {"introspect": introspect, "revoke": revoke}
+    reads = {f"{PREFIX}/openapi.json": describe, "/healthz": healthz, "/readyz": readyz}
+    return [
+        # Envoy keeps the method of the request that it asks about, and puts its path behind ours.
+        Route(f"{PREFIX}/verify", verifies),
+        Route(f"{PREFIX}/verify/{{rest:path}}", verifies),
+        *(Route(f"{PREFIX}/{at}", Endpoint(do, opened, ("POST",))) for at, do in posts.items()),
+        *(Route(at, Endpoint(do, opened, _READS)) for at, do in reads.items()),
+        Route(f"{PREFIX}/{{rest:path}}", Endpoint(nothing, opened)),
+    ]
+
+
+_NO_DATABASE = Problem(
+    503,
+    "temporarily_unavailable",
+    "The database does not answer; ask again.",
+    {"retry-after": "5"},
+)
+
+
+def _wrong_method(methods: tuple[str, ...]) -> Problem:
+    allowed = ", ".join(methods)
+    return Problem(405, "invalid_request", f"Ask by {allowed}.", {"allow": allowed})
+
+
+async def _calling_service(api: Api, request: Request) -> str:
+    """Return the service that calls. Raises Problem: 401 invalid_client, 429 after many of them.
+
+    Whoever guesses from a service's address does not shut it out: a credential that was good before
+    is looked at all the same.
+    """
+    address = api.address_of(request)
+    given = exchange.basic_credentials(request)
+    seconds = api.throttle.seconds_to_wait(Guess.CREDENTIALS, address)
+    if seconds and not (given and api.checker.is_proven(*given)):
+        raise exchange.too_many(seconds)
+    service_id = await run_in_threadpool(api.checker.service_of, *given) if given else None
+    if service_id is None:
+        if given:
+            await run_in_threadpool(api.throttle.failed, Guess.CREDENTIALS, address)
+        headers = {"www-authenticate": f'Basic {_REALM}, charset="UTF-8"'}
+        raise Problem(401, "invalid_client", "Send the service's own credentials.", headers)
+    return service_id
+
+
+async def _token_field(request: Request) -> str:
+    """Return the form's field `token`; what else is there is ignored, hints included."""
+    token = (await exchange.read_form(request)).get("token")
+    if token is None:
+        raise Problem(400, "invalid_request", "The field token is missing.")
+    return token
+
+
+def _told(found: FoundToken) -> dict[str, str]:
+    """Return the headers that tell a gateway whose token it is.
+
+    A header holds ASCII only: other letters of a username are percent-encoded, as in a URL.
+    """
+    who = {
+        "x-token-username": found.username,
+        "x-organization-id": found.organization_id,
+        "x-token-service": found.service_id,
+    }
+    told = {name: quote(value, safe="@+") for name, value in who.items()}
+    return {"cache-control": "no-store"} | told
+
+
+def _introspected(found: FoundToken) -> dict[str, Any]:
+    """Return RFC 7662's members. Times are whole seconds; `exp` only where the token ends."""
+    told = {
+        "active": True,
+        "sub": found.username,
+        "username": found.username,
+        "client_id": found.service_id,
+        "organization_id": found.organization_id,
+        "service": found.service_id,
+        "token_type": "Bearer",
+        "iat": found.issued_at // SECOND,
+        "jti": found.token_id,
+    }
+    return told if found.expires_at is None else told | {"exp": found.expires_at // SECOND}

@@ -1,0 +1,252 @@
+"""The description of the HTTP side, as OpenAPI 3.1: what `/api/v1/openapi.json` answers.
+
+Written by hand, and kept true by a test that asks the running server all that it allows.
+"""
+
+from typing import Any, TypeAlias
+
+_Json: TypeAlias = dict[str, Any]
+
+_METHODS = ("get", "head", "post", "put", "patch", "delete", "options", "trace")
+
+
+def _ref(kind: str, name: str) -> _Json:
+    return {"$ref": f"#/components/{kind}/{name}"}
+
+
+def _json(schema: _Json) -> _Json:
+    return {"application/json": {"schema": schema}}
+
+
+def _header(description: str, **schema: Any) -> _Json:  # noqa: ANN401 - JSON Schema
+    return {"description": description, "required": True, "schema": {"type": "string"} | schema}
+
+
+def _problem(description: str, headers: _Json | None = None) -> _Json:
+    return {
+        "description": description,
+        "headers": headers or {},
+        "content": _json(_ref("schemas", "Problem")),
+    }
+
+
+_CHALLENGE = {"WWW-Authenticate": _header("How to sign in (RFC 9110, section 11.6.1)")}
+_LATER = {"Retry-After": _header("Seconds until it is worth asking again", pattern="^[1-9][0-9]*$")}
+
+_RESPONSES = {
+    "BadForm": _problem("The body is no form, has a field twice, or lacks `token`."),
+    "NoService": _problem("The service's credentials are missing or wrong.", _CHALLENGE),
+    "TooLarge": _problem("The body is larger than a form with a token can be."),
+    "NoForm": _problem("The body has another content type."),
+    "TooMany": _problem("Too many wrong attempts from this address in this hour.", _LATER),
+    "NoDatabase": _problem("The database does not answer; nothing is known or done.", _LATER),
+}
+
+_FAULTS = {
+    "400": _ref("responses", "BadForm"),
+    "401": _ref("responses", "NoService"),
+    "413": _ref("responses", "TooLarge"),
+    "415": _ref("responses", "NoForm"),
+    "429": _ref("responses", "TooMany"),
+    "503": _ref("responses", "NoDatabase"),
+}
+
+_TOKEN_FORM = {
+    "required": True,
+    "content": {
+        "application/x-www-form-urlencoded": {
+            "schema": {
+                "type": "object",
+                "required": ["token"],
+                "properties": {
+                    "token": {"type": "string", "description": "The token, as its user sends it."},
+                    "token_type_hint": {"type": "string", "description": "Ignored."},
+                },
+            }
+        }
+    },
+}
+
+_PROBLEM = {
+    "type": "object",
+    "description": "What is wrong, in the manner of RFC 6749, section 5.2.",
+    "required": ["error", "error_description"],
+    "properties": {"error": {"type": "string"}, "error_description": {"type": "string"}},
+    "additionalProperties": False,
+}
+
+_INACTIVE = {
+    "type": "object",
+    "description": "Every other token: ended, expired, unknown, or another service's.",
+    "required": ["active"],
+    "properties": {"active": {"const": False}},
+    "additionalProperties": False,
+}
+
+_TEXT = {"type": "string", "minLength": 1}
+_SECONDS = {"type": "integer", "minimum": 0, "description": "Seconds since 1970 in UTC."}
+_ACTIVE = {
+    "type": "object",
+    "description": "A token of the calling service that is good now.",
+    "required": [
+        "active",
+        "sub",
+        "username",
+        "client_id",
+        "organization_id",
+        "service",
+        "token_type",
+        "iat",
+        "jti",
+    ],
+    "properties": {
+        "active": {"const": True},
+        "sub": _TEXT,
+        "username": _TEXT,
+        "client_id": _TEXT,
+        "organization_id": _TEXT,
+        "service": _TEXT,
+        "token_type": {"const": "Bearer"},
+        "iat": _SECONDS,
+        "exp": _SECONDS,
+        "jti": _TEXT,
+    },
+    "additionalProperties": False,
+}
+
+_SERVICE_PARAMETER = {
+    "name": "service",
+    "in": "query",
+    "description": "Take tokens of this service only.",
+    "schema": {"type": "string"},
+}
+
+
+def _status(word: str) -> _Json:
+    return {
+        "type": "object",
+        "required": ["status"],
+        "properties": {"status": {"const": word}},
+        "additionalProperties": False,
+    }
+
+
+def _answered(description: str, *schemas: _Json) -> _Json:
+    """Return an answer that is as one of `schemas` says."""
+    schema = schemas[0] if len(schemas) == 1 else {"anyOf": list(schemas)}
+    return {"description": description, "content": _json(schema)}
+
+
+def _verify(method: str) -> _Json:
+    return {
+        "operationId": f"verify_{method}",
+        "summary": "Is the token of this request good?",
+        "description": "For gateways: any method, and anything after this path, as Envoy asks."
+        " The answer to both headers, or to none, is 401.",
+        "parameters": [_SERVICE_PARAMETER],
+        "security": [{"token": []}],
+        "responses": {
+            "204": {
+                "description": "It is. Letters beyond ASCII are percent-encoded in the headers.",
+                "headers": {
+                    "X-Token-Username": _header("Whose it is"),
+                    "X-Organization-ID": _header("In which organization"),
+                    "X-Token-Service": _header("For which service"),
+                },
+            },
+            "401": _problem("It is not, or there is none.", _CHALLENGE),
+            "429": _ref("responses", "TooMany"),
+            "503": _ref("responses", "NoDatabase"),
+        },
+    }
+
+
+_PATHS = {
+    "/api/v1/introspect": {
+        "post": {
+            "operationId": "introspect",
+            "summary": "Is this token good, and whose is it? (RFC 7662)",
+            "security": [{"service": []}],
+            "requestBody": _TOKEN_FORM,
+            "responses": {
+                "200": _answered(
+                    "What is to be known of it.",
+                    _ref("schemas", "Active"),
+                    _ref("schemas", "Inactive"),
+                ),
+                **_FAULTS,
+            },
+        }
+    },
+    "/api/v1/verify": {method: _verify(method) for method in _METHODS},
+    "/api/v1/revoke": {
+        "post": {
+            "operationId": "revoke",
+            "summary": "End this token (RFC 7009)",
+            "description": "A service ends its own tokens. Where TOKEN_DESK_OPEN_REVOKE is set,"
+            " whoever holds a token ends it without credentials.",
+            "security": [{"service": []}],
+            "requestBody": _TOKEN_FORM,
+            "responses": {
+                "200": _answered(
+                    "It is ended, or there was none.",
+                    {"type": "object", "additionalProperties": False},
+                ),
+                **_FAULTS,
+            },
+        }
+    },
+    "/api/v1/openapi.json": {
+        "get": {
+            "operationId": "describe",
+            "summary": "This description",
+            "responses": {"200": _answered("OpenAPI 3.1.", {"type": "object"})},
+        }
+    },
+    "/healthz": {
+        "get": {
+            "operationId": "healthz",
+            "summary": "Does the process answer?",
+            "responses": {"200": _answered("It does.", _status("ok"))},
+        }
+    },
+    "/readyz": {
+        "get": {
+            "operationId": "readyz",
+            "summary": "Does the database answer, with the newest tables?",
+            "responses": {
+                "200": _answered("It does.", _status("ready")),
+                "503": _answered(
+                    "Not yet, or not now.", _status("migrating"), _ref("schemas", "Problem")
+                ),
+            },
+        }
+    },
+}
+
+DOCUMENT: _Json = {
+    "openapi": "3.1.0",
+    "info": {
+        "title": "Token Desk",
+        "version": "1",
+        "description": "Whether API tokens are good, for the services that take them.",
+    },
+    "paths": _PATHS,
+    "components": {
+        "schemas": {"Problem": _PROBLEM, "Active": _ACTIVE, "Inactive": _INACTIVE},
+        "responses": _RESPONSES,
+        "securitySchemes": {
+            "service": {
+                "type": "http",
+                "scheme": "basic",
+                "description": "A service's client id and secret, percent-encoded (RFC 6749,"
+                " section 2.3.1).",
+            },
+            "token": {
+                "type": "http",
+                "scheme": "bearer",
+                "description": "Or the header that the setting TOKEN_DESK_TOKEN_HEADER names.",
+            },
+        },
+    },
+}
