@@ -52,7 +52,13 @@ def _open() -> Desk:
     settings.data.mkdir(parents=True, exist_ok=True)
     engine = open_store(settings.url)
     minting = Minting(settings.token_prefix, settings.pepper_keys)
-    ledger = Ledger(engine, clock.now, Seal.of(settings.pepper_keys), settings.four_eyes)
+    ledger = Ledger(
+        engine,
+        clock.now,
+        Seal.of(settings.pepper_keys),
+        settings.four_eyes,
+        settings.request_days,
+    )
     if settings.default_database and is_empty(engine):
         fill_demo(ledger, minting)
     appoint_first(ledger, settings.admins)
