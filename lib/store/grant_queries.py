@@ -14,6 +14,11 @@ _ACTIVE = (
     "(u.staff_status = 'active' OR u.staff_status IS NULL AND EXISTS (SELECT 1 FROM member m"
     " WHERE m.username = u.username AND m.status = 'active'))"
 )
+# Made once: every use case asks for it.
+_ACCOUNT = text(
+    f"SELECT u.username, u.name, {_ACTIVE}, g.role, g.organization_id FROM user_account u"
+    " LEFT JOIN role_grant g ON g.username = u.username WHERE u.username = :username"
+)
 
 
 class Account(NamedTuple):
@@ -28,10 +33,7 @@ class Account(NamedTuple):
 def find_account(connection: Connection, username: str) -> Account | None:
     """Return the account of `username` with its grants, or None."""
     rows = connection.execute(
-        text(
-            f"SELECT u.username, u.name, {_ACTIVE}, g.role, g.organization_id FROM user_account u"
-            " LEFT JOIN role_grant g ON g.username = u.username WHERE u.username = :username"
-        ),
+        _ACCOUNT,
         {"username": username},
     ).all()
     if not rows:

@@ -35,6 +35,8 @@ ROUTES = {
 }
 #: Downloads, and Streamlit's own scripts, styles and fonts: to be read.
 FOLDERS = {"/media/": For.SIGNED_IN, "/static/": For.ANYONE}
+#: The file that somebody drops on Recall; Streamlit asks for the session and its XSRF token.
+UPLOADS = "/_stcore/upload_file/"
 API = "/api/v1/"
 RESERVED = (
     "/api",
@@ -47,6 +49,7 @@ RESERVED = (
     "/oauth2callback",
 )
 _READS = {"GET", "HEAD"}
+_WRITES = {"PUT", "DELETE"}
 
 
 def whom(path: str, method: str) -> For:
@@ -60,6 +63,8 @@ def whom(path: str, method: str) -> For:
     own = path[min(reserved) :]
     if own.startswith(API):
         return For.SERVICES
+    if own.startswith(UPLOADS):
+        return For.SIGNED_IN if method in _WRITES else For.NOBODY
     for folder, whose in FOLDERS.items():
         if own.startswith(folder):
             return whose if method in _READS else For.NOBODY

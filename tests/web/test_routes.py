@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from lib.web.routes import NOBODY_IN, NOTHING_HERE, ROUTES, For, whom
+from lib.web.routes import NOBODY_IN, NOTHING_HERE, ROUTES, UPLOADS, For, whom
 
 ROOT = Path(__file__).parents[2]
 
@@ -25,7 +25,7 @@ EXPECTED = {
     "/_stcore/host-config": For.ANYONE,
     "/_stcore/metrics": For.NOBODY,
     "/_stcore/stream": For.ANYONE,
-    "/_stcore/upload_file/{session_id}/{file_id}": For.NOBODY,
+    "/_stcore/upload_file/{session_id}/{file_id}": For.SIGNED_IN,
     "/auth/login": For.SIGNING_IN,
     "/auth/logout": For.SIGNING_IN,
     "/component/{path:path}": For.NOBODY,
@@ -92,7 +92,8 @@ class TestEveryRoute:
     def test_the_table_says_what_was_decided(self):
         """`whom` is the one that the middleware asks."""
         for path, whose in EXPECTED.items():
-            assert whom(path or "/", "GET") is whose, path
+            method = "PUT" if path.startswith(UPLOADS) else "GET"
+            assert whom(path or "/", method) is whose, path
         assert set(ROUTES) <= set(EXPECTED)
 
     def test_an_outsider_gets_no_more(self, told, mode):
@@ -104,11 +105,7 @@ class TestEveryRoute:
             if whose is For.NOBODY or (whose is For.SIGNING_IN and mode != "oidc"):
                 assert (answer["status"], answer["body"]) == (404, nothing(answer)), answer
             elif whose is For.SIGNED_IN:
-                assert (answer["status"], answer["body"]) == (
-                    (403, said(answer, NOBODY_IN))
-                    if answer["method"] in {"GET", "HEAD"}
-                    else (404, nothing(answer))
-                ), answer
+                assert (answer["status"], answer["body"]) == (403, said(answer, NOBODY_IN)), answer
             elif whose is For.SIGNING_IN:
                 assert (answer["status"], answer["body"]) == (302, ""), answer
             else:
@@ -190,6 +187,11 @@ class TestWhom:
     def test_downloads_stay_guarded(self, path):
         """Wherever they are served."""
         assert whom(path, "GET") is For.SIGNED_IN
+
+    @pytest.mark.parametrize("method", ["GET", "POST", "OPTIONS"])
+    def test_a_dropped_file_goes_one_way(self, method):
+        """It can be put and deleted, and never be read back."""
+        assert whom("/_stcore/upload_file/session/file", method) is For.NOBODY
 
     @pytest.mark.parametrize("method", ["GET", "POST", "OPTIONS"])
     def test_services_are_asked_by_the_api_itself(self, method):
