@@ -1,0 +1,312 @@
+"""What each use case writes into the audit trail, column by column, on both engines."""
+
+from collections.abc import Callable
+from contextlib import suppress
+
+import pytest
+from sqlalchemy import Engine
+
+from lib.domain.audit import LONGEST_REASON, REST, Event, EventAction
+from lib.domain.errors import DeskError
+from lib.domain.roles import Grant, Permission, Role
+from lib.domain.rows import Actor
+from lib.domain.states import Action, Holding
+from lib.operations import approvals, exports, grants, own_tokens
+from lib.operations.actions import carry_out, plan_action
+from lib.operations.audit import verify
+from lib.operations.exports import NoFile
+from lib.operations.import_directory import import_directory
+from lib.operations.import_rows import parse
+from tests.directory import ADMIN, MINTING, ORG, SERVICE, build, clock, ledger
+from tests.operations.acting import LATER, OTHER_ADMIN, add_administrator, give, later, plan, select
+
+COLUMNS = ", ".join(Event._fields)
+HERE = "192.0.2.7"
+NOBODY = Actor("nobody", "Nobody", ADMIN.grants, HERE)
+
+
+def events(engine: Engine, do: Callable[[], object]) -> list[Event]:
+    """Return what `do` adds to the trail, by chain and number; a refusal is no matter."""
+    before = stored(engine)
+    with suppress(DeskError, NoFile):
+        do()
+    after = stored(engine)
+    assert verify(engine, ledger(engine).seal).bad == ()
+    return [row for row in after if row not in before]
+
+
+def stored(engine: Engine) -> list[Event]:
+    """Return every event as it was before it was sealed."""
+    rows = select(engine, f"SELECT {COLUMNS} FROM audit_event ORDER BY organization_id, number")
+    return [Event(EventAction(row[0]), *row[1:]) for row in rows]
+
+
+class TestActions:
+    """The four actions."""
+
+    @pytest.mark.parametrize("action", Action)
+    def test_is_recorded(self, engine, action):
+        """Who, from where, what, on which organization, service and users, how many, and why."""
+        ids = build(engine, 3)
+        give(engine, ids[0], Holding.BOTH)
+        planned = plan(engine, action, ids)
+        found = events(
+            engine,
+            lambda: carry_out(
+                ledger(engine, later), ADMIN, planned, MINTING, reason=" Ticket\n4711\u202e "
+            ),
+        )
+        assert found == [
+            Event(
+                EventAction(action.value),
+                "mhale",
+                HERE,
+                ORG,
+                SERVICE,
+                planned.operation_id,
+                users=planned.preview.changed,
+                users_digest=planned.digest,
+                reason="Ticket 4711",
+                detail=planned.csv_name if action is Action.GENERATE else "",
+            )
+        ]
+        assert select(engine, "SELECT happened_at FROM audit_event") == [(LATER,)]
+
+    def test_once(self, engine):
+        """The second click adds nothing."""
+        planned = plan(engine, Action.REQUEST, build(engine, 1))
+        act = lambda: carry_out(ledger(engine), ADMIN, planned, MINTING)  # noqa: E731
+        assert len(events(engine, act)) == 1
+        assert events(engine, act) == []
+
+    def test_a_long_reason_is_cut(self, engine):
+        """Nobody fills the trail with one event."""
+        planned = plan(engine, Action.REQUEST, build(engine, 1))
+        (found,) = events(
+            engine,
+            lambda: carry_out(ledger(engine), ADMIN, planned, MINTING, reason="x" * 10_000),
+        )
+        assert found.reason == "x" * LONGEST_REASON
+
+    def test_a_refused_plan(self, engine):
+        """Who may not is recorded before anything is planned."""
+        ids = build(engine, 3)
+        found = events(
+            engine, lambda: plan_action(ledger(engine), NOBODY, Action.REMOVE, ORG, SERVICE, ids)
+        )
+        assert found == [
+            Event(
+                EventAction.REFUSAL,
+                "nobody",
+                HERE,
+                ORG,
+                SERVICE,
+                users=3,
+                detail="remove: NotAllowed",
+            )
+        ]
+
+    @pytest.mark.parametrize(
+        ("actor", "again", "why"),
+        [(NOBODY, False, "NotAllowed"), (ADMIN, True, "PlanOutdated")],
+    )
+    def test_a_refused_confirmation(self, engine, actor, again, why):
+        """The wrong person, or a plan that time has passed by."""
+        ids = build(engine, 2)
+        planned = plan(engine, Action.REQUEST, ids)
+        if again:
+            give(engine, ids[0], Holding.PENDING)
+        found = events(engine, lambda: carry_out(ledger(engine), actor, planned, MINTING))
+        assert found == [
+            Event(
+                EventAction.REFUSAL,
+                actor.username,
+                HERE,
+                ORG,
+                SERVICE,
+                planned.operation_id,
+                users=2,
+                users_digest=planned.digest,
+                detail=f"request: {why}",
+            )
+        ]
+
+
+class TestOwnSteps:
+    """What users do themselves."""
+
+    @pytest.mark.parametrize("step", ["accept", "decline"])
+    def test_is_recorded(self, engine, step):
+        """The person is who did it and whom it is about."""
+        (member,) = build(engine, 1)
+        give(engine, member, Holding.PENDING)
+        actor = Actor("utcjf1-u0", "", address=HERE)
+        (pending,) = own_tokens.list_own(engine, clock, actor)
+        do = {
+            "accept": lambda: own_tokens.accept(ledger(engine), actor, pending, MINTING),
+            "decline": lambda: own_tokens.decline(ledger(engine), actor, pending),
+        }[step]
+        wanted = Event(
+            EventAction(step), actor.username, HERE, ORG, SERVICE, subject="utcjf1-u0", users=1
+        )
+        assert events(engine, do) == [wanted]
+        refused = wanted._replace(action=EventAction.REFUSAL, detail=f"{step}: TokenGone")
+        assert events(engine, do) == [refused]
+
+
+class TestApprovals:
+    """Four eyes."""
+
+    @pytest.mark.parametrize(("approve", "action"), [(True, "approve"), (False, "reject")])
+    def test_asked_and_answered(self, engine, approve, action):
+        """The answer names the requester, and the same plan."""
+        add_administrator(engine)
+        planned = plan(engine, Action.GENERATE, build(engine, 2))
+        book = ledger(engine, four_eyes=1)
+        asked = Event(
+            EventAction.ASK_APPROVAL,
+            "mhale",
+            HERE,
+            ORG,
+            SERVICE,
+            planned.operation_id,
+            users=2,
+            users_digest=planned.digest,
+            reason="Why",
+        )
+        assert events(engine, lambda: approvals.ask(book, ADMIN, planned, reason="Why")) == [asked]
+        answer = lambda actor: approvals.answer(  # noqa: E731
+            book, actor, ORG, planned.operation_id, approve=approve
+        )
+        (own,) = events(engine, lambda: answer(ADMIN))
+        assert (own.action, own.detail) == (EventAction.REFUSAL, f"{action}: OwnApproval")
+        assert events(engine, lambda: answer(OTHER_ADMIN)) == [
+            asked._replace(
+                action=EventAction(action),
+                actor=OTHER_ADMIN.username,
+                address="",
+                subject="mhale",
+                reason="",
+            )
+        ]
+
+    def test_carried_out_without(self, engine):
+        """Nothing is minted, and it is recorded that it was tried."""
+        planned = plan(engine, Action.GENERATE, build(engine, 2))
+        (found,) = events(
+            engine, lambda: carry_out(ledger(engine, four_eyes=1), ADMIN, planned, MINTING)
+        )
+        assert found.detail == "generate: ApprovalMissing"
+
+
+class TestGrants:
+    """Who may do what."""
+
+    def test_each_place_in_its_own_chain(self, engine):
+        """One act, an event for each grant."""
+        build(engine, 1)
+        build(engine, 0, organization_id="UTTAN1")
+        wanted = [Grant(Role.SUPPORT, place) for place in ("UTTAN1", None, ORG)]
+        granted = Event(
+            EventAction.GRANT,
+            "mhale",
+            HERE,
+            subject="utcjf1-u0",
+            users=1,
+            detail="support",
+        )
+        every = [granted._replace(organization_id=place) for place in (REST, ORG, "UTTAN1")]
+        act = lambda use_case: use_case(ledger(engine), ADMIN, "utcjf1-u0", wanted)  # noqa: E731
+        assert events(engine, lambda: act(grants.grant)) == every
+        assert events(engine, lambda: act(grants.grant)) == []
+        gone = [event._replace(action=EventAction.REVOKE) for event in every]
+        assert events(engine, lambda: act(grants.revoke)) == gone
+        assert events(engine, lambda: act(grants.revoke)) == []
+
+    @pytest.mark.parametrize(
+        ("actor", "username", "role", "why"),
+        [
+            (NOBODY, "utcjf1-u0", Role.SUPPORT, "grant: NotAllowed"),
+            (ADMIN, "who", Role.SUPPORT, "grant: UnknownPerson"),
+        ],
+    )
+    def test_a_refused_grant(self, engine, actor, username, role, why):
+        """In the organization's chain, or in that of the rest when it is about several."""
+        build(engine, 1)
+        one = [Grant(role, ORG)]
+        refused = Event(
+            EventAction.REFUSAL,
+            actor.username,
+            HERE,
+            ORG,
+            subject=username,
+            users=1,
+            detail=why,
+        )
+        grant = lambda wanted: grants.grant(ledger(engine), actor, username, wanted)  # noqa: E731
+        assert events(engine, lambda: grant(one)) == [refused]
+        assert events(engine, lambda: grant([*one, Grant(role)])) == [
+            refused._replace(organization_id=REST)
+        ]
+
+    def test_the_last_administrator(self, engine):
+        """It was tried, and it is known."""
+        build(engine, 0)
+        found = events(
+            engine,
+            lambda: grants.revoke(ledger(engine), ADMIN, "mhale", [Grant(Role.ADMINISTRATOR)]),
+        )
+        assert [event.detail for event in found] == ["revoke: LastAdministrator"]
+
+    def test_on_the_command_line(self, engine):
+        """Without a username, and with the address saying so."""
+        build(engine, 1)
+        (found,) = events(
+            engine,
+            lambda: grants.grant_by_command(
+                ledger(engine), "utcjf1-u0", [Grant(Role.ANALYST, ORG)]
+            ),
+        )
+        assert found[:4] == (EventAction.GRANT, "", "command line", ORG)
+
+
+class TestFiles:
+    """What comes in and goes out."""
+
+    def test_an_import(self, engine):
+        """Rows of each file, and users."""
+        users = b"username,name,email,organization_id,status\na,A,,,active\nb,B,,,active\n"
+        services = b"service,name\nplats,Plats\n"
+        files = {"users": parse("users", users), "services": parse("services", services)}
+        assert events(engine, lambda: import_directory(ledger(engine), files)) == [
+            Event(
+                EventAction.IMPORT,
+                "",
+                "command line",
+                users=2,
+                detail="services 1, users 2",
+            )
+        ]
+
+    def test_a_download(self, engine):
+        """Of one organization, and of all that one may see."""
+        build(engine, 1)
+        taken = Event(EventAction.DOWNLOAD, "mhale", HERE, users=0, detail="f.csv")
+        record = exports.record_download
+        assert events(
+            engine, lambda: record(ledger(engine), ADMIN, Permission.EXPORT, "f.csv")
+        ) == [taken]
+        place = {"organization_id": ORG, "service_id": SERVICE, "operation_id": "7", "users": 3}
+        assert events(
+            engine, lambda: record(ledger(engine), ADMIN, Permission.EXPORT, "f.csv", **place)
+        ) == [taken._replace(**place)]
+
+    def test_a_refused_download(self, engine):
+        """Nobody gets the file, and it is known who tried."""
+        build(engine, 1)
+        give_it = exports.recorded(
+            ledger(engine), NOBODY, Permission.EXPORT, "f.csv", bytes, organization_id=ORG
+        )
+        assert events(engine, give_it) == [
+            Event(EventAction.REFUSAL, "nobody", HERE, ORG, detail="download: NotAllowed")
+        ]
