@@ -1,5 +1,7 @@
-"""The import command: what it prints, and with which exit code."""
+"""The commands: what they print, and with which exit code."""
 
+import json
+import re
 import subprocess
 import sys
 from functools import partial
@@ -9,8 +11,9 @@ import pytest
 from sqlalchemy import Engine, text
 
 from lib import cli
-from lib.cli import telling
-from lib.domain.errors import StoreUnavailable
+from lib.cli import audit, telling
+from lib.domain.errors import AuditUnwritten, LastAdministrator, StoreUnavailable
+from lib.domain.inspection import BadEvent, Wrong
 from lib.settings import ROOT
 from lib.store.engine import open_engine, reading, writing
 from lib.store.import_queries import wait_for_other_imports
@@ -170,6 +173,251 @@ class TestWrongUsage:
         assert "usage: python -m lib.cli" in capsys.readouterr().err
 
 
+@pytest.fixture
+def directory(desk: str, tmp_path: Path, capsys) -> str:
+    """A database with one organization, a user and an administrator."""
+    assert run(tmp_path, **FILES) == 0
+    assert cli.main(["grant", "mhale", "administrator"]) == 0
+    capsys.readouterr()
+    return desk
+
+
+def stored(url: str, statement: str) -> list[tuple]:
+    """Return the rows of a query."""
+    engine = open_engine(url)
+    with reading(engine) as connection:
+        rows = [tuple(row) for row in connection.execute(text(statement))]
+    engine.dispose()
+    return rows
+
+
+class TestGrants:
+    """The commands `grant`, `revoke` and `grants`."""
+
+    def test_grant_and_revoke(self, directory, capsys):
+        """Everywhere or in named organizations; a line for each."""
+        assert cli.main(["grant", "acastillo", "support", "--organization", "UTCJF1"]) == 0
+        assert cli.main(["grant", "acastillo", "analyst"]) == 0
+        assert cli.main(["revoke", "acastillo", "support", "--organization", "UTCJF1"]) == 0
+        assert capsys.readouterr().out == (
+            "acastillo is now support in UTCJF1.\n"
+            "acastillo is now analyst in all organizations.\n"
+            "acastillo is no longer support in UTCJF1.\n"
+        )
+        rows = stored(directory, "SELECT username, role, granted_by FROM role_grant")
+        assert sorted(rows) == [("acastillo", "analyst", ""), ("mhale", "administrator", "")]
+
+    @pytest.mark.usefixtures("directory")
+    def test_twice(self, capsys):
+        """What is so already is no fault; what is not cannot be taken away."""
+        assert cli.main(["grant", "mhale", "administrator"]) == 0
+        assert capsys.readouterr().out == (
+            "mhale already was administrator in all organizations.\n"
+        )
+        assert cli.main(["revoke", "mhale", "analyst"]) == 1
+        assert capsys.readouterr().err == "'mhale' was not analyst in all organizations.\n"
+
+    @pytest.mark.usefixtures("directory")
+    @pytest.mark.parametrize("username", ["nobody", "\x1b[2J", "x" * 10_000])
+    def test_an_unknown_person(self, username, capsys):
+        """The sentence says how to import them."""
+        assert cli.main(["grant", username, "support"]) == 1
+        told = capsys.readouterr().err
+        assert told.startswith(
+            f"The directory has nobody of the username {telling.shown(username)}"
+        )
+        assert "python -m lib.cli import --users users.csv" in told
+
+    def test_an_unknown_organization(self, directory, capsys):
+        """Nothing is granted in the others."""
+        assert cli.main(["grant", "acastillo", "support", "--organization", "UTCJF1", "NOPE"]) == 1
+        assert capsys.readouterr().err == (
+            "There is no organization 'NOPE'. Nothing was changed.\n"
+        )
+        assert len(stored(directory, "SELECT * FROM role_grant")) == 1
+
+    def test_the_last_administrator(self, directory, capsys):
+        """They stay."""
+        assert cli.main(["revoke", "mhale", "administrator"]) == 1
+        assert "nobody would be left who is API administrator" in capsys.readouterr().err
+        assert len(stored(directory, "SELECT * FROM role_grant")) == 1
+
+    @pytest.mark.usefixtures("directory")
+    def test_an_import_without_the_last_administrator(self, tmp_path, capsys):
+        """The same sentence, and nothing is written."""
+        users = FILES["users"].replace(",,active", ",,inactive")
+        assert run(tmp_path, users=users) == 1
+        assert "nobody would be left who is API administrator" in capsys.readouterr().err
+
+    @pytest.mark.usefixtures("directory")
+    def test_the_list(self, tmp_path, capsys):
+        """As a table for people, and a line of JSON for each grant."""
+        users = FILES["users"].replace("UTCJF1,active", "UTCJF1,inactive")
+        assert run(tmp_path, users=users) == 0
+        assert cli.main(["grant", "acastillo", "support", "--organization", "UTCJF1"]) == 0
+        capsys.readouterr()
+        assert cli.main(["grants"]) == 0
+        head, *lines = [line.split("  ") for line in capsys.readouterr().out.splitlines()]
+        assert [cell.strip() for cell in head if cell] == [
+            *("Username", "Name", "Role", "Where", "Granted", "By")
+        ]
+        cells = [[cell.strip() for cell in line if cell] for line in lines]
+        assert [cell[:4] for cell in cells] == [
+            ["acastillo", "Ana Castillo (inactive)", "support", "UTCJF1"],
+            ["mhale", "Morgan Hale", "administrator", "all organizations"],
+        ]
+        assert cli.main(["grants", "--json"]) == 0
+        told = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+        assert told[0] == {
+            "username": "acastillo",
+            "name": "Ana Castillo",
+            "active": False,
+            "role": "support",
+            "organization_id": "UTCJF1",
+            "organization_name": "Juniper",
+            "granted_at": cells[0][4],
+            "granted_by": "",
+        }
+
+    @pytest.mark.usefixtures("desk")
+    def test_an_empty_list(self, capsys):
+        """It says how to begin."""
+        assert cli.main(["grants"]) == 0
+        assert "Nobody has a role. Grant one: python -m lib.cli grant" in capsys.readouterr().out
+
+    @pytest.mark.parametrize(
+        "arguments", [["grant", "mhale"], ["grant", "mhale", "king"], ["revoke"], ["audit"]]
+    )
+    def test_usage(self, arguments, capsys):
+        """The choices are printed; the exit is 2."""
+        with pytest.raises(SystemExit) as stop:
+            cli.main(arguments)
+        assert stop.value.code == 2
+        assert "usage: python -m lib.cli" in capsys.readouterr().err
+
+
+class TestAudit:
+    """The commands `audit verify` and `audit anchor`."""
+
+    @pytest.fixture
+    def anchored(self, directory: str, tmp_path: Path, capsys) -> Path:
+        """A file with the heads, after four events in two chains."""
+        for role in ("support", "analyst"):
+            cli.main(["grant", "acastillo", role, "--organization", "UTCJF1"])
+        capsys.readouterr()
+        assert cli.main(["audit", "anchor"]) == 0
+        path = tmp_path / "anchor"
+        path.write_text(capsys.readouterr().out)
+        engine = open_engine(directory)
+        sqlite = [f"DROP TRIGGER audit_event_no_{what}" for what in ("update", "delete")]
+        postgresql = ["DROP TRIGGER audit_event_no_change ON audit_event"]
+        with writing(engine) as connection:
+            for statement in sqlite if engine.dialect.name == "sqlite" else postgresql:
+                connection.execute(text(statement))
+        engine.dispose()
+        return path
+
+    def tamper(self, url: str, *statements: str) -> None:
+        """Change the database by hand."""
+        engine = open_engine(url)
+        with writing(engine) as connection:
+            for statement in statements:
+                connection.execute(text(statement))
+        engine.dispose()
+
+    def test_whole(self, anchored, capsys):
+        """Events and chains are counted, with an anchor and without."""
+        assert cli.main(["audit", "verify"]) == 0
+        assert cli.main(["audit", "verify", "--anchor", str(anchored)]) == 0
+        assert capsys.readouterr().out == "4 events in 2 chains: all fit.\n" * 2
+
+    def test_an_anchor_is_lines_of_json(self, anchored):
+        """Chain, number and hash; not enough to seal anything."""
+        told = [json.loads(line) for line in anchored.read_text().splitlines()]
+        assert [(line["chain"], line["number"]) for line in told] == [("", 2), ("UTCJF1", 2)]
+        assert {len(bytes.fromhex(line["mac"])) for line in told} == {32}
+
+    def test_the_first_bad_event_is_named(self, desk, anchored, capsys):
+        """One line a broken chain: which, when, and what is wrong."""
+        self.tamper(
+            desk,
+            "UPDATE audit_event SET actor = 'x' WHERE organization_id = '' AND number = 1",
+            "DELETE FROM audit_event WHERE organization_id = 'UTCJF1' AND number = 1",
+        )
+        assert cli.main(["audit", "verify", "--anchor", str(anchored)]) == 1
+        told = capsys.readouterr()
+        first, second = told.err.splitlines()
+        assert re.fullmatch(
+            r"Chain of no organization: event 1 of \d{4}-\d\d-\d\dT[\d:]{8}Z was changed after it was"
+            r" sealed, or another stands in its place\.",
+            first,
+        )
+        assert second == "Chain of UTCJF1: event 1 is missing."
+        assert told.out == "2 of 2 chains broken; 0 events fit until there.\n"
+
+    def test_a_cut_tail_needs_the_anchor(self, desk, anchored, capsys):
+        """With its head set back the chain is whole, and shorter."""
+        self.tamper(
+            desk,
+            "DELETE FROM audit_event WHERE organization_id = 'UTCJF1' AND number = 2",
+            "UPDATE audit_head SET number = 1, mac = (SELECT mac FROM audit_event"
+            " WHERE organization_id = 'UTCJF1') WHERE organization_id = 'UTCJF1'",
+        )
+        assert cli.main(["audit", "verify"]) == 0
+        assert cli.main(["audit", "verify", "--anchor", str(anchored)]) == 1
+        assert capsys.readouterr().err == (
+            "Chain of UTCJF1: event 2 is missing: the anchor saw it, so the end of the chain was"
+            " cut off.\n"
+        )
+
+    def test_another_pepper(self, anchored, capsys, monkeypatch):
+        """The keys of the trail come from the peppers."""
+        monkeypatch.setenv("TOKEN_DESK_PEPPERS", f"7:{'ab' * 32}")
+        assert cli.main(["audit", "verify"]) == 1
+        assert "was sealed with a key that TOKEN_DESK_PEPPERS does not have" in (
+            capsys.readouterr().err
+        )
+        assert anchored.exists()
+
+    @pytest.mark.parametrize(
+        ("content", "told"),
+        [
+            (None, "the file cannot be read: No such file"),
+            (b"", "there is no anchor in this file"),
+            (b"\xff\xfe", "line 1 is none of those"),
+            (b"{}", "line 1 is none of those"),
+            (b"[]", "line 1 is none of those"),
+            (b'\n{"chain": 1, "number": 1, "mac": "%s"}' % (b"00" * 32), "line 2 is none"),
+            (b'{"chain": "", "number": -1, "mac": "%s"}' % (b"00" * 32), "line 1 is none"),
+            (b'{"chain": "", "number": true, "mac": "%s"}' % (b"00" * 32), "line 1 is none"),
+            (b'{"chain": "", "number": 1, "mac": "00"}', "line 1 is none"),
+            (b'{"chain": "", "number": 1, "mac": 7}', "line 1 is none"),
+        ],
+    )
+    def test_an_anchor_that_cannot_be_read(self, content, told, tmp_path, capsys):
+        """It is a wrong usage, and no verdict."""
+        path = tmp_path / "anchor"
+        if content is not None:
+            path.write_bytes(content)
+        assert cli.main(["audit", "verify", "--anchor", str(path)]) == 2
+        assert told in capsys.readouterr().err
+
+    def test_every_fault_has_its_sentence(self):
+        """And what cannot be read is no time; names are harmless."""
+        for wrong in Wrong:
+            assert audit.sentence(BadEvent("A", 7, wrong)).startswith("Chain of A: event 7 ")
+        assert "event 7 is" in audit.sentence(BadEvent("A", 7, Wrong.EXTRA, "soon"))
+        assert "event 7 is" in audit.sentence(BadEvent("A", 7, Wrong.EXTRA, 10**30))
+        assert "\x1b" not in audit.sentence(BadEvent("\x1b[2J", "\x1b", Wrong.EXTRA))
+
+    def test_no_database(self, tmp_path, capsys, monkeypatch):
+        """The sentence of every command."""
+        monkeypatch.setenv("DATABASE_URL", "sqlite:////none/x.db")
+        monkeypatch.setenv("TOKEN_DESK_DATA", str(tmp_path))
+        assert cli.main(["audit", "verify"]) == 1
+        assert "The database cannot be opened" in capsys.readouterr().err
+
+
 class TestDatabaseThatTakesNoPart:
     """The exit is 1, with a sentence and no traceback."""
 
@@ -219,7 +467,10 @@ class TestDatabaseThatTakesNoPart:
 
     def test_every_fault_has_its_sentence(self):
         """Also those that are hard to bring about."""
-        for fault in (StoreUnavailable, *StoreUnavailable.__subclasses__()):
+        for fault in (
+            *(StoreUnavailable, *StoreUnavailable.__subclasses__()),
+            *(AuditUnwritten, LastAdministrator),
+        ):
             assert "Nothing was changed" in telling.fault(fault())
 
 

@@ -1,0 +1,136 @@
+"""Sealing events: no two events have the same bytes, and no event the same seal elsewhere."""
+
+import hashlib
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lib.domain.audit import (
+    LONGEST_REASON,
+    NO_MAC,
+    Event,
+    EventAction,
+    Head,
+    Seal,
+    SealedEvent,
+    clean_reason,
+)
+from lib.domain.inspection import Walk
+
+SEAL = Seal.of({1: b"p" * 32, 3: b"q" * 32})
+START = Head()
+NOW = 1_796_000_000_000
+EVENT = Event(EventAction.REMOVE, "mhale", "192.0.2.7", "UTCJF1", subject="x", users=2)
+texts = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=8)
+columns = st.builds(
+    SealedEvent,
+    texts,
+    st.integers(1, 99),
+    texts,
+    st.integers(0, 99),
+    *[texts] * 6,
+    st.integers(0, 99),
+    *[texts] * 3,
+    st.just(1),
+    st.just(b""),
+)
+
+
+def seal(*events: Event, head: Head = START) -> list[SealedEvent]:
+    """Seal events one after the other."""
+    return list(SEAL.chain(head, events, [f"id{n}" for n in range(len(events))], NOW))
+
+
+class TestSeal:
+    """The keyed hash of an event."""
+
+    def test_it_stays_what_it_is(self):
+        """Written down, so that stored events can be verified by later versions."""
+        (sealed,) = seal(EVENT)
+        told = "\0".join(
+            (
+                *("1", str(NOW), "2", "3"),
+                *("UTCJF1", "id0", "remove", "mhale", "192.0.2.7", "", "", "x", "", "", ""),
+            )
+        )
+        key = hashlib.blake2b(b"audit trail", key=b"q" * 32, digest_size=32).digest()
+        expected = hashlib.blake2b(NO_MAC + told.encode(), key=key, digest_size=32).digest()
+        assert sealed.mac == expected
+
+    def test_the_highest_key_seals(self):
+        """A new pepper counts from its first event on."""
+        assert [event.key_number for event in seal(EVENT, EVENT)] == [3, 3]
+
+    def test_each_is_sealed_onto_the_one_before(self):
+        """The same event twice has two seals; numbers go on from the head."""
+        first, second = seal(EVENT, EVENT, head=Head(7, b"h" * 32))
+        assert (first.number, second.number) == (8, 9)
+        assert first.mac == SEAL.mac(b"h" * 32, first)
+        assert second.mac == SEAL.mac(first.mac, second) != first.mac
+
+    @given(columns, columns)
+    def test_no_two_events_have_the_same_bytes(self, one, other):
+        """Whatever moves from one column to the next."""
+        assert (SEAL.mac(NO_MAC, one) == SEAL.mac(NO_MAC, other)) == (one == other)
+
+    @given(columns, st.integers(0, 13), st.integers(0, 13))
+    def test_columns_do_not_run_together(self, event, one, other):
+        """Two neighbouring texts joined in another way."""
+        moved = list(event)
+        if isinstance(moved[one], str) and isinstance(moved[other], str):
+            moved[one], moved[other] = moved[one] + moved[other], ""
+        same = tuple(moved) == tuple(event)
+        assert (SEAL.mac(NO_MAC, event) == SEAL.mac(NO_MAC, tuple(moved))) == same
+
+    def test_no_nul(self):
+        """It stands between the columns, so it is in none."""
+        with pytest.raises(ValueError, match="NUL"):
+            seal(EVENT._replace(reason="a\0b"))
+
+    def test_an_unknown_key(self):
+        """There is nothing to compare with."""
+        (sealed,) = seal(EVENT)
+        with pytest.raises(KeyError):
+            Seal.of({1: b"p" * 32}).mac(NO_MAC, sealed)
+
+    def test_keys_are_not_the_peppers(self):
+        """And none of them is printed."""
+        assert set(SEAL.keys.values()).isdisjoint({b"p" * 32, b"q" * 32})
+        assert repr(SEAL) == "Seal()"
+
+
+class TestWalk:
+    """As far as events fit."""
+
+    def test_in_batches(self):
+        """The end of a batch is no end."""
+        events = seal(*[EVENT] * 10)
+        walk = Walk(SEAL, "UTCJF1")
+        assert walk.follow([events[:3], events[3:4], events[4:]]) is None
+        assert (walk.events, walk.mac) == (10, events[-1].mac)
+
+    def test_stops_at_the_first_that_does_not_fit(self):
+        """And says which it is."""
+        events = seal(*[EVENT] * 10)
+        bad = events[6]._replace(reason="other")
+        walk = Walk(SEAL, "UTCJF1")
+        assert walk.follow([[*events[:6], bad, *events[7:]]]) == bad
+        assert (walk.events, walk.mac) == (6, events[5].mac)
+
+
+class TestReason:
+    """What an administrator typed."""
+
+    @pytest.mark.parametrize(
+        ("typed", "kept"),
+        [
+            ("", ""),
+            ("  Ticket\t4711\r\n", "Ticket 4711"),
+            ("a\0b\u202ec\u200bd", "a b c d"),
+            ("x" * 9_999, "x" * LONGEST_REASON),
+        ],
+    )
+    def test_one_clean_line(self, typed, kept):
+        """Without control and direction characters, and not without end."""
+        assert clean_reason(typed) == kept

@@ -1,0 +1,90 @@
+"""Which role may do what, and where that is."""
+
+import pytest
+
+from lib.domain.roles import NOWHERE, PERMISSIONS, Grant, Permission, Role, covers, reach
+from lib.domain.rows import Actor
+from lib.domain.states import Action
+
+A, B = "UTCJF1", "UTTAN1"
+
+
+class TestTable:
+    """The only home of these rules."""
+
+    def test_every_role_is_in_it(self):
+        """None is forgotten, and the administrator may everything."""
+        assert set(PERMISSIONS) == set(Role)
+        assert PERMISSIONS[Role.ADMINISTRATOR] == frozenset(Permission)
+
+    def test_every_action_is_a_permission(self):
+        """By the same name."""
+        assert {action.value for action in Action} <= {each.value for each in Permission}
+
+    def test_only_administrators_mint_and_grant(self):
+        """What others must never come by."""
+        for role in (Role.SUPPORT, Role.ANALYST):
+            assert not PERMISSIONS[role] & {
+                Permission.GENERATE,
+                Permission.APPROVE,
+                Permission.ACCESS,
+                Permission.POLICY,
+            }
+
+    def test_analysts_change_nothing(self):
+        """They read, and take away what they read."""
+        assert PERMISSIONS[Role.ANALYST] == {
+            Permission.READ,
+            Permission.COVERAGE,
+            Permission.ACTIVITY,
+            Permission.EXPORT,
+        }
+
+    def test_it_cannot_be_changed(self):
+        """Not even by mistake."""
+        with pytest.raises(TypeError):
+            PERMISSIONS[Role.ANALYST] = frozenset()
+
+
+class TestReach:
+    """Where grants give something."""
+
+    @pytest.mark.parametrize(
+        ("grants", "expected"),
+        [
+            ([], NOWHERE),
+            ([Grant(Role.ANALYST)], NOWHERE),
+            ([Grant(Role.SUPPORT, A)], {A}),
+            ([Grant(Role.SUPPORT, A), Grant(Role.SUPPORT, B)], {A, B}),
+            ([Grant(Role.SUPPORT, A), Grant(Role.ANALYST, B)], {A}),
+            ([Grant(Role.SUPPORT, A), Grant(Role.ADMINISTRATOR)], None),
+        ],
+    )
+    def test_adds_up(self, grants, expected):
+        """What gives it counts, and all organizations swallow the others."""
+        assert reach(grants, Permission.CANCEL) == expected
+
+    @pytest.mark.parametrize(
+        ("within", "place", "expected"),
+        [
+            (None, A, True),
+            (None, None, True),
+            (frozenset({A}), A, True),
+            (frozenset({A}), B, False),
+            (frozenset({A}), None, False),
+            (NOWHERE, A, False),
+            (NOWHERE, None, False),
+        ],
+    )
+    def test_covers(self, within, place, expected):
+        """All organizations are more than any of them."""
+        assert covers(within, place) is expected
+
+    def test_what_menus_ask(self):
+        """In one organization, in all, in any."""
+        actor = Actor("u", "U", frozenset({Grant(Role.SUPPORT, A)}))
+        assert actor.may(Permission.CANCEL, A)
+        assert not actor.may(Permission.CANCEL, B)
+        assert not actor.may(Permission.CANCEL)
+        assert actor.may_somewhere(Permission.CANCEL)
+        assert not actor.may_somewhere(Permission.GENERATE)
