@@ -56,13 +56,13 @@ def ask(actor: Actor) -> ActivityFilter | None:
             kinds,
             key=_KIND,
             format_func=lambda one: KINDS.get(one, one),
-            width=190,
+            width=180,
             persist_state="session",
         )
         search = st.text_input(
             "Person",
             key=_PERSON,
-            width=180,
+            width=170,
             icon=":material/search:",
             placeholder="Name or username",
             max_chars=LONGEST_SEARCH,
@@ -74,7 +74,7 @@ def ask(actor: Actor) -> ActivityFilter | None:
             list(names),
             key=_ORGANIZATION,
             format_func=lambda one: f"{names[one]} · {one}" if one else names[""],
-            width=215,
+            width=205,
             persist_state="session",
         )
         since, until = _day("From", _FROM), _day("To", _TO)
@@ -194,7 +194,7 @@ def _which(actor: Actor, search: str) -> Person | None:
 
 
 def _day(label: str, key: str) -> date | None:
-    day = st.date_input(label, value=None, key=key, width=118, persist_state="session")
+    day = st.date_input(label, value=None, key=key, width=128, persist_state="session")
     return day if isinstance(day, date) else None
 
 

@@ -111,13 +111,13 @@ def _column_config() -> dict[str, Any]:
     column = st.column_config
     return {
         "When (UTC)": moments(),
-        "Who": column.TextColumn(width=86),
-        "What": column.TextColumn(width=180),
+        "Who": column.TextColumn(width=84),
+        "What": column.TextColumn(width=206),
         "Organization": column.TextColumn(width=88),
         "Service": column.TextColumn(width=98),
         "Users": column.TextColumn(width=92),
         "State": column.MultiselectColumn(
-            width=132,
+            width=142,
             options=[sign.word for sign in PROGRESS.values()],
             color=[sign.colour for sign in PROGRESS.values()],
         ),
@@ -127,4 +127,4 @@ def _column_config() -> dict[str, Any]:
 
 def moments() -> Any:  # noqa: ANN401 - a column's configuration
     """Return the column of moments in UTC."""
-    return st.column_config.DatetimeColumn(width=134, format="MMM D, YYYY HH:mm")
+    return st.column_config.DatetimeColumn(width=130, format="MMM D, YYYY HH:mm")

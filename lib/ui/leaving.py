@@ -41,7 +41,7 @@ def offer(actor: Actor, view: PersonView) -> None:
             key="leaving_begin",
         )
     open_now = session().leaving
-    if open_now and open_now.off_boarding.person.username == view.person.username:
+    if open_now and not open_now.receipts and _is_about(open_now, view.person.username):
         title = f"End all tokens of {plain(view.person.name)}?"
         st.dialog(title, width="medium", on_dismiss=_dismiss)(_body)(open_now)
 
@@ -52,25 +52,37 @@ def show_receipt() -> None:
     if remembered.notice:
         st.error(remembered.notice, icon=":material/error:")
         remembered.notice = ""
-    receipts = remembered.off_boarded
-    if not receipts:
-        return
+    if remembered.leaving and remembered.leaving.receipts:
+        _receipt(remembered.leaving)
+
+
+def _receipt(done: Leaving) -> None:
+    receipts = done.receipts
     with st.container(border=True, gap="xsmall", key="leaving_receipt"):
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
             st.markdown(f"**{_ended(receipts)}**", width="content")
             st.space("stretch")
             st.button(
-                "Done", type="tertiary", icon=":material/close:", on_click=_done, key="leaving_done"
+                "Done",
+                type="tertiary",
+                icon=":material/close:",
+                on_click=_dismiss,
+                key="leaving_done",
             )
         first = receipts[0]
         st.markdown(f":small[{clock_time(first.confirmed_at)} by {plain(first.actor)}.]")
-        for receipt in receipts[:_FEW]:
-            place = f"{plain(receipt.organization_id)} · {plain(receipt.service_id)}"
-            way = ways.to_operation(receipt.organization_id, receipt.operation_id)
-            key = f"left_{receipt.operation_id}"
-            ways.show(f"{receipt_sentence(receipt)} · {place}", way, "link", key)
+        with st.container(gap=None):
+            for receipt, plan in zip(receipts[:_FEW], done.off_boarding.plans, strict=False):
+                place = f"{plain(plan.scope.organization_name)} · {plain(plan.scope.service_name)}"
+                way = ways.to_operation(receipt.organization_id, receipt.operation_id)
+                key = f"left_{receipt.operation_id}"
+                ways.show(f"{receipt_sentence(receipt)} · {place}", way, "link", key)
         if len(receipts) > _FEW:
             st.caption(f"{len(receipts) - _FEW:,} more are in the list below.")
+
+
+def _is_about(open_now: Leaving, username: str) -> bool:
+    return open_now.off_boarding.person.username == username
 
 
 def sentence(planned: OffBoarding) -> str:
@@ -161,16 +173,14 @@ def _plan(username: str) -> None:
 def _end() -> None:
     """Carry out the frozen plans; a second click finds nothing open and does nothing."""
     open_now = session().leaving
-    if open_now is None:
+    if open_now is None or open_now.receipts:
         return
     try:
-        session().off_boarded = off_boarding.off_board(
+        open_now.receipts = off_boarding.off_board(
             desk().ledger, guard.current(), open_now.off_boarding, reason=value(_REASON, "")
         )
     except DeskError as error:
         open_now.error = error
-        return
-    session().leaving = None
 
 
 def _look_again() -> None:
@@ -182,7 +192,3 @@ def _look_again() -> None:
 
 def _dismiss() -> None:
     session().leaving = None
-
-
-def _done() -> None:
-    session().off_boarded = ()

@@ -94,7 +94,7 @@ def _facts(view: OperationView) -> dict[str, str]:
         "When": clock_time(done.confirmed_at),
         "From": event.address if event else "",
         "Users": f"{done.changed:,} changed{skipped}",
-        "Reason": event.reason if event else "",
+        "Reason": (event.reason if event else "") or (view.asked.reason if view.asked else ""),
     }
     if view.asked and view.asked.answered_by and view.asked.answered_at:
         facts["Approved"] = f"{view.asked.answered_by}, {clock_time(view.asked.answered_at)}"

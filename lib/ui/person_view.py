@@ -146,7 +146,11 @@ def _ended_table(rows: Sequence[TokenStory]) -> None:
         hide_index=True,
         row_height=34,
         height=height(len(rows), 6),
-        column_config=dates,
+        column_config=dates
+        | {
+            "Began": st.column_config.TextColumn(width=150),
+            "How it ended": st.column_config.TextColumn(width=190),
+        },
         on_select=ways.from_rows("person_ended_table", [_way(token) for token in rows]),
         selection_mode="single-row",
         placeholder=UNKNOWN,

@@ -75,10 +75,11 @@ class Trail:
 
 @dataclass
 class Leaving:
-    """An off-boarding between the question and its answer."""
+    """An off-boarding: between the question and its answer, or done with its receipts."""
 
     off_boarding: OffBoarding
     error: Exception | None = None
+    receipts: tuple[Receipt, ...] = ()
 
 
 @dataclass
@@ -132,7 +133,6 @@ class Session:
     trails: dict[str, Trail] = field(default_factory=dict)
     answering: Answering | None = None
     leaving: Leaving | None = None
-    off_boarded: tuple[Receipt, ...] = ()
     recalling: Recalling | None = None
     recalled: tuple[Receipt, ...] = ()
     files_dropped: int = 0
@@ -158,7 +158,7 @@ class Session:
         """Go to the list, an operation or a person on Activity; what was begun elsewhere ends."""
         if what != self.looking_at:
             self.looking_at, self.told = what, ""
-            self.answering, self.leaving, self.off_boarded = None, None, ()
+            self.answering = self.leaving = None
 
 
 def session() -> Session:

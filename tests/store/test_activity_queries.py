@@ -130,6 +130,35 @@ class TestPlans:
         assert reads
         assert all("SEARCH audit_event USING" in line and "event_id<?" in line for line in reads)
         assert not [line for line in plans if "TEMP B-TREE" in line]
+        if person:
+            assert all("actor=?" in line or "subject=?" in line for line in reads)
+        if within:
+            assert all("organization_id=?" in line for line in reads)
+        if kind is not Kind.EVERYTHING and not (person and within):
+            assert all("action=?" in line for line in reads)
+
+    @pytest.mark.parametrize("url", ["sqlite"], indirect=True)
+    def test_an_operation_a_batch_and_a_persons_presence_are_searched(self, engine):
+        """By their partial indexes."""
+        asked = []
+        hooks.listen(engine, "before_cursor_execute", lambda *a: asked.append(a[2:4]))
+        with reading(engine) as connection:
+            activity_queries.events_of_operation(connection, "UTCJF1", "0", 9)
+            activity_queries.operations_of_batch(connection, "0")
+            activity_queries.has_events(connection, "mhale", {"UTCJF1"})
+            statements = [a for a in asked if a[0].startswith("SELECT")]
+            plans = [
+                row[3]
+                for statement, values in statements
+                for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values)
+            ]
+        for index in (
+            "ix_audit_event_operation",
+            "ix_operation_batch",
+            "ix_audit_event_organization_actor",
+            "ix_audit_event_organization_subject",
+        ):
+            assert any(f"INDEX {index} (" in line for line in plans), index
 
     @pytest.mark.parametrize("url", ["postgresql"], indirect=True)
     def test_postgresql_reads_indexes_too(self, engine, stored):
