@@ -15,20 +15,26 @@ class Checker:
     """What answers for tokens: reads by digest, and the uses that it notes."""
 
     def __init__(self, ledger: Ledger, minting: Minting) -> None:
-        """Answer for the tokens in `ledger`'s database."""
+        """Answer for the tokens in `ledger`'s database. Raises StoreUnavailable."""
         self.ledger = ledger
         self.minting = minting
         self.uses = Uses(ledger)
         self._lookups = Lookups(ledger.engine)
+        self._at_once = Lookups(ledger.engine, seconds=0)
+        #: Whether `check(wait=False)` may be called where nothing may wait.
+        self.checks_at_once = self._lookups.readers_never_wait()
         self._proven: set[tuple[str, bytes]] = set()
 
-    def check(self, token: str, service_id: str | None = None) -> FoundToken | None:
+    def check(
+        self, token: str, service_id: str | None = None, *, wait: bool = True
+    ) -> FoundToken | None:
         """Return the token's row when it is good now, and note the use; else None.
 
         A token of another service than `service_id` is no token. What has not the form of one is
-        answered without the database. Raises StoreUnavailable.
+        answered without the database. Raises StoreUnavailable; without `wait`, StoreBusy where the
+        database is locked.
         """
-        looked = self._look(token)
+        looked = self._look(token, self._lookups if wait else self._at_once)
         if looked is None:
             return None
         # What is not good takes the steps of what is: with a decoy, when there is no such token.
@@ -42,7 +48,7 @@ class Checker:
 
     def find(self, token: str, service_id: str | None = None) -> FoundToken | None:
         """Return the live token's row, whether it is good now or not; nothing is noted."""
-        looked = self._look(token)
+        looked = self._look(token, self._lookups)
         if looked and looked.same and _is_of(looked.token, service_id):
             return looked.token
         return None
@@ -66,12 +72,13 @@ class Checker:
         """Write the uses that are noted, and close the connections."""
         self.uses.stop()
         self._lookups.close()
+        self._at_once.close()
 
-    def _look(self, token: str) -> Looked | None:
+    def _look(self, token: str, lookups: Lookups) -> Looked | None:
         if not secrets.is_well_formed(token, self.minting.prefix):
             return None
         peppers = self.minting.peppers.values()
-        return self._lookups.token([secrets.digests([token], pepper)[0] for pepper in peppers])
+        return lookups.token([secrets.digests([token], pepper)[0] for pepper in peppers])
 
     def _credential(self, client_id: str, client_secret: str) -> tuple[str, bytes]:
         return client_id, self.minting.digests([client_secret])[0]

@@ -18,7 +18,7 @@ from lib.domain.errors import StoreUnavailable
 from lib.domain.rows import FoundToken
 from lib.store.engine import sqlite_module, store_fault
 
-_SECONDS = 5  # that a lookup waits for the database, before it is given up
+_SECONDS = 5  # for which a lookup waits for the database, before it is given up
 
 # The token with one of these digests; where none has it, the decoy's. So a miss reads as many rows
 # as a hit, and time tells a service nothing about tokens that are not its own.
@@ -58,10 +58,14 @@ class Looked(NamedTuple):
 class Lookups:
     """Reads by digest, on connections that begin no transaction. Safe to use from threads."""
 
-    def __init__(self, engine: Engine) -> None:
-        """Read from the database of `engine`, through connections of its own."""
+    def __init__(self, engine: Engine, *, seconds: int = _SECONDS) -> None:
+        """Read from the database of `engine`, through connections of its own.
+
+        `seconds` is how long a lookup waits for a database that is locked or does not answer.
+        """
         self._sqlite = engine.dialect.name == "sqlite"
-        self._engine = _own_engine(engine)
+        self._seconds = seconds
+        self._engine = _own_engine(engine, seconds)
         self._idle: deque[Any] = deque()
         self._decoy = b""
 
@@ -83,6 +87,13 @@ class Lookups:
         """Return the live credential of `client_id`, or None. Raises StoreUnavailable."""
         row = self._one(_CREDENTIAL, client_id)
         return FoundCredential(row[0], bytes(row[1]), row[2]) if row else None
+
+    def readers_never_wait(self) -> bool:
+        """Tell whether no writer makes a lookup wait: SQLite with a write-ahead log.
+
+        Raises StoreUnavailable.
+        """
+        return self._sqlite and self._one("PRAGMA journal_mode") == ("wal",)
 
     def close(self) -> None:
         """Close the connections that are not in use."""
@@ -129,13 +140,13 @@ class Lookups:
 
     def _connect(self) -> Any:  # noqa: ANN401 - the driver's connection
         pooled = self._engine.raw_connection()
-        pooled.detach()
         connection: Any = pooled.driver_connection
+        pooled.detach()
         if self._sqlite:
             connection.execute("PRAGMA query_only=ON")
             connection.execute("PRAGMA cache_size=-65536")  # 64 MB
         else:
-            connection.execute(f"SET statement_timeout = {_SECONDS * 1000}")
+            connection.execute(f"SET statement_timeout = {self._seconds * 1000}")
         return connection
 
 
@@ -155,14 +166,14 @@ def _fault(error: Exception, driver: Any, engine: Engine) -> StoreUnavailable:  
     return fault
 
 
-def _own_engine(engine: Engine) -> Engine:
+def _own_engine(engine: Engine, seconds: int) -> Engine:
     """Return an engine that makes connections, and keeps none."""
     if engine.dialect.name == "sqlite":
         return create_engine(
             engine.url,
             module=sqlite_module(),
             connect_args={
-                "timeout": _SECONDS,
+                "timeout": seconds,
                 "isolation_level": None,
                 "check_same_thread": False,
             },
@@ -172,8 +183,8 @@ def _own_engine(engine: Engine) -> Engine:
         engine.url,
         connect_args={
             "autocommit": True,
-            "connect_timeout": _SECONDS,
-            "tcp_user_timeout": _SECONDS * 1000,
+            "connect_timeout": seconds,
+            "tcp_user_timeout": seconds * 1000,
         },
         poolclass=NullPool,
     )

@@ -4,6 +4,7 @@ import base64
 import binascii
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Any
 from urllib.parse import parse_qsl, unquote_plus
@@ -124,7 +125,7 @@ def client_address(request: Request, trusted: Iterable[IPv4Network | IPv6Network
     peer = request.client.host if request.client else ""
     address = _address(peer)
     networks = list(trusted)
-    forwarded = ",".join(request.headers.getlist("x-forwarded-for")).split(",") if networks else []
+    forwarded = ",".join(request.headers.getlist("x-forwarded-for")).split(",")
     while forwarded and address and any(address in network for network in networks):
         further = _address(forwarded.pop())
         if further is None:
@@ -133,6 +134,7 @@ def client_address(request: Request, trusted: Iterable[IPv4Network | IPv6Network
     return _counted(address) if address else peer
 
 
+@lru_cache(maxsize=10_000)  # it took a fifth of the time of a whole check
 def _address(text: str) -> IPv4Address | IPv6Address | None:
     """Return the address that `text` is, be it with a port or as IPv4 written as IPv6."""
     host = text.strip()
@@ -147,6 +149,7 @@ def _address(text: str) -> IPv4Address | IPv6Address | None:
     return getattr(address, "ipv4_mapped", None) or address
 
 
+@lru_cache(maxsize=10_000)
 def _counted(address: IPv4Address | IPv6Address) -> str:
     if isinstance(address, IPv4Address):
         return str(address)

@@ -146,3 +146,14 @@ def csv_rows(content: bytes | None) -> list[dict[str, str]]:
 def exported(outcome: Outcome) -> list[str]:
     """Return the tokens of an exported CSV, in its order."""
     return [row["API Token"] for row in csv_rows(outcome.csv)]
+
+
+class Moving:
+    """A clock that stands until a test moves it."""
+
+    def __init__(self, at: int = NOW) -> None:
+        self.at = at
+
+    def __call__(self) -> int:
+        """Return the moment at which it stands."""
+        return self.at

@@ -1,0 +1,313 @@
+"""Which tokens are good, and for whom."""
+
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+
+import pytest
+from sqlalchemy import create_engine, text
+
+from lib.domain.clock import DAY, HOUR, MINUTE, SECOND
+from lib.domain.errors import StoreBusy, StoreUnavailable
+from lib.domain.secrets import Minting, mint
+from lib.domain.states import Action, Holding
+from lib.operations.checking import Checker
+from lib.operations.opening import open_store
+from lib.store.engine import sqlite_module, writing
+from lib.store.lookups import Lookups
+from tests.directory import MINTING, ORG, SERVICE, build, ledger
+from tests.facts import NOW
+from tests.operations.acting import Moving, act, change, exported, give, select
+
+OTHER_SERVICE = "epayments"
+
+
+@pytest.fixture
+def clock() -> Moving:
+    """A clock that the test moves."""
+    return Moving()
+
+
+@pytest.fixture
+def ids(engine) -> list[str]:
+    """Three users of one organization with two services."""
+    return build(engine, 3, services=(SERVICE, OTHER_SERVICE))
+
+
+@pytest.fixture
+def checker(engine, clock):
+    """A checker that writes nothing by itself."""
+    checker = Checker(ledger(engine, clock), MINTING)
+    yield checker
+    checker.close()
+
+
+def usernames(checker: Checker, tokens: list[str]) -> list[str | None]:
+    """Whose each token is, when it is good."""
+    found = [checker.check(token) for token in tokens]
+    return [each and each.username for each in found]
+
+
+class TestGood:
+    """A live token of somebody active."""
+
+    def test_what_is_told(self, checker, engine, ids):
+        """Whose it is, where, for what, since when and until when."""
+        (token,) = give(engine, ids[1], Holding.ACCEPTED, expires_at=NOW + DAY)
+        (token_id,) = select(engine, "SELECT token_id FROM token")[0]
+        assert checker.check(token)._asdict() == {
+            "organization_id": ORG,
+            "service_id": SERVICE,
+            "token_id": token_id,
+            "member_id": ids[1],
+            "username": "utcjf1-u1",
+            "state": "accepted",
+            "issued_at": NOW - MINUTE,
+            "expires_at": NOW + DAY,
+            "active": True,
+        }
+
+    def test_an_exported_token_is_good_at_once(self, checker, engine, ids):
+        """Before anybody accepts it (ruling 2)."""
+        _, outcome = act(engine, Action.GENERATE, ids)
+        assert usernames(checker, exported(outcome)) == [f"utcjf1-u{n}" for n in range(3)]
+
+    def test_a_requests_token_is_as_old_as_its_acceptance(self, checker, engine, ids):
+        """It was minted then."""
+        (token,) = give(engine, ids[0], Holding.ACCEPTED, origin="request", accepted_at=NOW + HOUR)
+        assert checker.check(token).issued_at == NOW + HOUR
+
+    def test_beside_a_request(self, checker, engine, ids):
+        """The old token works until the new one is accepted (ruling 4)."""
+        (token,) = give(engine, ids[0], Holding.ACCEPTED)
+        act(engine, Action.REQUEST, [ids[0]])
+        assert checker.check(token)
+
+    @pytest.mark.parametrize("service_id", [None, SERVICE])
+    def test_for_its_own_service(self, checker, engine, ids, service_id):
+        """Or for whoever asks about all."""
+        (token,) = give(engine, ids[0], Holding.ACCEPTED)
+        assert checker.check(token, service_id)
+
+    def test_under_an_older_pepper(self, checker, engine, ids, clock):
+        """Peppers are numbered so that they can be changed: the old one's tokens still work."""
+        (old,) = give(engine, ids[0], Holding.ACCEPTED)
+        both = Minting("demo", {1: MINTING.peppers[1], 2: b"q" * 32})
+        (new,) = mint(1, "demo")
+        give(engine, ids[1], Holding.ACCEPTED, digest=both.digests([new])[0], pepper=2)
+        two = Checker(ledger(engine, clock), both)
+        assert usernames(two, [old, new]) == ["utcjf1-u0", "utcjf1-u1"]
+        assert usernames(checker, [old, new]) == ["utcjf1-u0", None]
+        two.close()
+
+    def test_without_waiting(self, checker, engine, ids):
+        """What the event loop asks gets the same answer."""
+        (token,) = give(engine, ids[0], Holding.ACCEPTED)
+        assert checker.checks_at_once == (engine.dialect.name == "sqlite")
+        assert checker.check(token, wait=False) == checker.check(token)
+
+
+class TestNotGood:
+    """Everything else is one answer: None."""
+
+    def test_unknown(self, checker, engine, ids):
+        """With and without a live token beside it."""
+        (unknown,) = mint(1, "demo")
+        assert checker.check(unknown) is None
+        give(engine, ids[0], Holding.ACCEPTED)
+        assert checker.check(unknown) is None
+
+    @pytest.mark.parametrize("holding", [Holding.ACCEPTED, Holding.PENDING])
+    def test_ended(self, checker, engine, ids, holding):
+        """At once, whatever ended it: removed, cancelled or replaced."""
+        ending = {Holding.ACCEPTED: Action.REMOVE, Holding.PENDING: Action.CANCEL}[holding]
+        for number, action in enumerate((ending, Action.GENERATE)):
+            (token,) = give(engine, ids[number], holding)
+            assert checker.check(token)
+            act(engine, action, [ids[number]])
+            assert checker.check(token) is None
+
+    def test_expired(self, checker, engine, ids, clock):
+        """To the millisecond."""
+        (token,) = give(engine, ids[0], Holding.ACCEPTED, expires_at=NOW + SECOND)
+        assert checker.check(token)
+        clock.at = NOW + SECOND - 1
+        assert checker.check(token)
+        clock.at = NOW + SECOND
+        assert checker.check(token) is None
+
+    def test_another_services(self, checker, engine, ids):
+        """A token of another service is no token."""
+        (token,) = give(engine, ids[0], Holding.ACCEPTED)
+        assert checker.check(token, OTHER_SERVICE) is None
+        assert checker.check(token, "") is None
+
+    @pytest.mark.parametrize("table", ["member", "organization", "subscription"])
+    def test_inactive_and_back(self, checker, engine, ids, table):
+        """It keeps its state meanwhile."""
+        tokens = give(engine, ids[0], Holding.BOTH)
+        for status, good in (("inactive", False), ("pending", False), ("active", True)):
+            change(engine, f"UPDATE {table} SET status = :status", status=status)
+            assert [bool(checker.check(token)) for token in tokens] == [good, good]
+        states = select(engine, "SELECT state FROM token ORDER BY state")
+        assert states == [("accepted",), ("pending",)]
+
+    def test_the_decoy_is_nobodys_token(self, checker, engine, ids):
+        """What a miss reads instead is never told, nor is its use noted; it may end, too."""
+        (decoy,) = give(engine, ids[0], Holding.PENDING)
+        assert [checker.check(unknown) for unknown in mint(3, "demo")] == [None] * 3
+        checker.uses.flush()
+        assert select(engine, "SELECT count(*) FROM token WHERE state = 'accepted'") == [(0,)]
+        act(engine, Action.CANCEL, [ids[0]])
+        assert checker.check(decoy) is None
+        (other,) = give(engine, ids[1], Holding.ACCEPTED)
+        assert [bool(checker.check(t)) for t in (other, decoy, *mint(1, "demo"))] == [1, 0, 0]
+
+
+class TestMalformed:
+    """What has not the form of a token is answered without the database."""
+
+    @pytest.mark.parametrize(
+        "spoil",
+        [
+            lambda _: "",
+            lambda token: token[:-1],
+            lambda token: f"{token}x",
+            lambda token: f"{token[:-1]}{'0' if token[-1] != '0' else '1'}",
+            lambda token: token.replace("demo_", "demi_"),
+            lambda token: token.removeprefix("demo_"),
+            lambda token: f" {token}",
+            lambda token: f"{token[:20]}\0{token[21:]}",
+            lambda token: f"{token[:20]}é{token[21:]}",
+            lambda token: f"{token[:20]}\udcff{token[21:]}",
+            lambda token: f"{token[:20]}٣{token[21:]}",
+            lambda token: token * 10_000,
+        ],
+    )
+    def test_each(self, checker, engine, ids, spoil, monkeypatch):
+        """Nothing is asked, so that a scanner may ask about whatever it finds."""
+        (token,) = give(engine, ids[0], Holding.ACCEPTED)
+        monkeypatch.setattr(Lookups, "_ask", lambda *_: pytest.fail("the database was asked"))
+        assert checker.check(spoil(token)) is None
+        assert checker.find(spoil(token)) is None
+
+
+class TestSteps:
+    """A miss takes the steps of a hit, so that time tells a service nothing of other tokens."""
+
+    @pytest.mark.parametrize("kind", ["good", "unknown", "ended", "foreign", "inactive", "expired"])
+    def test_one_statement_each(self, checker, engine, ids, kind, monkeypatch):
+        """The same one, with as many values."""
+        (good,) = give(engine, ids[0], Holding.ACCEPTED)
+        (other,) = give(engine, ids[1], Holding.ACCEPTED)
+        token = {"good": good, "unknown": mint(1, "demo")[0]}.get(kind, other)
+        if kind == "ended":
+            act(engine, Action.REMOVE, [ids[1]])
+        elif kind == "expired":
+            change(
+                engine, "UPDATE token SET expires_at = :at WHERE member_id = :m", at=NOW, m=ids[1]
+            )
+        elif kind == "inactive":
+            change(engine, "UPDATE member SET status = 'inactive' WHERE member_id = :m", m=ids[1])
+        service_id = OTHER_SERVICE if kind == "foreign" else SERVICE
+        checker.check(*mint(1, "demo"))  # takes the decoy
+        asked = []
+        ask = Lookups._ask
+        monkeypatch.setattr(
+            Lookups, "_ask", lambda self, *what: asked.append(what) or ask(self, *what)
+        )
+        assert bool(checker.check(token, service_id)) == (kind == "good")
+        ((statement, values),) = asked
+        assert (statement.count("?"), len(values)) == (2, 2)
+
+
+@pytest.fixture
+def file(tmp_path):
+    """A SQLite file with one user who has a token: its engine, its path, and the token."""
+    path = tmp_path / "desk.db"
+    engine = open_store(f"sqlite:///{path}")
+    (token,) = give(engine, build(engine, 1)[0], Holding.ACCEPTED)
+    yield engine, path, token
+    engine.dispose()
+
+
+_END = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = :name"
+
+
+class TestLostDatabase:
+    """Never a wrong yes or no."""
+
+    def test_locked(self, file, monkeypatch):
+        """Somebody holds the file for themselves alone."""
+        engine, path, token = file
+        monkeypatch.setattr("lib.operations.checking.Lookups", partial(Lookups, seconds=0))
+        checker = Checker(ledger(engine), MINTING)
+        checker.close()
+        engine.dispose()
+        holder = sqlite_module().connect(path, isolation_level=None)
+        holder.execute("PRAGMA locking_mode=EXCLUSIVE")
+        holder.execute("BEGIN EXCLUSIVE")
+        for wait in (True, False):
+            with pytest.raises(StoreBusy):
+                checker.check(token, wait=wait)
+        with pytest.raises(StoreBusy):
+            checker.service_of("erecording-abcdefgh", "secret")
+        holder.close()
+        assert checker.check(token)
+        checker.close()
+
+    def test_a_writer_is_no_lock(self, file):
+        """A bulk action that writes for a second holds up no check."""
+        engine, _, token = file
+        checker = Checker(ledger(engine), MINTING)
+        with writing(engine) as connection:
+            connection.exec_driver_sql(
+                "UPDATE token SET state = 'removed', ended_from = 'accepted', ended_at = 1"
+            )
+            assert checker.check(token, wait=False)
+        assert checker.check(token, wait=False) is None
+        checker.close()
+
+    def test_gone(self, file):
+        """No file, no answer."""
+        engine, path, token = file
+        checker = Checker(ledger(engine), MINTING)
+        checker.close()
+        engine.dispose()
+        for each in path.parent.glob("desk.db*"):
+            each.unlink()
+        path.mkdir()
+        with pytest.raises(StoreUnavailable):
+            checker.check(token)
+
+    def test_the_server_ends_our_connections(self, postgresql_url):
+        """All of them, idle: the next check makes a new one, and nobody sees it."""
+        engine = open_store(postgresql_url)
+        (token,) = give(engine, build(engine, 1)[0], Holding.ACCEPTED)
+        checker = Checker(ledger(engine), MINTING)
+        with ThreadPoolExecutor(4) as threads:
+            assert all(threads.map(checker.check, [token] * 50))
+            select(engine, f"{_END} AND pid <> pg_backend_pid()", name=engine.url.database)
+            assert all(threads.map(checker.check, [token] * 50))
+        checker.close()
+        engine.dispose()
+
+    def test_the_server_takes_no_more(self, postgresql_url):
+        """Lost, and not to be had again: no answer, and one when it is back."""
+        engine = open_store(postgresql_url)
+        (token,) = give(engine, build(engine, 1)[0], Holding.ACCEPTED)
+        checker = Checker(ledger(engine), MINTING)
+        assert checker.check(token)
+        name = engine.url.database
+        admin = create_engine(engine.url.set(database="postgres"), isolation_level="AUTOCOMMIT")
+        with admin.connect() as connection:
+            for allowed in ("false", "true"):
+                connection.exec_driver_sql(f"ALTER DATABASE {name} ALLOW_CONNECTIONS {allowed}")
+                connection.execute(text(_END), {"name": name})
+                if allowed == "false":
+                    with pytest.raises(StoreUnavailable):
+                        checker.check(token)
+                else:
+                    assert checker.check(token)
+        checker.close()
+        engine.dispose()
+        admin.dispose()
