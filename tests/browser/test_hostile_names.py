@@ -7,12 +7,15 @@ from urllib.parse import quote
 
 import pytest
 from playwright.sync_api import Page, expect
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 
 from lib.domain import clock
+from lib.domain.ids import new_id
+from lib.domain.roles import Grant, Role
 from lib.operations.import_directory import import_into
 from lib.operations.import_rows import parse
 from lib.operations.opening import open_store
+from lib.store import grant_queries
 from lib.store.engine import writing
 from tests.browser.browsing import Browsing, rows_of
 from tests.browser.conftest import Server
@@ -56,10 +59,14 @@ LICENCE = (
     "notify_to",
 )
 SIGNS = ("=", "+", "-", "@", "|", "%", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+HOW_MANY = 500
+A_PAGE = 25
 PLACE = f"org=EVIL01&service={SERVICE}"
 PAGES = (
     *("organizations", f"contact?{PLACE}", f"services?{PLACE}", f"license?{PLACE}"),
     *(f"notifications?{PLACE}", f"api-tokens?{PLACE}", "coverage", "my-api-tokens", "help"),
+    *("activity", "recall", "access", f"activity?person={quote(PEOPLE[0][0])}"),
+    f"activity?person={quote(ADDRESSES)}",
     f"contact?org={quote(MARKDOWN)}",
     f"license?org=EVIL01&service={quote(HTML)}",
     f"api-tokens?org={quote(ADDRESSES)}&service={SERVICE}",
@@ -89,8 +96,83 @@ def evil(tmp_path_factory: pytest.TempPathFactory, serve: Callable[[str], Server
             text("UPDATE member SET name = name || :mark WHERE username = 'long'"),
             {"mark": "\u202e\u2066evil"},
         )
+        add_many(connection, HOW_MANY)
+        now = clock.now()
+        everywhere = Grant(Role.ADMINISTRATOR)
+        grant_queries.add_grant(connection, new_id(now), "root", everywhere, now, MARKDOWN)
     engine.dispose()
     return serve(database)
+
+
+def add_many(connection: Connection, many: int) -> None:
+    """Add so many people with a role in so many organizations, every name of both an attack."""
+    now = clock.now()
+    names = hostile(many)
+    organizations, people = [], []
+    for number, name in enumerate(names):
+        place = {"type": "submitter", "status": "active", "state": "UT"}
+        organizations.append({"organization_id": f"H{number:05}", "name": name, **place})
+        email = f"{number}@example.com"
+        who = {"username": username(number, name), "name": name, "email": email}
+        people.append({**who, "organization_id": "", "status": "active"})
+    files = {
+        "organizations": parse("organizations", _sheet(organizations)),
+        "users": parse("users", _sheet(people)),
+    }
+    assert import_into(connection, files, now).all_taken
+    for number, person in enumerate(people):
+        grant = Grant(Role.ANALYST, f"H{number:05}")
+        grant_queries.add_grant(connection, new_id(now), person["username"], grant, now, "root")
+
+
+def username(number: int, name: str) -> str:
+    """Return a username that has as much of the name as the importer takes."""
+    return f"{number}{''.join(name.split())[:80]}"
+
+
+def hostile(many: int) -> list[str]:
+    """Return so many different names: each kind of attack inside each kind of text."""
+    inside = (
+        *("{}", "a {} b", "**{}**", "[{}](x)", "`{}`", "# {}", "> {}", "- {}", "1. {}", "|{}|"),
+        *(
+            "<b>{}</b>",
+            '"{}"',
+            "'{}'",
+            "&{};",
+            "\\{}",
+            "{}\\",
+            "${}$",
+            ":red[{}]",
+            "~~{}~~",
+            "({})",
+        ),
+    )
+    attacks = (
+        *(
+            "![i](https://evil.example/i.png)",
+            "[l](https://evil.example)",
+            "<https://evil.example>",
+        ),
+        *("<script>alert(1)</script>", "<img src=https://evil.example/p onerror=alert(1)>"),
+        *('<a href="https://evil.example">a</a>', "<iframe src=https://evil.example></iframe>"),
+        *("javascript:alert(1)", "www.evil.example", "https://evil.example/x", "me@evil.example"),
+        *("=1+1", "@SUM(A1)", "+cmd|'/C calc'!A0", ":material/delete:", ":red-badge[x]", "$x^2$"),
+        *(
+            "<style>@import url(https://evil.example)</style>",
+            "{{{{7*7}}}}",
+            "%00%0a",
+            "\u05d0\u05d1=",
+        ),
+        *(
+            "&lt;img src=x onerror=alert(1)&gt;",
+            "<svg onload=alert(1)>",
+            "![x][y]",
+            "[y]: https://evil.example",
+        ),
+    )
+    every = [text.format(attack) for attack in attacks for text in inside]
+    assert many <= len(set(every))
+    return list(dict.fromkeys(every))[:many]
 
 
 def _files() -> dict[str, list[dict[str, str]]]:
@@ -155,6 +237,50 @@ def test_names_are_text_on_every_page(tab: Browsing) -> None:
         tab.open(path)
         expect_text_only(tab.page)
     expect(tab.page.get_by_text("evil.example").first).to_be_visible()
+
+
+def page_through(tab: Browsing, pages: int) -> int:
+    """Turn every page of a list; return how many there were."""
+    seen = 1
+    expect_text_only(tab.page)
+    while seen < pages:
+        tab.page.get_by_role("button", name="Next page").click()
+        tab.settle()
+        expect_text_only(tab.page)
+        seen += 1
+    return seen
+
+
+def test_five_hundred_names_in_the_lists(tab: Browsing) -> None:
+    """Of organizations on Organizations, of people and organizations on Access."""
+    lists = (("organizations", HOW_MANY + 1), ("access", HOW_MANY + 1))
+    for path, names in lists:
+        tab.open(path)
+        pages = page_through(tab, -(-names // A_PAGE))
+        print(f"{path}: {names} names on {pages} pages, 0 added nodes, 0 requests elsewhere")
+
+
+@pytest.mark.soak
+def test_five_hundred_people_and_places(tab: Browsing) -> None:
+    """Each organization's own page, and each person's."""
+    for number, name in enumerate(hostile(HOW_MANY)):
+        for path in (
+            f"contact?org=H{number:05}",
+            f"activity?person={quote(username(number, name), safe='')}",
+        ):
+            tab.open(path)
+            expect_text_only(tab.page)
+    print(f"{HOW_MANY} organizations and people: 0 added nodes, 0 requests elsewhere")
+
+
+@pytest.mark.parametrize("number", range(0, HOW_MANY, 100))
+def test_some_people_and_places(tab: Browsing, number: int) -> None:
+    """One in a hundred of them; the soak opens all."""
+    name = hostile(HOW_MANY)[number]
+    tab.open(f"contact?org=H{number:05}")
+    expect_text_only(tab.page)
+    tab.open(f"activity?person={quote(username(number, name), safe='')}")
+    expect_text_only(tab.page)
 
 
 def test_a_services_name_is_text_in_the_menu(tab: Browsing, evil: Server) -> None:

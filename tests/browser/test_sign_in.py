@@ -68,7 +68,7 @@ class Desk:
 
 def step(sentence: str) -> None:
     """Say what is done next; `pytest -s` shows it."""
-    print(f"  · {sentence}")  # noqa: T201 - the issue asks for the walk in print
+    print(f"  · {sentence}")
 
 
 def free_port() -> int:
@@ -299,7 +299,7 @@ class TestTheWalk:
 
     def test_in_act_out_and_back(self, any_desk, new_tab):
         """What a working day looks like, step by step."""
-        print(f"\n  Sign-in at a real provider, {any_desk.database.partition(':')[0]}")  # noqa: T201
+        print(f"\n  Sign-in at a real provider, {any_desk.database.partition(':')[0]}")
         tab = new_tab(any_desk.address)
         step("a deep link, without a cookie: the sign-in page, and no menu")
         tab.open(TOKENS)
