@@ -348,8 +348,8 @@ class TestAudit:
         told = capsys.readouterr()
         first, second = told.err.splitlines()
         assert re.fullmatch(
-            r"Chain of no organization: event 1 of \d{4}-\d\d-\d\dT[\d:]{8}Z was changed after it was"
-            r" sealed, or another stands in its place\.",
+            r"Chain of no organization: event 1 of \d{4}-\d\d-\d\dT[\d:]{8}Z was changed after it"
+            r" was sealed, or another stands in its place\.",
             first,
         )
         assert second == "Chain of UTCJF1: event 1 is missing."
