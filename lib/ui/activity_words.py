@@ -12,6 +12,8 @@ from lib.ui.wording import ACTIONS, ROLES, action_name
 
 COMMAND_LINE = "Command line"
 
+_ACTIONS = {action.value: action for action in Action}
+
 KINDS = {
     Kind.OPERATIONS: "Operations",
     Kind.EVERYTHING: "Everything",
@@ -90,8 +92,9 @@ _TRIED = {
 
 def what(event: ActivityRow) -> str:
     """Return what an event was, in the manual's words where it has some."""
-    if event.action.value in set(Action):
-        name = action_name(Action(event.action.value), event.users)
+    action = _ACTIONS.get(event.action.value)
+    if action:
+        name = action_name(action, event.users)
         return f"{name}: {event.subject}" if event.subject else name
     did = _DID.get(event.action)
     return did(event) if did else _word(event.action.value)
@@ -148,9 +151,9 @@ def _refused(event: ActivityRow) -> str:
     tried, _, _ = event.detail.partition(": ")
     if tried == "page":
         return "Refused: open a page"
-    if tried in set(Action):
-        return f"Refused: {ACTIONS[Action(tried)].many}"
-    known = _TRIED.get(EventAction(tried)) if tried in set(EventAction) else None
+    if tried in _ACTIONS:
+        return f"Refused: {ACTIONS[_ACTIONS[tried]].many}"
+    known = next((word for action, word in _TRIED.items() if action.value == tried), None)
     return f"Refused: {known or _word(tried)}"
 
 

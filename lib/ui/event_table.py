@@ -98,7 +98,7 @@ def _frame(rows: Iterable[ActivityRow], now: Moment) -> pd.DataFrame:
         ],
         columns=list(_COLUMNS),
     )
-    frame["When (UTC)"] = pd.to_datetime(frame["When (UTC)"], unit="ms")
+    frame["When (UTC)"] = frame["When (UTC)"].astype("datetime64[ms]")
     return frame
 
 

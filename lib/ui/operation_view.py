@@ -251,7 +251,7 @@ def _show_events(events: list[ActivityRow]) -> None:
         [(e.happened_at, who(e), what(e), e.address, _note(e)) for e in events],
         columns=["When (UTC)", "Who", "What", "From", "Note"],
     )
-    frame["When (UTC)"] = pd.to_datetime(frame["When (UTC)"], unit="ms")
+    frame["When (UTC)"] = frame["When (UTC)"].astype("datetime64[ms]")
     st.dataframe(
         frame,
         hide_index=True,

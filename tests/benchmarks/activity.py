@@ -141,6 +141,8 @@ def reruns(folder: Path, url: str) -> dict[str, float]:
     at.run()
     found["User 360"] = median_ms(rerun)
     assert not at.exception
+    at.switch_page("help.py").run()
+    found["Help, for the frame's share"] = median_ms(rerun)
     return found
 
 
