@@ -1,9 +1,9 @@
-"""Commands: `python -m lib.cli import|grant|revoke|grants|audit …`."""
+"""Commands: `python -m lib.cli import|grant|revoke|grants|audit|service-credential|recall …`."""
 
 import argparse
 from collections.abc import Callable, Sequence
 
-from lib.cli import access, audit, importing
+from lib.cli import access, audit, credentials, importing, recall
 from lib.cli.telling import print_anything
 from lib.settings import Settings, read_settings
 
@@ -19,6 +19,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m lib.cli", description="Token Desk's commands.")
     commands = parser.add_subparsers(dest="command", required=True)
-    for part in (importing, access, audit):
+    for part in (importing, access, audit, credentials, recall):
         part.declare(commands.add_parser)
     return parser

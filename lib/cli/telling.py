@@ -45,7 +45,8 @@ def with_ledger(settings: Settings, act: Callable[[Ledger], int]) -> int:
     engine = open_engine(settings.url)
     try:
         migrate(engine)
-        return act(Ledger(engine, clock.now, Seal.of(settings.pepper_keys), settings.four_eyes))
+        seal = Seal.of(settings.pepper_keys)
+        return act(Ledger(engine, clock.now, seal, settings.four_eyes, settings.request_days))
     except tuple(_FAULTS) as error:
         show([fault(error)], sys.stderr)
     except OSError as error:

@@ -1,0 +1,100 @@
+"""`python -m lib.cli recall FILE`: whose the leaked tokens in a file are, and their end."""
+
+import argparse
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from lib.cli.telling import REFUSED, TAKEN, WRONG_USAGE, show, with_ledger
+from lib.domain.clock import iso
+from lib.domain.errors import PlanOutdated
+from lib.domain.rows import Receipt
+from lib.domain.secrets import Minting
+from lib.operations import recall
+from lib.operations.ledger import Ledger
+from lib.operations.recall import Recall
+from lib.settings import Settings
+
+_YES = {"y", "yes"}
+
+
+def declare(add: Callable[..., argparse.ArgumentParser]) -> None:
+    """Add the command `recall`."""
+    recalling = add("recall", help="find leaked tokens in a file, and end them")
+    recalling.add_argument("file", type=Path, metavar="FILE", help="any text; - for standard input")
+    recalling.add_argument("--yes", action="store_true", help="end them without asking")
+    recalling.add_argument(
+        "--whole", action="store_true", help="end all that the same operations made"
+    )
+    recalling.add_argument("--reason", default="", help="for the audit trail")
+    recalling.set_defaults(run=_recall)
+
+
+def _recall(settings: Settings, options: argparse.Namespace) -> int:
+    try:
+        text = _read(options.file, settings.import_max)
+    except (OSError, ValueError) as error:
+        show([f"{options.file}: the file cannot be read: {error}."], sys.stderr)
+        return WRONG_USAGE
+    minting = Minting(settings.token_prefix, settings.pepper_keys)
+
+    def act(ledger: Ledger) -> int:
+        found = recall.look_up_by_command(ledger, text, minting, whole=options.whole)
+        show(_found(found))
+        if not found.plans:
+            return TAKEN
+        if not options.yes and not _agreed(found.ending):
+            show(["Nothing was ended."])
+            return REFUSED
+        try:
+            receipts = recall.end_by_command(ledger, found, reason=options.reason)
+        except PlanOutdated:
+            show(["Something changed meanwhile, so nothing was ended. Run it again."], sys.stderr)
+            return REFUSED
+        show(_receipt(receipts))
+        return TAKEN
+
+    return with_ledger(settings, act)
+
+
+def _read(path: Path, limit: int) -> str:
+    with sys.stdin.buffer if str(path) == "-" else path.open("rb") as file:
+        content = file.read(limit + 1)
+    if len(content) > limit:
+        msg = f"it is larger than {limit:,} bytes; split it, or raise TOKEN_DESK_IMPORT_MAX"
+        raise ValueError(msg)
+    return content.decode("utf-8", errors="replace")
+
+
+def _found(found: Recall) -> Iterator[str]:
+    """Yield who holds what, an organization and service a line, never a token."""
+    counts = Counter(
+        (leaked.organization_id, leaked.service_id, leaked.state.value) for leaked in found.leaked
+    )
+    for (organization_id, service_id, state), tokens in sorted(counts.items()):
+        yield f"{organization_id}  {service_id}  {state}: {tokens:,}"
+    for organization_id, operation_id in sorted(found.operations):
+        yield f"made by operation {operation_id} of {organization_id}"
+    if found.unknown:
+        yield f"{found.unknown:,} look like tokens of ours and are none."
+    if not found.leaked:
+        yield "No token of ours was found."
+    elif not found.plans:
+        yield "None of them works any more."
+
+
+def _agreed(tokens: int) -> bool:
+    sys.stdout.write(f"End {tokens:,} tokens? They stop working at once. [y/N] ")
+    sys.stdout.flush()
+    return sys.stdin.readline().strip().lower() in _YES
+
+
+def _receipt(receipts: tuple[Receipt, ...]) -> Iterator[str]:
+    ended = sum(receipt.changed for receipt in receipts)
+    yield f"{ended:,} tokens ended."
+    for receipt in receipts:
+        yield (
+            f"{receipt.organization_id}  {receipt.service_id}  {receipt.action.value}:"
+            f" {receipt.changed:,}, operation {receipt.operation_id}, {iso(receipt.confirmed_at)}"
+        )

@@ -1,0 +1,159 @@
+"""The commands about tokens: `service-credential` and `recall`."""
+
+import io
+import json
+
+import pytest
+from sqlalchemy import Engine
+
+from lib import cli
+from lib.domain.states import Action
+from lib.operations import credentials
+from lib.operations.actions import carry_out, plan_action
+from lib.store.lookups import Lookups
+from tests.directory import ADMIN, MINTING, ORG, SERVICE, build, ledger, tokens
+from tests.operations.acting import exported, select
+
+PEPPER = MINTING.peppers[1].hex()
+
+
+@pytest.fixture
+def desk(engine: Engine, url: str, monkeypatch: pytest.MonkeyPatch, tmp_path) -> Engine:
+    """Settings that name a database with five users, on each engine in turn."""
+    monkeypatch.setenv("DATABASE_URL", url)
+    monkeypatch.setenv("TOKEN_DESK_DATA", str(tmp_path))
+    monkeypatch.setenv("TOKEN_DESK_PEPPERS", f"1:{PEPPER}")
+    build(engine, 5)
+    return engine
+
+
+@pytest.fixture
+def leaked(desk: Engine, tmp_path) -> str:
+    """The path of an exported CSV of five tokens."""
+    members = [row[0] for row in select(desk, "SELECT member_id FROM member ORDER BY sort_key")]
+    plan = plan_action(ledger(desk), ADMIN, Action.GENERATE, ORG, SERVICE, members)
+    outcome = carry_out(ledger(desk), ADMIN, plan, MINTING)
+    assert len(exported(outcome)) == 5
+    path = tmp_path / "leaked.csv"
+    path.write_bytes(outcome.csv)
+    return str(path)
+
+
+def live(engine: Engine) -> int:
+    """Return how many tokens are pending or accepted."""
+    return sum(row[1] in {"pending", "accepted"} for row in tokens(engine))
+
+
+class TestServiceCredential:
+    """Made, listed, ended."""
+
+    def test_create_prints_what_signs_in(self, desk, capsys):
+        """As JSON, once; the database has no secret in it."""
+        assert cli.main(["service-credential", "create", SERVICE, "--json"]) == 0
+        told = json.loads(capsys.readouterr().out)
+        lookups = Lookups(desk)
+        found = credentials.service_of(lookups, told["client_id"], told["client_secret"], MINTING)
+        lookups.close()
+        assert found == SERVICE
+        stored = str(select(desk, "SELECT * FROM service_credential"))
+        assert told["client_secret"] not in stored
+
+    def test_in_words(self, desk, capsys):
+        """Without --json a line each."""
+        cli.main(["service-credential", "create", SERVICE])
+        out = capsys.readouterr().out.splitlines()
+        assert [line.split(": ")[0] for line in out] == ["client_id", "client_secret"]
+        assert desk
+
+    def test_a_third_is_refused(self, desk, capsys):
+        """Two are what a change takes."""
+        command = ["service-credential", "create", SERVICE]
+        assert [cli.main(command) for _ in range(3)] == [0, 0, 1]
+        assert "has 2 live credentials" in capsys.readouterr().err
+        assert select(desk, "SELECT count(*) FROM service_credential") == [(2,)]
+
+    def test_an_unknown_service(self, desk, capsys):
+        """Said, and nothing written."""
+        assert cli.main(["service-credential", "create", "nobodys"]) == 1
+        assert capsys.readouterr().err == "There is no service 'nobodys'.\n"
+        assert select(desk, "SELECT count(*) FROM audit_event WHERE action = 'credential'") == [
+            (0,)
+        ]
+
+    def test_list_and_end(self, desk, capsys):
+        """It is listed until it is ended, and ended once."""
+        cli.main(["service-credential", "create", SERVICE, "--json"])
+        client_id = json.loads(capsys.readouterr().out)["client_id"]
+        cli.main(["service-credential", "list"])
+        assert client_id in capsys.readouterr().out
+        assert [cli.main(["service-credential", "end", client_id]) for _ in range(2)] == [0, 1]
+        cli.main(["service-credential", "list"])
+        assert capsys.readouterr().out.splitlines()[-1].startswith("None: ")
+        assert desk
+
+
+class TestRecall:
+    """A file with leaked tokens."""
+
+    def test_a_whole_file(self, desk, leaked, capsys):
+        """Found by organization and service, ended, with a receipt; no token is printed."""
+        assert cli.main(["recall", leaked, "--yes", "--reason", "INC-7"]) == 0
+        out = capsys.readouterr().out
+        assert out.startswith(f"{ORG}  {SERVICE}  pending: 5\nmade by operation ")
+        assert "\n5 tokens ended.\n" in out
+        assert f"{ORG}  {SERVICE}  cancel: 5, operation " in out
+        assert "demo_" not in out
+        assert live(desk) == 0
+        assert select(desk, "SELECT reason FROM audit_event WHERE action = 'cancel'") == [
+            ("INC-7",)
+        ]
+
+    @pytest.mark.parametrize("answer", ["n\n", "\n", ""])
+    def test_it_asks_first(self, desk, leaked, capsys, monkeypatch, answer):
+        """Anything but yes ends nothing."""
+        monkeypatch.setattr("sys.stdin", io.StringIO(answer))
+        assert cli.main(["recall", leaked]) == 1
+        assert "End 5 tokens? They stop working at once." in capsys.readouterr().out
+        assert live(desk) == 5
+
+    def test_yes_is_enough(self, desk, leaked, monkeypatch):
+        """Typed."""
+        monkeypatch.setattr("sys.stdin", io.StringIO("yes\n"))
+        assert cli.main(["recall", leaked]) == 0
+        assert live(desk) == 0
+
+    def test_the_whole_operation(self, desk, leaked, tmp_path):
+        """One line of the file leaked."""
+        with open(leaked, "rb") as file:  # noqa: PTH123 - a line of it
+            one = file.read().splitlines()[1]
+        (tmp_path / "one.txt").write_bytes(one)
+        assert cli.main(["recall", str(tmp_path / "one.txt"), "--yes", "--whole"]) == 0
+        assert live(desk) == 0
+
+    def test_nothing_of_ours(self, desk, tmp_path, capsys):
+        """Said, with nothing to ask."""
+        (tmp_path / "x.txt").write_text("nothing")
+        assert cli.main(["recall", str(tmp_path / "x.txt")]) == 0
+        assert capsys.readouterr().out == "No token of ours was found.\n"
+        assert desk
+
+    def test_a_second_time(self, desk, leaked, capsys):
+        """They are found, and none works any more."""
+        cli.main(["recall", leaked, "--yes"])
+        assert cli.main(["recall", leaked, "--yes"]) == 0
+        assert capsys.readouterr().out.endswith("None of them works any more.\n")
+        assert desk
+
+    def test_no_file(self, desk, tmp_path, capsys):
+        """Exit 2."""
+        assert cli.main(["recall", str(tmp_path / "none")]) == 2
+        assert "the file cannot be read" in capsys.readouterr().err
+        assert desk
+
+    def test_a_file_too_large(self, desk, tmp_path, capsys, monkeypatch):
+        """It is not read to its end."""
+        monkeypatch.setenv("TOKEN_DESK_IMPORT_MAX", "10")
+        (tmp_path / "x.txt").write_text("x" * 11)
+        assert cli.main(["recall", str(tmp_path / "x.txt")]) == 2
+        assert "larger than 10 bytes" in capsys.readouterr().err
+        assert desk
