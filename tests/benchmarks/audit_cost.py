@@ -1,0 +1,80 @@
+"""What the audit trail adds to Generate & Export: the same operation with it and without.
+
+Run: `python -m tests.benchmarks.audit_cost [sqlite|postgresql] [users …]`
+
+Both run in turn, each on a copy of one database in one process; the ratio of the medians is held
+against the limit of 1.10. Without means a ledger that records nothing.
+"""
+
+import gc
+import itertools
+import statistics
+import sys
+import time
+from typing import Any
+
+from sqlalchemy import Connection, Engine
+
+from lib.domain.audit import Event, Seal
+from lib.domain.states import Action
+from lib.operations.actions import carry_out, plan_action
+from lib.operations.ledger import Ledger
+from tests.benchmarks.generate_export import postgresql_copies, sqlite_copies
+from tests.directory import ADMIN, MINTING, ORG, SERVICE, by, clock
+
+ROUNDS = 15
+USERS = 10_000
+LIMIT = 1.10
+
+
+class Silent(Ledger):
+    """A ledger that records nothing."""
+
+    __slots__ = ()
+
+    def record(self, connection: Connection, *events: Event) -> None:
+        """Do nothing."""
+
+
+def seconds(kind: type[Ledger], engine: Engine, ids: list[str]) -> float:
+    """Return how long it takes to carry out a plan."""
+    ledger = kind(engine, clock, Seal.of(MINTING.peppers))
+    plan = plan_action(ledger, ADMIN, Action.GENERATE, ORG, SERVICE, ids)
+    gc.collect()
+    begun = time.perf_counter()
+    carry_out(ledger, by(plan), plan, MINTING)
+    return time.perf_counter() - begun
+
+
+def measure(kind: str, users: int) -> tuple[str, float]:
+    """Return a line with both medians, and their ratio."""
+    copies_of = {"sqlite": sqlite_copies, "postgresql": postgresql_copies}[kind]
+    ids, copies = copies_of(users)
+    took: dict[type[Ledger], list[float]] = {Ledger: [], Silent: []}
+    for turn in range(ROUNDS):
+        order: list[Any] = [Ledger, Silent] if turn % 2 else [Silent, Ledger]
+        for each in order:
+            took[each].append(seconds(each, next(copies), ids))
+    with_it, without = (statistics.median(took[each]) for each in (Ledger, Silent))
+    ratio = with_it / without
+    return (
+        (
+            f"{kind:10} {users:>7,} users  with the audit trail {with_it * 1e3:8.1f} ms"
+            f"  without {without * 1e3:8.1f} ms  ratio {ratio:5.3f} (limit {LIMIT};"
+            f" medians of {ROUNDS})"
+        ),
+        ratio,
+    )
+
+
+if __name__ == "__main__":
+    words = sys.argv[1:]
+    kinds = [w for w in words if not w.isdigit()] or ["sqlite", "postgresql"]
+    numbers = [int(w) for w in words if w.isdigit()] or [USERS]
+    over = False
+    for kind, users in itertools.product(kinds, numbers):
+        line, ratio = measure(kind, users)
+        over |= ratio > LIMIT
+        sys.stdout.write(f"{line}\n")
+        sys.stdout.flush()
+    sys.exit(over)
