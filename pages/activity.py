@@ -6,8 +6,10 @@ from lib.domain.roles import Permission
 from lib.ui import activity_list, four_eyes, guard, operation_view, person_view
 from lib.ui.session import session
 
-actor = guard.need(Permission.ACTIVITY)
 operation, person = st.query_params.get("operation", ""), st.query_params.get("person", "")
+if not (operation or person):
+    st.header("Activity", anchor=False)
+actor = guard.need(Permission.ACTIVITY)
 session().look_at(operation or person)
 
 if operation:
@@ -17,7 +19,6 @@ if person:
     person_view.show(actor, person)
     st.stop()
 
-st.header("Activity", anchor=False)
 four_eyes.show_open(actor)
 wanted = activity_list.ask(actor)
 if wanted is None:

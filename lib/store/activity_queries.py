@@ -318,6 +318,23 @@ def memberships(connection: Connection, username: str, within: Reach) -> list[Me
     return [Membership._make(row) for row in rows]
 
 
+_STORIES = (
+    "SELECT t.token_id, t.organization_id, o.name, s.name, COALESCE(t.hint, ''), t.origin,"
+    " t.created_at, t.accepted_at, t.last_used_at,"
+    " CASE WHEN t.ended_at IS NULL THEN 'expired' ELSE t.state END,"
+    " COALESCE(t.ended_at, t.expires_at), COALESCE(t.made_by_operation, ''),"
+    " COALESCE(b.actor, ''), COALESCE(t.ended_by_operation, ''), COALESCE(x.actor, '')"
+    # CROSS JOIN keeps SQLite to this order; else it reads all tokens of the organization.
+    " FROM member m CROSS JOIN token t"
+    " JOIN organization o ON o.organization_id = t.organization_id"
+    " JOIN service s ON s.service_id = t.service_id"
+    " LEFT JOIN operation b ON b.organization_id = t.organization_id"
+    " AND b.operation_id = t.made_by_operation"
+    " LEFT JOIN operation x ON x.organization_id = t.organization_id"
+    " AND x.operation_id = t.ended_by_operation"
+)
+
+
 def ended_tokens(
     connection: Connection,
     username: str,
@@ -335,20 +352,7 @@ def ended_tokens(
     rows = connection.execute(
         with_ids(
             connection,
-            "SELECT t.token_id, t.organization_id, o.name, s.name, COALESCE(t.hint, ''), t.origin,"
-            " t.created_at, t.accepted_at, t.last_used_at,"
-            " CASE WHEN t.ended_at IS NULL THEN 'expired' ELSE t.state END,"
-            " COALESCE(t.ended_at, t.expires_at), COALESCE(t.made_by_operation, ''),"
-            " COALESCE(b.actor, ''), COALESCE(t.ended_by_operation, ''), COALESCE(x.actor, '')"
-            # CROSS JOIN keeps SQLite to this order; else it reads all tokens of the organization.
-            " FROM member m CROSS JOIN token t"
-            " JOIN organization o ON o.organization_id = t.organization_id"
-            " JOIN service s ON s.service_id = t.service_id"
-            " LEFT JOIN operation b ON b.organization_id = t.organization_id"
-            " AND b.operation_id = t.made_by_operation"
-            " LEFT JOIN operation x ON x.organization_id = t.organization_id"
-            " AND x.operation_id = t.ended_by_operation"
-            f" WHERE m.username = :username {among}"
+            f"{_STORIES} WHERE m.username = :username {among}"
             " AND t.organization_id = m.organization_id AND t.member_id = m.member_id"
             " AND t.token_id < :before AND (t.ended_at IS NOT NULL OR t.expires_at <= :now)"
             " ORDER BY t.token_id DESC LIMIT :limit",

@@ -49,7 +49,6 @@ def ask(actor: Actor) -> ActivityFilter | None:
     """Draw the filters and return what they say; None when nobody is of the person's name."""
     everywhere = actor.may(Permission.ACTIVITY)
     kinds = [kind for kind in KINDS if everywhere or kind not in ONLY_EVERYWHERE]
-    names = {"": "Any"} | directory.organization_names(desk().engine, actor)
     with st.container(horizontal=True, vertical_alignment="bottom", key="activity_filter"):
         kind = st.selectbox(
             "Show",
@@ -69,21 +68,14 @@ def ask(actor: Actor) -> ActivityFilter | None:
             persist_state="session",
         )
         person = _which(actor, (search or "").strip())
-        organization_id = st.selectbox(
-            "Organization",
-            list(names),
-            key=_ORGANIZATION,
-            format_func=lambda one: f"{names[one]} · {one}" if one else names[""],
-            width=205,
-            persist_state="session",
-        )
+        organization_id = _organization(actor)
         since, until = _day("From", _FROM), _day("To", _TO)
     if person is None and (search or "").strip():
         return None
     return ActivityFilter(
         Kind(kind or Kind.OPERATIONS),
         person.username if person else "",
-        organization_id or "",
+        organization_id,
         _midnight(since) if since else None,
         _midnight(until + timedelta(days=1)) if until else None,
     )
@@ -173,6 +165,20 @@ def _offer_csv(shared: Desk, actor: Actor, wanted: ActivityFilter) -> None:
         help=f"All that is looked for, the newest {LONGEST_EXPORT:,} at most.",
         key="activity_download",
     )
+
+
+def _organization(actor: Actor) -> str:
+    """Draw the choice of an organization; return its id, empty for any."""
+    names = {"": "Any"} | directory.organization_names(desk().engine, actor)
+    chosen = st.selectbox(
+        "Organization",
+        list(names),
+        key=_ORGANIZATION,
+        format_func=lambda one: f"{names.get(one, one)} · {one}" if one else names[""],
+        width=205,
+        persist_state="session",
+    )
+    return chosen or ""
 
 
 def _which(actor: Actor, search: str) -> Person | None:
