@@ -1,5 +1,6 @@
 """Who is granted which role. Grants are rows; the audit trail remembers those that are gone."""
 
+import unicodedata
 from collections.abc import Iterable, Sequence
 
 from sqlalchemy import Connection, Engine
@@ -43,7 +44,7 @@ def grant(
 
     Raises NotAllowed, UnknownPerson, and UnknownPlace for an organization that is not there.
     """
-    username = _printable(username)
+    username = _typed(username)
     attempt = _attempt(EventAction.GRANT, actor, username, wanted)
     with ledger.acting(attempt) as connection:
         _require(connection, actor, wanted)
@@ -52,7 +53,7 @@ def grant(
 
 def grant_by_command(ledger: Ledger, username: str, wanted: Sequence[Grant]) -> tuple[Grant, ...]:
     """Do what `grant` does for whoever runs the command; raises the same but NotAllowed."""
-    username = _printable(username)
+    username = _typed(username)
     attempt = _attempt(EventAction.GRANT, COMMAND_LINE, username, wanted)
     with ledger.acting(attempt) as connection:
         return _grant(connection, ledger, attempt, username, wanted)
@@ -65,7 +66,7 @@ def revoke(
 
     Raises NotAllowed, and LastAdministrator when nobody would be left who can grant.
     """
-    username = _printable(username)
+    username = _typed(username)
     attempt = _attempt(EventAction.REVOKE, actor, username, wanted)
     with ledger.acting(attempt) as connection:
         _require(connection, actor, wanted)
@@ -74,7 +75,7 @@ def revoke(
 
 def revoke_by_command(ledger: Ledger, username: str, wanted: Sequence[Grant]) -> tuple[Grant, ...]:
     """Do what `revoke` does for whoever runs the command; raises LastAdministrator."""
-    username = _printable(username)
+    username = _typed(username)
     attempt = _attempt(EventAction.REVOKE, COMMAND_LINE, username, wanted)
     with ledger.acting(attempt) as connection:
         return _revoke(connection, ledger, attempt, username, wanted)
@@ -161,6 +162,7 @@ def _of(attempt: Event, username: str, given: Grant) -> Event:
     )
 
 
-def _printable(username: str) -> str:
+def _typed(username: str) -> str:
     """Return `username`; empty when it can be nobody's, and no database should be asked."""
-    return username if username.isprintable() and len(username) <= _LONGEST_NAME else ""
+    impossible = any(unicodedata.category(character) in {"Cc", "Cs"} for character in username)
+    return "" if impossible or len(username) > _LONGEST_NAME else username
