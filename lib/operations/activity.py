@@ -37,6 +37,7 @@ LONGEST_EXPORT = 100_000  # events in one file
 _CHUNK = 5_000
 _EVENTS_OF_ONE = 200  # of one operation: its downloads can be many
 _OPEN_APPROVALS = 200
+_LAST: tuple[Moment, str] = (1 << 62, "")  # behind whatever has ended
 _OPERATIONS = {EventAction(action.value) for action in Action}
 
 
@@ -237,16 +238,22 @@ def open_person(engine: Engine, clock: Clock, actor: Actor, username: str) -> Pe
 
 
 def list_ended_tokens(
-    engine: Engine, clock: Clock, actor: Actor, username: str, *, before: str = "", limit: int
+    engine: Engine,
+    clock: Clock,
+    actor: Actor,
+    username: str,
+    *,
+    before: tuple[Moment, str] | None = None,
+    limit: int,
 ) -> tuple[list[TokenStory], bool]:
-    """Return a person's tokens and requests that are over, newest first, and whether of more.
+    """Return a person's tokens and requests that are over, last ended first, and whether of more.
 
-    Those in the actor's reach, older than token `before`.
+    Those in the actor's reach that ended before `before`: a moment and a token's id.
     """
     with reading(engine) as connection:
         within = reach(connection, actor.username, Permission.ACTIVITY)
         rows = activity_queries.ended_tokens(
-            connection, username, within, clock(), before, limit + 1
+            connection, username, within, clock(), before or _LAST, limit + 1
         )
     return rows[:limit], len(rows) > limit
 

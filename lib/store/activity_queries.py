@@ -318,11 +318,12 @@ def memberships(connection: Connection, username: str, within: Reach) -> list[Me
     return [Membership._make(row) for row in rows]
 
 
+_ENDED_AT = "COALESCE(t.ended_at, t.expires_at)"
 _STORIES = (
     "SELECT t.token_id, t.organization_id, o.name, s.name, COALESCE(t.hint, ''), t.origin,"
     " t.created_at, t.accepted_at, t.last_used_at,"
     " CASE WHEN t.ended_at IS NULL THEN 'expired' ELSE t.state END,"
-    " COALESCE(t.ended_at, t.expires_at), COALESCE(t.made_by_operation, ''),"
+    f" {_ENDED_AT}, COALESCE(t.made_by_operation, ''),"
     " COALESCE(b.actor, ''), COALESCE(t.ended_by_operation, ''), COALESCE(x.actor, '')"
     # CROSS JOIN keeps SQLite to this order; else it reads all tokens of the organization.
     " FROM member m CROSS JOIN token t"
@@ -340,13 +341,13 @@ def ended_tokens(
     username: str,
     within: Reach,
     now: Moment,
-    before: str,
+    before: tuple[Moment, str],
     limit: int,
 ) -> list[TokenStory]:
-    """Return the `limit` newest tokens and requests of a person in `within` that are over.
+    """Return `limit` tokens and requests of a person in `within` that are over, last ended first.
 
-    Those older than token `before`, or from the newest on. One that nobody has closed since it
-    expired is over as well.
+    Those that ended before `before`: a moment and a token's id. One that nobody has closed since
+    it expired is over as well. One person's are few, so that all of them are sorted.
     """
     among, reached = _among(connection, within)
     rows = connection.execute(
@@ -354,13 +355,15 @@ def ended_tokens(
             connection,
             f"{_STORIES} WHERE m.username = :username {among}"
             " AND t.organization_id = m.organization_id AND t.member_id = m.member_id"
-            " AND t.token_id < :before AND (t.ended_at IS NOT NULL OR t.expires_at <= :now)"
-            " ORDER BY t.token_id DESC LIMIT :limit",
+            " AND (t.ended_at IS NOT NULL OR t.expires_at <= :now)"
+            f" AND ({_ENDED_AT}, t.token_id) < (:moment, :token)"
+            f" ORDER BY {_ENDED_AT} DESC, t.token_id DESC LIMIT :limit",
         ),
         {
             "username": username,
             "now": now,
-            "before": before or _NEWEST_FIRST,
+            "moment": before[0],
+            "token": before[1],
             "limit": limit,
         }
         | reached,

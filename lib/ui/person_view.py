@@ -122,7 +122,8 @@ def _live_line(token: OwnToken) -> tuple[Any, ...]:
 def _show_ended(actor: Actor, view: PersonView) -> None:
     """Draw the tokens and requests that are over, newest first."""
     username = view.person.username
-    before = trail.begins_at(_ENDED, (actor.username, username))
+    moment, _, token_id = trail.begins_at(_ENDED, (actor.username, username)).partition(" ")
+    before = (int(moment), token_id) if moment else None
     shared = desk()
     rows, older = activity.list_ended_tokens(
         shared.engine, shared.clock, actor, username, before=before, limit=_ENDED_ROWS
@@ -133,9 +134,9 @@ def _show_ended(actor: Actor, view: PersonView) -> None:
     _ended_table(rows)
     with st.container(horizontal=True, vertical_alignment="center", key="person_ended_foot"):
         first = trail.pages_before(_ENDED) * _ENDED_ROWS + 1
-        st.caption(f"{first:,}–{first + len(rows) - 1:,}, newest first", width="content")
+        st.caption(f"{first:,}–{first + len(rows) - 1:,}, last ended first", width="content")
         st.space("stretch")
-        trail.turn(_ENDED, rows[-1].token_id if older else "")
+        trail.turn(_ENDED, f"{rows[-1].ended_at} {rows[-1].token_id}" if older else "")
 
 
 def _ended_table(rows: Sequence[TokenStory]) -> None:

@@ -280,7 +280,7 @@ class TestPerson:
         assert {r.organization_id for r in rows} == {ORG}
 
     def test_ended_tokens_come_in_pages(self, engine):
-        """Newest first, each once."""
+        """Last ended first, each once."""
         (member,) = build(engine, 1)
         for day in range(7):
             give(
@@ -288,16 +288,22 @@ class TestPerson:
                 member,
                 Holding.PENDING,
                 state="cancelled",
-                ended_at=NOW,
+                ended_at=NOW - day // 2 * DAY,
                 ended_from="pending",
-                created_at=NOW + day * DAY,
             )
         first, more = activity.list_ended_tokens(engine, later, ADMIN, "utcjf1-u0", limit=5)
         rest, no_more = activity.list_ended_tokens(
-            engine, later, ADMIN, "utcjf1-u0", before=first[-1].token_id, limit=5
+            engine,
+            later,
+            ADMIN,
+            "utcjf1-u0",
+            before=(first[-1].ended_at, first[-1].token_id),
+            limit=5,
         )
         assert (len(first), more, len(rest), no_more) == (5, True, 2, False)
         assert len({row.token_id for row in (*first, *rest)}) == 7
+        ended = [row.ended_at for row in (*first, *rest)]
+        assert ended == sorted(ended, reverse=True)
 
     @pytest.mark.parametrize(("role", "place"), list(product(Role, (None, ORG, OTHER))), ids=str)
     def test_only_what_may_be_seen(self, engine, role, place):
