@@ -17,6 +17,10 @@ PAGES = {
     "notifications?org=UTCJF1&service=erecording": "Notifications",
     "api-tokens?org=UTCJF1&service=erecording": "Recipient API Tokens",
     "coverage": "Token coverage",
+    "activity": "Activity",
+    "activity?person=adoyle": "Andre Doyle",
+    "recall": "Recall",
+    "access": "Access",
     "my-api-tokens": "My API tokens",
     "help": "Help",
 }
