@@ -1,0 +1,71 @@
+"""What tests of the HTTP side share: the routes on a database, asked by a client of our own."""
+
+import base64
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Engine
+from starlette.applications import Starlette
+from starlette.testclient import TestClient
+
+from lib.domain.secrets import Minting
+from lib.operations import credentials
+from lib.operations.checking import Checker
+from lib.operations.throttle import Throttle
+from lib.web.endpoints import Api, Opened, routes
+from tests.directory import MINTING, SERVICE, ledger
+from tests.operations.acting import Moving
+
+ADDRESS = "203.0.113.9"
+FORM = "application/x-www-form-urlencoded"
+
+
+@dataclass
+class Asked:
+    """An Api on one database, with a clock that the test moves."""
+
+    api: Api
+    clock: Moving
+    client: TestClient
+
+    def verify(self, token: str, **options: Any) -> Any:
+        """Ask as a gateway does."""
+        headers = {"authorization": f"Bearer {token}"} | options.pop("headers", {})
+        return self.client.get("/api/v1/verify", headers=headers, **options)
+
+    def introspect(self, token: str, secret: tuple[str, str]) -> Any:
+        """Ask as a service does."""
+        return self.client.post("/api/v1/introspect", data={"token": token}, headers=basic(*secret))
+
+    def revoke(self, token: str, secret: tuple[str, str] | None = None) -> Any:
+        """End a token, as a service or as whoever found it."""
+        headers = basic(*secret) if secret else {}
+        return self.client.post("/api/v1/revoke", data={"token": token}, headers=headers)
+
+
+def basic(client_id: str, client_secret: str) -> dict[str, str]:
+    """Return the header of HTTP Basic."""
+    told = base64.b64encode(f"{client_id}:{client_secret}".encode()).decode()
+    return {"authorization": f"Basic {told}"}
+
+
+def ask(
+    engine: Engine, *, minting: Minting = MINTING, address: str = ADDRESS, **settings: Any
+) -> Asked:
+    """Return the routes on `engine`; `settings` are the Api's."""
+    clock = Moving()
+    checker = Checker(ledger(engine, clock), minting)
+    api = Api(checker, Throttle(engine, clock), **settings)
+    return Asked(api, clock, client_of(lambda: api, address))
+
+
+def client_of(open_api: Callable[[], Api], address: str = ADDRESS) -> TestClient:
+    """Return a client that comes from `address`."""
+    app = Starlette(routes=routes(Opened(open_api)))
+    return TestClient(app, client=(address, 50_000), raise_server_exceptions=True)
+
+
+def credential(engine: Engine, service_id: str = SERVICE) -> tuple[str, str]:
+    """Make a credential for a service."""
+    return tuple(credentials.create_by_command(ledger(engine), service_id, MINTING))

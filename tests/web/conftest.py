@@ -1,0 +1,23 @@
+"""PostgreSQL databases as copies of a migrated one; and a SQLite database for many small tests."""
+
+from collections.abc import Iterator
+
+import pytest
+from sqlalchemy import Engine
+
+from lib.operations.opening import open_store
+from tests.directory import SERVICE, build
+from tests.operations.conftest import migrated, postgresql_url
+
+__all__ = ["migrated", "postgresql_url"]
+
+OTHER_SERVICE = "epayments"
+
+
+@pytest.fixture(scope="module")
+def one_engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
+    """A SQLite database with three users and two services, for all tests of a file."""
+    engine = open_store(f"sqlite:///{tmp_path_factory.mktemp('web') / 'desk.db'}")
+    build(engine, 3, services=(SERVICE, OTHER_SERVICE))
+    yield engine
+    engine.dispose()
