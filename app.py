@@ -1,15 +1,19 @@
 """What `streamlit run app.py` and `uvicorn app:app` find: the dashboard as one application."""
 
+import contextlib
+from collections.abc import AsyncIterator
 from importlib import import_module
 from threading import Thread
 
 import streamlit as st
+from starlette.concurrency import run_in_threadpool
 from starlette.middleware import Middleware
 from streamlit.web.server.starlette.starlette_websocket import is_host_allowed
 
 from lib.settings import read_settings
 from lib.ui import providers, server
 from lib.web import gate
+from lib.web.endpoints import Api, Opened, routes
 from lib.web.return_to import ReturnTo
 from lib.web.routes import RouteGuard
 from lib.web.sockets import SocketWatch
@@ -35,9 +39,37 @@ if _auth:
         Middleware(SocketWatch, is_in=server.is_in, reload=server.reload),
     ]
 
+
+def _open_api() -> Api:
+    # The pages import the same: it is taken up once the server has begun.
+    from lib.operations.checking import Checker  # noqa: PLC0415
+    from lib.operations.throttle import Throttle  # noqa: PLC0415
+    from lib.ui.desk import desk  # noqa: PLC0415
+
+    shared = desk()
+    return Api(
+        Checker(shared.ledger, shared.minting),
+        Throttle(shared.engine, shared.clock),
+        _settings.token_header,
+        _settings.trusted_proxies,
+        _settings.open_revoke,
+    )
+
+
+_opened = Opened(_open_api)
+
+
+@contextlib.asynccontextmanager
+async def _lifespan(_app: st.App) -> AsyncIterator[None]:
+    yield
+    await run_in_threadpool(_opened.close)
+
+
 app = st.App(
     "pages/navigation.py",
     secrets={"auth": _auth} if _auth else None,
+    lifespan=_lifespan,
+    routes=routes(_opened),
     middleware=[
         Middleware(
             gate.SecurityHeaders, policy=gate.security_policy(server.inline_scripts()), https=_https

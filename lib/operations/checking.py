@@ -4,6 +4,7 @@ from lib.domain import secrets
 from lib.domain.clock import Moment
 from lib.domain.rows import FoundToken
 from lib.domain.secrets import Minting
+from lib.operations import revocation
 from lib.operations.credentials import service_of
 from lib.operations.ledger import Ledger
 from lib.operations.uses import Uses
@@ -46,12 +47,16 @@ class Checker:
             self.uses.note(found, now)
         return found if good else None
 
-    def find(self, token: str, service_id: str | None = None) -> FoundToken | None:
-        """Return the live token's row, whether it is good now or not; nothing is noted."""
+    def revoke(self, token: str, address: str, service_id: str | None = None) -> bool:
+        """End a live token, good or not; tell whether there was one (lib.operations.revocation).
+
+        A token of another service than `service_id` is no token. `address` is whose it was done
+        from. Raises StoreUnavailable and AuditUnwritten.
+        """
         looked = self._look(token, self._lookups)
-        if looked and looked.same and _is_of(looked.token, service_id):
-            return looked.token
-        return None
+        if looked is None or not looked.same or not _is_of(looked.token, service_id):
+            return False
+        return revocation.end(self.ledger, looked.token, address)
 
     def service_of(self, client_id: str, client_secret: str) -> str | None:
         """Return the service that signs in with this, or None. Raises StoreUnavailable."""

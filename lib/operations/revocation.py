@@ -4,7 +4,7 @@ from lib.domain.audit import Event, EventAction
 from lib.domain.lifecycle import ending
 from lib.domain.rows import FoundToken
 from lib.domain.states import Action, TokenState
-from lib.operations.checking import Checker
+from lib.operations.ledger import Ledger
 from lib.store import operation_queries, token_queries
 
 _DETAIL = "revoke"
@@ -15,18 +15,12 @@ _ENDS = {
 }
 
 
-def revoke(checker: Checker, token: str, address: str, service_id: str | None = None) -> bool:
-    """End one live token, good or not; tell whether there was one to end.
+def end(ledger: Ledger, found: FoundToken, address: str) -> bool:
+    """End a live token, good or not, for whoever holds it; tell whether it was live.
 
-    A token of another service than `service_id` is no token. Raises StoreUnavailable and
-    AuditUnwritten.
+    Raises StoreUnavailable and AuditUnwritten.
     """
-    found = checker.find(token, service_id)
-    return found is not None and _end(checker, found, address)
-
-
-def _end(checker: Checker, found: FoundToken, address: str) -> bool:
-    ledger, place = checker.ledger, (found.organization_id, found.service_id)
+    place = (found.organization_id, found.service_id)
     attempt = Event(
         EventAction.REMOVE, "", address, *place, subject=found.username, users=1, detail=_DETAIL
     )

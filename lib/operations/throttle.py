@@ -6,23 +6,16 @@ the database, so a replica learns of what others have seen with the first failur
 
 import threading
 from collections import OrderedDict
-from enum import Enum
 from typing import NamedTuple
 
 from sqlalchemy import Engine
 
 from lib.domain.clock import HOUR, SECOND, Clock, Moment
+from lib.domain.guessing import Guess
 from lib.store import attempt_queries
 from lib.store.engine import writing
 
 _MOST_REMEMBERED = 100_000  # addresses; beyond, those that came first are forgotten
-
-
-class Guess(Enum):
-    """What is guessed, and how often an hour an address may be wrong."""
-
-    CREDENTIALS = 100
-    TOKEN = 1_000
 
 
 class _Key(NamedTuple):

@@ -9,7 +9,7 @@ import threading
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 from urllib.parse import quote
 
 from starlette.concurrency import run_in_threadpool
@@ -20,12 +20,14 @@ from starlette.types import Receive, Scope, Send
 
 from lib.domain.clock import SECOND
 from lib.domain.errors import AuditUnwritten, StoreBusy, StoreUnavailable
+from lib.domain.guessing import Guess
 from lib.domain.rows import FoundToken
-from lib.operations import revocation
-from lib.operations.checking import Checker
-from lib.operations.throttle import Guess, Throttle
 from lib.web import exchange, openapi
 from lib.web.exchange import Problem, answer
+
+if TYPE_CHECKING:  # the dashboard opens the database, and loads what that takes, after it has begun
+    from lib.operations.checking import Checker
+    from lib.operations.throttle import Throttle
 
 PREFIX = "/api/v1"
 _REALM = 'realm="token-desk"'
@@ -43,8 +45,8 @@ class Api:
     a token may end it without a service's credentials.
     """
 
-    checker: Checker
-    throttle: Throttle
+    checker: "Checker"
+    throttle: "Throttle"
     token_header: str = ""
     trusted_proxies: tuple[IPv4Network | IPv6Network, ...] = ()
     open_revoke: bool = False
@@ -125,12 +127,12 @@ async def revoke(opened: Opened, request: Request) -> Response:
         if seconds := api.throttle.seconds_to_wait(Guess.TOKEN, address):
             raise exchange.too_many(seconds)
         token = await _token_field(request)
-        if not await run_in_threadpool(revocation.revoke, api.checker, token, address):
+        if not await run_in_threadpool(api.checker.revoke, token, address):
             await run_in_threadpool(api.throttle.failed, Guess.TOKEN, address)
     else:
         service_id = await _calling_service(api, request)
         token = await _token_field(request)
-        await run_in_threadpool(revocation.revoke, api.checker, token, address, service_id)
+        await run_in_threadpool(api.checker.revoke, token, address, service_id)
     return answer({})
 
 

@@ -22,7 +22,10 @@ _STRANGE_HOST = (
 )
 _POLICY_VIOLATION = 1008  # RFC 6455, section 7.4.1
 _YEAR = 365 * 24 * 3600
-_HEALTH = "/_stcore/health"
+#: Asked for by machines, at whatever address they have. Nothing that a browser sends along by
+#: itself counts there, so a page that calls itself by our name (DNS rebinding) learns nothing.
+_FOR_MACHINES = ("/_stcore/health", "/healthz", "/readyz")
+_API = "/api/v1/"
 
 
 def security_policy(inline_scripts: Sequence[str]) -> str:
@@ -106,8 +109,8 @@ class LoopbackGate:
 class OriginGate:
     """Refuse a strange Host, and a WebSocket that another site, or no browser, has opened.
 
-    Streamlit lets a WebSocket without Origin pass, and one from any port of this machine. Health is
-    asked for by address, and says nothing but `ok`.
+    Streamlit lets a WebSocket without Origin pass, and one from any port of this machine. What
+    machines ask is answered under any name.
     """
 
     def __init__(self, app: ASGIApp, is_known_host: Callable[[str | None], bool]) -> None:
@@ -117,7 +120,7 @@ class OriginGate:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer 403, or close the WebSocket, unless host and origin are our own."""
-        if scope["type"] == "lifespan" or scope["path"] == _HEALTH:
+        if scope["type"] == "lifespan" or _is_for_machines(scope):
             await self._app(scope, receive, send)
             return
         headers = Headers(scope=scope)
@@ -138,6 +141,11 @@ async def refuse(
         await send({"type": "websocket.close", "code": _POLICY_VIOLATION, "reason": "refused"})
     else:
         await PlainTextResponse(text, status_code=status_code)(scope, receive, send)
+
+
+def _is_for_machines(scope: Scope) -> bool:
+    path = scope["path"]
+    return scope["type"] == "http" and (path in _FOR_MACHINES or path.startswith(_API))
 
 
 def _authority(origins: list[str]) -> str:

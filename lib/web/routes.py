@@ -23,9 +23,11 @@ class For(Enum):
     NOBODY = "nobody"
 
 
-#: Streamlit's own routes. What begins with one of these names and is not here is for nobody.
+#: Health, and Streamlit's own routes. What begins with such a name and is not here is for nobody.
 #: The stream is for anyone: through it the sign-in page comes, and each page's code asks who is in.
 ROUTES = {
+    "/healthz": For.ANYONE,
+    "/readyz": For.ANYONE,
     "/_stcore/health": For.ANYONE,
     "/_stcore/host-config": For.ANYONE,
     "/_stcore/stream": For.ANYONE,
@@ -47,6 +49,8 @@ RESERVED = (
     "/app/static",
     "/auth",
     "/oauth2callback",
+    "/healthz",
+    "/readyz",
 )
 _READS = {"GET", "HEAD"}
 _WRITES = {"PUT", "DELETE"}

@@ -110,7 +110,10 @@ def main() -> None:
             "routes": sorted({r.path for r in routes}),
             "answers": [asked(client, path, method) for path, method in walk],
             "downloads": download_answers(client, f"/media/{file_id}.csv"),
-            "strange host": client.get("/", headers={"host": "evil.example.com"}).status_code,
+            "strange host": {
+                path: client.get(path, headers={"host": "evil.example.com"}).status_code
+                for path in ("/", "/healthz", "/api/v1/verify")
+            },
         }
     sys.stdout.write(json.dumps(told))
 

@@ -10,10 +10,10 @@ from sqlalchemy import text
 
 from lib.domain.clock import DAY, HOUR, MINUTE, SECOND
 from lib.domain.errors import StoreBusy, StoreUnavailable
+from lib.domain.guessing import Guess
 from lib.domain.secrets import mint
 from lib.domain.states import Action, Holding
 from lib.operations.checking import Checker
-from lib.operations.throttle import Guess
 from lib.store.lookups import Lookups
 from tests.directory import ORG, SERVICE, build
 from tests.facts import NOW

@@ -236,12 +236,22 @@ class TestOriginGate:
         assert (app.reached, start["status"]) == (False, 403)
         assert b"server.allowedHosts" in body["body"]
 
-    def test_health_is_asked_for_by_address(self):
-        """A load balancer knows no name."""
+    @pytest.mark.parametrize(
+        "path", ["/_stcore/health", "/healthz", "/readyz", "/api/v1/verify", "/api/v1/verify/x"]
+    )
+    def test_machines_ask_by_address(self, path):
+        """A load balancer and a gateway know no name; a WebSocket is held to it all the same."""
+        for kind, reached in (("http", True), ("websocket", False)):
+            app = App()
+            ask(origin_gate(app), type=kind, path=path, headers=[(b"host", b"10.0.0.5:8501")])
+            assert app.reached is reached
+
+    @pytest.mark.parametrize("path", ["/api/v1", "/x/api/v1/verify", "/healthz/x", "/api/v2/x"])
+    def test_nothing_else_does(self, path):
+        """Only what those routes are."""
         app = App()
-        headers = [(b"host", b"10.0.0.5:8501")]
-        ask(origin_gate(app), type="http", path="/_stcore/health", headers=headers)
-        assert app.reached
+        ask(origin_gate(app), type="http", path=path, headers=[(b"host", b"10.0.0.5:8501")])
+        assert not app.reached
 
     def test_starting_and_stopping_pass(self):
         """The server's own lifespan messages have no host."""

@@ -31,6 +31,14 @@ EXPECTED = {
     "/component/{path:path}": For.NOBODY,
     "/media/{file_id:path}": For.SIGNED_IN,
     "/oauth2callback": For.SIGNING_IN,
+    "/api/v1/introspect": For.SERVICES,
+    "/api/v1/openapi.json": For.SERVICES,
+    "/api/v1/revoke": For.SERVICES,
+    "/api/v1/verify": For.SERVICES,
+    "/api/v1/verify/{rest:path}": For.SERVICES,
+    "/api/v1/{rest:path}": For.SERVICES,
+    "/healthz": For.ANYONE,
+    "/readyz": For.ANYONE,
 }
 MODES = {
     "demo": {},
@@ -108,6 +116,8 @@ class TestEveryRoute:
                 assert (answer["status"], answer["body"]) == (403, said(answer, NOBODY_IN)), answer
             elif whose is For.SIGNING_IN:
                 assert (answer["status"], answer["body"]) == (302, ""), answer
+            elif whose is For.SERVICES:
+                assert answer["status"] in {401, 404, 405} or "openapi" in answer["path"], answer
             else:
                 assert answer["status"] in {200, 204, 404, 405, 400, 301}, answer
             assert not answer["secret"], answer
@@ -130,8 +140,8 @@ class TestEveryRoute:
         assert found == {mode == "oidc"}
 
     def test_a_strange_host_gets_nothing(self, told):
-        """Plain HTTP is held to the same list as the WebSocket."""
-        assert told["strange host"] == 403
+        """Plain HTTP is held to the same list as the WebSocket, but for what machines ask."""
+        assert told["strange host"] == {"/": 403, "/healthz": 200, "/api/v1/verify": 401}
 
     def test_whose_a_download_is(self, told, mode):
         """A cookie of a sign-in that lasts, or the proxy's one header: each in its own mode."""
