@@ -1,0 +1,114 @@
+"""Expiry policies: who sets them, within which limits, and which of two counts."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lib.domain.clock import DAY
+from lib.domain.errors import BadDays, NotAllowed, UnknownPlace
+from lib.domain.roles import Grant, Role
+from lib.domain.rows import Actor, ExpiryPolicy
+from lib.operations import policies
+from lib.store.engine import writing
+from tests.directory import ADMIN, ORG, SERVICE, add_staff, build, ledger
+from tests.facts import NOW
+from tests.operations.acting import select
+
+NONE_OR_DAYS = st.none() | st.integers(1, 730)
+
+
+@pytest.fixture(autouse=True)
+def directory(engine) -> None:
+    """Two organizations."""
+    build(engine, 1)
+    build(engine, 1, organization_id="NVCLK2")
+
+
+def read(engine, organization_id: str = ORG) -> ExpiryPolicy:
+    """Return both policies."""
+    return policies.read_policy(engine, ADMIN, organization_id, SERVICE)
+
+
+class TestShorterWins:
+    """Of the service's and the organization's."""
+
+    @given(NONE_OR_DAYS, NONE_OR_DAYS)
+    def test_always(self, service, organization):
+        """Where only one is set, that one; where none, no end."""
+        policy = ExpiryPolicy(service, organization)
+        both = [days for days in (service, organization) if days is not None]
+        assert policy.days == (min(both) if both else None)
+        assert policy.ends(NOW) == (NOW + policy.days * DAY if both else None)
+
+
+class TestSet:
+    """By an API administrator, with an event."""
+
+    @pytest.mark.parametrize("days", [1, 90, 730, None])
+    def test_for_an_organization(self, engine, days):
+        """For that one alone."""
+        policies.set_organization_policy(ledger(engine), ADMIN, ORG, 5)
+        policies.set_organization_policy(ledger(engine), ADMIN, ORG, days)
+        assert read(engine) == ExpiryPolicy(None, days)
+        assert read(engine, "NVCLK2") == ExpiryPolicy(None, None)
+        detail = "no limit" if days is None else f"{days} days"
+        event = select(
+            engine,
+            "SELECT action, actor, organization_id, service_id, detail FROM audit_event"
+            " ORDER BY number DESC LIMIT 1",
+        )
+        assert event == [("policy", "mhale", ORG, "", detail)]
+
+    @pytest.mark.parametrize("days", [1, 90, 730, None])
+    def test_for_a_service(self, engine, days):
+        """In every organization."""
+        policies.set_service_policy(ledger(engine), ADMIN, SERVICE, days)
+        assert read(engine) == read(engine, "NVCLK2") == ExpiryPolicy(days, None)
+
+    @pytest.mark.parametrize("days", [0, -1, 731, 10**9])
+    def test_outside_is_refused(self, engine, days):
+        """For either, and nothing changes."""
+        for set_policy, place in (
+            (policies.set_organization_policy, ORG),
+            (policies.set_service_policy, SERVICE),
+        ):
+            with pytest.raises(BadDays):
+                set_policy(ledger(engine), ADMIN, place, days)
+        assert read(engine) == ExpiryPolicy(None, None)
+
+    def test_no_such_place(self, engine):
+        """Is named."""
+        with pytest.raises(UnknownPlace):
+            policies.set_organization_policy(ledger(engine), ADMIN, "NOSUCH", 1)
+        with pytest.raises(UnknownPlace):
+            policies.set_service_policy(ledger(engine), ADMIN, "nosuch", 1)
+
+
+class TestWho:
+    """An organization's administrator sets its own policy, and not the service's."""
+
+    @pytest.mark.parametrize(
+        ("grant", "organization", "service"),
+        [
+            (Grant(Role.ADMINISTRATOR), True, True),
+            (Grant(Role.ADMINISTRATOR, ORG), True, False),
+            (Grant(Role.ADMINISTRATOR, "NVCLK2"), False, False),
+            (Grant(Role.SUPPORT), False, False),
+            (Grant(Role.ANALYST), False, False),
+        ],
+    )
+    def test_each(self, engine, grant, organization, service):
+        """Asked of the database, whatever the actor brings along."""
+        with writing(engine) as connection:
+            add_staff(connection, "other", "Other", grant)
+        other = Actor("other", "Other", ADMIN.grants)
+        for allowed, set_policy, place in (
+            (organization, policies.set_organization_policy, ORG),
+            (service, policies.set_service_policy, SERVICE),
+        ):
+            if allowed:
+                set_policy(ledger(engine), other, place, 7)
+            else:
+                with pytest.raises(NotAllowed):
+                    set_policy(ledger(engine), other, place, 7)
+        assert read(engine) == ExpiryPolicy(7 if service else None, 7 if organization else None)
