@@ -2,6 +2,7 @@
 
 import unicodedata
 
+LONGEST_NAME = 320  # characters, the longest e-mail address (RFC 3696, erratum 1690)
 LONGEST_SEARCH = 200  # characters; no name, username or e-mail worth looking for is longer
 
 
@@ -28,3 +29,9 @@ def like(search: str) -> str:
     for wild in "\\%_":
         escaped = escaped.replace(wild, f"\\{wild}")
     return f"%{escaped}%"
+
+
+def possible_name(text: str) -> str:
+    """Return `text`; empty when it can be nobody's username, and no database should be asked."""
+    impossible = any(unicodedata.category(character) in {"Cc", "Cs"} for character in text)
+    return "" if impossible or len(text) > LONGEST_NAME else text

@@ -1,6 +1,5 @@
 """Who is granted which role. Grants are rows; the audit trail remembers those that are gone."""
 
-import unicodedata
 from collections.abc import Iterable, Sequence
 
 from sqlalchemy import Connection, Engine
@@ -10,6 +9,7 @@ from lib.domain.errors import LastAdministrator, UnknownPerson, UnknownPlace
 from lib.domain.ids import new_ids
 from lib.domain.roles import Grant, Permission, Role, covers
 from lib.domain.rows import Actor, GrantRow
+from lib.domain.search import possible_name
 from lib.operations.access import reach, require
 from lib.operations.ledger import Ledger
 from lib.store import audit_queries, directory_queries, grant_queries, import_queries
@@ -17,7 +17,6 @@ from lib.store.engine import reading
 
 #: Whoever can start our commands can open the database as well; their grants are recorded too.
 COMMAND_LINE = Actor("", "Command line", address="command line")
-_LONGEST_NAME = 320  # characters, the longest e-mail address (RFC 3696, erratum 1690)
 
 
 def list_grants(engine: Engine, actor: Actor) -> list[GrantRow]:
@@ -44,7 +43,7 @@ def grant(
 
     Raises NotAllowed, UnknownPerson, and UnknownPlace for an organization that is not there.
     """
-    username = _typed(username)
+    username = possible_name(username)
     attempt = _attempt(EventAction.GRANT, actor, username, wanted)
     with ledger.acting(attempt) as connection:
         _require(connection, actor, wanted)
@@ -53,7 +52,7 @@ def grant(
 
 def grant_by_command(ledger: Ledger, username: str, wanted: Sequence[Grant]) -> tuple[Grant, ...]:
     """Do what `grant` does for whoever runs the command; raises the same but NotAllowed."""
-    username = _typed(username)
+    username = possible_name(username)
     attempt = _attempt(EventAction.GRANT, COMMAND_LINE, username, wanted)
     with ledger.acting(attempt) as connection:
         return _grant(connection, ledger, attempt, username, wanted)
@@ -66,7 +65,7 @@ def revoke(
 
     Raises NotAllowed, and LastAdministrator when nobody would be left who can grant.
     """
-    username = _typed(username)
+    username = possible_name(username)
     attempt = _attempt(EventAction.REVOKE, actor, username, wanted)
     with ledger.acting(attempt) as connection:
         _require(connection, actor, wanted)
@@ -75,7 +74,7 @@ def revoke(
 
 def revoke_by_command(ledger: Ledger, username: str, wanted: Sequence[Grant]) -> tuple[Grant, ...]:
     """Do what `revoke` does for whoever runs the command; raises LastAdministrator."""
-    username = _typed(username)
+    username = possible_name(username)
     attempt = _attempt(EventAction.REVOKE, COMMAND_LINE, username, wanted)
     with ledger.acting(attempt) as connection:
         return _revoke(connection, ledger, attempt, username, wanted)
@@ -160,9 +159,3 @@ def _of(attempt: Event, username: str, given: Grant) -> Event:
     return attempt._replace(
         organization_id=given.organization_id or REST, subject=username, detail=given.role.value
     )
-
-
-def _typed(username: str) -> str:
-    """Return `username`; empty when it can be nobody's, and no database should be asked."""
-    impossible = any(unicodedata.category(character) in {"Cc", "Cs"} for character in username)
-    return "" if impossible or len(username) > _LONGEST_NAME else username

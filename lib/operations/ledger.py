@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import Connection, Engine
 
-from lib.domain.audit import Event, EventAction, Seal
+from lib.domain.audit import REST, Event, EventAction, Seal
 from lib.domain.clock import Clock
-from lib.domain.errors import AuditUnwritten, DeskError, StoreUnavailable
+from lib.domain.errors import AuditUnwritten, DeskError, StoreUnavailable, UnknownPlace
 from lib.domain.plan import Plan
 from lib.domain.states import Action
 from lib.store import audit_queries
@@ -55,6 +55,8 @@ class Ledger:
         except (StoreUnavailable, AuditUnwritten):
             raise
         except DeskError as refusal:
+            if isinstance(refusal, UnknownPlace):  # what was typed makes no chain of its own
+                attempt = attempt._replace(organization_id=REST)
             self.record_refusal(attempt, type(refusal).__name__)
             raise
 

@@ -5,7 +5,7 @@ id and in one transaction: all of it happens, or nothing.
 """
 
 import logging
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import groupby
 
 from sqlalchemy import Connection
@@ -14,24 +14,20 @@ from lib.domain import roles
 from lib.domain.activity import Membership, Person
 from lib.domain.audit import Event, EventAction
 from lib.domain.clock import Moment
-from lib.domain.errors import NothingToDo, PlanOutdated, UnknownPerson
+from lib.domain.errors import NotAllowed, NothingToDo, PlanOutdated, UnknownPerson
 from lib.domain.ids import new_id
 from lib.domain.plan import Plan
 from lib.domain.roles import Permission, Reach
 from lib.domain.rows import Actor, ChangedUser, OwnToken, Receipt
-from lib.domain.secrets import Minting
-from lib.domain.states import Action, Holding, TokenState
+from lib.domain.states import Action, Holding
 from lib.operations.access import reach, require
-from lib.operations.actions import carry_out_within, event_of, make_plan
+from lib.operations.actions import event_of, make_plan
+from lib.operations.batches import ENDS, after_removals, perform_all
 from lib.operations.ledger import Ledger
 from lib.store import activity_queries, operation_queries, token_queries
 from lib.store.engine import reading
 
 _log = logging.getLogger(__name__)
-
-#: What ends a live row, in the order in which it is done.
-_ENDS = {TokenState.ACCEPTED: Action.REMOVE, TokenState.PENDING: Action.CANCEL}
-_NOTHING_TO_MINT = Minting("", {})
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,23 +89,17 @@ def off_board(
     if not plans:
         raise NothingToDo
     with ledger.acting(_attempt(actor, username, plans[0])) as connection:
+        if actor.username != off_boarding.actor:
+            raise NotAllowed(actor.username, Permission.OFF_BOARD)
         for organization_id in sorted({plan.scope.organization_id for plan in plans}):
             require(connection, actor.username, Permission.OFF_BOARD, organization_id)
-        # All locks first: who holds the end of an audit chain must not wait for a scope.
-        for organization_id, service_id in sorted({_place(plan) for plan in plans}):
-            operation_queries.lock_scope(connection, organization_id, service_id)
         fresh = not any(_receipt(connection, plan) for plan in plans)
-        receipts = tuple(
-            carry_out_within(
-                connection,
-                ledger,
-                actor,
-                plan,
-                _NOTHING_TO_MINT,
-                event_of(plan, actor, reason)._replace(subject=username),
-                batch_id=off_boarding.batch_id,
-            ).receipt
-            for plan in plans
+        receipts = perform_all(
+            connection,
+            ledger,
+            plans,
+            off_boarding.batch_id,
+            lambda plan: event_of(plan, actor, reason)._replace(subject=username),
         )
         if fresh:
             _require_nothing_left(connection, ledger, actor, off_boarding.person)
@@ -131,18 +121,12 @@ def _plans(
     for place, tokens in groupby(ordered, key=lambda t: (t.organization_id, t.service_id)):
         states = {token.state for token in tokens}
         member_id = members[place[0]]
-        for action in (action for state, action in _ENDS.items() if state in states):
-            plan = make_plan(connection, now, actor, action, *place, [member_id])
-            if action is Action.CANCEL and TokenState.ACCEPTED in states:
-                plan = _after_removal(plan, member_id)
-            plans.append(plan)
-    return tuple(plans)
-
-
-def _after_removal(plan: Plan, member_id: str) -> Plan:
-    """Return `plan` as it holds once the accepted token is removed."""
-    seen = plan.seen[member_id]._replace(accepted_token=None)
-    return replace(plan, seen={member_id: seen})
+        plans += [
+            make_plan(connection, now, actor, action, *place, [member_id])
+            for state, action in ENDS.items()
+            if state in states
+        ]
+    return after_removals(plans)
 
 
 def _live(connection: Connection, username: str, within: Reach, now: Moment) -> list[OwnToken]:
@@ -168,10 +152,6 @@ def _require_nothing_left(
                 for token in left
             )
         )
-
-
-def _place(plan: Plan) -> tuple[str, str]:
-    return plan.scope.organization_id, plan.scope.service_id
 
 
 def _receipt(connection: Connection, plan: Plan) -> Receipt | None:

@@ -12,22 +12,21 @@ from sqlalchemy import Connection
 from lib.domain import roles, secrets
 from lib.domain.audit import Event, EventAction
 from lib.domain.clock import Moment
-from lib.domain.errors import NothingToDo
+from lib.domain.errors import NotAllowed, NothingToDo
 from lib.domain.ids import new_id
 from lib.domain.plan import Plan
 from lib.domain.roles import Permission, Reach
 from lib.domain.rows import Actor, LeakedToken, Receipt
 from lib.domain.secrets import Minting
-from lib.domain.states import Action, TokenState
+from lib.domain.states import TokenState
 from lib.operations.access import reach, require
 from lib.operations.actions import event_of, make_plan
-from lib.operations.batches import after_removals, perform_all
+from lib.operations.batches import ENDS, after_removals, perform_all
 from lib.operations.grants import COMMAND_LINE
 from lib.operations.ledger import Ledger
 from lib.store import import_queries, recall_queries
 from lib.store.engine import reading
 
-_ENDS = {TokenState.ACCEPTED: Action.REMOVE, TokenState.PENDING: Action.CANCEL}
 #: Who the command line's operations belong to: an account that nobody signs in with.
 SYSTEM = Actor("command-line", "Command line", address=COMMAND_LINE.address)
 
@@ -72,8 +71,12 @@ def look_up(ledger: Ledger, actor: Actor, text: str, minting: Minting) -> Recall
 
 
 def widen(ledger: Ledger, actor: Actor, recall: Recall) -> Recall:
-    """Return `recall` with everything that the same operations made and that is live."""
+    """Return `recall` with everything that the same operations made and that is live.
+
+    Raises NotAllowed.
+    """
     with reading(ledger.engine) as connection:
+        reach(connection, actor.username, Permission.RECALL)
         for organization_id, _ in recall.operations:
             require(connection, actor.username, Permission.RECALL, organization_id)
         return _widen(connection, ledger.clock(), actor, recall)
@@ -82,11 +85,14 @@ def widen(ledger: Ledger, actor: Actor, recall: Recall) -> Recall:
 def end(ledger: Ledger, actor: Actor, recall: Recall, *, reason: str = "") -> tuple[Receipt, ...]:
     """End what was planned, all of it or nothing, once; a second call gives the same receipts.
 
-    Raises NotAllowed, NothingToDo, and PlanOutdated when something changed since it was planned.
+    Raises NotAllowed, also when `actor` is not who looked it up; NothingToDo; PlanOutdated when
+    something changed since it was planned.
     """
     if not recall.plans:
         raise NothingToDo
     with ledger.acting(event_of(recall.plans[0], actor, reason)) as connection:
+        if actor.username != recall.actor:
+            raise NotAllowed(actor.username, Permission.RECALL)
         for organization_id in sorted({plan.scope.organization_id for plan in recall.plans}):
             require(connection, actor.username, Permission.RECALL, organization_id)
         return perform_all(
@@ -163,10 +169,10 @@ def _plans(
     """Return the plans that end what is live, in the order of the locks."""
     members: dict[tuple[str, str, TokenState], list[str]] = defaultdict(list)
     for token in leaked:
-        if token.state in _ENDS:
+        if token.state in ENDS:
             members[token.organization_id, token.service_id, token.state].append(token.member_id)
     plans = [
-        make_plan(connection, now, actor, _ENDS[state], organization_id, service_id, ids)
+        make_plan(connection, now, actor, ENDS[state], organization_id, service_id, ids)
         for (organization_id, service_id, state), ids in sorted(members.items(), key=_in_order)
     ]
     return after_removals(plans)
@@ -174,4 +180,4 @@ def _plans(
 
 def _in_order(item: tuple[tuple[str, str, TokenState], Sequence[str]]) -> tuple[str, str, int]:
     organization_id, service_id, state = item[0]
-    return organization_id, service_id, list(_ENDS).index(state)
+    return organization_id, service_id, list(ENDS).index(state)

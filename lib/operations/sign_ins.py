@@ -29,6 +29,7 @@ from lib.domain.errors import (
 )
 from lib.domain.roles import Permission
 from lib.domain.rows import Actor
+from lib.domain.search import possible_name
 from lib.operations.ledger import Ledger
 from lib.store import grant_queries, sign_in_queries
 from lib.store.engine import reading, writing
@@ -37,7 +38,6 @@ from lib.store.sign_in_queries import SignInRow
 _log = logging.getLogger(__name__)
 
 _ADDED_BY_STREAMLIT = {"is_logged_in", "origin", "tokens"}  # they are no claims
-_LONGEST_NAME = 320  # characters, the longest e-mail address (RFC 3696, erratum 1690)
 _EMAIL = "email"
 
 
@@ -119,10 +119,10 @@ def arrive_by_proxy(ledger: Ledger, username: str, address: str) -> Actor:
 
     Raises SignInRefused, recorded as well, when the directory has no such person.
     """
-    attempt = Event(EventAction.SIGN_IN, actor=_printable(username), address=address)
+    attempt = Event(EventAction.SIGN_IN, actor=possible_name(username), address=address)
     refusal: SignInRefused
     with ledger.acting(attempt) as connection:
-        account = grant_queries.find_account(connection, _printable(username))
+        account = grant_queries.find_account(connection, possible_name(username))
         if account and account.active:
             ledger.record(connection, attempt)
             return Actor(account.username, account.name, account.grants, address)
@@ -224,12 +224,7 @@ def _touch(engine: Engine, sign_in_id: str, now: Moment) -> None:
 def _claimed(claims: Mapping[str, Any], user_claim: str) -> str:
     """Return the name that the provider claims; empty when it is none."""
     name = claims.get(user_claim)
-    return _printable(name) if isinstance(name, str) else ""
-
-
-def _printable(name: str) -> str:
-    """Return `name`; empty when it cannot be anybody's, and no database should be asked."""
-    return name if name.isprintable() and len(name) <= _LONGEST_NAME else ""
+    return possible_name(name) if isinstance(name, str) else ""
 
 
 def _refused(attempt: Event, refusal: SignInRefused) -> Event:

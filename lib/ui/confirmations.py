@@ -3,23 +3,20 @@
 Which one is open is a fact of the session, so a dialog is drawn on each run until it is answered.
 """
 
-import pandas as pd
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from lib.domain.audit import LONGEST_REASON
-from lib.domain.errors import DeskError, PlanOutdated
+from lib.domain.errors import DeskError
 from lib.domain.plan import Plan
 from lib.domain.states import Action
 from lib.operations import approvals
 from lib.operations.actions import carry_out
 from lib.operations.delivery import Delivery
 from lib.operations.vault import VaultKey
-from lib.ui import action_bar, guard, places, skipped
+from lib.ui import action_bar, asking, guard, places, skipped
 from lib.ui.desk import desk
-from lib.ui.session import Confirming, Done, Step, put, session, session_id, value
+from lib.ui.session import Confirming, Done, Opening, Step, put, session, session_id, value
 from lib.ui.wording import (
-    HOLDINGS,
     action_name,
     count,
     either,
@@ -33,10 +30,10 @@ _POLL = "400ms"
 _TYPED = "confirm_typed"
 
 
-def open_approved(plan: Plan) -> None:
+def open_approved(plan: Plan, reason: str) -> None:
     """Go to the place of an approved plan, where its last confirmation opens."""
     scope = plan.scope
-    session().opening = plan
+    session().opening = Opening(plan, reason)
     places.go_to(scope.organization_id, scope.service_id)
     st.switch_page(
         "api_tokens.py", query_params=places.parameters(scope.organization_id, scope.service_id)
@@ -47,7 +44,9 @@ def show() -> None:
     """Draw the open confirmation, if there is one here."""
     opening, session().opening = session().opening, None
     if opening:
-        session().confirming = Confirming(opening, Step.SECOND, approved=True)
+        session().confirming = Confirming(
+            opening.plan, Step.SECOND, reason=opening.reason, approved=True
+        )
     confirming = session().confirming
     if confirming is None or not _is_here(confirming.plan):
         return
@@ -95,12 +94,7 @@ def _first(confirming: Confirming) -> None:
     if plan.preview.skipped:
         st.markdown("**Skipped**")
         skipped.show(plan.preview.skipped)
-    st.text_input(
-        "Reason (optional)",
-        key=action_bar.REASON,
-        max_chars=LONGEST_REASON,
-        placeholder="For the audit trail, such as a ticket number",
-    )
+    asking.reason(action_bar.REASON)
     exports = plan.action is Action.GENERATE
     st.caption(f"{'Step 1 of 2. ' if exports else ''}Nothing has changed yet.")
     with _buttons():
@@ -219,14 +213,7 @@ def _finish(done: Done) -> None:
 
 def _failure(error: Exception) -> None:
     st.error(explain(error), icon=":material/error:")
-    if isinstance(error, PlanOutdated):
-        skipped.table(
-            pd.DataFrame(
-                [(u.name, u.username, HOLDINGS[u.was], HOLDINGS[u.now]) for u in error.changed],
-                columns=["Name", "Username", "Was", "Is now"],
-            ),
-            "Users whose tokens changed",
-        )
+    asking.changed_users(error)
     with _buttons():
         if st.button("Close", on_click=_close, key="confirm_close"):
             st.rerun()

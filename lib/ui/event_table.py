@@ -16,7 +16,6 @@ from lib.ui.ways import Way
 from lib.ui.wording import clock_time
 
 PAGE = 50
-operation_link = ways.to_operation
 
 _ROW_HEIGHT = 34
 _ROWS_IN_SIGHT = 12

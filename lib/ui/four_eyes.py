@@ -1,10 +1,9 @@
 """Four eyes: what waits for a second API administrator, the answer, and the way to the download."""
 
-import pandas as pd
 import streamlit as st
 
 from lib.domain.activity import Progress
-from lib.domain.errors import DeskError, PlanOutdated
+from lib.domain.errors import DeskError
 from lib.domain.plan import Plan
 from lib.domain.roles import Permission
 from lib.domain.rows import Actor, Approval
@@ -12,11 +11,11 @@ from lib.domain.states import ApprovalState
 from lib.operations import activity, approvals
 from lib.operations.actions import APPROVAL_LASTS
 from lib.operations.activity import OperationView
-from lib.ui import confirmations, guard, skipped, ways
+from lib.ui import asking, confirmations, guard, skipped, ways
 from lib.ui.activity_words import PROGRESS, time_of_day
 from lib.ui.desk import desk
 from lib.ui.session import Answering, session
-from lib.ui.wording import HOLDINGS, count, explain, plain, plan_details, plan_sentence
+from lib.ui.wording import count, explain, plain, plan_details, plan_sentence
 
 _FEW = 4
 
@@ -125,7 +124,7 @@ def _offer_download(actor: Actor, asked: Approval, plan: Plan) -> None:
         icon=":material/download:",
         key="operation_go_on",
     ):
-        confirmations.open_approved(plan)
+        confirmations.open_approved(plan, asked.reason)
 
 
 def _ask_for_answer() -> None:
@@ -192,14 +191,7 @@ def _body(answering: Answering, view: OperationView, asked: Approval, plan: Plan
 
 def _failure(error: Exception) -> None:
     st.error(explain(error), icon=":material/error:")
-    if isinstance(error, PlanOutdated) and error.changed:
-        skipped.table(
-            pd.DataFrame(
-                [(u.name, u.username, HOLDINGS[u.was], HOLDINGS[u.now]) for u in error.changed],
-                columns=["Name", "Username", "Was", "Is now"],
-            ),
-            "Users whose tokens changed",
-        )
+    asking.changed_users(error)
     with _buttons():
         if st.button("Close", on_click=_dismiss, key="answer_close"):
             st.rerun()

@@ -3,20 +3,17 @@
 import pandas as pd
 import streamlit as st
 
-from lib.domain.audit import LONGEST_REASON
-from lib.domain.errors import DeskError, PlanOutdated
+from lib.domain.errors import DeskError
 from lib.domain.roles import Permission
 from lib.domain.rows import Actor, Receipt
 from lib.domain.states import Action
 from lib.operations import off_boarding
 from lib.operations.activity import PersonView
 from lib.operations.off_boarding import OffBoarding
-from lib.ui import guard, skipped, ways
+from lib.ui import asking, guard, skipped, ways
 from lib.ui.desk import desk
 from lib.ui.session import Leaving, put, session, value
 from lib.ui.wording import (
-    HOLDINGS,
-    clock_time,
     count,
     either,
     explain,
@@ -57,28 +54,16 @@ def show_receipt() -> None:
 
 
 def _receipt(done: Leaving) -> None:
-    receipts = done.receipts
-    with st.container(border=True, gap="xsmall", key="leaving_receipt"):
-        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-            st.markdown(f"**{_ended(receipts)}**", width="content")
-            st.space("stretch")
-            st.button(
-                "Done",
-                type="tertiary",
-                icon=":material/close:",
-                on_click=_dismiss,
-                key="leaving_done",
-            )
-        first = receipts[0]
-        st.markdown(f":small[{clock_time(first.confirmed_at)} by {plain(first.actor)}.]")
-        with st.container(gap=None):
-            for receipt, plan in zip(receipts[:_FEW], done.off_boarding.plans, strict=False):
-                place = f"{plain(plan.scope.organization_name)} · {plain(plan.scope.service_name)}"
-                way = ways.to_operation(receipt.organization_id, receipt.operation_id)
-                key = f"left_{receipt.operation_id}"
-                ways.show(f"{receipt_sentence(receipt)} · {place}", way, "link", key)
-        if len(receipts) > _FEW:
-            st.caption(f"{len(receipts) - _FEW:,} more are in the list below.")
+    plans = done.off_boarding.plans
+
+    def draw(number: int, receipt: Receipt) -> None:
+        scope = plans[number].scope
+        place = f"{plain(scope.organization_name)} · {plain(scope.service_name)}"
+        way = ways.to_operation(receipt.organization_id, receipt.operation_id)
+        label = f"{receipt_sentence(receipt)} · {place}"
+        ways.show(label, way, "link", f"left_{receipt.operation_id}")
+
+    asking.receipt_of_batch(done.receipts, _ended(done.receipts), draw, _dismiss, "leaving")
 
 
 def _is_about(open_now: Leaving, username: str) -> bool:
@@ -107,12 +92,7 @@ def _body(open_now: Leaving) -> None:
     _table(planned)
     if not planned.everywhere:
         st.markdown(_ONLY_YOURS)
-    st.text_input(
-        "Reason (optional)",
-        key=_REASON,
-        max_chars=LONGEST_REASON,
-        placeholder="For the audit trail, such as a ticket number",
-    )
+    asking.reason(_REASON)
     st.caption("Nothing has changed yet.")
     with st.container(horizontal=True, horizontal_alignment="right"):
         if st.button("Cancel", on_click=_dismiss, key="leaving_cancel"):
@@ -138,14 +118,7 @@ def _table(planned: OffBoarding) -> None:
 
 def _failure(error: Exception) -> None:
     st.error(explain(error), icon=":material/error:")
-    if isinstance(error, PlanOutdated) and error.changed:
-        skipped.table(
-            pd.DataFrame(
-                [(u.name, u.username, HOLDINGS[u.was], HOLDINGS[u.now]) for u in error.changed],
-                columns=["Name", "Username", "Was", "Is now"],
-            ),
-            "What changed",
-        )
+    asking.changed_users(error)
     with st.container(horizontal=True, horizontal_alignment="right"):
         if st.button("Close", on_click=_dismiss, key="leaving_close"):
             st.rerun()

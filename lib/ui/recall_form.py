@@ -8,17 +8,16 @@ from collections import Counter
 import pandas as pd
 import streamlit as st
 
-from lib.domain.audit import LONGEST_REASON
 from lib.domain.errors import DeskError
-from lib.domain.rows import LeakedToken
+from lib.domain.rows import LeakedToken, Receipt
 from lib.domain.states import TokenState
 from lib.operations import recall
 from lib.operations.recall import Recall
-from lib.ui import event_table, guard
+from lib.ui import asking, guard, ways
 from lib.ui.desk import desk
 from lib.ui.event_table import height
 from lib.ui.session import Recalling, put, session, value
-from lib.ui.wording import clock_time, count, either, explain, plain, receipt_sentence
+from lib.ui.wording import count, either, explain, plain, receipt_sentence
 
 _TEXT, _REASON, _FILE = "recall_text", "recall_reason", "recall_file"
 _LONGEST = 5_000_000  # characters: a CSV of 20,000 tokens
@@ -102,25 +101,18 @@ def show_receipt() -> None:
     if not receipts:
         return
     ended = sum(receipt.changed for receipt in receipts)
-    with st.container(border=True, gap="xsmall", key="recall_receipt"):
-        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-            st.markdown(f"**{count(ended, 'token')} ended**", width="content")
-            st.space("stretch")
-            st.button(
-                "Done", type="tertiary", icon=":material/close:", on_click=_done, key="recall_done"
-            )
-        first = receipts[0]
-        st.markdown(f":small[{clock_time(first.confirmed_at)} by {plain(first.actor)}.]")
-        for receipt in receipts:
-            st.page_link(
-                "activity.py",
-                label=f":blue[{receipt_sentence(receipt)}] {plain(receipt.organization_id)} · "
-                f"{plain(receipt.service_id)}",
-                icon=":material/link:",
-                query_params=event_table.operation_link(
-                    receipt.organization_id, receipt.operation_id
-                ),
-            )
+    asking.receipt_of_batch(receipts, f"{count(ended, 'token')} ended", _way, _done, "recall")
+
+
+def _way(_number: int, receipt: Receipt) -> None:
+    """Draw the way to one operation of the recall."""
+    place = f"{plain(receipt.organization_id)} · {plain(receipt.service_id)}"
+    st.page_link(
+        "activity.py",
+        label=f":blue[{receipt_sentence(receipt)}] {place}",
+        icon=":material/link:",
+        query_params=ways.to_operation(receipt.organization_id, receipt.operation_id),
+    )
 
 
 def _sentence(recalled: Recall) -> str:
@@ -175,7 +167,7 @@ def _operations(recalled: Recall) -> None:
             label=f":blue[The export of {plain(organization_id)}] that made "
             f"{count(tokens, 'token')} of these",
             icon=":material/history:",
-            query_params=event_table.operation_link(organization_id, operation_id),
+            query_params=ways.to_operation(organization_id, operation_id),
         )
 
 
@@ -183,6 +175,7 @@ def _confirm(recalling: Recalling) -> None:
     recalled = recalling.recall
     if recalling.error:
         st.error(explain(recalling.error), icon=":material/error:")
+        asking.changed_users(recalling.error)
         if st.button("Close", on_click=_put_away, key="recall_close"):
             st.rerun()
         return
@@ -192,12 +185,7 @@ def _confirm(recalling: Recalling) -> None:
         f"**{count(recalled.ending, 'token')}**{scattered}: each **stops working at once**. "
         "Whatever still sends one of them is refused."
     )
-    st.text_input(
-        "Reason (optional)",
-        key=_REASON,
-        max_chars=LONGEST_REASON,
-        placeholder="For the audit trail, such as a ticket number",
-    )
+    asking.reason(_REASON)
     st.caption("Nothing has changed yet.")
     with st.container(horizontal=True, horizontal_alignment="right"):
         cancel = st.button("Cancel", on_click=_close, key="recall_cancel")

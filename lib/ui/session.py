@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 from enum import IntEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
@@ -36,6 +36,13 @@ class Confirming:
     def minting(self) -> bool:
         """Tell whether the click that mints has come: its end is then awaited, whatever else."""
         return bool(self.delivery and self.delivery.begun and not self.error)
+
+
+class Opening(NamedTuple):
+    """An approved plan whose last confirmation opens on the page of its tokens."""
+
+    plan: Plan
+    reason: str
 
 
 @dataclass
@@ -121,7 +128,7 @@ class Session:
     matching: Matching = field(default_factory=Matching)
     listing: Listing = field(default_factory=Listing)
     confirming: Confirming | None = None
-    opening: Plan | None = None
+    opening: Opening | None = None
     done: Done | None = None
     notice: str = ""
     told: str = ""

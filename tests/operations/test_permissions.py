@@ -248,10 +248,7 @@ class TestSomebodyElsesPlan:
                 w.ledger, a, w.places[OWN].plans[Action.REMOVE], MINTING
             ),
             lambda w, a: off_boarding.off_board(w.ledger, a, w.places[OWN].off_boarding),
-            pytest.param(
-                lambda w, a: recall.end(w.ledger, a, w.places[OWN].recall),
-                marks=pytest.mark.xfail(reason="recall.end does not ask who planned", strict=True),
-            ),
+            lambda w, a: recall.end(w.ledger, a, w.places[OWN].recall),
             lambda w, a: approvals.ask(w.ledger, a, w.places[OWN].plans[Action.GENERATE]),
         ],
         ids=["carry_out", "off_board", "recall", "ask"],

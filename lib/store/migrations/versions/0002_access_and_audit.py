@@ -199,6 +199,12 @@ _SQLITE_TRIGGERS = [
     " BEGIN SELECT RAISE(ABORT, 'audit_event only grows'); END"
     for what in ("UPDATE", "DELETE")
 ]
+# INSERT OR REPLACE deletes without a trigger.
+_SQLITE_TRIGGERS.append(
+    "CREATE TRIGGER audit_event_no_replace BEFORE INSERT ON audit_event"
+    " WHEN EXISTS (SELECT 1 FROM audit_event e WHERE e.organization_id = NEW.organization_id"
+    " AND e.number = NEW.number) BEGIN SELECT RAISE(ABORT, 'audit_event only grows'); END"
+)
 _POSTGRESQL_TRIGGERS = [
     (
         "CREATE FUNCTION audit_event_only_grows() RETURNS trigger LANGUAGE plpgsql AS"
