@@ -34,6 +34,19 @@ def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         server.cleanup()
 
 
+@pytest.fixture(scope="session")
+def migrated(postgresql: str) -> Iterator[str]:
+    """The address of a migrated database without rows, whose server does not wait for the disk."""
+    address = postgresql.replace("postgresql://", "postgresql+psycopg://")
+    execute(address, "ALTER SYSTEM SET fsync = off", "SELECT pg_reload_conf()")
+    execute(address, "CREATE DATABASE migrated")
+    engine = open_engine(address.replace("/postgres?", "/migrated?"))
+    migrate(engine)
+    engine.dispose()
+    yield address
+    execute(address, "DROP DATABASE migrated WITH (FORCE)")
+
+
 @pytest.fixture
 def postgresql_url(postgresql: str) -> Iterator[str]:
     """A fresh, empty PostgreSQL database."""
@@ -63,4 +76,13 @@ def engine(url: str) -> Iterator[Engine]:
     engine = open_engine(url)
     migrate(engine)
     yield engine
+    engine.dispose()
+
+
+def execute(address: str, *statements: str) -> None:
+    """Execute statements that need no transaction around them."""
+    engine = open_engine(address)
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        for statement in statements:
+            connection.execute(text(statement))
     engine.dispose()

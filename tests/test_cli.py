@@ -309,7 +309,7 @@ class TestAudit:
         path = tmp_path / "anchor"
         path.write_text(capsys.readouterr().out)
         engine = open_engine(directory)
-        sqlite = [f"DROP TRIGGER audit_event_no_{what}" for what in ("update", "delete")]
+        sqlite = [f"DROP TRIGGER audit_event_no_{what}" for what in ("update", "delete", "replace")]
         postgresql = ["DROP TRIGGER audit_event_no_change ON audit_event"]
         with writing(engine) as connection:
             for statement in sqlite if engine.dialect.name == "sqlite" else postgresql:

@@ -14,7 +14,15 @@ from lib.domain.errors import AuditUnwritten, NotAllowed
 from lib.domain.roles import Grant, Permission, Role
 from lib.domain.rows import FoundToken
 from lib.domain.states import Action, Holding
-from lib.operations import credentials, exports, grants, own_tokens, recall, sign_ins
+from lib.operations import (
+    credentials,
+    exports,
+    grants,
+    own_tokens,
+    recall,
+    revocation,
+    sign_ins,
+)
 from lib.operations.delivery import Delivery
 from lib.operations.exports import NoFile
 from lib.operations.import_directory import import_directory
@@ -58,6 +66,16 @@ def _leave(w: World) -> None:
     sign_ins.leave(w.ledger, _arrival("mhale"))
 
 
+def _end_leaked(w: World) -> bool:
+    (leaked,) = w.places[OWN].recall.leaked
+    found = FoundToken(
+        *(leaked.organization_id, leaked.service_id, leaked.token_id, leaked.member_id),
+        *(leaked.username, leaked.state, 0, None),
+        active=True,
+    )
+    return revocation.end(w.ledger, found, "192.0.2.9")
+
+
 #: What writes and takes no actor, by the use case's name.
 OTHERS: Acts = {
     "grants.grant_by_command": lambda w: grants.grant_by_command(w.ledger, "mhale", SUPPORT),
@@ -72,6 +90,7 @@ OTHERS: Acts = {
         w.ledger,
         recall.look_up_by_command(w.ledger, w.places[OWN].leaked, MINTING, whole=False),
     ),
+    "revocation.end": _end_leaked,
     "import_directory.import_directory": lambda w: import_directory(
         w.ledger, {"users": parse("users", USERS)}
     ),

@@ -7,9 +7,9 @@ from sqlalchemy import Engine
 
 from lib.operations.opening import open_store
 from tests.directory import SERVICE, build
-from tests.operations.conftest import migrated, postgresql_url
+from tests.operations.conftest import postgresql_url
 
-__all__ = ["migrated", "postgresql_url"]
+__all__ = ["postgresql_url"]
 
 OTHER_SERVICE = "epayments"
 
