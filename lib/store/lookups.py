@@ -142,12 +142,18 @@ class Lookups:
         pooled = self._engine.raw_connection()
         connection: Any = pooled.driver_connection
         pooled.detach()
-        if self._sqlite:
-            connection.execute("PRAGMA query_only=ON")
-            connection.execute("PRAGMA cache_size=-65536")  # 64 MB
-        else:
-            connection.execute(f"SET statement_timeout = {self._seconds * 1000}")
+        try:
+            for statement in self._prepared_by():
+                connection.execute(statement)
+        except BaseException:
+            connection.close()
+            raise
         return connection
+
+    def _prepared_by(self) -> tuple[str, ...]:
+        if self._sqlite:
+            return "PRAGMA query_only=ON", "PRAGMA cache_size=-65536"  # 64 MB
+        return (f"SET statement_timeout = {self._seconds * 1000}",)
 
 
 @cache

@@ -60,8 +60,9 @@ _TOKEN_FORM = {
                 "required": ["token"],
                 "properties": {
                     "token": {"type": "string", "description": "The token, as its user sends it."},
-                    "token_type_hint": {"type": "string", "description": "Ignored."},
                 },
+                # A hint about the token's type, for one.
+                "additionalProperties": {"type": "string", "description": "Ignored."},
             }
         }
     },

@@ -1,0 +1,71 @@
+"""The HTTP side as a process of its own: `uvicorn lib.web.api:app`."""
+
+import contextlib
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.directory import MINTING
+
+ROOT = Path(__file__).parents[2]
+
+
+@dataclass(frozen=True)
+class Serving:
+    """A running process, and what it wrote."""
+
+    address: str
+    process: subprocess.Popen[bytes]
+    log: Path
+
+
+@contextlib.contextmanager
+def serving(
+    url: str, folder: Path, *options: str, app: str = "lib.web.api:app", **settings: str
+) -> Iterator[Serving]:
+    """Serve the database at `url`; `settings` are more of the environment."""
+    environment = {
+        **{k: v for k, v in os.environ.items() if not k.startswith("TOKEN_DESK_")},
+        "DATABASE_URL": url.replace("+psycopg", ""),
+        "TOKEN_DESK_DATA": str(folder),
+        "TOKEN_DESK_PEPPERS": ",".join(f"{n}:{key.hex()}" for n, key in MINTING.peppers.items()),
+        **settings,
+    }
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    log = folder / "api.log"
+    with log.open("ab") as out:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "uvicorn", app, f"--port={port}", *options],
+            cwd=ROOT,
+            env=environment,
+            stdout=out,
+            stderr=out,
+        )
+    address = f"http://127.0.0.1:{port}"
+    try:
+        _wait_until_ready(address, process, log)
+        yield Serving(address, process, log)
+    finally:
+        process.terminate()
+        process.wait(timeout=20)
+
+
+def _wait_until_ready(address: str, process: subprocess.Popen[bytes], log: Path) -> None:
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        assert process.poll() is None, log.read_text()
+        with (
+            contextlib.suppress(OSError),
+            urllib.request.urlopen(f"{address}/healthz", timeout=5),  # noqa: S310 - our own
+        ):
+            return
+        time.sleep(0.05)  # between two looks at the condition
+    raise AssertionError(log.read_text())

@@ -1,0 +1,212 @@
+"""The description is true: schemathesis asks the running server whatever it allows."""
+
+import re
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from lib.domain.states import Holding
+from lib.operations.opening import open_store
+from lib.web import endpoints
+from lib.web.openapi import DOCUMENT
+from tests.directory import SERVICE, build
+from tests.operations.acting import give
+from tests.web.asking import FORM, ask, basic, client_of, credential
+from tests.web.conftest import OTHER_SERVICE
+from tests.web.serving import Serving, serving
+
+
+class Known(NamedTuple):
+    """What is good in the database: a token, and a service's credential."""
+
+    token: str
+    secret: tuple[str, str]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the database is."""
+    return tmp_path_factory.mktemp("openapi")
+
+
+@pytest.fixture(scope="module")
+def known(folder: Path) -> Known:
+    """Three users, one of whom has a token."""
+    engine = open_store(f"sqlite:///{folder / 'desk.db'}")
+    ids = build(engine, 3, services=(SERVICE, OTHER_SERVICE))
+    (token,) = give(engine, ids[0], Holding.ACCEPTED)
+    secret = credential(engine)
+    engine.dispose()
+    return Known(token, secret)
+
+
+@pytest.fixture(scope="module")
+def secret(known: Known) -> tuple[str, str]:
+    """The credential."""
+    return known.secret
+
+
+@pytest.fixture(scope="module")
+def server(folder: Path, known: Known) -> Iterator[Serving]:
+    """The running process."""
+    assert known
+    with serving(f"sqlite:///{folder / 'desk.db'}", folder, "--no-access-log") as running:
+        yield running
+
+
+class TestDocument:
+    """What it says of itself."""
+
+    def test_every_route_is_in_it(self):
+        """But for the path behind verify, and for what is nowhere."""
+        routes = endpoints.routes(endpoints.Opened(lambda: pytest.fail("opened")))
+        paths = {route.path for route in routes if "{rest:path}" not in route.path}
+        assert set(DOCUMENT["paths"]) == paths
+
+    def test_it_is_served(self):
+        """To whoever asks, without a database."""
+        client = client_of(lambda: pytest.fail("opened"))
+        assert client.get("/api/v1/openapi.json").json() == DOCUMENT
+
+
+_CONFIGURATION = """
+[auth.openapi.service]
+username = "{0}"
+password = "{1}"
+[auth.openapi.token]
+bearer = "{2}"
+"""
+
+
+def run_schemathesis(server: Serving, known: Known, examples: int, folder: Path) -> None:
+    """Ask the server so many times for each operation and phase."""
+    configuration = _CONFIGURATION.format(*known.secret, known.token)
+    (folder / "schemathesis.toml").write_text(configuration)
+    command = [
+        Path(sys.executable).with_name("schemathesis"),
+        "run",
+        f"{server.address}/api/v1/openapi.json",
+        f"--max-examples={examples}",
+        "--checks=all",
+        "--phases=examples,coverage,fuzzing",
+        "--seed=1",
+        "--no-color",
+    ]
+    run = subprocess.run(command, cwd=folder, capture_output=True, timeout=3_000, check=False)
+    report = run.stdout.decode()
+    assert run.returncode == 0, report[-6_000:]
+    assert re.search(r"(\d+) generated, \1 passed", report), report[-6_000:]
+    assert "Authentication failed" not in report
+
+
+class TestSchemathesis:
+    """Nothing is answered that the document does not say."""
+
+    def test_a_few_of_each(self, server, known, tmp_path):
+        """Good and bad headers, forms, methods and content types."""
+        run_schemathesis(server, known, 20, tmp_path)
+
+    @pytest.mark.soak
+    def test_many_of_each(self, server, known, tmp_path):
+        """The same, longer."""
+        run_schemathesis(server, known, 1_000, tmp_path)
+
+
+_TOKEN_CHARS = st.characters(codec="latin-1", exclude_characters="\r\n\0")
+HEADERS = st.dictionaries(
+    st.sampled_from(
+        ["authorization", "api_token", "content-type", "content-length", "x-forwarded-for",
+         "transfer-encoding", "accept", "host", "expect", "connection"]
+    ),
+    st.one_of(
+        st.text(_TOKEN_CHARS, max_size=80),
+        st.sampled_from([FORM, "Bearer ", "Basic ", "Bearer demo_x", "chunked", "0", "7", "close"]),
+        st.binary(max_size=40).map(lambda raw: "Basic " + raw.hex()),
+    ),
+    max_size=6,
+)  # fmt: skip
+PATHS = st.one_of(
+    st.sampled_from([*DOCUMENT["paths"], "/api/v1/verify/x", "/api/v1/", "/api/v1/x"]),
+    st.text(_TOKEN_CHARS, max_size=30).map(lambda rest: f"/api/v1/{rest}"),
+)
+QUERIES = st.text(_TOKEN_CHARS, max_size=30)
+METHODS = st.sampled_from(
+    ["GET", "POST", "HEAD", "PUT", "DELETE", "OPTIONS", "PATCH", "TRACE", "CONNECT", "X", "get"]
+)
+BODIES = st.one_of(
+    st.binary(max_size=200),
+    st.text(max_size=60).map(lambda value: b"token=" + value.encode("utf-8", "surrogatepass")),
+    st.sampled_from([b"token=x", b"token=%00", b"token=%ff", b"token=a&token=b", b"x" * 70_000]),
+)
+
+
+def raw_request(method: str, path: str, query: str, headers: dict[str, str], body: bytes) -> bytes:
+    """Return the bytes of one request, whatever is wrong with it."""
+    target = f"{path}?{query}" if query else path
+    lines = [f"{method} {target} HTTP/1.1", "connection: close"]
+    lines += [f"{name}: {value}" for name, value in {"host": "x", **headers}.items()]
+    if not {"content-length", "transfer-encoding"} & set(headers):
+        lines.append(f"content-length: {len(body)}")
+    return "\r\n".join(lines).encode("latin-1") + b"\r\n\r\n" + body
+
+
+def status_of(address: str, request: bytes) -> int:
+    """Send it, say no more, and return the status that comes back; 0 when there is none."""
+    host, port = address.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port)), timeout=10) as connection:
+        try:
+            connection.sendall(request)
+            told = connection.recv(64)
+        except ConnectionError:  # it was refused while it was still being sent
+            return 0
+    return int(told.split(b" ")[1]) if told.startswith(b"HTTP/1.1 ") else 0
+
+
+class TestRawRequests:
+    """Bytes over a socket: no 500, whatever they are."""
+
+    @settings(max_examples=500, deadline=None, suppress_health_check=list(HealthCheck))
+    @given(METHODS, PATHS, QUERIES, HEADERS, BODIES, st.booleans())
+    def test_no_fault(self, server, secret, method, path, query, headers, body, signed):
+        """Half of them with a service's credentials."""
+        self._ask(server, secret, (method, path, query, headers, body), signed=signed)
+
+    @pytest.mark.soak
+    @settings(max_examples=10_000, deadline=None, suppress_health_check=list(HealthCheck))
+    @given(METHODS, PATHS, QUERIES, HEADERS, BODIES, st.booleans())
+    def test_ten_thousand(self, server, secret, method, path, query, headers, body, signed):
+        """The same, longer."""
+        self._ask(server, secret, (method, path, query, headers, body), signed=signed)
+
+    def _ask(self, server, secret, parts, *, signed) -> None:
+        method, path, query, headers, body = parts
+        if signed:
+            headers = headers | basic(*secret) | {"content-type": FORM}
+        status = status_of(server.address, raw_request(method, path, query, headers, body))
+        assert status < 500
+        assert server.process.poll() is None
+
+    def test_the_log_has_no_fault(self, server):
+        """After all of it."""
+        assert "Traceback" not in server.log.read_text()
+
+    def test_ten_megabytes(self, server, secret):
+        """Are refused while the client still sends them."""
+        headers = basic(*secret) | {"content-type": FORM}
+        request = raw_request("POST", "/api/v1/introspect", "", headers, b"x" * 10_000_000)
+        assert status_of(server.address, request) in {413, 0}
+        headers |= {"content-length": "10000000"}
+        request = raw_request("POST", "/api/v1/introspect", "", headers, b"")
+        assert status_of(server.address, request) == 413
+
+
+def test_ask_is_what_the_server_runs(one_engine) -> None:
+    """The tests' own client and the process have the same routes."""
+    assert ask(one_engine).client.get("/api/v1/openapi.json").json() == DOCUMENT
