@@ -5,11 +5,12 @@ from pathlib import Path
 
 import pytest
 
+from lib.domain.roles import PERMISSIONS, Permission, Role
 from lib.domain.states import Action
 from lib.operations import import_rows
 from lib.settings import ROOT, Settings
 from lib.ui import menu
-from lib.ui.wording import ACTIONS
+from lib.ui.wording import ACTIONS, PERMISSION_WORDS
 
 README = (ROOT / "README.md").read_text()
 
@@ -44,6 +45,14 @@ class TestReadme:
         if item is not menu.LICENSE:  # reached as the service's own item
             assert item.title in README
         assert (ROOT / "pages" / item.file).is_file()
+
+    @pytest.mark.parametrize("permission", Permission)
+    def test_it_says_which_role_may_do_what(self, permission: Permission) -> None:
+        """The table of roles is the one that every use case asks."""
+        told = table_after("Roles")[PERMISSION_WORDS[permission]].split("|")[: len(Role)]
+        assert [cell.strip() == "✓" for cell in told] == [
+            permission in PERMISSIONS[role] for role in Role
+        ]
 
     def test_it_names_the_columns_that_the_importer_wants(self) -> None:
         """The required columns of each file are in its row of the table."""
