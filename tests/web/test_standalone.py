@@ -1,0 +1,169 @@
+"""The HTTP side without the dashboard: a process of its own, its end, and its violent end."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import httpx2
+import pytest
+from authlib.integrations.requests_client import OAuth2Session
+from authlib.oauth2.rfc6750 import InvalidTokenError
+from authlib.oauth2.rfc7662 import IntrospectTokenValidator
+
+from lib.domain.states import Action, Holding
+from lib.operations.opening import open_store
+from tests.directory import SERVICE, build
+from tests.operations.acting import act, exported, give, select
+from tests.web.asking import credential
+from tests.web.serving import ROOT, serving
+from tests.web.test_nginx import bearer, wait_for
+
+ACCEPTED = "SELECT count(*) FROM token WHERE state = 'accepted'"
+
+
+@pytest.fixture
+def store(url):
+    """A database with twenty users, on each engine."""
+    engine = open_store(url)
+    build(engine, 20)
+    yield engine, url
+    engine.dispose()
+
+
+class TestProcess:
+    """`uvicorn lib.web.api:app`."""
+
+    def test_it_loads_no_dashboard(self, tmp_path):
+        """Neither Streamlit nor pandas, which take a second and 100 MB."""
+        code = "import sys, lib.web.api; print(*sorted(set(sys.modules) & {'streamlit', 'pandas'}))"
+        run = subprocess.run(
+            [sys.executable, "-c", code],
+            cwd=ROOT,
+            env={**os.environ, "TOKEN_DESK_DATA": str(tmp_path)},
+            capture_output=True,
+            timeout=60,
+            check=True,
+        )
+        assert run.stdout == b"\n"
+
+    def test_unsafe_settings_stop_it(self, tmp_path):
+        """With the sentence that says the fix."""
+        run = subprocess.run(
+            [sys.executable, "-m", "uvicorn", "lib.web.api:app", "--port=0"],
+            cwd=ROOT,
+            env={
+                **os.environ,
+                "TOKEN_DESK_DATA": str(tmp_path),
+                "TOKEN_DESK_TRUSTED_PROXIES": "everybody",
+            },
+            capture_output=True,
+            timeout=60,
+            check=False,
+        )
+        assert run.returncode != 0
+        assert b"TOKEN_DESK_TRUSTED_PROXIES: must be addresses or networks" in run.stderr
+
+    def test_several_workers(self, store, tmp_path):
+        """On a database that none of them has seen yet; each token is accepted once."""
+        engine, url = store
+        tokens = exported(act(engine, Action.GENERATE, ids(engine))[1])
+        with serving(url, tmp_path, "--workers=2") as running:
+            for token in tokens * 2:
+                assert verify(running, token) == 204
+            wait_for(lambda: select(engine, ACCEPTED) == [(20,)], 5)
+        events = "SELECT sum(users) FROM audit_event WHERE action = 'first-use'"
+        assert select(engine, events) == [(20,)]
+        for token in tokens:
+            assert token not in (tmp_path / "api.log").read_text()
+
+
+def ids(engine) -> list[str]:
+    """Every member."""
+    return [row[0] for row in select(engine, "SELECT member_id FROM member")]
+
+
+def verify(running, token: str) -> int:
+    """Ask once, and return the status."""
+    return httpx2.get(f"{running.address}/api/v1/verify", headers=bearer(token)).status_code
+
+
+class TestEnd:
+    """What is noted and not yet written."""
+
+    def test_stopped(self, store, tmp_path):
+        """Is written."""
+        engine, url = store
+        (token,) = give(engine, ids(engine)[0], Holding.ACCEPTED)
+        with serving(url, tmp_path) as running:
+            assert verify(running, token) == 204
+            assert select(engine, "SELECT last_used_at FROM token") == [(None,)]
+            running.process.send_signal(signal.SIGTERM)
+            running.process.wait(timeout=20)
+        assert select(engine, "SELECT last_used_at IS NOT NULL FROM token") in ([(1,)], [(True,)])
+
+    def test_killed(self, store, tmp_path):
+        """The minute of the last use is lost, and no acceptance: the next use makes up for it."""
+        engine, url = store
+        tokens = exported(act(engine, Action.GENERATE, ids(engine))[1])
+        with serving(url, tmp_path) as running:
+            for token in tokens[:10]:
+                assert verify(running, token) == 204
+            wait_for(lambda: select(engine, ACCEPTED) == [(10,)], 5)
+            for token in tokens[10:]:
+                assert verify(running, token) == 204
+            os.kill(running.process.pid, signal.SIGKILL)
+            running.process.wait(timeout=20)
+        before = select(engine, ACCEPTED)[0][0]
+        assert before >= 10
+        with serving(url, tmp_path) as running:
+            for token in tokens:
+                assert verify(running, token) == 204
+            wait_for(lambda: select(engine, ACCEPTED) == [(20,)], 5)
+        users = "SELECT sum(users) FROM audit_event WHERE action = 'first-use'"
+        assert select(engine, users) == [(20,)]
+
+    def test_it_stops_while_the_database_is_gone(self, tmp_path):
+        """Within seconds; what was noted is lost, and the log says so."""
+        engine = open_store(f"sqlite:///{tmp_path / 'desk.db'}")
+        build(engine, 1)
+        (token,) = give(engine, ids(engine)[0], Holding.ACCEPTED)
+        with serving(str(engine.url), tmp_path) as running:
+            assert verify(running, token) == 204
+            engine.dispose()
+            for file in tmp_path.glob("desk.db*"):
+                file.chmod(0o400)
+                file.unlink()
+            begun = time.monotonic()
+            running.process.terminate()
+            running.process.wait(timeout=20)
+            assert time.monotonic() - begun < 15
+
+
+class TestClientLibrary:
+    """Introspection by a library that nobody here wrote: Authlib."""
+
+    def test_authlib(self, store, tmp_path):
+        """Its client asks, and its resource server's validator judges what it is told."""
+        engine, url = store
+        good, other = give(engine, ids(engine)[0], Holding.BOTH)
+        secret = credential(engine)
+        with serving(url, tmp_path) as running:
+
+            class Validator(IntrospectTokenValidator):
+                def introspect_token(self, token_string):
+                    session = OAuth2Session(*secret)  # which signs in by HTTP Basic
+                    with session:
+                        return session.introspect_token(
+                            f"{running.address}/api/v1/introspect", token=token_string
+                        ).json()
+
+            validator = Validator()
+            for token in (good, other):
+                claims = validator.authenticate_token(token)
+                validator.validate_token(claims, None, None)
+                assert (claims["username"], claims["service"]) == ("utcjf1-u0", SERVICE)
+            act(engine, Action.REMOVE, ids(engine)[:1])
+            with pytest.raises(InvalidTokenError):
+                validator.validate_token(validator.authenticate_token(other), None, None)
