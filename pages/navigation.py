@@ -13,12 +13,13 @@ st.set_page_config(
 st.logo(str(ROOT / "data" / "logo.svg"), icon_image=str(ROOT / "data" / "icon.svg"))
 
 with guard.telling():
-    actor = guard.sign_in(menu.declare_hidden)
+    actor = guard.sign_in(lambda: menu.opened(menu.declare()))
     services = directory.services(desk().engine)
-    url_path = menu.declare_hidden(services).url_path
+    declared = menu.declare(services)
+    url_path = menu.opened(declared)
     places.adopt_url()
     places.arrive(url_path)
-    page = st.navigation(menu.sections(actor, url_path, services), expanded=True)
+    page = st.navigation(menu.sections(actor, url_path, services, declared), expanded=True)
     if menu.is_below(actor, url_path):
         places.write_url(service=url_path not in {"contact", "services"})
     page.run()

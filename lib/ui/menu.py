@@ -1,6 +1,6 @@
 """The menu of each level, as the manual walks down: it changes, and the current item is marked."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import streamlit as st
@@ -43,7 +43,7 @@ SERVICE_PREFIX = "service-"
 ROOT = ""
 
 
-def declare(services: Sequence[Service]) -> dict[str, Page]:
+def declare(services: Sequence[Service] = ()) -> dict[str, Page]:
     """Return every page by its address, hidden from the menu, so that deep links work."""
     pages = {item.url_path: _page(item, hidden=True) for item in (*TOP, *BELOW)}
     return (
@@ -53,13 +53,15 @@ def declare(services: Sequence[Service]) -> dict[str, Page]:
     )
 
 
-def declare_hidden(services: Sequence[Service] = ()) -> Page:
-    """Declare every page and draw no menu; return the page that the address asks for."""
-    return st.navigation(list(declare(services).values()), position="hidden")
+def opened(pages: Mapping[str, Page]) -> str:
+    """Declare `pages` and draw no menu; return the address of the one that is asked for."""
+    return st.navigation(list(pages.values()), position="hidden").url_path
 
 
-def sections(actor: Actor, url_path: str, services: Sequence[Service]) -> dict[str, list[Page]]:
-    """Return the menu at `url_path`: the level's items, and all other pages hidden."""
+def sections(
+    actor: Actor, url_path: str, services: Sequence[Service], pages: Mapping[str, Page]
+) -> dict[str, list[Page]]:
+    """Return the menu at `url_path`: the level's items, and all other `pages` hidden."""
     if is_below(actor, url_path):
         heading, back, shown = _level(actor, url_path, services)
         menu = {"": [back], heading: shown}
@@ -67,7 +69,7 @@ def sections(actor: Actor, url_path: str, services: Sequence[Service]) -> dict[s
         mine = [i for i in TOP if i.permission is None or actor.may_somewhere(i.permission)]
         menu = {"": [_page(item) for item in mine]}
     visible = {page.url_path for pages in menu.values() for page in pages}
-    hidden = [page for path, page in declare(services).items() if page.url_path not in visible]
+    hidden = [page for page in pages.values() if page.url_path not in visible]
     menu[""] = [*menu[""], *hidden]
     return menu
 
