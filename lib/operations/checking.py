@@ -1,5 +1,7 @@
 """Is this token good? Asked by services (RFC 7662) and by gateways in front of them."""
 
+from operator import attrgetter
+
 from lib.domain import secrets
 from lib.domain.clock import Moment
 from lib.domain.rows import FoundToken
@@ -38,7 +40,7 @@ class Checker:
         looked = self._look(token, self._lookups if wait else self._at_once)
         if looked is None:
             return None
-        # What is not good takes the steps of what is: with a decoy, when there is no such token.
+        # What is not good takes the steps of what is: with another token, if there is no such one.
         now = self.ledger.clock()
         found = looked.token
         good = looked.same & found.active & _is_of(found, service_id) & _lasts(found, now)
@@ -82,8 +84,12 @@ class Checker:
     def _look(self, token: str, lookups: Lookups) -> Looked | None:
         if not secrets.is_well_formed(token, self.minting.prefix):
             return None
-        peppers = self.minting.peppers.values()
-        return lookups.token([secrets.digests([token], pepper)[0] for pepper in peppers])
+        # Under every pepper, also when the first has it: what is asked must not depend on it.
+        looked = [
+            lookups.token(secrets.digests([token], pepper)[0])
+            for pepper in self.minting.peppers.values()
+        ]
+        return max(filter(None, looked), key=attrgetter("same"), default=None)
 
     def _credential(self, client_id: str, client_secret: str) -> tuple[str, bytes]:
         return client_id, self.minting.digests([client_secret])[0]

@@ -7,7 +7,6 @@ as the lookup itself (tests/benchmarks/check.py).
 import contextlib
 from collections import deque
 from collections.abc import Sequence
-from functools import cache
 from typing import Any, NamedTuple
 
 from sqlalchemy import Engine, create_engine
@@ -20,8 +19,8 @@ from lib.store.engine import sqlite_module, store_fault
 
 _SECONDS = 5  # for which a lookup waits for the database, before it is given up
 
-# The token with one of these digests; where none has it, the decoy's. So a miss reads as many rows
-# as a hit, and time tells a service nothing about tokens that are not its own.
+# The first live token at this digest or after it: the one that has it, or some other. So a miss
+# reads as many rows as a hit, and time tells a service nothing of tokens that are not its own.
 _BY_DIGEST = (
     "SELECT t.digest, t.organization_id, t.service_id, t.token_id, t.member_id, m.username,"
     # A request's token is minted when it is accepted.
@@ -30,10 +29,9 @@ _BY_DIGEST = (
     " FROM token t JOIN member m ON m.organization_id = t.organization_id"
     " AND m.member_id = t.member_id JOIN organization o ON o.organization_id = t.organization_id"
     " JOIN subscription b ON b.organization_id = t.organization_id AND b.service_id = t.service_id"
-    " WHERE t.digest = COALESCE((SELECT d.digest FROM token d WHERE d.digest IN ({digests})"
-    " AND d.ended_at IS NULL), ?) AND t.ended_at IS NULL"
+    " WHERE t.digest = (SELECT d.digest FROM token d WHERE d.digest >= ? AND d.ended_at IS NULL"
+    " ORDER BY d.digest LIMIT 1) AND t.ended_at IS NULL"
 )
-_DECOY = "SELECT digest FROM token WHERE digest > ? AND ended_at IS NULL ORDER BY digest LIMIT 1"
 _CREDENTIAL = (
     "SELECT service_id, digest, pepper FROM service_credential"
     " WHERE client_id = ? AND ended_at IS NULL"
@@ -49,7 +47,7 @@ class FoundCredential(NamedTuple):
 
 
 class Looked(NamedTuple):
-    """A live token, and whether it is the one that was looked for: else it is the decoy."""
+    """A live token, and whether it is the one that was looked for: else it is its neighbour."""
 
     token: FoundToken
     same: bool
@@ -67,21 +65,16 @@ class Lookups:
         self._seconds = seconds
         self._engine = _own_engine(engine, seconds)
         self._idle: deque[Any] = deque()
-        self._decoy = b""
 
-    def token(self, digests: Sequence[bytes]) -> Looked | None:
-        """Return the live token with one of `digests`, or the decoy; None when no token is live.
+    def token(self, digest: bytes) -> Looked | None:
+        """Return the live token with this digest, or its neighbour; None where there is neither.
 
         Raises StoreUnavailable.
         """
-        statement = _by_digest(len(digests))
-        row = self._one(statement, *digests, self._decoy)
-        if row is None and self._take_decoy():
-            row = self._one(statement, *digests, self._decoy)
+        row = self._one(_BY_DIGEST, digest)
         if row is None:
             return None
-        found = FoundToken._make((*row[1:-1], bool(row[-1])))
-        return Looked(found, bytes(row[0]) in digests)
+        return Looked(FoundToken._make((*row[1:-1], bool(row[-1]))), bytes(row[0]) == digest)
 
     def credential(self, client_id: str) -> FoundCredential | None:
         """Return the live credential of `client_id`, or None. Raises StoreUnavailable."""
@@ -100,12 +93,6 @@ class Lookups:
         with contextlib.suppress(IndexError):
             while True:
                 self._idle.pop().close()
-
-    def _take_decoy(self) -> bool:
-        """Take a live token as decoy, since there was none yet or it has ended."""
-        row = self._one(_DECOY, b"")
-        self._decoy = bytes(row[0]) if row else b""
-        return row is not None
 
     def _one(self, statement: str, *values: bytes | str) -> Any:  # noqa: ANN401 - the driver's row
         driver: Any = self._engine.dialect.loaded_dbapi
@@ -154,11 +141,6 @@ class Lookups:
         if self._sqlite:
             return "PRAGMA query_only=ON", "PRAGMA cache_size=-65536"  # 64 MB
         return (f"SET statement_timeout = {self._seconds * 1000}",)
-
-
-@cache
-def _by_digest(digests: int) -> str:
-    return _BY_DIGEST.format(digests=", ".join("?" * digests))
 
 
 def _fault(error: Exception, driver: Any, engine: Engine) -> StoreUnavailable:  # noqa: ANN401 - a module
