@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -27,9 +28,18 @@ class Serving:
 
 @contextlib.contextmanager
 def serving(
-    url: str, folder: Path, *options: str, app: str = "lib.web.api:app", **settings: str
+    url: str,
+    folder: Path,
+    *options: str,
+    app: str = "lib.web.api:app",
+    python: str = sys.executable,
+    ready: str = "/healthz",
+    **settings: str,
 ) -> Iterator[Serving]:
-    """Serve the database at `url`; `settings` are more of the environment."""
+    """Serve the database at `url`; `settings` are more of the environment.
+
+    `ready` is a path that answers, whatever it is, as soon as the process does.
+    """
     environment = {
         **{k: v for k, v in os.environ.items() if not k.startswith("TOKEN_DESK_")},
         "DATABASE_URL": url.replace("+psycopg", ""),
@@ -43,7 +53,7 @@ def serving(
     log = folder / "api.log"
     with log.open("ab") as out:
         process = subprocess.Popen(
-            [sys.executable, "-m", "uvicorn", app, f"--port={port}", *options],
+            [python, "-m", "uvicorn", app, f"--port={port}", *options],
             cwd=ROOT,
             env=environment,
             stdout=out,
@@ -51,7 +61,7 @@ def serving(
         )
     address = f"http://127.0.0.1:{port}"
     try:
-        _wait_until_ready(address, process, log)
+        _wait_until_ready(f"{address}{ready}", process, log)
         yield Serving(address, process, log)
     finally:
         process.terminate()
@@ -62,10 +72,13 @@ def _wait_until_ready(address: str, process: subprocess.Popen[bytes], log: Path)
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         assert process.poll() is None, log.read_text()
-        with (
-            contextlib.suppress(OSError),
-            urllib.request.urlopen(f"{address}/healthz", timeout=5),  # noqa: S310 - our own
-        ):
+        try:
+            with urllib.request.urlopen(address, timeout=5):  # noqa: S310 - our own
+                return
+        except urllib.error.HTTPError as refusal:
+            refusal.close()
             return
+        except OSError:
+            pass
         time.sleep(0.05)  # between two looks at the condition
     raise AssertionError(log.read_text())
