@@ -51,6 +51,20 @@ class TestDefaults:
         assert settings.url == "postgresql+psycopg://desk@db/desk"
         assert not settings.default_database
 
+    def test_the_http_side(self, monkeypatch):
+        """No other header, nobody trusted, revoke for services only; requests wait a month."""
+        settings = read_settings()
+        assert (settings.token_header, settings.trusted_proxies) == ("", ())
+        assert (settings.open_revoke, settings.request_days) == (False, 30)
+        monkeypatch.setenv("TOKEN_DESK_TOKEN_HEADER", "API_Token")
+        monkeypatch.setenv("TOKEN_DESK_TRUSTED_PROXIES", "10.0.0.0/8, 127.0.0.1,::1")
+        assert read_settings().token_header == "api_token"  # noqa: S105 - a header's name
+        assert [str(each) for each in read_settings().trusted_proxies] == [
+            "10.0.0.0/8",
+            "127.0.0.1/32",
+            "::1/128",
+        ]
+
     def test_settings_cannot_be_changed(self):
         """They are read once."""
         with pytest.raises(ValueError, match="frozen"):
@@ -95,6 +109,13 @@ class TestRefusals:
             ("TOKEN_DESK_TOKEN_PREFIX", "=cmd", "match pattern"),
             ("TOKEN_DESK_TOKEN_PREFIX", "a_b", "match pattern"),
             ("TOKEN_DESK_TOKEN_PREFIX", "thirteenchars", "match pattern"),
+            ("TOKEN_DESK_REQUEST_DAYS", "0", "greater than or equal to 1"),
+            ("TOKEN_DESK_REQUEST_DAYS", "366", "less than or equal to 365"),
+            ("TOKEN_DESK_TOKEN_HEADER", "api token", "match pattern"),
+            ("TOKEN_DESK_TOKEN_HEADER", "api_token:", "match pattern"),
+            ("TOKEN_DESK_TRUSTED_PROXIES", "everybody", "addresses or networks such as"),
+            ("TOKEN_DESK_TRUSTED_PROXIES", "10.0.0.1/8", "addresses or networks such as"),
+            ("TOKEN_DESK_OPEN_REVOKE", "perhaps", "valid boolean"),
             ("TOKEN_DESK_IMPORT_MAX", "0", "greater than 0"),
             ("TOKEN_DESK_IMPORT_MAX", "100 MB", "valid integer"),
         ],
