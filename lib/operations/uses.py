@@ -29,6 +29,7 @@ _log = logging.getLogger(__name__)
 FIRST_USE_SECONDS = 0.25
 LAST_USE_SECONDS = 60.0
 _AGAIN_SECONDS = 1.0
+_AT_ONCE = 1_000  # last uses in one transaction: nobody waits long for it
 _STOP_SECONDS = 10.0
 _ADDRESS = "first use"
 
@@ -111,7 +112,12 @@ class Uses:
         for (organization_id, token_id), at in last.items():
             batches[organization_id, at].append(token_id)
         waiting: dict[tuple[str, str], Moment] = {}
-        for (organization_id, at), token_ids in sorted(batches.items()):
+        parts = (
+            (place, token_ids[start : start + _AT_ONCE])
+            for place, token_ids in sorted(batches.items())
+            for start in range(0, len(token_ids), _AT_ONCE)
+        )
+        for (organization_id, at), token_ids in parts:
             write = partial(self._write_last, organization_id, at, token_ids)
             if self._given_up(waiting) or not _done(write):
                 waiting |= {(organization_id, token_id): at for token_id in token_ids}

@@ -17,11 +17,11 @@ from lib.domain.errors import StoreUnavailable
 from lib.domain.rows import FoundToken
 from lib.store.engine import sqlite_module, store_fault
 
-_SECONDS = 5  # for which a lookup waits for the database, before it is given up
+SECONDS = 5  # for which a lookup waits for the database, before it is given up
 
 # The first live token at this digest or after it: the one that has it, or some other. So a miss
 # reads as many rows as a hit, and time tells a service nothing of tokens that are not its own.
-_BY_DIGEST = (
+BY_DIGEST = (
     "SELECT t.digest, t.organization_id, t.service_id, t.token_id, t.member_id, m.username,"
     # A request's token is minted when it is accepted.
     " t.state, CASE WHEN t.origin = 'request' THEN t.accepted_at ELSE t.created_at END,"
@@ -56,7 +56,7 @@ class Looked(NamedTuple):
 class Lookups:
     """Reads by digest, on connections that begin no transaction. Safe to use from threads."""
 
-    def __init__(self, engine: Engine, *, seconds: int = _SECONDS) -> None:
+    def __init__(self, engine: Engine, *, seconds: int = SECONDS) -> None:
         """Read from the database of `engine`, through connections of its own.
 
         `seconds` is how long a lookup waits for a database that is locked or does not answer.
@@ -71,10 +71,8 @@ class Lookups:
 
         Raises StoreUnavailable.
         """
-        row = self._one(_BY_DIGEST, digest)
-        if row is None:
-            return None
-        return Looked(FoundToken._make((*row[1:-1], bool(row[-1]))), bytes(row[0]) == digest)
+        row = self._one(BY_DIGEST, digest)
+        return looked(row, digest) if row else None
 
     def credential(self, client_id: str) -> FoundCredential | None:
         """Return the live credential of `client_id`, or None. Raises StoreUnavailable."""
@@ -101,7 +99,7 @@ class Lookups:
             try:
                 return self._ask(statement, values)
             except driver.Error as error:
-                fault = _fault(error, driver, self._engine)
+                fault = driver_fault(error, self._engine)
             except DBAPIError as error:  # from SQLAlchemy, which makes the connection
                 fault = store_fault(error) or StoreUnavailable()
             if last or type(fault) is not StoreUnavailable:
@@ -143,8 +141,14 @@ class Lookups:
         return (f"SET statement_timeout = {self._seconds * 1000}",)
 
 
-def _fault(error: Exception, driver: Any, engine: Engine) -> StoreUnavailable:  # noqa: ANN401 - a module
+def looked(row: Sequence[Any], digest: bytes) -> Looked:
+    """Return what BY_DIGEST found for `digest`."""
+    return Looked(FoundToken._make((*row[1:-1], bool(row[-1]))), bytes(row[0]) == digest)
+
+
+def driver_fault(error: Exception, engine: Engine) -> StoreUnavailable:
     """Return what the driver's error means; a mistake of ours in SQL is raised as it is."""
+    driver: Any = engine.dialect.loaded_dbapi
     wrapped = DBAPIError.instance(
         None, None, error, driver.Error, hide_parameters=True, dialect=engine.dialect
     )

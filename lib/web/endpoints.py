@@ -3,7 +3,6 @@
 Every answer is JSON or empty, whatever is asked, and nobody keeps it.
 """
 
-import contextlib
 import re
 import threading
 from collections.abc import Awaitable, Callable
@@ -19,7 +18,7 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from lib.domain.clock import SECOND
-from lib.domain.errors import AuditUnwritten, StoreBusy, StoreUnavailable
+from lib.domain.errors import AuditUnwritten, StoreUnavailable
 from lib.domain.guessing import Guess
 from lib.domain.rows import FoundToken
 from lib.web import exchange, openapi
@@ -92,7 +91,7 @@ async def introspect(opened: Opened, request: Request) -> Response:
     api = await opened.api()
     service_id = await _calling_service(api, request)
     token = await _token_field(request)
-    found = await _check(api, token, service_id)
+    found = await api.checker.check_in_loop(token, service_id)
     return answer(_introspected(found) if found else {"active": False})
 
 
@@ -111,7 +110,7 @@ async def verify(opened: Opened, request: Request) -> Response:
         raise Problem(401, "unauthorized", "Send one Authorization: Bearer header.", headers)
     # Looked at only where there is one: taking a query string apart costs as much as the answer.
     service_id = request.query_params.get("service") if request.scope["query_string"] else None
-    found = await _check(api, token, service_id)
+    found = await api.checker.check_in_loop(token, service_id)
     if found is None:
         await run_in_threadpool(api.throttle.failed, Guess.TOKEN, address)
         headers = {"www-authenticate": f'Bearer {_REALM}, error="invalid_token"'}
@@ -232,18 +231,6 @@ async def _calling_service(api: Api, request: Request) -> str:
         headers = {"www-authenticate": f'Basic {_REALM}, charset="UTF-8"'}
         raise Problem(401, "invalid_client", "Send the service's own credentials.", headers)
     return service_id
-
-
-async def _check(api: Api, token: str, service_id: str | None) -> FoundToken | None:
-    """Return the token's row when it is good; in this thread where the lookup waits for nobody.
-
-    Measured by tests/benchmarks/check_http.py: the way to a thread and back costs more than twice
-    the lookup, and a reader of SQLite's write-ahead log never waits for a writer.
-    """
-    if api.checker.checks_at_once:
-        with contextlib.suppress(StoreBusy):
-            return api.checker.check(token, service_id, wait=False)
-    return await run_in_threadpool(api.checker.check, token, service_id)
 
 
 async def _token_field(request: Request) -> str:

@@ -1,5 +1,6 @@
 """Which tokens are good, and for whom."""
 
+import asyncio
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
@@ -39,6 +40,11 @@ def checker(engine, clock):
     checker = Checker(ledger(engine, clock), MINTING)
     yield checker
     checker.close()
+
+
+def in_loop(checker: Checker, token: str, service_id: str | None = None):
+    """Check in an event loop of its own."""
+    return asyncio.run(checker.check_in_loop(token, service_id))
 
 
 def usernames(checker: Checker, tokens: list[str]) -> list[str | None]:
@@ -102,8 +108,9 @@ class TestGood:
     def test_without_waiting(self, checker, engine, ids):
         """What the event loop asks gets the same answer."""
         (token,) = give(engine, ids[0], Holding.ACCEPTED)
-        assert checker.checks_at_once == (engine.dialect.name == "sqlite")
-        assert checker.check(token, wait=False) == checker.check(token)
+        assert in_loop(checker, token) == checker.check(token)
+        assert in_loop(checker, token, OTHER_SERVICE) is None
+        assert in_loop(checker, token[:-1]) is None
 
 
 class TestNotGood:
@@ -245,9 +252,9 @@ class TestLostDatabase:
         holder = sqlite_module().connect(path, isolation_level=None)
         holder.execute("PRAGMA locking_mode=EXCLUSIVE")
         holder.execute("BEGIN EXCLUSIVE")
-        for wait in (True, False):
+        for check in (Checker.check, in_loop):
             with pytest.raises(StoreBusy):
-                checker.check(token, wait=wait)
+                check(checker, token)
         with pytest.raises(StoreBusy):
             checker.service_of("erecording-abcdefgh", "secret")
         holder.close()
@@ -262,8 +269,8 @@ class TestLostDatabase:
             connection.exec_driver_sql(
                 "UPDATE token SET state = 'removed', ended_from = 'accepted', ended_at = 1"
             )
-            assert checker.check(token, wait=False)
-        assert checker.check(token, wait=False) is None
+            assert in_loop(checker, token)
+        assert in_loop(checker, token) is None
         checker.close()
 
     def test_gone(self, file):
@@ -287,6 +294,7 @@ class TestLostDatabase:
             assert all(threads.map(checker.check, [token] * 50))
             select(engine, f"{_END} AND pid <> pg_backend_pid()", name=engine.url.database)
             assert all(threads.map(checker.check, [token] * 50))
+            assert all(threads.map(in_loop, [checker] * 5, [token] * 5))
         checker.close()
         engine.dispose()
 
@@ -302,11 +310,12 @@ class TestLostDatabase:
             for allowed in ("false", "true"):
                 connection.exec_driver_sql(f"ALTER DATABASE {name} ALLOW_CONNECTIONS {allowed}")
                 connection.execute(text(_END), {"name": name})
-                if allowed == "false":
-                    with pytest.raises(StoreUnavailable):
-                        checker.check(token)
-                else:
-                    assert checker.check(token)
+                for check in (Checker.check, in_loop):
+                    if allowed == "false":
+                        with pytest.raises(StoreUnavailable):
+                            check(checker, token)
+                    else:
+                        assert check(checker, token)
         checker.close()
         engine.dispose()
         admin.dispose()

@@ -15,6 +15,7 @@ from lib.domain.secrets import mint
 from lib.domain.states import Action, Holding
 from lib.operations.checking import Checker
 from lib.store.lookups import Lookups
+from lib.store.loop_lookups import LoopLookups
 from tests.directory import ORG, SERVICE, build
 from tests.facts import NOW
 from tests.operations.acting import act, change, give, select
@@ -529,6 +530,7 @@ class TestLostDatabase:
             raise fault
 
         monkeypatch.setattr(Lookups, "_one", lost)
+        monkeypatch.setattr(LoopLookups, "_one", lost)
         monkeypatch.setattr(Checker, "is_ready", lost)
         for response in (
             asked.verify(token),
