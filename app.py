@@ -36,7 +36,7 @@ if _auth:
     server.allow_host(providers.own_host(_auth))
     _at_a_provider = [
         Middleware(ReturnTo, https=_https),
-        Middleware(SocketWatch, is_in=server.is_in, reload=server.reload),
+        Middleware(SocketWatch, standing=server.standing, reload=server.reload),
     ]
 
 

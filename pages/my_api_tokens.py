@@ -22,4 +22,4 @@ if pending:
     own_tokens.show_pending(actor, pending)
 if accepted:
     own_tokens.show_accepted(accepted)
-own_tokens.confirm_decline(actor, pending)
+own_tokens.confirm_decline(pending)

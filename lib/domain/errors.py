@@ -80,6 +80,10 @@ class OwnApproval(DeskError):
     """Nobody approves their own request (four eyes)."""
 
 
+class NewApprover(DeskError):
+    """Whoever answers had the role already when it was asked: nobody is made for the occasion."""
+
+
 class ApprovalAnswered(DeskError):
     """Somebody has answered this request already, or there is none."""
 

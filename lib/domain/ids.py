@@ -19,6 +19,11 @@ def new_ids(count: int, now: Moment) -> list[str]:
     return [f"{base | first + n:032x}" for n in range(count)]
 
 
+def first_id(now: Moment) -> str:
+    """Return how ids begin that are made at `now`: it sorts before them, and after all earlier."""
+    return f"{now:012x}"
+
+
 def new_id(now: Moment) -> str:
     """Return one id made at `now`."""
     return new_ids(1, now)[0]

@@ -67,6 +67,14 @@ class Status(StrEnum):
     PENDING = "pending"
 
 
+class Stay(StrEnum):
+    """How a sign-in stands: never seen or turned away, lasting, or over for good."""
+
+    OUT = "out"
+    IN = "in"
+    OVER = "over"
+
+
 class OrganizationType(StrEnum):
     """A recording office, or who submits to it."""
 

@@ -168,11 +168,34 @@ def perform(
     if not plan.preview.changed:
         raise NothingToDo
     now = ledger.clock()
-    if ledger.needs_approval(plan):
+    if needs_approval_within(connection, ledger, plan, now):
         _require_approved(connection, plan, now)
     outcome = _write(connection, now, plan, scope, minting, batch_id, ledger.request_days)
     ledger.record(connection, event._replace(detail=outcome.receipt.csv_name))
     return outcome
+
+
+def needs_approval(ledger: Ledger, plan: Plan) -> bool:
+    """Tell whether a second API administrator must agree before `plan` is carried out."""
+    if plan.action is not Action.GENERATE or not ledger.four_eyes:
+        return False
+    with reading(ledger.engine) as connection:
+        return needs_approval_within(connection, ledger, plan, ledger.clock())
+
+
+def needs_approval_within(connection: Connection, ledger: Ledger, plan: Plan, now: Moment) -> bool:
+    """Do what `needs_approval` does inside the caller's transaction.
+
+    What the same person generated here within the hour counts as well, or four eyes would be
+    walked around in small steps.
+    """
+    if plan.action is not Action.GENERATE or not ledger.four_eyes:
+        return False
+    receivers = sum(not seen.skip for seen in plan.seen.values())
+    lately = operation_queries.generated_since(
+        connection, plan.scope, plan.actor, now - APPROVAL_LASTS
+    )
+    return receivers + lately > ledger.four_eyes
 
 
 def check_plan(connection: Connection, now: Moment, plan: Plan) -> None:
@@ -238,9 +261,13 @@ def _require_approved(connection: Connection, plan: Plan, now: Moment) -> None:
         approval is None
         or approval.answered_at is None
         or approval.state is not ApprovalState.APPROVED
-        or approval.plan_digest != plan.digest
+        or (approval.plan_digest, approval.service_id, approval.requester)
+        != (plan.digest, plan.scope.service_id, plan.actor)
     ):
         raise ApprovalMissing
+    # Whoever approved it must still be one who may.
+    organization_id = plan.scope.organization_id
+    require(connection, approval.answered_by or "", Permission.APPROVE, organization_id)
     if now - approval.answered_at > APPROVAL_LASTS:
         raise ApprovalLapsed
 

@@ -8,15 +8,21 @@ from sqlalchemy import Connection, Engine
 
 from lib.domain.audit import Event, EventAction, clean_reason
 from lib.domain.clock import Moment
-from lib.domain.errors import ApprovalAnswered, ApprovalLapsed, NotAllowed, OwnApproval
+from lib.domain.errors import (
+    ApprovalAnswered,
+    ApprovalLapsed,
+    NewApprover,
+    NotAllowed,
+    OwnApproval,
+)
 from lib.domain.plan import Plan
-from lib.domain.roles import Permission
+from lib.domain.roles import PERMISSIONS, Permission
 from lib.domain.rows import Actor, Approval
 from lib.domain.states import ApprovalState
 from lib.operations.access import require
 from lib.operations.actions import APPROVAL_LASTS, check_plan, event_of
 from lib.operations.ledger import Ledger
-from lib.store import approval_queries
+from lib.store import approval_queries, grant_queries
 from lib.store.engine import reading
 
 
@@ -43,8 +49,9 @@ def answer(
 ) -> None:
     """Approve or reject what another administrator asks.
 
-    Raises NotAllowed; OwnApproval for one's own request; ApprovalAnswered when there is none, or
-    no longer one; ApprovalLapsed after the hour; PlanOutdated when it is no longer what was asked.
+    Raises NotAllowed; NewApprover for who got the role later; OwnApproval for one's own request;
+    ApprovalAnswered when there is none, or no longer one; ApprovalLapsed after the hour;
+    PlanOutdated when it is no longer what was asked.
     """
     action = EventAction.APPROVE if approve else EventAction.REJECT
     event = Event(action, actor.username, actor.address, organization_id, operation_id=operation_id)
@@ -98,4 +105,9 @@ def _waiting(
         raise OwnApproval
     if has_lapsed(asked, now):
         raise ApprovalLapsed
+    approvers = [role for role, may in PERMISSIONS.items() if Permission.APPROVE in may]
+    if not grant_queries.had_role(
+        connection, actor.username, approvers, organization_id, asked.asked_at
+    ):
+        raise NewApprover
     return asked

@@ -9,10 +9,8 @@ from sqlalchemy import Connection, Engine
 
 from lib.domain.audit import REST, Event, EventAction, Seal
 from lib.domain.clock import Clock
-from lib.domain.errors import AuditUnwritten, DeskError, StoreUnavailable, UnknownPlace
-from lib.domain.plan import Plan
-from lib.domain.states import Action
-from lib.store import audit_queries
+from lib.domain.errors import AuditUnwritten, DeskError, StoreUnavailable
+from lib.store import audit_queries, directory_queries
 from lib.store.engine import writing
 
 _log = logging.getLogger(__name__)
@@ -32,11 +30,6 @@ class Ledger:
     four_eyes: int = 0
     request_days: int = 30
 
-    def needs_approval(self, plan: Plan) -> bool:
-        """Tell whether a second API administrator must agree before `plan` is carried out."""
-        receivers = sum(not seen.skip for seen in plan.seen.values())
-        return plan.action is Action.GENERATE and 0 < self.four_eyes < receivers
-
     @contextlib.contextmanager
     def acting(self, attempt: Event) -> Iterator[Connection]:
         """Yield a connection in a transaction of its own; a refusal is recorded in another.
@@ -55,8 +48,6 @@ class Ledger:
         except (StoreUnavailable, AuditUnwritten):
             raise
         except DeskError as refusal:
-            if isinstance(refusal, UnknownPlace):  # what was typed makes no chain of its own
-                attempt = attempt._replace(organization_id=REST)
             self.record_refusal(attempt, type(refusal).__name__)
             raise
 
@@ -71,6 +62,8 @@ class Ledger:
         )
         try:
             with writing(self.engine) as connection:
+                if not directory_queries.is_organization(connection, refused.organization_id):
+                    refused = refused._replace(organization_id=REST)  # a typed id makes no chain
                 self.record(connection, refused)
         except DeskError as error:
             _log.error("a refusal was not recorded: %s", type(error).__name__)

@@ -75,7 +75,8 @@ def widen(ledger: Ledger, actor: Actor, recall: Recall) -> Recall:
 
     Raises NotAllowed.
     """
-    with reading(ledger.engine) as connection:
+    attempt = Event(EventAction.REMOVE, actor.username, actor.address)
+    with ledger.recording_refusal(attempt), reading(ledger.engine) as connection:
         reach(connection, actor.username, Permission.RECALL)
         for organization_id, _ in recall.operations:
             require(connection, actor.username, Permission.RECALL, organization_id)

@@ -30,6 +30,7 @@ from lib.domain.errors import (
 from lib.domain.roles import Permission
 from lib.domain.rows import Actor
 from lib.domain.search import possible_name
+from lib.domain.states import Stay
 from lib.operations.ledger import Ledger
 from lib.store import grant_queries, sign_in_queries
 from lib.store.engine import reading, writing
@@ -100,13 +101,15 @@ def stay(ledger: Ledger, limits: Limits, user_claim: str, arrival: Arrival) -> A
     return Actor(account.username, account.name, account.grants, arrival.address)
 
 
-def is_in(ledger: Ledger, limits: Limits, sign_in_id: str) -> bool:
-    """Tell whether a sign-in was seen and lasts, of a person whom the directory knows."""
+def standing(ledger: Ledger, limits: Limits, sign_in_id: str) -> Stay:
+    """Return how a sign-in stands. In is a person whom the directory knew when it began."""
     with reading(ledger.engine) as connection:
         row = sign_in_queries.find(connection, sign_in_id)
-    if row is None or row.ended_at is not None or not row.username:
-        return False
-    return limits.over(row, ledger.clock()) is None
+    if row is None:
+        return Stay.OUT
+    if row.ended_at is not None or limits.over(row, ledger.clock()):
+        return Stay.OVER
+    return Stay.IN if row.username else Stay.OUT
 
 
 def leave(ledger: Ledger, arrival: Arrival) -> None:
@@ -177,7 +180,7 @@ def _resolve(connection: Connection, arrival: Arrival, user_claim: str) -> Actor
         return ClaimUnusable(user_claim)
     username = name
     if user_claim == _EMAIL:
-        if arrival.claims.get("email_verified", True) not in {True, "true"}:
+        if arrival.claims.get("email_verified") not in {True, "true"}:
             return ClaimUnusable(user_claim)
         usernames = sign_in_queries.usernames_of(connection, name)
         if len(usernames) > 1:

@@ -24,6 +24,7 @@ from lib.domain.activity import (
 )
 from lib.domain.audit import EventAction
 from lib.domain.clock import Moment
+from lib.domain.ids import first_id
 from lib.domain.roles import Reach
 from lib.domain.rows import Approval
 from lib.domain.search import like
@@ -127,10 +128,10 @@ def _keys(
 ) -> list[str]:
     """Return the ids of the newest events of each of `ranges`, `limit` of each at most."""
     # Ids begin with their moment, so a range of dates is a range of ids.
-    until = _NEWEST_FIRST if wanted.until is None else f"{wanted.until:012x}"
+    until = _NEWEST_FIRST if wanted.until is None else first_id(wanted.until)
     parameters: dict[str, Any] = {
         "before": min(before or _NEWEST_FIRST, until),
-        "since": "" if wanted.since is None else f"{wanted.since:012x}",
+        "since": "" if wanted.since is None else first_id(wanted.since),
         "limit": limit,
     }
     parts = []

@@ -82,6 +82,15 @@ def find_organization(connection: Connection, organization_id: str) -> Organizat
     return Organization(row[0], row[1], OrganizationType(row[2]), Status(row[3]), *row[4:])
 
 
+def is_organization(connection: Connection, organization_id: str) -> bool:
+    """Tell whether there is such an organization."""
+    found = connection.execute(
+        text("SELECT 1 FROM organization WHERE organization_id = :organization"),
+        {"organization": organization_id},
+    )
+    return found.one_or_none() is not None
+
+
 def organization_names(connection: Connection, within: Reach) -> dict[str, str]:
     """Return the name of every organization by its id, in the order of names."""
     condition, parameters = _within(connection, within)

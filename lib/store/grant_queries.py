@@ -1,5 +1,6 @@
 """Who may do what: accounts with their grants, as each use case asks for them."""
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from sqlalchemy import Connection, text
@@ -100,6 +101,26 @@ def delete_grant(connection: Connection, username: str, grant: Grant) -> None:
             "organization": grant.organization_id or "",
         },
     )
+
+
+def had_role(
+    connection: Connection,
+    username: str,
+    roles: Iterable[Role],
+    organization_id: str,
+    at: Moment,
+) -> bool:
+    """Tell whether `username` has one of `roles` there, and had it already at `at`."""
+    names = ", ".join(f"'{role.value}'" for role in roles)
+    found = connection.execute(
+        text(
+            f"SELECT EXISTS (SELECT 1 FROM role_grant WHERE username = :username"
+            f" AND role IN ({names}) AND granted_at <= :at"
+            " AND (organization_id IS NULL OR organization_id = :organization))"
+        ),
+        {"username": username, "at": at, "organization": organization_id},
+    )
+    return bool(found.scalar_one())
 
 
 def has_administrator(connection: Connection) -> bool:

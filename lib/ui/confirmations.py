@@ -10,7 +10,7 @@ from lib.domain.errors import DeskError
 from lib.domain.plan import Plan
 from lib.domain.states import Action
 from lib.operations import approvals
-from lib.operations.actions import carry_out
+from lib.operations.actions import carry_out, needs_approval
 from lib.operations.delivery import Delivery
 from lib.operations.vault import VaultKey
 from lib.ui import action_bar, asking, guard, places, skipped
@@ -79,7 +79,7 @@ def _body(confirming: Confirming) -> None:
         _failure(confirming.error)
     elif confirming.step is Step.FIRST:
         _first(confirming)
-    elif desk().ledger.needs_approval(confirming.plan) and not confirming.approved:
+    elif needs_approval(desk().ledger, confirming.plan) and not confirming.approved:
         _ask(confirming)
     else:
         _second(confirming)

@@ -5,6 +5,7 @@ that names the person in a header. Demo mode has no door.
 """
 
 from collections.abc import Callable, Mapping
+from ipaddress import ip_address
 from typing import Any, NoReturn
 
 import streamlit as st
@@ -13,6 +14,7 @@ from lib.domain import errors
 from lib.domain.clock import MINUTE
 from lib.domain.errors import SignInRefused
 from lib.domain.rows import Actor
+from lib.domain.states import Stay
 from lib.operations import directory, sign_ins
 from lib.operations.sign_ins import Arrival, Limits
 from lib.settings import Settings
@@ -39,7 +41,10 @@ def address() -> str:
     The server takes a proxy's `X-Forwarded-For` for it only when that proxy is on this machine.
     """
     known = st.context.ip_address
-    return known if isinstance(known, str) else ""
+    try:
+        return str(ip_address(known)) if isinstance(known, str) else ""
+    except ValueError:  # whoever is at this machine can say anything in that header
+        return ""
 
 
 def by_provider(declare: Declare) -> Actor:
@@ -64,20 +69,29 @@ def by_provider(declare: Declare) -> Actor:
     return actor
 
 
-def is_in(claims: Mapping[str, Any] | None, names: list[str]) -> bool:
-    """Tell whether somebody is signed in, by the cookie's claims or the proxy's headers.
+def is_open() -> bool:
+    """Tell whether the sign-in of this browser session lasts, where the provider vouches for it."""
+    settings = desk().settings
+    if settings.sign_in != "oidc":
+        return True
+    return standing(st.user.to_dict() if st.user.is_logged_in else None, []) is Stay.IN
+
+
+def standing(claims: Mapping[str, Any] | None, names: list[str]) -> Stay:
+    """Return how somebody's sign-in stands, by the cookie's claims or the proxy's headers.
 
     For the server's own routes, which no page guards. In demo mode everybody is.
     """
     settings = desk().settings
     if settings.demo_mode:
-        return True
+        return Stay.IN
     if settings.sign_in == "proxy":
         name = _only(names)
-        return bool(name) and directory.find_actor(desk().engine, name) is not None
+        known = name and directory.find_actor(desk().engine, name)
+        return Stay.IN if known else Stay.OUT
     if not claims:
-        return False
-    return sign_ins.is_in(desk().ledger, limits(settings), Arrival(claims, "").sign_in_id)
+        return Stay.OUT
+    return sign_ins.standing(desk().ledger, limits(settings), Arrival(claims, "").sign_in_id)
 
 
 def proxy_header() -> str:

@@ -13,8 +13,6 @@ from lib.ui.places import Here
 from lib.ui.session import session, value
 from lib.ui.wording import count, explain, plain
 
-_ORGANIZATION, _SERVICE = "license_organization_days", "license_service_days"
-
 
 def show(here: Here, subscription: Subscription) -> None:
     """Draw what counts for new tokens here, and the form for those who may change it."""
@@ -39,9 +37,10 @@ def _form(actor: Actor, subscription: Subscription, policy: ExpiryPolicy) -> Non
         st.form("license_expiry", border=False),
         st.container(horizontal=True, vertical_alignment="bottom"),
     ):
-        _days("Days in this organization", _ORGANIZATION, policy.organization_days)
+        keys = _keys(subscription, policy)
+        _days("Days in this organization", keys[0], policy.organization_days)
         if everywhere:
-            _days(f"Days for {name}, everywhere", _SERVICE, policy.service_days)
+            _days(f"Days for {name}, everywhere", keys[1], policy.service_days)
         st.form_submit_button(
             "Save", on_click=_save, args=(subscription, policy), key="license_save"
         )
@@ -61,6 +60,17 @@ def _days(label: str, key: str, days: int | None) -> None:
     )
 
 
+def _keys(subscription: Subscription, policy: ExpiryPolicy) -> tuple[str, str]:
+    """Return the keys of the two fields: another place, or another policy, has fields of its own.
+
+    Streamlit keeps what a field of the same key had, whatever it is told to show.
+    """
+    return (
+        f"license_organization_{subscription.organization_id}_{policy.organization_days}",
+        f"license_service_{subscription.service_id}_{policy.service_days}",
+    )
+
+
 def _sentence(policy: ExpiryPolicy) -> str:
     if policy.days is None:
         return "New tokens have no end."
@@ -72,7 +82,11 @@ def _save(subscription: Subscription, policy: ExpiryPolicy) -> None:
     """Write what differs from what was shown."""
     ledger, actor = desk().ledger, guard.current()
     organization_id, service_id = subscription.organization_id, subscription.service_id
-    wanted = ExpiryPolicy(value(_SERVICE, policy.service_days), value(_ORGANIZATION))
+    in_organization, everywhere = _keys(subscription, policy)
+    wanted = ExpiryPolicy(
+        value(everywhere, policy.service_days),
+        value(in_organization, policy.organization_days),
+    )
     try:
         if wanted.organization_days != policy.organization_days:
             policies.set_organization_policy(

@@ -60,8 +60,11 @@ def sign_in(declare: door.Declare) -> Actor:
 
 
 def current() -> Actor:
-    """Return who is signed in, as the database has them now."""
-    person = directory.find_actor(desk().engine, session().username)
+    """Return who is signed in, as the database has them now; nobody once the sign-in is over.
+
+    A callback runs before the frame asks at the door, so it is asked here as well.
+    """
+    person = directory.find_actor(desk().engine, session().username) if door.is_open() else None
     return person._replace(address=door.address()) if person else Actor("", "")
 
 

@@ -10,7 +10,7 @@ from lib.domain.rows import Actor, OwnToken
 from lib.domain.states import Origin
 from lib.operations import own_tokens
 from lib.operations.vault import VaultKey
-from lib.ui import shown_once
+from lib.ui import guard, shown_once
 from lib.ui.desk import Desk, desk
 from lib.ui.facts import UNKNOWN, day_text
 from lib.ui.session import Session, session, session_id
@@ -83,12 +83,12 @@ def show_none() -> None:
         st.caption("When an API administrator requests one for you, it waits here to be accepted.")
 
 
-def confirm_decline(actor: Actor, pending: Iterable[OwnToken]) -> None:
+def confirm_decline(pending: Iterable[OwnToken]) -> None:
     """Ask once more before a decline, as long as what is declined is still pending."""
     declining = session().declining
     for token in pending:
         if token.token_id == declining:
-            _confirm_decline(desk(), actor, token)
+            _confirm_decline(desk(), token)
             return
     session().declining = ""
 
@@ -107,7 +107,7 @@ def _show_one(shared: Desk, actor: Actor, token: OwnToken) -> None:
             disabled=bool(remembered.shown_token) and not exported,
             help="Copy the new token first." if remembered.shown_token else None,
             on_click=_accept,
-            args=(shared, remembered, actor, token, _key(actor, token.token_id)),
+            args=(shared, remembered, token, _key(actor, token.token_id)),
         )
         st.button(
             "Decline",
@@ -125,7 +125,7 @@ def _story(token: OwnToken, *, exported: bool) -> str:
     return f"Requested {day_text(token.created_at)}{until}. Accept it to see the token."
 
 
-def _confirm_decline(shared: Desk, actor: Actor, token: OwnToken) -> None:
+def _confirm_decline(shared: Desk, token: OwnToken) -> None:
     remembered = session()
 
     def close() -> None:
@@ -146,7 +146,7 @@ def _confirm_decline(shared: Desk, actor: Actor, token: OwnToken) -> None:
                 "Decline",
                 type="primary",
                 on_click=_decline,
-                args=(shared, remembered, actor, token),
+                args=(shared, remembered, token),
             )
         if kept or declined:
             st.rerun()
@@ -162,18 +162,16 @@ def _key(actor: Actor, token_id: str) -> VaultKey:
     return VaultKey(session_id(), actor.username, token_id)
 
 
-# What follows runs when a button is clicked. Nothing in it calls Streamlit, so that another click
-# cannot cut it in half.
+# What follows runs when a button is clicked. Nothing in it draws, so that another click cannot cut
+# it in half; and who clicks is asked anew, since the page may have stood open for long.
 
 
-def _accept(
-    shared: Desk, remembered: Session, actor: Actor, token: OwnToken, key: VaultKey
-) -> None:
+def _accept(shared: Desk, remembered: Session, token: OwnToken, key: VaultKey) -> None:
     if remembered.shown_token and token.origin is Origin.REQUEST:
         return  # a second new token would hide the first one before it was copied
     remembered.notice = ""
     try:
-        secret = own_tokens.accept(shared.ledger, actor, token, shared.minting)
+        secret = own_tokens.accept(shared.ledger, guard.current(), token, shared.minting)
     except DeskError as error:
         remembered.notice = explain(error)
         return
@@ -189,10 +187,10 @@ def _ask_to_decline(remembered: Session, token_id: str) -> None:
     remembered.declining = token_id
 
 
-def _decline(shared: Desk, remembered: Session, actor: Actor, token: OwnToken) -> None:
+def _decline(shared: Desk, remembered: Session, token: OwnToken) -> None:
     remembered.declining = ""
     try:
-        own_tokens.decline(shared.ledger, actor, token)
+        own_tokens.decline(shared.ledger, guard.current(), token)
     except DeskError as error:
         remembered.notice = explain(error)
         return

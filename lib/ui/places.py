@@ -7,6 +7,7 @@ import streamlit as st
 from lib.domain.errors import NotAllowed
 from lib.domain.roles import Permission
 from lib.domain.rows import Actor, Organization, Subscription
+from lib.domain.search import possible_name
 from lib.operations import directory
 from lib.ui import guard
 from lib.ui.desk import desk
@@ -29,7 +30,8 @@ def adopt_url() -> None:
     Taking it over on each run would undo what was just picked in a selectbox.
     """
     remembered = session()
-    url = Place(st.query_params.get("org", ""), st.query_params.get("service", ""))
+    asked = (st.query_params.get("org", ""), st.query_params.get("service", ""))
+    url = Place(*map(possible_name, asked))
     if url in (Place(), remembered.url_seen):
         return
     remembered.url_seen = url

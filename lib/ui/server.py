@@ -26,6 +26,7 @@ from streamlit.web.server.starlette.starlette_app_utils import decode_signed_val
 from streamlit.web.server.starlette.starlette_server_config import USER_COOKIE_NAME
 
 from lib.domain.errors import DeskError
+from lib.domain.states import Stay
 
 LASTS_SECONDS = 60.0
 AFTER_FETCH_SECONDS = 5.0  # a browser may ask for the same address twice
@@ -82,9 +83,14 @@ def claims_of(connection: HTTPConnection) -> dict[str, Any] | None:
 
 
 def is_in(connection: HTTPConnection) -> bool:
-    """Tell whether the browser at the other end is that of somebody who is signed in now.
+    """Tell whether the browser at the other end is that of somebody who is signed in now."""
+    return standing(connection) is Stay.IN
 
-    False as well when the database cannot say.
+
+def standing(connection: HTTPConnection) -> Stay:
+    """Return how the sign-in of the browser at the other end stands.
+
+    Out as well when the database cannot say.
     """
     # Half a second, which the start of the server need not wait for.
     from lib.ui import door  # noqa: PLC0415
@@ -92,9 +98,9 @@ def is_in(connection: HTTPConnection) -> bool:
     claims = claims_of(connection)
     names = connection.headers.getlist(door.proxy_header())
     try:
-        return door.is_in(claims, names)
+        return door.standing(claims, names)
     except DeskError:
-        return False
+        return Stay.OUT
 
 
 class LastingDownloads(MemoryMediaFileStorage):

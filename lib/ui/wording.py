@@ -235,6 +235,10 @@ _SENTENCES: tuple[tuple[type[Exception], str], ...] = (
         "Nobody approves their own request. Ask another API administrator to look at Activity.",
     ),
     (
+        errors.NewApprover,
+        "You were granted the role after this was asked. Somebody who had it before must answer.",
+    ),
+    (
         errors.ApprovalAnswered,
         "This request is no longer waiting: it was answered already, or never asked.",
     ),

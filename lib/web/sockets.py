@@ -11,6 +11,8 @@ from starlette.datastructures import MutableHeaders
 from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from lib.domain.states import Stay
+
 _POLICY_VIOLATION = 1008  # RFC 6455, section 7.4.1
 _PROTOCOLS = "sec-websocket-protocol"
 _SESSION = 2  # Streamlit's protocols: its own, the XSRF token, the session to take up again
@@ -26,17 +28,17 @@ class SocketWatch:
     def __init__(
         self,
         app: ASGIApp,
-        is_in: Callable[[HTTPConnection], bool],
+        standing: Callable[[HTTPConnection], Stay],
         reload: Callable[[bytes], bytes],
     ) -> None:
         """Stand before `app`.
 
-        `is_in` tells whether somebody is signed in, from the database. `reload` returns the
+        `standing` says how the sign-in stands, from the database. `reload` returns the
         message that makes the browser load the page anew from which a message came: it would
         connect again by itself, and show what it has.
         """
         self._app = app
-        self._is_in = is_in
+        self._standing = standing
         self._reload = reload
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -45,24 +47,33 @@ class SocketWatch:
             await self._app(scope, receive, send)
             return
         connection = HTTPConnection(scope)
-        was_in = await run_in_threadpool(self._is_in, connection)
-        if not was_in:
+        before = await run_in_threadpool(self._standing, connection)
+        if before is not Stay.IN:
             _forget_session(scope)
 
         async def watched() -> Message:
-            nonlocal was_in
+            nonlocal before
             message = await receive()
             if message["type"] == "websocket.receive":
-                is_in = await run_in_threadpool(self._is_in, connection)
-                if was_in and not is_in:
+                now = await run_in_threadpool(self._standing, connection)
+                if _ended(before, now):
                     told = self._reload(message.get("bytes") or b"")
                     await send({"type": "websocket.send", "bytes": told})
                     await send({"type": "websocket.close", "code": _POLICY_VIOLATION})
                     return {"type": "websocket.disconnect", "code": _POLICY_VIOLATION}
-                was_in = is_in
+                before = now
             return message
 
         await self._app(scope, watched, send)
+
+
+def _ended(before: Stay, now: Stay) -> bool:
+    """Tell whether a sign-in ended between two looks.
+
+    A new one is seen only once its first page has run, so that it can be over without having been
+    seen to last. One that was over when the browser connected gets the sign-in page.
+    """
+    return (before is Stay.IN and now is not Stay.IN) or (before is Stay.OUT and now is Stay.OVER)
 
 
 def _forget_session(scope: Scope) -> None:

@@ -93,7 +93,7 @@ def main() -> None:
             bare.append(rerun_ms(at))
     with_guard, without = statistics.median(guarded), statistics.median(bare)
     claims = dict(at.user)
-    message = call_ms(lambda: door.is_in(claims, []))
+    message = call_ms(lambda: door.standing(claims, []))
     sys.stdout.write(
         f"a rerun with the guard {with_guard:6.2f} ms, without {without:6.2f} ms:"
         f" {with_guard / without:4.2f} times, {with_guard - without:+5.2f} ms (limit +2 ms)\n"

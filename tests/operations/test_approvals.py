@@ -1,5 +1,7 @@
 """Four eyes: one API administrator plans and downloads, another approves, each within the hour."""
 
+from dataclasses import replace
+
 import pytest
 
 from lib.domain.clock import HOUR, MINUTE
@@ -8,6 +10,7 @@ from lib.domain.errors import (
     ApprovalLapsed,
     ApprovalMissing,
     AuditUnwritten,
+    NewApprover,
     NotAllowed,
     OwnApproval,
     PlanOutdated,
@@ -16,12 +19,12 @@ from lib.domain.plan import Plan
 from lib.domain.roles import Grant, Role
 from lib.domain.rows import Actor
 from lib.domain.states import Action, ApprovalState, Holding
-from lib.operations import approvals
-from lib.operations.actions import carry_out
+from lib.operations import approvals, grants
+from lib.operations.actions import carry_out, needs_approval
 from lib.operations.ledger import Ledger
 from lib.store.engine import writing
 from tests.activity import break_audit
-from tests.directory import ADMIN, MINTING, ORG, add_staff, build, ledger
+from tests.directory import ADMIN, MINTING, ORG, SERVICE, add_staff, build, ledger
 from tests.facts import NOW
 from tests.operations.acting import (
     OTHER_ADMIN,
@@ -274,3 +277,58 @@ class TestFault:
 def test_the_hour_is_an_hour():
     """As the issue has it."""
     assert approvals.APPROVAL_LASTS == HOUR
+
+
+class TestWaysAround:
+    """One person alone does not get past it."""
+
+    def test_small_steps_add_up(self, engine):
+        """What was generated here within the hour counts; an hour later it does not."""
+        ids = build(engine, 4)
+        for first, minutes in ((0, 0), (1, 1)):
+            planned = plan(engine, Action.GENERATE, ids[first : first + 1])
+            carry_out(at(engine, minutes), ADMIN, planned, MINTING)
+        third = plan(engine, Action.GENERATE, ids[2:3])
+        assert needs_approval(at(engine, 2), third)
+        with pytest.raises(ApprovalMissing):
+            carry_out(at(engine, 2), ADMIN, third, MINTING)
+        assert not needs_approval(at(engine, 2), plan(engine, Action.REQUEST, ids))
+        carry_out(at(engine, 62), ADMIN, third, MINTING)
+
+    def test_what_another_approved_does_not_count(self, engine, asked):
+        """Nor what somebody else generated."""
+        answer(engine, asked)
+        carry_out(at(engine, 1), ADMIN, asked, MINTING)
+        (one,) = select(engine, "SELECT member_id FROM member ORDER BY sort_key LIMIT 1")
+        assert not needs_approval(at(engine, 2), plan(engine, Action.GENERATE, list(one)))
+
+    def test_nobody_is_made_for_the_occasion(self, engine, asked):
+        """An administrator of after the question does not answer it."""
+        late = Actor("late", "Late")
+        with writing(engine) as connection:
+            add_staff(connection, late.username, late.name)
+        wanted = [Grant(Role.ADMINISTRATOR)]
+        grants.grant(at(engine, 1), ADMIN, late.username, wanted)
+        with pytest.raises(NewApprover):
+            answer(engine, asked, late, minutes=2)
+        assert state(engine, asked) is ApprovalState.WAITING
+
+    def test_whoever_approved_must_still_be_one_who_may(self, engine, asked):
+        """Their role taken away, the approval is worth nothing."""
+        answer(engine, asked)
+        change(engine, "DELETE FROM role_grant WHERE username = :u", u=OTHER_ADMIN.username)
+        before = everything(engine)
+        with pytest.raises(NotAllowed):
+            carry_out(at(engine, 1), ADMIN, asked, MINTING)
+        assert everything(engine) == before
+
+    def test_an_approval_is_for_one_service(self, engine):
+        """Users who have nothing look alike in every service."""
+        ids = build(engine, USERS, services=(SERVICE, "landnotices"))
+        add_administrator(engine)
+        planned = plan(engine, Action.GENERATE, ids)
+        approvals.ask(at(engine), ADMIN, planned)
+        answer(engine, planned)
+        elsewhere = replace(planned, scope=replace(planned.scope, service_id="landnotices"))
+        with pytest.raises(ApprovalMissing):
+            carry_out(at(engine, 1), ADMIN, elsewhere, MINTING)

@@ -105,7 +105,7 @@ READING = {
     "recall.look_up",
     "recall.look_up_by_command",
     "recall.widen",
-    "sign_ins.is_in",
+    "sign_ins.standing",
     "sign_ins.refuse_page",
 }
 #: What is tested by itself, further down.

@@ -42,8 +42,8 @@ class TestClientAddress:
             ("::ffff:10.0.0.1", "192.0.2.1", "192.0.2.1"),
             ("2001:db8:1::5", "192.0.2.1", "192.0.2.1"),
             ("2001:db8:2::5", "192.0.2.1", "2001:db8:2::/64"),
-            ("testclient", "192.0.2.1", "testclient"),
-            (None, "192.0.2.1", ""),
+            ("testclient", "192.0.2.1", "unknown"),
+            (None, "192.0.2.1", "unknown"),
         ],
     )
     def test_each(self, peer, forwarded, address):
