@@ -76,7 +76,12 @@ app = st.App(
         ),
         *_here,
         Middleware(gate.OriginGate, is_known_host=is_host_allowed),
-        Middleware(RouteGuard, is_in=server.is_in, signing_in=bool(_auth)),
+        Middleware(
+            RouteGuard,
+            is_in=server.is_in,
+            may_drop=server.may_drop,
+            signing_in=bool(_auth),
+        ),
         *_at_a_provider,
         Middleware(server.FetchWatch, fetched=_downloads.fetched),
     ],

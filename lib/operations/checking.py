@@ -67,13 +67,17 @@ class Checker:
         looked = self._look(token, self._lookups)
         if looked is None or not looked.same or not _is_of(looked.token, service_id):
             return False
-        return revocation.end(self.ledger, looked.token, address)
+        asked_by = f"service {service_id}" if service_id else "its holder"
+        return revocation.end(self.ledger, looked.token, address, asked_by)
 
     def service_of(self, client_id: str, client_secret: str) -> str | None:
         """Return the service that signs in with this, or None. Raises StoreUnavailable."""
         service_id = service_of(self._lookups, client_id, client_secret, self.minting)
+        known = self._credential(client_id, client_secret)
         if service_id is not None:
-            self._proven.add(self._credential(client_id, client_secret))
+            self._proven.add(known)
+        else:
+            self._proven.discard(known)  # it was ended: from now on it is a guess
         return service_id
 
     def is_proven(self, client_id: str, client_secret: str) -> bool:

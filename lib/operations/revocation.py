@@ -7,7 +7,6 @@ from lib.domain.states import Action, TokenState
 from lib.operations.ledger import Ledger
 from lib.store import operation_queries, token_queries
 
-_DETAIL = "revoke"
 #: What ends a live token in each state, and what becomes of it.
 _ENDS = {
     TokenState.ACCEPTED: (Action.REMOVE, ending(Action.REMOVE).accepted_becomes),
@@ -15,14 +14,20 @@ _ENDS = {
 }
 
 
-def end(ledger: Ledger, found: FoundToken, address: str) -> bool:
-    """End a live token, good or not, for whoever holds it; tell whether it was live.
+def end(ledger: Ledger, found: FoundToken, address: str, asked_by: str = "its holder") -> bool:
+    """End a live token, good or not, for whoever asks; tell whether it was live.
 
     Raises StoreUnavailable and AuditUnwritten.
     """
     place = (found.organization_id, found.service_id)
     attempt = Event(
-        EventAction.REMOVE, "", address, *place, subject=found.username, users=1, detail=_DETAIL
+        EventAction.REMOVE,
+        "",
+        address,
+        *place,
+        subject=found.username,
+        users=1,
+        detail=f"revoke, asked by {asked_by}",
     )
     with ledger.acting(attempt) as connection:
         operation_queries.lock_scope(connection, *place)

@@ -112,6 +112,13 @@ def standing(ledger: Ledger, limits: Limits, sign_in_id: str) -> Stay:
     return Stay.IN if row.username else Stay.OUT
 
 
+def username_of(ledger: Ledger, sign_in_id: str) -> str:
+    """Return whose sign-in it is; empty when it was never seen, or nobody's."""
+    with reading(ledger.engine) as connection:
+        row = sign_in_queries.find(connection, sign_in_id)
+    return row.username if row else ""
+
+
 def leave(ledger: Ledger, arrival: Arrival) -> None:
     """End a sign-in by hand, for every copy of its cookie."""
     _end(ledger, arrival.sign_in_id, arrival.address, "")
@@ -123,15 +130,31 @@ def arrive_by_proxy(ledger: Ledger, username: str, address: str) -> Actor:
     Raises SignInRefused, recorded as well, when the directory has no such person.
     """
     attempt = Event(EventAction.SIGN_IN, actor=possible_name(username), address=address)
-    refusal: SignInRefused
     with ledger.acting(attempt) as connection:
-        account = grant_queries.find_account(connection, possible_name(username))
-        if account and account.active:
-            ledger.record(connection, attempt)
-            return Actor(account.username, account.name, account.grants, address)
-        refusal = Inactive(username) if account else NotInDirectory(username)
-        ledger.record(connection, _refused(attempt, refusal))
-    raise refusal
+        found = _named(connection, username, address)
+        event = _refused(attempt, found) if isinstance(found, SignInRefused) else attempt
+        ledger.record(connection, event)
+    if isinstance(found, SignInRefused):
+        raise found
+    return found
+
+
+def find_by_proxy(ledger: Ledger, username: str, address: str) -> Actor:
+    """Return the person whom the proxy names, who came before. Raises SignInRefused."""
+    with reading(ledger.engine) as connection:
+        found = _named(connection, username, address)
+    if isinstance(found, SignInRefused):
+        raise found
+    return found
+
+
+def _named(connection: Connection, username: str, address: str) -> Actor | SignInRefused:
+    account = grant_queries.find_account(connection, possible_name(username))
+    if account is None:
+        return NotInDirectory(username)
+    if not account.active:
+        return Inactive(username)
+    return Actor(account.username, account.name, account.grants, address)
 
 
 def refuse_page(ledger: Ledger, actor: Actor, permission: Permission, organization_id: str) -> None:

@@ -109,8 +109,13 @@ def why(event: ActivityRow) -> str:
 
 
 def who(event: ActivityRow) -> str:
-    """Return the username of who did it."""
-    return event.actor or COMMAND_LINE
+    """Return the username of who did it; without one, what it came from."""
+    if event.actor:
+        return event.actor
+    if event.action == EventAction.FIRST_USE:
+        return "First use"
+    # A command's address is a word, a caller's is an address, or `unknown`.
+    return COMMAND_LINE if " " in event.address or event.address.isupper() else "API"
 
 
 def named(username: str, name: str) -> str:

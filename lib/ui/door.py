@@ -13,6 +13,7 @@ import streamlit as st
 from lib.domain import errors
 from lib.domain.clock import MINUTE
 from lib.domain.errors import SignInRefused
+from lib.domain.roles import Permission
 from lib.domain.rows import Actor
 from lib.domain.states import Stay
 from lib.operations import directory, sign_ins
@@ -94,6 +95,21 @@ def standing(claims: Mapping[str, Any] | None, names: list[str]) -> Stay:
     return sign_ins.standing(desk().ledger, limits(settings), Arrival(claims, "").sign_in_id)
 
 
+def may_drop(claims: Mapping[str, Any] | None, names: list[str]) -> bool:
+    """Tell whether somebody may drop a file on Recall; in demo mode, where nobody is known, yes."""
+    settings = desk().settings
+    if settings.demo_mode:
+        return True
+    if standing(claims, names) is not Stay.IN:
+        return False
+    if settings.sign_in == "proxy":
+        username = _only(names)
+    else:
+        username = sign_ins.username_of(desk().ledger, Arrival(claims or {}, "").sign_in_id)
+    person = directory.find_actor(desk().engine, username)
+    return person is not None and person.may_somewhere(Permission.RECALL)
+
+
 def proxy_header() -> str:
     """Return the header in which a proxy names the person."""
     return desk().settings.proxy_header
@@ -126,12 +142,8 @@ def by_proxy(declare: Declare) -> Actor:
 def _named_by_proxy(name: str) -> Actor:
     """Return the person of that name; that they came is recorded once a browser session."""
     known = session().username == name or ("sign-in", name) in session().refused
-    if not known:
-        return sign_ins.arrive_by_proxy(desk().ledger, name, address())
-    actor = directory.find_actor(desk().engine, name)
-    if actor is None:
-        raise errors.NotInDirectory(name)
-    return actor._replace(address=address())
+    arrive = sign_ins.find_by_proxy if known else sign_ins.arrive_by_proxy
+    return arrive(desk().ledger, name, address())
 
 
 def _only(names: list[str]) -> str:

@@ -87,6 +87,16 @@ def is_in(connection: HTTPConnection) -> bool:
     return standing(connection) is Stay.IN
 
 
+def may_drop(connection: HTTPConnection) -> bool:
+    """Tell whether the person at the other end may drop a file on Recall."""
+    from lib.ui import door  # noqa: PLC0415 - as below
+
+    try:
+        return door.may_drop(claims_of(connection), connection.headers.getlist(door.proxy_header()))
+    except DeskError:
+        return False
+
+
 def standing(connection: HTTPConnection) -> Stay:
     """Return how the sign-in of the browser at the other end stands.
 

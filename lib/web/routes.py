@@ -18,6 +18,7 @@ class For(Enum):
 
     ANYONE = "anyone"
     SIGNED_IN = "whoever is signed in"
+    RECALLING = "whoever may recall leaked tokens"
     SIGNING_IN = "whoever signs in or out, where people do"
     SERVICES = "services, whose credential each of these routes asks for itself"
     NOBODY = "nobody"
@@ -68,7 +69,7 @@ def whom(path: str, method: str) -> For:
     if own.startswith(API):
         return For.SERVICES
     if own.startswith(UPLOADS):
-        return For.SIGNED_IN if method in _WRITES else For.NOBODY
+        return For.RECALLING if method in _WRITES else For.NOBODY
     for folder, whose in FOLDERS.items():
         if own.startswith(folder):
             return whose if method in _READS else For.NOBODY
@@ -79,15 +80,21 @@ class RouteGuard:
     """Close every route but those of the table."""
 
     def __init__(
-        self, app: ASGIApp, is_in: Callable[[HTTPConnection], bool], *, signing_in: bool
+        self,
+        app: ASGIApp,
+        is_in: Callable[[HTTPConnection], bool],
+        may_drop: Callable[[HTTPConnection], bool],
+        *,
+        signing_in: bool,
     ) -> None:
         """Stand before `app`.
 
-        `is_in` tells whether somebody is signed in; it may ask the database. `signing_in` opens
-        the routes of Streamlit's own sign-in.
+        `is_in` tells whether somebody is signed in, `may_drop` whether they may drop a file on
+        Recall; both may ask the database. `signing_in` opens the routes of Streamlit's own sign-in.
         """
         self._app = app
         self._is_in = is_in
+        self._may_drop = may_drop
         self._signing_in = signing_in
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -97,8 +104,8 @@ class RouteGuard:
             return
         whose = whom(scope["path"], scope.get("method", "GET"))
         if whose is For.NOBODY or not await self._may(whose, scope):
-            status = 403 if whose is For.SIGNED_IN else 404
-            text = NOBODY_IN if whose is For.SIGNED_IN else NOTHING_HERE
+            closed = whose in {For.SIGNED_IN, For.RECALLING}
+            status, text = (403, NOBODY_IN) if closed else (404, NOTHING_HERE)
             await refuse(scope, receive, send, text, status_code=status)
         else:
             await self._app(scope, receive, send)
@@ -106,6 +113,8 @@ class RouteGuard:
     async def _may(self, whose: For, scope: Scope) -> bool:
         if whose is For.SIGNED_IN:
             return await run_in_threadpool(self._is_in, HTTPConnection(scope))
+        if whose is For.RECALLING:
+            return await run_in_threadpool(self._may_drop, HTTPConnection(scope))
         if whose is For.SIGNING_IN:
             return self._signing_in and not _from_elsewhere(scope)
         return True

@@ -169,21 +169,6 @@ class TestTable:
         assert "person=" in tab.page.url
 
 
-@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
-@pytest.mark.parametrize("width", [1280, 400])
-def test_each_view_is_drawn(
-    new_tab: Callable[..., Browsing], server: Server, width: int, *, dark: bool
-) -> None:
-    """The list, an empty one and a person, wide and narrow: nothing overflows, no error shows."""
-    tab = new_tab(server.address, width=width, dark=dark)
-    for name, address in {"list": "activity", "person": "activity?person=adoyle"}.items():
-        tab.open(address)
-        expect(tab.page.get_by_test_id("stException")).to_have_count(0)
-        expect(tab.page.get_by_test_id("stAlert")).to_have_count(0)
-        assert tab.page.evaluate("document.documentElement.scrollWidth - window.innerWidth") <= 0
-        tab.picture(f"activity-{name}-{width}-{'dark' if dark else 'light'}")
-
-
 def test_an_address_of_nothing_has_a_sentence_and_a_way_out(tab: Browsing) -> None:
     """Unknown operations and people."""
     nothing = {
