@@ -39,8 +39,9 @@ def verify(engine: Engine, seal: Seal, anchors: Anchors = _NO_ANCHORS) -> Verdic
 def verify_within(connection: Connection, seal: Seal, anchors: Anchors = _NO_ANCHORS) -> Verdict:
     """Do what `verify` does inside the caller's transaction."""
     heads = audit_queries.heads(connection)
-    names = sorted({*audit_queries.chains(connection), *anchors})
-    events, bad = 0, []
+    known, foreign = audit_queries.chains(connection)
+    names = sorted({*known, *anchors})
+    events, bad = 0, [BadEvent(repr(name), 1, Wrong.EXTRA) for name in foreign]
     for name in names:
         walk = Walk(seal, name)
         found = _walk(connection, walk, heads.get(name), anchors.get(name, ()))

@@ -58,24 +58,46 @@ def lock_head(connection: Connection, organization_id: str) -> Head:
     return found or Head()
 
 
-def chains(connection: Connection) -> list[str]:
-    """Return the name of every chain that has a head or an event, sorted."""
-    found = connection.execute(
-        text(
-            "SELECT organization_id FROM audit_head"
-            " UNION SELECT DISTINCT organization_id FROM audit_event"
+def chains(connection: Connection) -> tuple[list[str], list[bytes]]:
+    """Return the name of every chain that has a head or an event, and names that are no text.
+
+    SQLite keeps whatever somebody puts there, so names are read as bytes.
+    """
+    names, foreign = [], []
+    for name in _names(connection):
+        try:
+            names.append(name if isinstance(name, str) else name.decode())
+        except UnicodeDecodeError:
+            foreign.append(name)
+    return sorted(set(names)), foreign
+
+
+def _names(connection: Connection) -> list[Any]:
+    read = "organization_id"
+    if connection.dialect.name == "sqlite":
+        # A blob of the same bytes as a text is another value: its first byte tells them apart.
+        read = (
+            "CASE typeof(organization_id) WHEN 'text' THEN CAST(organization_id AS BLOB)"
+            " ELSE CAST(x'ff' || CAST(organization_id AS BLOB) AS BLOB) END"
         )
+    found = connection.execute(
+        text(f"SELECT {read} FROM audit_head UNION SELECT DISTINCT {read} FROM audit_event")
     )
-    return sorted(found.scalars())
+    return list(found.scalars())
 
 
 def heads(connection: Connection) -> dict[str, Head]:
     """Return the end of each chain by its name, as stored; what cannot be one fits no chain."""
+    sqlite = connection.dialect.name == "sqlite"
+    name = "CAST(organization_id AS BLOB)" if sqlite else "organization_id"
+    texts = "typeof(organization_id) = 'text'" if sqlite else "TRUE"
     found = connection.execute(
-        text("SELECT organization_id, number, mac FROM audit_head ORDER BY organization_id")
+        text(f"SELECT {name}, number, mac FROM audit_head WHERE {texts} ORDER BY organization_id")
     )
     return {
-        name: Head(number, mac) if isinstance(number, int) and isinstance(mac, bytes) else _NO_END
+        name if isinstance(name, str) else name.decode(errors="replace"): (
+            Head(number, mac) if isinstance(number, int) and isinstance(mac, bytes) else _NO_END
+        )
         for name, number, mac in found
     }
 

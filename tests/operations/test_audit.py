@@ -205,6 +205,24 @@ class TestTampering:
             ("UTTAN1", 40, Wrong.HEAD),
         ]
 
+    @pytest.mark.parametrize("url", ["sqlite"], indirect=True)
+    @pytest.mark.parametrize("name", ["x'58'", "CAST(x'ff' AS TEXT)", "CAST(x'58ff' AS BLOB)"])
+    @pytest.mark.parametrize("table", ["audit_event", "audit_head"])
+    def test_a_chain_whose_name_is_no_text(self, open_trail, name, table):
+        """It is named, and the others are walked all the same."""
+        columns = {"audit_event": SealedEvent._fields, "audit_head": ("number", "mac")}[table]
+        named = ("organization_id", *(c for c in columns if c != "organization_id"))
+        values = ", ".join(named[1:])
+        change(
+            open_trail,
+            f"INSERT INTO {table} ({', '.join(named)}) SELECT {name}, {values} FROM {table}"
+            " WHERE organization_id = 'UTCJF1' LIMIT 1",
+        )
+        change(open_trail, "DELETE FROM audit_event WHERE organization_id = '' AND number = 1")
+        foreign, missing = bad(open_trail)
+        assert foreign[1:] == (1, Wrong.EXTRA)
+        assert missing == (REST, 1, Wrong.MISSING)
+
 
 class TestAppendOnly:
     """Triggers refuse what nobody should do, before anybody has to find it."""
