@@ -30,8 +30,7 @@ def adopt_url() -> None:
     Taking it over on each run would undo what was just picked in a selectbox.
     """
     remembered = session()
-    asked = (st.query_params.get("org", ""), st.query_params.get("service", ""))
-    url = Place(*map(possible_name, asked))
+    url = Place(st.query_params.get("org", ""), st.query_params.get("service", ""))
     if url in (Place(), remembered.url_seen):
         return
     remembered.url_seen = url
@@ -79,6 +78,8 @@ def find(actor: Actor, organization_id: str) -> tuple[Organization, list[Subscri
 
     The person is not told which; the audit trail is, once a browser session.
     """
+    if not possible_name(organization_id):
+        return None
     try:
         return directory.open_organization(desk().engine, actor, organization_id)
     except NotAllowed:

@@ -35,9 +35,12 @@ class Server:
     log: Path
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
-    """A real Chromium; its absence is a failure, not a skip."""
+    """A real Chromium; its absence is a failure, not a skip.
+
+    Closed with its file: until then Playwright keeps an event loop running in this thread.
+    """
     path = shutil.which("chromium") or shutil.which("chromium-browser")
     assert path, "browser tests need Chromium: sh tests/run installs it"
     with sync_playwright() as playwright:

@@ -106,6 +106,9 @@ READING = {
     "recall.look_up_by_command",
     "recall.widen",
     "sign_ins.standing",
+    "sign_ins.username_of",
+    "sign_ins.find_by_proxy",
+    "actions.needs_approval",
     "sign_ins.refuse_page",
 }
 #: What is tested by itself, further down.
