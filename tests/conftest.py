@@ -13,16 +13,18 @@ from lib.store.engine import open_engine
 from lib.store.migrate import migrate
 
 
-@pytest.hookimpl(tryfirst=True)  # the plugin that forms the groups reads the marks
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Give each worker whole files, and one of them all tests of the browser, which take longest.
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Give each worker whole files, and one of them all tests of the browser.
 
     Two browsers at once on two cores would wait for each other.
     """
+    browser = item.get_closest_marker("browser")
+    item.add_marker(pytest.mark.xdist_group("browser" if browser else item.path.stem))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what takes longest: the browser."""
     items.sort(key=lambda item: item.get_closest_marker("browser") is None)
-    for item in items:
-        browser = item.get_closest_marker("browser")
-        item.add_marker(pytest.mark.xdist_group("browser" if browser else str(item.path)))
 
 
 @pytest.fixture(scope="session")
