@@ -13,18 +13,9 @@ from lib.store.engine import open_engine
 from lib.store.migrate import migrate
 
 
-def pytest_itemcollected(item: pytest.Item) -> None:
-    """Give each worker whole files, and one of them all tests of the browser.
-
-    Two browsers at once on two cores would wait for each other.
-    """
-    browser = item.get_closest_marker("browser")
-    item.add_marker(pytest.mark.xdist_group("browser" if browser else item.path.stem))
-
-
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with what takes longest: the browser."""
-    items.sort(key=lambda item: item.get_closest_marker("browser") is None)
+    """Run the browser's tests last: Playwright keeps an event loop running in this thread."""
+    items.sort(key=lambda item: item.get_closest_marker("browser") is not None)
 
 
 @pytest.fixture(scope="session")

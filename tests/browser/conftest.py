@@ -35,12 +35,9 @@ class Server:
     log: Path
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def chromium() -> Iterator[Browser]:
-    """A real Chromium; its absence is a failure, not a skip.
-
-    Closed with its file: until then Playwright keeps an event loop running in this thread.
-    """
+    """A real Chromium; its absence is a failure, not a skip."""
     path = shutil.which("chromium") or shutil.which("chromium-browser")
     assert path, "browser tests need Chromium: sh tests/run installs it"
     with sync_playwright() as playwright:
