@@ -114,7 +114,7 @@ READING = {
 #: What is tested by itself, further down.
 ALONE = {"delivery.Delivery", "uses.Uses", "checking.Checker"}
 #: Parts of the above, inside their transaction.
-WITHIN = {"actions.perform", "batches.perform_all"}
+WITHIN = {"actions.perform", "actions.needs_approval_within", "batches.perform_all"}
 
 
 @pytest.fixture
