@@ -1,6 +1,6 @@
 """Token coverage: choices, totals, the heat map, and the same figures as a table and as CSV."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -12,6 +12,7 @@ from lib.domain.roles import Permission
 from lib.domain.rows import Actor, CoverageRow, Service
 from lib.domain.sheet import sheet
 from lib.operations.exports import recorded
+from lib.ui import choosing
 from lib.ui.desk import desk
 from lib.ui.facts import UNKNOWN, share_text
 from lib.ui.session import put, value
@@ -106,9 +107,9 @@ def show_table(rows: Sequence[CoverageRow], actor: Actor) -> None:
     with st.container(gap="xxsmall"):
         st.subheader("The same figures as a table", anchor=False)
         st.caption("Choose a row to open that organization's API tokens.")
+    places = [(r.organization_id, r.service_id) for r in rows]
     st.dataframe(
         _frame(rows),
-        key=_TABLE,
         height=min(330, 38 + 35 * len(rows)),
         hide_index=True,
         column_config={
@@ -121,10 +122,9 @@ def show_table(rows: Sequence[CoverageRow], actor: Actor) -> None:
             "Users": st.column_config.NumberColumn(width=70, format="localized"),
             "Share": st.column_config.ProgressColumn(width=120, format="percent"),
         },
-        on_select=_remember_row([(r.organization_id, r.service_id) for r in rows]),
-        selection_mode="single-row",
         placeholder=UNKNOWN,
         alt="Token coverage by organization and service",
+        **choosing.one_of(_TABLE, places, places, _remember),
     )
     with st.container(horizontal=True, vertical_alignment="bottom", key="coverage_foot"):
         names = {
@@ -342,15 +342,8 @@ def _frame(rows: Iterable[CoverageRow]) -> pd.DataFrame:
     )
 
 
-def _remember_row(places: Sequence[tuple[str, str]]) -> Callable[[], None]:
-    """Return what a choice in the table does: it holds the rows as they were drawn."""
-
-    def remember() -> None:
-        rows = value(_TABLE).selection.rows
-        if rows:
-            put(_CHOSEN, places[rows[0]])
-
-    return remember
+def _remember(place: tuple[str, str]) -> None:
+    put(_CHOSEN, place)
 
 
 def _remember_line() -> None:

@@ -26,15 +26,13 @@ def show(rows: Sequence[ActivityRow], now: Moment, key: str, alt: str) -> None:
     """Draw `rows`; a chosen one is remembered."""
     st.dataframe(
         _frame(rows, now),
-        key=key,
         hide_index=True,
         row_height=_ROW_HEIGHT,
         height=height(len(rows)),
         column_config=_column_config(),
-        on_select=ways.from_rows(key, [_way(row) for row in rows]),
-        selection_mode="single-row",
         placeholder=UNKNOWN,
         alt=alt,
+        **ways.from_rows(key, [row.event_id for row in rows], [_way(row) for row in rows]),
     )
 
 

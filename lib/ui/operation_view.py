@@ -186,16 +186,16 @@ def _results_table(rows: list[ResultLine]) -> None:
             [(r.name, r.username, r.email, _result(r.result)) for r in rows],
             columns=["Name", "Username", "Email", "Result"],
         ),
-        key="operation_results_table",
         hide_index=True,
         row_height=34,
         height=height(len(rows), 9),
-        on_select=ways.from_rows(
-            "operation_results_table", [ways.to_person(r.username) for r in rows]
-        ),
-        selection_mode="single-row",
         placeholder=UNKNOWN,
         alt="What happened to each user",
+        **ways.from_rows(
+            "operation_results_table",
+            [r.member_id for r in rows],
+            [ways.to_person(r.username) for r in rows],
+        ),
     )
 
 

@@ -143,7 +143,6 @@ def _ended_table(rows: Sequence[TokenStory]) -> None:
     dates = {name: _days() for name in ("Since", "Ended", "Accepted", "Last used")}
     st.dataframe(
         pd.DataFrame([_ended_line(token) for token in rows], columns=list(_ENDED_COLUMNS)),
-        key="person_ended_table",
         hide_index=True,
         row_height=34,
         height=height(len(rows), 6),
@@ -152,10 +151,11 @@ def _ended_table(rows: Sequence[TokenStory]) -> None:
             "Began": st.column_config.TextColumn(width=150),
             "How it ended": st.column_config.TextColumn(width=190),
         },
-        on_select=ways.from_rows("person_ended_table", [_way(token) for token in rows]),
-        selection_mode="single-row",
         placeholder=UNKNOWN,
         alt="Tokens and requests of this person that are over",
+        **ways.from_rows(
+            "person_ended_table", [t.token_id for t in rows], [_way(token) for token in rows]
+        ),
     )
 
 

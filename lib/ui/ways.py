@@ -3,11 +3,12 @@
 Buttons and tables that write the address: a link to the page one is on would leave it as it is.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import TypeAlias
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeAlias
 
 import streamlit as st
 
+from lib.ui import choosing
 from lib.ui.session import value
 
 #: Query parameters of an address of Activity.
@@ -70,13 +71,11 @@ def pick(label: str, lines: Mapping[str, tuple[str, Way]], key: str, width: int)
     )
 
 
-def from_rows(key: str, ways: Sequence[Way | None]) -> Callable[[], None]:
-    """Return what a choice in the table `key` does: it holds the ways of the rows as drawn."""
+def from_rows(name: str, ids: Sequence[object], ways: Sequence[Way | None]) -> dict[str, Any]:
+    """Return what makes a choice in the table `name` go the way of its row (lib.ui.choosing)."""
 
-    def choose() -> None:
-        rows = value(key).selection.rows
-        way = ways[rows[0]] if rows and rows[0] < len(ways) else None
+    def go_if_any(way: Way | None) -> None:
         if way:
             go(way)
 
-    return choose
+    return choosing.one_of(name, ids, ways, go_if_any)

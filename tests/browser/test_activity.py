@@ -154,6 +154,21 @@ class TestOffBoarding:
         expect(tab.page.get_by_text("left the office").first).to_be_visible()
 
 
+class TestTable:
+    """The grid's own selection opens a row."""
+
+    def test_shift_and_space_on_a_row_open_it(self, as_person: Callable[[str], Browsing]) -> None:
+        """Focus the grid, Shift+Space, and what the row is about is there."""
+        tab = as_person(REQUESTER)
+        tab.pick("Show", "Access and policies")
+        cell = tab.page.get_by_test_id("glide-cell-1-0").first
+        tab._step_to(0, cell)
+        tab.page.keyboard.press("Shift+Space")
+        tab.settle()
+        expect(tab.button("Back to Activity")).to_be_visible()
+        assert "person=" in tab.page.url
+
+
 def test_an_address_of_nothing_has_a_sentence_and_a_way_out(tab: Browsing) -> None:
     """Unknown operations and people."""
     nothing = {
