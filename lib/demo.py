@@ -15,7 +15,7 @@ from sqlalchemy import Engine
 
 from lib.cli.telling import fault, pepper_fault, print_anything
 from lib.domain import clock
-from lib.domain.audit import REST, Event, EventAction, Seal
+from lib.domain.audit import DEMO_DATA, REST, Event, EventAction, Seal
 from lib.domain.clock import DAY, MINUTE, Moment
 from lib.domain.errors import StoreUnavailable
 from lib.domain.ids import new_ids
@@ -75,7 +75,7 @@ def fill_demo(ledger: Ledger, minting: Minting) -> bool:
         StoreUnavailable: The database did not take part; nothing was changed.
     """
     files = {name: parse(name, (FOLDER / f"{name}.csv").read_bytes()) for name in SHEETS}
-    event = Event(EventAction.IMPORT, "", "demo data")
+    event = Event(EventAction.IMPORT, "", DEMO_DATA)
     with ledger.acting(event) as connection:
         now = ledger.clock()
         import_queries.wait_for_other_imports(connection)

@@ -21,6 +21,10 @@ LONGEST_REASON = 500  # characters
 NO_MAC = bytes(32)  # before the first event of a chain
 REST = ""  # the chain of what belongs to no organization
 
+#: The address of what nobody did in a browser or over HTTP: a command, a setting, the demo.
+COMMAND_LINE, FIRST_ADMINISTRATORS, DEMO_DATA = "command line", "TOKEN_DESK_ADMINS", "demo data"
+BY_COMMAND = frozenset({COMMAND_LINE, FIRST_ADMINISTRATORS, DEMO_DATA})
+
 
 class EventAction(StrEnum):
     """What happened. The four actions and a user's own steps keep their names."""

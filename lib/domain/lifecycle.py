@@ -45,6 +45,11 @@ _CANCELLED = Change(pending_becomes=TokenState.CANCELLED)
 _REMOVED = Change(accepted_becomes=TokenState.REMOVED)
 _DECLINED = Change(pending_becomes=TokenState.DECLINED)
 
+#: Which action ends a live row, in the order in which both are done.
+ENDS: Mapping[TokenState, Action] = MappingProxyType(
+    {TokenState.ACCEPTED: Action.REMOVE, TokenState.PENDING: Action.CANCEL}
+)
+
 #: A pair that is missing here is refused.
 LIFECYCLE: Mapping[tuple[Holding, Act], Change | Skip] = MappingProxyType({
     (Holding.NOTHING, Action.REQUEST): _ASKED,

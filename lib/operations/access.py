@@ -12,18 +12,19 @@ def require(
     connection: Connection, username: str, permission: Permission, organization_id: str | None
 ) -> None:
     """Raise NotAllowed unless `username` has this in that organization; None asks for all."""
-    if not roles.covers(_reach(connection, username, permission), organization_id):
+    if not roles.covers(reach_if_any(connection, username, permission), organization_id):
         raise NotAllowed(username, permission)
 
 
 def reach(connection: Connection, username: str, permission: Permission) -> Reach:
     """Return where `username` has `permission`. Raises NotAllowed when that is nowhere."""
-    found = _reach(connection, username, permission)
+    found = reach_if_any(connection, username, permission)
     if found == NOWHERE:
         raise NotAllowed(username, permission)
     return found
 
 
-def _reach(connection: Connection, username: str, permission: Permission) -> Reach:
+def reach_if_any(connection: Connection, username: str, permission: Permission) -> Reach:
+    """Return where `username` has `permission`, which may be nowhere."""
     account = grant_queries.find_account(connection, username)
     return roles.reach(account.grants, permission) if account else NOWHERE

@@ -125,27 +125,13 @@ def carry_out(
     """
     event = event_of(plan, actor, reason)
     with ledger.acting(event) as connection:
-        outcome = carry_out_within(connection, ledger, actor, plan, minting, event)
+        permission = Permission(plan.action.value)
+        require(connection, actor.username, permission, plan.scope.organization_id)
+        if actor.username != plan.actor:
+            raise NotAllowed(actor.username, permission)
+        outcome = perform(connection, ledger, plan, minting, event)
     _log.info("%s: %d users changed", plan.action.value, plan.preview.changed)
     return outcome
-
-
-def carry_out_within(
-    connection: Connection,
-    ledger: Ledger,
-    actor: Actor,
-    plan: Plan,
-    minting: Minting,
-    event: Event,
-    *,
-    batch_id: str = "",
-) -> Outcome:
-    """Do what `carry_out` does inside the caller's transaction."""
-    permission = Permission(plan.action.value)
-    require(connection, actor.username, permission, plan.scope.organization_id)
-    if actor.username != plan.actor:
-        raise NotAllowed(actor.username, permission)
-    return perform(connection, ledger, plan, minting, event, batch_id=batch_id)
 
 
 def perform(
@@ -177,8 +163,6 @@ def perform(
 
 def needs_approval(ledger: Ledger, plan: Plan) -> bool:
     """Tell whether a second API administrator must agree before `plan` is carried out."""
-    if plan.action is not Action.GENERATE or not ledger.four_eyes:
-        return False
     with reading(ledger.engine) as connection:
         return needs_approval_within(connection, ledger, plan, ledger.clock())
 

@@ -4,7 +4,7 @@ What belongs to no organization (sign-ins, imports, grants everywhere) is shown 
 after all of them.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -28,7 +28,7 @@ from lib.domain.roles import Permission, Reach
 from lib.domain.rows import Actor, Approval, GrantRow, OwnToken
 from lib.domain.search import fold
 from lib.domain.states import Action, ApprovalState
-from lib.operations.access import reach, require
+from lib.operations.access import reach, reach_if_any, require
 from lib.operations.actions import APPROVAL_LASTS
 from lib.store import activity_queries, approval_queries, grant_queries, token_queries
 from lib.store.engine import reading
@@ -113,8 +113,10 @@ def find_people(engine: Engine, actor: Actor, search: str, limit: int) -> list[P
     with reading(engine) as connection:
         within = reach(connection, actor.username, Permission.ACTIVITY)
         exact = activity_queries.find_person(connection, search.strip())
-        if exact and _is_known(connection, exact.username, within):
-            return [exact._replace(email="")]
+        if exact:
+            member_of = activity_queries.memberships(connection, exact.username, within)
+            if _is_known(connection, exact.username, within, member_of):
+                return [exact._replace(email="")]
         part = fold(search)
         staff = {
             grant.username: Person(grant.username, grant.name)
@@ -133,11 +135,8 @@ def open_approvals(
     now = clock()
     with reading(engine) as connection:
         within = reach(connection, actor.username, Permission.ACTIVITY)
-        account = grant_queries.find_account(connection, actor.username)
-        approving = roles.reach(account.grants if account else (), Permission.APPROVE)
-        asked = activity_queries.open_approvals(
-            connection, now - 2 * APPROVAL_LASTS, _OPEN_APPROVALS
-        )
+        approving = reach_if_any(connection, actor.username, Permission.APPROVE)
+        asked = approval_queries.still_open(connection, now - 2 * APPROVAL_LASTS, _OPEN_APPROVALS)
     lasting = [a for a in asked if _progress_of(a, now, done=False) is not Progress.LAPSED]
     answerable = [
         a
@@ -219,11 +218,9 @@ def open_person(engine: Engine, clock: Clock, actor: Actor, username: str) -> Pe
     with reading(engine) as connection:
         within = reach(connection, actor.username, Permission.ACTIVITY)
         person = activity_queries.find_person(connection, username)
-        if person is None:
-            return None
-        if not _is_known(connection, username, within):
-            return None
         member_of = activity_queries.memberships(connection, username, within)
+        if person is None or not _is_known(connection, username, within, member_of):
+            return None
         if within is not None and not member_of:
             person = person._replace(email="")
         live = token_queries.own_tokens(connection, username, clock())
@@ -285,18 +282,19 @@ def _progress(state: ApprovalState, since: Moment, now: Moment, *, done: bool) -
     return Progress.APPROVED if state is ApprovalState.APPROVED else Progress.WAITING
 
 
-def _is_known(connection: Connection, username: str, within: Reach) -> bool:
+def _is_known(
+    connection: Connection, username: str, within: Reach, member_of: Sequence[Membership]
+) -> bool:
     """Tell whether somebody may be named there: a member, or in an event."""
     return (
         within is None
-        or bool(activity_queries.memberships(connection, username, within))
+        or bool(member_of)
         or activity_queries.has_events(connection, username, within)
     )
 
 
 def _grants_of(connection: Connection, actor: Actor, username: str) -> list[GrantRow] | None:
-    account = grant_queries.find_account(connection, actor.username)
-    within: Reach = roles.reach(account.grants if account else (), Permission.ACCESS)
+    within = reach_if_any(connection, actor.username, Permission.ACCESS)
     if within == roles.NOWHERE:
         return None
     return [

@@ -4,7 +4,7 @@ The requester asks, another administrator answers within an hour, and the reques
 from the answer to carry out just the plan that was approved (lib.operations.actions).
 """
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection
 
 from lib.domain.audit import Event, EventAction, clean_reason
 from lib.domain.clock import Moment
@@ -23,7 +23,6 @@ from lib.operations.access import require
 from lib.operations.actions import APPROVAL_LASTS, check_plan, event_of
 from lib.operations.ledger import Ledger
 from lib.store import approval_queries, grant_queries
-from lib.store.engine import reading
 
 
 def ask(ledger: Ledger, actor: Actor, plan: Plan, *, reason: str = "") -> None:
@@ -76,18 +75,6 @@ def answer(
                 users_digest=asked.plan_digest,
             ),
         )
-
-
-def read_approval(
-    engine: Engine, actor: Actor, organization_id: str, operation_id: str
-) -> tuple[Approval, Plan] | None:
-    """Return what was asked, with its plan; None when nothing was. Raises NotAllowed."""
-    with reading(engine) as connection:
-        require(connection, actor.username, Permission.ACTIVITY, organization_id)
-        asked = approval_queries.find(connection, organization_id, operation_id)
-        if asked is None:
-            return None
-        return asked, approval_queries.plan_of(connection, organization_id, operation_id)
 
 
 def has_lapsed(asked: Approval, now: Moment) -> bool:

@@ -9,13 +9,11 @@ from lib.domain.audit import Event
 from lib.domain.plan import Plan
 from lib.domain.rows import Receipt
 from lib.domain.secrets import Minting
-from lib.domain.states import Action, TokenState
+from lib.domain.states import Action
 from lib.operations.actions import perform
 from lib.operations.ledger import Ledger
 from lib.store import operation_queries
 
-#: What ends a live row, in the order in which it is done.
-ENDS = {TokenState.ACCEPTED: Action.REMOVE, TokenState.PENDING: Action.CANCEL}
 _NOTHING_TO_MINT = Minting("", {})
 
 

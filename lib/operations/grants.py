@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 
 from sqlalchemy import Connection, Engine
 
+from lib.domain import audit
 from lib.domain.audit import REST, Event, EventAction
 from lib.domain.errors import LastAdministrator, UnknownPerson, UnknownPlace
 from lib.domain.ids import new_ids
@@ -16,7 +17,7 @@ from lib.store import audit_queries, directory_queries, grant_queries, import_qu
 from lib.store.engine import reading
 
 #: Whoever can start our commands can open the database as well; their grants are recorded too.
-COMMAND_LINE = Actor("", "Command line", address="command line")
+COMMAND_LINE = Actor("", "Command line", address=audit.COMMAND_LINE)
 
 
 def list_grants(engine: Engine, actor: Actor) -> list[GrantRow]:
@@ -107,7 +108,7 @@ def appoint_first(ledger: Ledger, usernames: Iterable[str]) -> None:
                         | {"staff_status": "active"}
                     ],
                 )
-            event = attempt._replace(subject=username, address="TOKEN_DESK_ADMINS")
+            event = attempt._replace(subject=username, address=audit.FIRST_ADMINISTRATORS)
             _grant(connection, ledger, event, username, [wanted])
 
 
@@ -123,7 +124,7 @@ def _grant(
     if not username or grant_queries.find_account(connection, username) is None:
         raise UnknownPerson(username)
     for place in {each.organization_id for each in wanted if each.organization_id}:
-        if directory_queries.find_organization(connection, place) is None:
+        if not directory_queries.is_organization(connection, place):
             raise UnknownPlace(place, "")
     held = grant_queries.grants_of(connection, username)
     new = tuple(each for each in dict.fromkeys(wanted) if each not in held)

@@ -48,22 +48,23 @@ class Ledger:
         except (StoreUnavailable, AuditUnwritten):
             raise
         except DeskError as refusal:
-            self.record_refusal(attempt, type(refusal).__name__)
+            self.record_refusal(attempt, f"{attempt.action.value}: {type(refusal).__name__}")
             raise
 
     def record(self, connection: Connection, *events: Event) -> None:
         """Append `events` as part of the caller's transaction. Raises AuditUnwritten."""
         audit_queries.append(connection, self.seal, self.clock(), events)
 
-    def record_refusal(self, attempt: Event, why: str) -> None:
-        """Record in a transaction of its own that `attempt` was refused; it had no effect."""
-        refused = attempt._replace(
-            action=EventAction.REFUSAL, detail=f"{attempt.action.value}: {why}"
-        )
+    def record_refusal(self, refused: Event, why: str) -> None:
+        """Record in a transaction of its own what was refused, which had no effect.
+
+        Without a database it is logged. A typed organization makes no chain of its own.
+        """
+        event = refused._replace(action=EventAction.REFUSAL, detail=why)
         try:
             with writing(self.engine) as connection:
-                if not directory_queries.is_organization(connection, refused.organization_id):
-                    refused = refused._replace(organization_id=REST)  # a typed id makes no chain
-                self.record(connection, refused)
+                if not directory_queries.is_organization(connection, event.organization_id):
+                    event = event._replace(organization_id=REST)
+                self.record(connection, event)
         except DeskError as error:
             _log.error("a refusal was not recorded: %s", type(error).__name__)

@@ -16,13 +16,14 @@ from lib.domain.audit import Event, EventAction
 from lib.domain.clock import Moment
 from lib.domain.errors import NotAllowed, NothingToDo, PlanOutdated, UnknownPerson
 from lib.domain.ids import new_id
+from lib.domain.lifecycle import ENDS
 from lib.domain.plan import Plan
 from lib.domain.roles import Permission, Reach
 from lib.domain.rows import Actor, ChangedUser, OwnToken, Receipt
 from lib.domain.states import Action, Holding
 from lib.operations.access import reach, require
 from lib.operations.actions import event_of, make_plan
-from lib.operations.batches import ENDS, after_removals, perform_all
+from lib.operations.batches import after_removals, perform_all
 from lib.operations.ledger import Ledger
 from lib.store import activity_queries, operation_queries, token_queries
 from lib.store.engine import reading

@@ -14,6 +14,7 @@ from lib.domain.audit import Event, EventAction
 from lib.domain.clock import Moment
 from lib.domain.errors import NotAllowed, NothingToDo
 from lib.domain.ids import new_id
+from lib.domain.lifecycle import ENDS
 from lib.domain.plan import Plan
 from lib.domain.roles import Permission, Reach
 from lib.domain.rows import Actor, LeakedToken, Receipt
@@ -21,7 +22,7 @@ from lib.domain.secrets import Minting
 from lib.domain.states import TokenState
 from lib.operations.access import reach, require
 from lib.operations.actions import event_of, make_plan
-from lib.operations.batches import ENDS, after_removals, perform_all
+from lib.operations.batches import after_removals, perform_all
 from lib.operations.grants import COMMAND_LINE
 from lib.operations.ledger import Ledger
 from lib.store import import_queries, recall_queries

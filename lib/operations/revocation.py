@@ -1,17 +1,11 @@
 """Whoever holds a token can end it (RFC 7009): leaked tokens are killed by those who find them."""
 
 from lib.domain.audit import Event, EventAction
-from lib.domain.lifecycle import ending
+from lib.domain.lifecycle import ENDS, ending
 from lib.domain.rows import FoundToken
-from lib.domain.states import Action, TokenState
+from lib.domain.states import TokenState
 from lib.operations.ledger import Ledger
 from lib.store import operation_queries, token_queries
-
-#: What ends a live token in each state, and what becomes of it.
-_ENDS = {
-    TokenState.ACCEPTED: (Action.REMOVE, ending(Action.REMOVE).accepted_becomes),
-    TokenState.PENDING: (Action.CANCEL, ending(Action.CANCEL).pending_becomes),
-}
 
 
 def end(ledger: Ledger, found: FoundToken, address: str, asked_by: str = "its holder") -> bool:
@@ -37,11 +31,14 @@ def end(ledger: Ledger, found: FoundToken, address: str, asked_by: str = "its ho
         (user,) = token_queries.users_in_scope(*at)
         live = {user.accepted_token: TokenState.ACCEPTED, user.pending_token: TokenState.PENDING}
         state = live.get(found.token_id)
-        action, becomes = _ENDS[state] if state else (None, None)
-        if state is None or action is None or becomes is None:
+        if state is None:
+            return False
+        ends = ending(ENDS[state])
+        becomes = ends.accepted_becomes or ends.pending_becomes
+        if becomes is None:
             return False
         token_queries.end_token(
             connection, found.organization_id, found.token_id, now, was=state, becomes=becomes
         )
-        ledger.record(connection, attempt._replace(action=EventAction(action.value)))
+        ledger.record(connection, attempt._replace(action=EventAction(ENDS[state].value)))
     return True

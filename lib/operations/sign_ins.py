@@ -7,7 +7,6 @@ over for every copy of its cookie.
 
 import hashlib
 import json
-import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -19,7 +18,6 @@ from lib.domain.clock import MINUTE, SECOND, Moment
 from lib.domain.errors import (
     AmbiguousEmail,
     ClaimUnusable,
-    DeskError,
     Inactive,
     NotInDirectory,
     SignedOut,
@@ -35,8 +33,6 @@ from lib.operations.ledger import Ledger
 from lib.store import grant_queries, sign_in_queries
 from lib.store.engine import reading, writing
 from lib.store.sign_in_queries import SignInRow
-
-_log = logging.getLogger(__name__)
 
 _ADDED_BY_STREAMLIT = {"is_logged_in", "origin", "tokens"}  # they are no claims
 _EMAIL = "email"
@@ -112,11 +108,12 @@ def standing(ledger: Ledger, limits: Limits, sign_in_id: str) -> Stay:
     return Stay.IN if row.username else Stay.OUT
 
 
-def username_of(ledger: Ledger, sign_in_id: str) -> str:
-    """Return whose sign-in it is; empty when it was never seen, or nobody's."""
+def username_of(ledger: Ledger, limits: Limits, sign_in_id: str) -> str:
+    """Return whose sign-in it is while it lasts; empty for nobody's."""
     with reading(ledger.engine) as connection:
         row = sign_in_queries.find(connection, sign_in_id)
-    return row.username if row else ""
+    lasts = row is not None and row.ended_at is None and not limits.over(row, ledger.clock())
+    return row.username if row and lasts else ""
 
 
 def leave(ledger: Ledger, arrival: Arrival) -> None:
@@ -163,12 +160,8 @@ def refuse_page(ledger: Ledger, actor: Actor, permission: Permission, organizati
     In the chain of what belongs to no organization: the id was typed by hand and may be none.
     """
     detail = f"page: {permission.value}{f' in {organization_id}' if organization_id else ''}"
-    refusal = Event(EventAction.REFUSAL, actor.username, actor.address, detail=detail)
-    try:
-        with ledger.acting(refusal) as connection:
-            ledger.record(connection, refusal)
-    except DeskError as error:
-        _log.error("a refusal was not recorded: %s", type(error).__name__)
+    refusal = Event(EventAction.REFUSAL, actor.username, actor.address)
+    ledger.record_refusal(refusal, detail)
 
 
 def _begin(ledger: Ledger, limits: Limits, user_claim: str, arrival: Arrival) -> Actor:

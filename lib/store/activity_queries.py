@@ -26,10 +26,9 @@ from lib.domain.audit import EventAction
 from lib.domain.clock import Moment
 from lib.domain.ids import first_id
 from lib.domain.roles import Reach
-from lib.domain.rows import Approval
 from lib.domain.search import like
 from lib.domain.states import Action, ApprovalState, Origin, TokenState
-from lib.store.bulk import ids_parameter, with_ids
+from lib.store.bulk import among, ids_parameter, with_ids
 
 _RANGES_AT_ONCE = 100  # SQLite takes 500 parts of a UNION; a hundred are prepared in milliseconds
 _FEW_RESULTS = 2_000  # sorted in no time; more are read in the order of the members' index
@@ -113,10 +112,10 @@ def _ranges_of_person(wanted: ActivityFilter, place: str | None) -> Iterator[_Ra
             for action in wanted.actions:
                 yield _Range((who, ("action", action.value)), also)
         else:
-            among = ", ".join(f"'{action.value}'" for action in wanted.actions)
+            these = ", ".join(f"'{action.value}'" for action in wanted.actions)
             # An expression, or SQLite would rather read all that the organization has of an action.
-            these = "" if wanted.kind is Kind.EVERYTHING else f" AND action || '' IN ({among})"
-            yield _Range((("organization_id", place), who), f"{also}{these}")
+            some = "" if wanted.kind is Kind.EVERYTHING else f" AND action || '' IN ({these})"
+            yield _Range((("organization_id", place), who), f"{also}{some}")
 
 
 def _keys(
@@ -262,24 +261,6 @@ def results_page(
     return [ResultLine._make(row) for row in rows]
 
 
-def open_approvals(connection: Connection, asked_since: Moment, limit: int) -> list[Approval]:
-    """Return the requests since then that are not rejected and not carried out, oldest first."""
-    rows = connection.execute(
-        text(
-            "SELECT a.organization_id, o.name, a.operation_id, a.service_id, s.name, a.requester,"
-            " a.asked_at, a.users, a.plan_digest, a.reason, a.state, a.answered_by, a.answered_at"
-            " FROM approval a JOIN organization o ON o.organization_id = a.organization_id"
-            " JOIN service s ON s.service_id = a.service_id"
-            " WHERE a.asked_at > :since AND a.state <> 'rejected' AND NOT EXISTS (SELECT 1"
-            " FROM operation p WHERE p.organization_id = a.organization_id"
-            " AND p.operation_id = a.operation_id) ORDER BY a.asked_at LIMIT :limit"
-        ),
-        {"since": asked_since, "limit": limit},
-    )
-    found = map(Approval._make, rows)
-    return [asked._replace(state=ApprovalState(asked.state)) for asked in found]
-
-
 def find_person(connection: Connection, username: str) -> Person | None:
     """Return the account of that username, or None."""
     row = connection.execute(
@@ -291,30 +272,30 @@ def find_person(connection: Connection, username: str) -> Person | None:
 
 def people_matching(connection: Connection, search: str, within: Reach, limit: int) -> list[Person]:
     """Return `limit` members whose name, username or e-mail contains `search`, by username."""
-    among, reached = _among(connection, within)
+    reached, parameters = among(connection, "m.organization_id", within)
     rows = connection.execute(
         with_ids(
             connection,
             "SELECT username, name FROM (SELECT m.username, m.name FROM member m"
-            rf" WHERE m.search_key LIKE :like ESCAPE '\' {among} LIMIT :limit) found"
+            rf" WHERE m.search_key LIKE :like ESCAPE '\' AND {reached} LIMIT :limit) found"
             " GROUP BY username, name ORDER BY username",
         ),
-        {"like": like(search), "limit": limit} | reached,
+        {"like": like(search), "limit": limit} | parameters,
     )
     return [Person(row[0], row[1]) for row in rows]
 
 
 def memberships(connection: Connection, username: str, within: Reach) -> list[Membership]:
     """Return the organizations in `within` that a person is a member of, by name."""
-    among, reached = _among(connection, within)
+    reached, parameters = among(connection, "m.organization_id", within)
     rows = connection.execute(
         with_ids(
             connection,
             "SELECT m.organization_id, o.name, m.member_id, m.status FROM member m"
             " JOIN organization o ON o.organization_id = m.organization_id"
-            f" WHERE m.username = :username {among} ORDER BY o.search_key, m.organization_id",
+            f" WHERE m.username = :username AND {reached} ORDER BY o.search_key, m.organization_id",
         ),
-        {"username": username} | reached,
+        {"username": username} | parameters,
     )
     return [Membership._make(row) for row in rows]
 
@@ -350,11 +331,11 @@ def ended_tokens(
     Those that ended before `before`: a moment and a token's id. One that nobody has closed since
     it expired is over as well. One person's are few, so that all of them are sorted.
     """
-    among, reached = _among(connection, within)
+    reached, parameters = among(connection, "m.organization_id", within)
     rows = connection.execute(
         with_ids(
             connection,
-            f"{_STORIES} WHERE m.username = :username {among}"
+            f"{_STORIES} WHERE m.username = :username AND {reached}"
             " AND t.organization_id = m.organization_id AND t.member_id = m.member_id"
             " AND (t.ended_at IS NOT NULL OR t.expires_at <= :now)"
             f" AND ({_ENDED_AT}, t.token_id) < (:moment, :token)"
@@ -367,18 +348,10 @@ def ended_tokens(
             "token": before[1],
             "limit": limit,
         }
-        | reached,
+        | parameters,
     )
     found = map(TokenStory._make, rows)
     return [
         token._replace(origin=Origin(token.origin), state=TokenState(token.state))
         for token in found
     ]
-
-
-def _among(connection: Connection, within: Reach) -> tuple[str, dict[str, Any]]:
-    """Return the condition on member `m`, for `with_ids`, and its parameters."""
-    if within is None:
-        return "", {}
-    condition = "AND m.organization_id IN (SELECT value FROM {ids} i)"
-    return condition, {"ids": ids_parameter(connection, within)}

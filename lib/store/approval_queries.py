@@ -1,5 +1,8 @@
 """Requests for a second API administrator's approval, each with its whole plan."""
 
+from collections.abc import Sequence
+from typing import Any
+
 from sqlalchemy import Connection, text
 
 from lib.domain.clock import Moment
@@ -13,7 +16,6 @@ _APPROVALS = (
     " a.asked_at, a.users, a.plan_digest, a.reason, a.state, a.answered_by, a.answered_at"
     " FROM approval a JOIN organization o ON o.organization_id = a.organization_id"
     " JOIN service s ON s.service_id = a.service_id"
-    " WHERE a.organization_id = :organization AND a.operation_id = :operation"
 )
 
 
@@ -46,11 +48,29 @@ def find(
     """Return the request for that operation, locked against another answer, or None."""
     locked = " FOR UPDATE OF a" if lock and connection.dialect.name == "postgresql" else ""
     row = connection.execute(
-        text(f"{_APPROVALS}{locked}"),
+        text(
+            f"{_APPROVALS} WHERE a.organization_id = :organization AND a.operation_id = :operation"
+            f"{locked}"
+        ),
         {"organization": organization_id, "operation": operation_id},
     ).one_or_none()
-    if row is None:
-        return None
+    return _approval(row) if row else None
+
+
+def still_open(connection: Connection, asked_since: Moment, limit: int) -> list[Approval]:
+    """Return the requests since then that are not rejected and not carried out, oldest first."""
+    rows = connection.execute(
+        text(
+            f"{_APPROVALS} WHERE a.asked_at > :since AND a.state <> 'rejected' AND NOT EXISTS"
+            " (SELECT 1 FROM operation p WHERE p.organization_id = a.organization_id"
+            " AND p.operation_id = a.operation_id) ORDER BY a.asked_at LIMIT :limit"
+        ),
+        {"since": asked_since, "limit": limit},
+    )
+    return [_approval(row) for row in rows]
+
+
+def _approval(row: Sequence[Any]) -> Approval:
     found = Approval._make(row)
     return found._replace(state=ApprovalState(found.state))
 

@@ -2,10 +2,12 @@
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, cast
+from typing import Any
 
 from sqlalchemy import Connection, Table, TextClause, text
-from sqlalchemy.exc import DBAPIError
+
+from lib.domain.roles import Reach
+from lib.store.engine import translated
 
 
 def insert_many(
@@ -32,7 +34,7 @@ def _copy(connection: Connection, statement: str, rows: Iterable[Sequence[Any]])
             for row in rows:
                 copy.write_row(row)
     except driver.Error as error:
-        raise _translated(connection, statement, error) from None
+        raise translated(connection.dialect, statement, error) from None
 
 
 def stream(
@@ -54,18 +56,9 @@ def stream(
         while rows := cursor.fetchmany(at_once):
             yield rows
     except driver.Error as error:
-        raise _translated(connection, statement, error) from None
+        raise translated(connection.dialect, statement, error) from None
     finally:
         cursor.close()
-
-
-def _translated(connection: Connection, statement: str, error: Exception) -> DBAPIError:
-    """Return what SQLAlchemy makes of an error; it translates only what it runs itself."""
-    driver: Any = connection.dialect.loaded_dbapi
-    translated: Any = DBAPIError.instance(
-        statement, None, error, driver.Error, hide_parameters=True, dialect=connection.dialect
-    )
-    return cast("DBAPIError", translated)
 
 
 def with_ids(connection: Connection, statement: str) -> TextClause:
@@ -83,3 +76,13 @@ def with_ids(connection: Connection, statement: str) -> TextClause:
 def ids_parameter(connection: Connection, ids: Iterable[str]) -> str | list[str]:
     """Return `ids` as the driver takes a whole set in one parameter."""
     return list(ids) if connection.dialect.name == "postgresql" else json.dumps(list(ids))
+
+
+def among(connection: Connection, column: str, within: Reach) -> tuple[str, dict[str, Any]]:
+    """Return the condition that `column` is an organization of `within`, and its parameters.
+
+    For `with_ids`; None means all organizations.
+    """
+    if within is None:
+        return "TRUE", {}
+    return f"{column} IN (SELECT value FROM {{ids}} i)", {"ids": ids_parameter(connection, within)}

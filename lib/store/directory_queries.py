@@ -19,7 +19,7 @@ from lib.domain.rows import (
 )
 from lib.domain.search import like
 from lib.domain.states import OrganizationType, Status
-from lib.store.bulk import ids_parameter, with_ids
+from lib.store.bulk import among, ids_parameter, with_ids
 
 #: The orders of the Organizations page.
 ORDERS = {
@@ -93,7 +93,7 @@ def is_organization(connection: Connection, organization_id: str) -> bool:
 
 def organization_names(connection: Connection, within: Reach) -> dict[str, str]:
     """Return the name of every organization by its id, in the order of names."""
-    condition, parameters = _within(connection, within)
+    condition, parameters = among(connection, "o.organization_id", within)
     rows = connection.execute(
         with_ids(
             connection,
@@ -115,7 +115,7 @@ def services(connection: Connection) -> list[Service]:
 
 def states(connection: Connection, within: Reach) -> list[str]:
     """Return the states that organizations are in, sorted."""
-    condition, parameters = _within(connection, within)
+    condition, parameters = among(connection, "o.organization_id", within)
     rows = connection.execute(
         with_ids(
             connection,
@@ -136,7 +136,7 @@ def organizations_page(
     now: Moment,
 ) -> tuple[int, list[OrganizationListed]]:
     """Return how many organizations match, and `limit` of them from `offset`; `order` of ORDERS."""
-    allowed, reached = _within(connection, within)
+    allowed, reached = among(connection, "o.organization_id", within)
     wished, parameters = _organization_conditions(wanted)
     where, parameters = f"{allowed} AND {wished}", parameters | reached
     total = connection.execute(
@@ -164,14 +164,6 @@ def organizations_page(
         OrganizationListed(r[0], r[1], OrganizationType(r[2]), Status(r[3]), *r[4:]) for r in rows
     ]
     return total, listed
-
-
-def _within(connection: Connection, within: Reach) -> tuple[str, dict[str, Any]]:
-    """Return the condition on organization `o`, for `with_ids`, and its parameters."""
-    if within is None:
-        return "TRUE", {}
-    condition = "o.organization_id IN (SELECT value FROM {ids} i)"
-    return condition, {"ids": ids_parameter(connection, within)}
 
 
 def _organization_conditions(wanted: OrganizationFilter) -> tuple[str, dict[str, Any]]:

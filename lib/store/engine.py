@@ -6,9 +6,9 @@ import sys
 from collections.abc import Iterator
 from importlib import import_module
 from types import ModuleType
-from typing import Any
+from typing import Any, cast
 
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import Connection, Dialect, Engine, create_engine, event
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
@@ -133,6 +133,15 @@ def _faults_told() -> Iterator[None]:
         if fault is None:
             raise
         raise fault from None
+
+
+def translated(dialect: Dialect, statement: str | None, error: Exception) -> DBAPIError:
+    """Return what SQLAlchemy makes of a driver's error; it translates only what it runs itself."""
+    driver: Any = dialect.loaded_dbapi
+    wrapped: Any = DBAPIError.instance(
+        statement, None, error, driver.Error, hide_parameters=True, dialect=dialect
+    )
+    return cast("DBAPIError", wrapped)
 
 
 def store_fault(error: DBAPIError) -> StoreUnavailable | None:

@@ -15,7 +15,7 @@ from sqlalchemy.pool import NullPool
 
 from lib.domain.errors import StoreUnavailable
 from lib.domain.rows import FoundToken
-from lib.store.engine import sqlite_module, store_fault
+from lib.store.engine import sqlite_module, store_fault, translated
 
 SECONDS = 5  # for which a lookup waits for the database, before it is given up
 
@@ -148,11 +148,7 @@ def looked(row: Sequence[Any], digest: bytes) -> Looked:
 
 def driver_fault(error: Exception, engine: Engine) -> StoreUnavailable:
     """Return what the driver's error means; a mistake of ours in SQL is raised as it is."""
-    driver: Any = engine.dialect.loaded_dbapi
-    wrapped = DBAPIError.instance(
-        None, None, error, driver.Error, hide_parameters=True, dialect=engine.dialect
-    )
-    fault = store_fault(wrapped) if isinstance(wrapped, DBAPIError) else None
+    fault = store_fault(translated(engine.dialect, None, error))
     if fault is None:
         raise error
     return fault

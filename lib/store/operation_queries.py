@@ -4,8 +4,7 @@ from collections.abc import Iterable
 
 from sqlalchemy import Connection, text
 
-from lib.domain.clock import DAY, Moment
-from lib.domain.ids import first_id
+from lib.domain.clock import Moment
 from lib.domain.lifecycle import Standing
 from lib.domain.plan import Plan
 from lib.domain.rows import ExpiryPolicy, Receipt, ResultRow, Scope, SkippedUser
@@ -102,20 +101,18 @@ def add_operation(
 def generated_since(connection: Connection, scope: Scope, actor: str, since: Moment) -> int:
     """Return how many tokens `actor` generated alone for one organization and service since then.
 
-    What was approved by another does not count. Ids rise with time, and one is made at most an hour
-    or two before its operation is confirmed: the last of the organization are looked at, no more.
+    What was approved by another does not count.
     """
     found = connection.execute(
         text(
             "SELECT COALESCE(SUM(o.changed), 0) FROM operation o"
-            " WHERE o.organization_id = :organization AND o.operation_id > :first"
-            " AND o.service_id = :service AND o.action = 'generate' AND o.actor = :actor"
+            " WHERE o.organization_id = :organization AND o.service_id = :service"
+            " AND o.action = 'generate' AND o.actor = :actor"
             " AND o.confirmed_at > :since AND NOT EXISTS (SELECT 1 FROM approval a"
             "  WHERE a.organization_id = o.organization_id AND a.operation_id = o.operation_id)"
         ),
         {
             "organization": scope.organization_id,
-            "first": first_id(since - DAY),
             "service": scope.service_id,
             "actor": actor,
             "since": since,

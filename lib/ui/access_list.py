@@ -8,7 +8,7 @@ from lib.domain.roles import Grant
 from lib.domain.rows import Actor, GrantRow
 from lib.domain.search import LONGEST_SEARCH, fold
 from lib.operations import grants
-from lib.ui import guard
+from lib.ui import asking, guard
 from lib.ui.desk import desk
 from lib.ui.facts import DASH, day_text
 from lib.ui.session import put, session, value
@@ -136,7 +136,7 @@ def _question(actor: Actor, row: GrantRow) -> None:
     st.markdown(f"**{loss(row)}**")
     if row.username == actor.username:
         st.markdown("This is your own role: you may lose this page with it.")
-    with st.container(horizontal=True, horizontal_alignment="right"):
+    with asking.buttons():
         kept = st.button("Keep it", on_click=_dismiss, key="access_keep")
         gone = st.button(
             "Revoke", type="primary", on_click=_revoke, args=(row,), key="access_revoke"

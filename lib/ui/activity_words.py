@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Literal, NamedTuple
 
 from lib.domain.activity import ActivityRow, Kind, Progress, TokenStory
-from lib.domain.audit import EventAction
+from lib.domain.audit import BY_COMMAND, EventAction
 from lib.domain.clock import Moment, when
 from lib.domain.roles import Role
 from lib.domain.states import Action, Origin, TokenState
@@ -114,8 +114,7 @@ def who(event: ActivityRow) -> str:
         return event.actor
     if event.action == EventAction.FIRST_USE:
         return "First use"
-    # A command's address is a word, a caller's is an address, or `unknown`.
-    return COMMAND_LINE if " " in event.address or event.address.isupper() else "API"
+    return COMMAND_LINE if event.address in BY_COMMAND else "API"
 
 
 def named(username: str, name: str) -> str:

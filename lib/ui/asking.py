@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 
 import pandas as pd
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from lib.domain.audit import LONGEST_REASON
 from lib.domain.errors import PlanOutdated
@@ -22,6 +23,11 @@ def reason(key: str) -> None:
         max_chars=LONGEST_REASON,
         placeholder="For the audit trail, such as a ticket number",
     )
+
+
+def buttons() -> DeltaGenerator:
+    """Return the row of a dialog's buttons: the quiet one left, the one that acts right."""
+    return st.container(horizontal=True, horizontal_alignment="right")
 
 
 def changed_users(error: Exception) -> None:

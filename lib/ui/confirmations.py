@@ -4,7 +4,6 @@ Which one is open is a fact of the session, so a dialog is drawn on each run unt
 """
 
 import streamlit as st
-from streamlit.delta_generator import DeltaGenerator
 
 from lib.domain.errors import DeskError
 from lib.domain.plan import Plan
@@ -79,7 +78,7 @@ def _body(confirming: Confirming) -> None:
         _failure(confirming.error)
     elif confirming.step is Step.FIRST:
         _first(confirming)
-    elif needs_approval(desk().ledger, confirming.plan) and not confirming.approved:
+    elif not confirming.approved and needs_approval(desk().ledger, confirming.plan):
         _ask(confirming)
     else:
         _second(confirming)
@@ -97,7 +96,7 @@ def _first(confirming: Confirming) -> None:
     asking.reason(action_bar.REASON)
     exports = plan.action is Action.GENERATE
     st.caption(f"{'Step 1 of 2. ' if exports else ''}Nothing has changed yet.")
-    with _buttons():
+    with asking.buttons():
         if st.button("Cancel", on_click=_dismiss, key="confirm_cancel"):
             st.rerun()
         nobody = not plan.preview.changed
@@ -128,7 +127,7 @@ def _second(confirming: Confirming) -> None:
     )
     meant = _meant(counts.changed)
     st.caption("Step 2 of 2. Nothing has changed yet.")
-    with _buttons():
+    with asking.buttons():
         if confirming.approved:
             leave = st.button("Cancel", on_click=_dismiss, key="confirm_cancel")
         else:
@@ -164,7 +163,7 @@ def _ask(confirming: Confirming) -> None:
     )
     meant = _meant(changed)
     st.caption("Step 2 of 3. Nothing has changed yet.")
-    with _buttons():
+    with asking.buttons():
         back = st.button("Back", on_click=_back, key="confirm_back")
         asked = st.button(
             "Ask for approval",
@@ -214,15 +213,11 @@ def _finish(done: Done) -> None:
 def _failure(error: Exception) -> None:
     st.error(explain(error), icon=":material/error:")
     asking.changed_users(error)
-    with _buttons():
+    with asking.buttons():
         if st.button("Close", on_click=_close, key="confirm_close"):
             st.rerun()
         if st.button("Look again", type="primary", on_click=_look_again, key="confirm_again"):
             st.rerun()
-
-
-def _buttons() -> DeltaGenerator:
-    return st.container(horizontal=True, horizontal_alignment="right")
 
 
 def _delivery(confirming: Confirming) -> Delivery:

@@ -9,7 +9,7 @@ from lib.domain.roles import Permission
 from lib.domain.rows import Actor, ServiceCredential, Subscription
 from lib.operations import credentials
 from lib.operations.vault import VaultKey
-from lib.ui import guard, shown_once
+from lib.ui import asking, guard, shown_once
 from lib.ui.desk import desk
 from lib.ui.facts import day_text
 from lib.ui.session import session, session_id, value
@@ -78,7 +78,7 @@ def _confirm() -> None:
     client_id = session().declining
     st.caption(plain(client_id))
     st.markdown("Whoever signs in with it is **refused at once**. It cannot be brought back.")
-    with st.container(horizontal=True, horizontal_alignment="right"):
+    with asking.buttons():
         kept = st.button("Keep it", on_click=_close)
         ended = st.button("End", type="primary", on_click=_end, key="credentials_end")
     if kept or ended:

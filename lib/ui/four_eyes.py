@@ -176,7 +176,7 @@ def _body(answering: Answering, view: OperationView, asked: Approval, plan: Plan
     else:
         st.markdown(f"{requester} has to choose Generate & Export again, and ask anew.")
     st.caption("Nothing has changed yet.")
-    with _buttons():
+    with asking.buttons():
         if st.button("Cancel", on_click=_dismiss, key="answer_cancel"):
             st.rerun()
         if st.button(
@@ -192,13 +192,9 @@ def _body(answering: Answering, view: OperationView, asked: Approval, plan: Plan
 def _failure(error: Exception) -> None:
     st.error(explain(error), icon=":material/error:")
     asking.changed_users(error)
-    with _buttons():
+    with asking.buttons():
         if st.button("Close", on_click=_dismiss, key="answer_close"):
             st.rerun()
-
-
-def _buttons() -> st.delta_generator.DeltaGenerator:
-    return st.container(horizontal=True, horizontal_alignment="right")
 
 
 def _answer(organization_id: str, operation_id: str, requester: str) -> None:

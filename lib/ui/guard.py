@@ -17,6 +17,7 @@ from lib.ui.session import session
 from lib.ui.wording import explain, plain, role_names
 
 _log = logging.getLogger(__name__)
+NOBODY = Actor("", "")
 _STAFF_TO_PICK = 5
 _PEOPLE_TO_PICK = 6
 _PLURALS = {
@@ -64,8 +65,13 @@ def current() -> Actor:
 
     A callback runs before the frame asks at the door, so it is asked here as well.
     """
-    person = directory.find_actor(desk().engine, session().username) if door.is_open() else None
-    return person._replace(address=door.address()) if person else Actor("", "")
+    return _of_this_run() if door.is_open() else NOBODY
+
+
+def _of_this_run() -> Actor:
+    """Return whom the frame let in when this run began."""
+    person = directory.find_actor(desk().engine, session().username)
+    return person._replace(address=door.address()) if person else NOBODY
 
 
 def need(permission: Permission) -> Actor:
@@ -73,7 +79,7 @@ def need(permission: Permission) -> Actor:
 
     A refusal is recorded once a browser session and page.
     """
-    person = current()
+    person = _of_this_run()
     if not person.may_somewhere(permission):
         note_refusal(person, permission)
         st.info(f"This page is for {_allowed(permission)}.", icon=":material/lock:")

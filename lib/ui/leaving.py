@@ -22,7 +22,6 @@ from lib.ui.wording import (
 )
 
 _REASON = "leaving_reason"
-_FEW = 12
 _ONLY_YOURS = "Only organizations that you look after are covered."
 
 
@@ -94,7 +93,7 @@ def _body(open_now: Leaving) -> None:
         st.markdown(_ONLY_YOURS)
     asking.reason(_REASON)
     st.caption("Nothing has changed yet.")
-    with st.container(horizontal=True, horizontal_alignment="right"):
+    with asking.buttons():
         if st.button("Cancel", on_click=_dismiss, key="leaving_cancel"):
             st.rerun()
         if st.button("End them all", type="primary", on_click=_end, key="leaving_do"):
@@ -119,7 +118,7 @@ def _table(planned: OffBoarding) -> None:
 def _failure(error: Exception) -> None:
     st.error(explain(error), icon=":material/error:")
     asking.changed_users(error)
-    with st.container(horizontal=True, horizontal_alignment="right"):
+    with asking.buttons():
         if st.button("Close", on_click=_dismiss, key="leaving_close"):
             st.rerun()
         if st.button("Look again", type="primary", on_click=_look_again, key="leaving_again"):

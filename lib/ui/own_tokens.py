@@ -10,7 +10,7 @@ from lib.domain.rows import Actor, OwnToken
 from lib.domain.states import Origin
 from lib.operations import own_tokens
 from lib.operations.vault import VaultKey
-from lib.ui import guard, shown_once
+from lib.ui import asking, guard, shown_once
 from lib.ui.desk import Desk, desk
 from lib.ui.facts import UNKNOWN, day_text
 from lib.ui.session import Session, session, session_id
@@ -140,7 +140,7 @@ def _confirm_decline(shared: Desk, token: OwnToken) -> None:
             else "You get no new token. A token that you have keeps working."
         )
         st.caption("An API administrator can request another one for you.")
-        with st.container(horizontal=True, horizontal_alignment="right"):
+        with asking.buttons():
             kept = st.button("Keep it", on_click=close)
             declined = st.button(
                 "Decline",

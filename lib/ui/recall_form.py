@@ -187,7 +187,7 @@ def _confirm(recalling: Recalling) -> None:
     )
     asking.reason(_REASON)
     st.caption("Nothing has changed yet.")
-    with st.container(horizontal=True, horizontal_alignment="right"):
+    with asking.buttons():
         cancel = st.button("Cancel", on_click=_close, key="recall_cancel")
         go = st.button("End them", type="primary", on_click=_end, key="recall_do")
     if cancel or go:

@@ -6,7 +6,6 @@ waits for its heading. Limit: 1.5 s later; a first start with the demo's import 
 
 import os
 import shutil
-import socket
 import statistics
 import subprocess
 import sys
@@ -17,6 +16,7 @@ from pathlib import Path
 from playwright.sync_api import Browser, Error, sync_playwright
 
 from tests.browser.browsing import CHROMIUM_ARGUMENTS
+from tests.processes import free_port
 
 ROUNDS = 5
 ROOT = Path(__file__).parents[2]
@@ -24,9 +24,7 @@ ROOT = Path(__file__).parents[2]
 
 def seconds_to_heading(browser: Browser, script: Path, data: Path) -> float:
     """Return the seconds from the command to the page's heading in a browser."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     command = [sys.executable, "-m", "streamlit", "run", str(script)]
     options = ["--server.headless=true", f"--server.port={port}"]
     page = browser.new_page()

@@ -2,11 +2,8 @@
 
 import os
 import shutil
-import socket
 import subprocess
 import sys
-import time
-import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +18,7 @@ from lib.domain.secrets import Minting
 from lib.operations.ledger import Ledger
 from lib.operations.opening import open_store
 from tests.browser.browsing import CHROMIUM_ARGUMENTS, Browsing
+from tests.processes import free_port, wait_until_ready
 
 ROOT = Path(__file__).parents[2]
 PEPPER = b"b" * 32
@@ -53,7 +51,7 @@ def serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], 
 
     def start(database: str = "") -> Server:
         folder = tmp_path_factory.mktemp("desk")
-        port = _free_port()
+        port = free_port()
         environment = {
             **os.environ,
             "TOKEN_DESK_DATA": str(folder),
@@ -72,7 +70,7 @@ def serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], 
             )
         started.append(process)
         address = f"http://localhost:{port}"
-        _wait_until_healthy(address, process, log)
+        wait_until_ready(f"{address}/_stcore/health", process, log)
         return Server(address, database or f"sqlite:///{folder / 'token-desk.db'}", log)
 
     yield start
@@ -124,21 +122,3 @@ def new_tab(chromium: Browser) -> Iterator[Callable[..., Browsing]]:
 def tab(new_tab: Callable[..., Browsing], server: Server) -> Browsing:
     """One tab on the dashboard with demo data."""
     return new_tab(server.address)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def _wait_until_healthy(address: str, process: subprocess.Popen[bytes], log: Path) -> None:
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        assert process.poll() is None, log.read_text()
-        try:
-            with urllib.request.urlopen(f"{address}/_stcore/health", timeout=1):  # noqa: S310
-                return
-        except OSError:
-            time.sleep(0.05)  # between two looks at the condition, not instead of it
-    pytest.fail(f"the dashboard did not start:\n{log.read_text()}")

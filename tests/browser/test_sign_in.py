@@ -9,7 +9,6 @@ import subprocess
 import sys
 import threading
 import time
-import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,6 +30,7 @@ from lib.operations.ledger import Ledger
 from lib.operations.opening import open_store
 from lib.store.engine import open_engine, writing
 from tests.browser.browsing import Browsing
+from tests.processes import free_port, wait_until_ready
 
 pytestmark = pytest.mark.browser
 
@@ -71,26 +71,6 @@ def step(sentence: str) -> None:
     print(f"  · {sentence}")
 
 
-def free_port() -> int:
-    """Return a port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def wait_for(address: str, process: subprocess.Popen, log: Path) -> None:
-    """Wait until a server answers."""
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        assert process.poll() is None, log.read_text()
-        try:
-            with urllib.request.urlopen(address, timeout=1):  # noqa: S310 - our own address
-                return
-        except OSError:
-            time.sleep(0.05)  # between two looks at the condition, not instead of it
-    pytest.fail(f"{address} did not start:\n{log.read_text()}")
-
-
 @pytest.fixture(scope="module")
 def processes() -> Iterator[list[subprocess.Popen]]:
     """What this file starts, ended with it."""
@@ -119,7 +99,7 @@ def provider(processes, tmp_path_factory) -> str:
         process = subprocess.Popen(command, stdout=out, stderr=out)
     processes.append(process)
     address = f"http://localhost:{port}"
-    wait_for(f"{address}/.well-known/openid-configuration", process, log)
+    wait_until_ready(f"{address}/.well-known/openid-configuration", process, log)
     return address
 
 
@@ -149,7 +129,7 @@ def start(processes, tmp_path_factory) -> Callable[..., Desk]:
             )
         processes.append(process)
         address = f"http://localhost:{port}"
-        wait_for(f"{address}/_stcore/health", process, log)
+        wait_until_ready(f"{address}/_stcore/health", process, log)
         return Desk(address, database, log)
 
     return start_desk

@@ -15,7 +15,7 @@ from lib.domain.rows import Actor
 from lib.domain.secrets import hint, mint
 from lib.domain.states import Action, Holding
 from lib.operations.actions import Outcome, carry_out, plan_action
-from lib.store import tables
+from lib.store import approval_queries, tables
 from lib.store.engine import reading, writing
 from tests.directory import ADMIN, ADMINISTRATOR, MINTING, ORG, SERVICE, add_staff, by, ledger
 from tests.facts import NOW
@@ -141,6 +141,13 @@ def csv_rows(content: bytes | None) -> list[dict[str, str]]:
     """Return an exported CSV's rows by column."""
     text_ = (content or b"").decode("utf-8-sig")
     return list(csv.DictReader(io.StringIO(text_, newline=""), strict=True))
+
+
+def asked_for(engine: Engine, operation_id: str, organization_id: str = ORG) -> tuple:
+    """Return a request for approval as it is stored, and its plan."""
+    with reading(engine) as connection:
+        found = approval_queries.find(connection, organization_id, operation_id)
+        return found, approval_queries.plan_of(connection, organization_id, operation_id)
 
 
 def exported(outcome: Outcome) -> list[str]:

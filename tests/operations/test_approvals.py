@@ -30,6 +30,7 @@ from tests.operations.acting import (
     OTHER_ADMIN,
     act,
     add_administrator,
+    asked_for,
     change,
     everything,
     exported,
@@ -68,7 +69,7 @@ def answer(engine, planned: Plan, actor: Actor = OTHER_ADMIN, *, approve: bool =
 
 def state(engine, planned: Plan) -> ApprovalState:
     """Return what became of a request."""
-    found = approvals.read_approval(engine, ADMIN, ORG, planned.operation_id)
+    found = asked_for(engine, planned.operation_id)
     return found[0].state
 
 
@@ -93,7 +94,7 @@ class TestTheWay:
     def test_what_is_approved_is_carried_out_once(self, engine, asked):
         """The requester mints just the plan that was kept, and a second call gives no file."""
         answer(engine, asked)
-        approval, kept = approvals.read_approval(engine, ADMIN, ORG, asked.operation_id)
+        approval, kept = asked_for(engine, asked.operation_id)
         assert kept == asked
         assert (approval.requester, approval.answered_by) == ("mhale", OTHER_ADMIN.username)
         outcome = carry_out(at(engine, 5), ADMIN, kept, MINTING)

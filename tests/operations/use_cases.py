@@ -326,11 +326,6 @@ CASES = [
     Case(approvals.answer, _answering(approve=True), _P.APPROVE, writes=True, kind="approve"),
     Case(approvals.answer, _answering(approve=False), _P.APPROVE, writes=True, kind="reject"),
     Case(
-        approvals.read_approval,
-        lambda w, a, p: approvals.read_approval(w.engine, a, p, w.places[p].asked),
-        _P.ACTIVITY,
-    ),
-    Case(
         grants.list_grants, lambda w, a, _: grants.list_grants(w.engine, a), _P.ACCESS, "somewhere"
     ),
     Case(grants.grant, _granting(grants.grant, 3), _P.ACCESS, writes=True),
@@ -497,7 +492,6 @@ CASES = [
 #: What takes an actor and is no row of the matrix, and why.
 PARTS = {
     "actions.make_plan": "inside the transaction of who has asked for leave",
-    "actions.carry_out_within": "inside the transaction of carry_out, and asks as it does",
     "actions.event_of": "makes an event, and does nothing",
     "sign_ins.refuse_page": "records a refusal",
     "delivery.Delivery": "calls carry_out and recorded",

@@ -13,6 +13,7 @@ from lib.operations.actions import carry_out, plan_action
 from lib.ui import activity_list
 from lib.ui.desk import desk
 from tests.activity import add_events
+from tests.operations.acting import asked_for
 from tests.pages.looking import MARKUP, USER, execute, facts, query, values
 
 ORG, SERVICE = "UTCJF1", "erecording"
@@ -376,7 +377,7 @@ class TestFourEyes:
         """The page of what was carried out, with its story."""
         where = (ORG, asked.partition("-")[2])
         approvals.answer(desk().ledger, someone(OTHER_ADMIN), *where, approve=True)
-        planned = approvals.read_approval(demo, someone(ADMIN), *where)[1]
+        planned = asked_for(demo, where[1])[1]
         carry_out(desk().ledger, someone(ADMIN), planned, desk().minting)
         at = address_of(open_page, OTHER_ADMIN, operation=asked)
         assert facts(at)["Approved"].startswith("rfenwick, ")

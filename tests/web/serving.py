@@ -2,17 +2,14 @@
 
 import contextlib
 import os
-import socket
 import subprocess
 import sys
-import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from tests.directory import MINTING
+from tests.processes import free_port, wait_until_ready
 
 ROOT = Path(__file__).parents[2]
 
@@ -47,9 +44,7 @@ def serving(
         "TOKEN_DESK_PEPPERS": ",".join(f"{n}:{key.hex()}" for n, key in MINTING.peppers.items()),
         **settings,
     }
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     log = folder / "api.log"
     with log.open("ab") as out:
         process = subprocess.Popen(
@@ -61,24 +56,8 @@ def serving(
         )
     address = f"http://127.0.0.1:{port}"
     try:
-        _wait_until_ready(f"{address}{ready}", process, log)
+        wait_until_ready(f"{address}{ready}", process, log)
         yield Serving(address, process, log)
     finally:
         process.terminate()
         process.wait(timeout=20)
-
-
-def _wait_until_ready(address: str, process: subprocess.Popen[bytes], log: Path) -> None:
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        assert process.poll() is None, log.read_text()
-        try:
-            with urllib.request.urlopen(address, timeout=5):  # noqa: S310 - our own
-                return
-        except urllib.error.HTTPError as refusal:
-            refusal.close()
-            return
-        except OSError:
-            pass
-        time.sleep(0.05)  # between two looks at the condition
-    raise AssertionError(log.read_text())

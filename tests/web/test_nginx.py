@@ -21,6 +21,7 @@ from lib.operations.actions import carry_out, plan_action
 from lib.operations.opening import open_store
 from tests.directory import ADMIN, MINTING, ORG, SERVICE, build, by, ledger
 from tests.operations.acting import exported, select
+from tests.processes import free_port
 from tests.web.serving import ROOT, serving
 
 CONFIGURATION = ROOT / "data" / "nginx-verify.conf"
@@ -81,9 +82,7 @@ def nginx(folder: Path, token_desk: str, api: int) -> Iterator[str]:
     """Run nginx with README's file, whose three ports alone are changed; yield its address."""
     program = shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin")
     assert program, "this test needs nginx: sh tests/run installs it"
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     text = CONFIGURATION.read_text()
     for written, meant in (
         ("127.0.0.1:8600", token_desk.removeprefix("http://")),

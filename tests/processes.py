@@ -1,0 +1,32 @@
+"""What tests of real servers share: a free port, and the moment when a server answers."""
+
+import socket
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+
+def free_port() -> int:
+    """Return a port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def wait_until_ready(address: str, process: subprocess.Popen[bytes], log: Path) -> None:
+    """Wait until a server answers, whatever it says; when it ends instead, show what it wrote."""
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        assert process.poll() is None, log.read_text()
+        try:
+            with urllib.request.urlopen(address, timeout=5):  # noqa: S310 - our own
+                return
+        except urllib.error.HTTPError as refusal:
+            refusal.close()
+            return
+        except OSError:
+            time.sleep(0.05)  # between two looks at the condition, not instead of it
+    msg = f"{address} did not start:\n{log.read_text()}"
+    raise AssertionError(msg)
