@@ -17,7 +17,6 @@ from lib.domain.inspection import BadEvent, Wrong
 from lib.settings import ROOT
 from lib.store.engine import open_engine, reading, writing
 from lib.store.import_queries import wait_for_other_imports
-from lib.store.migrate import migrate
 
 FILES = {
     "organizations": "organization_id,name,type,status,state\nUTCJF1,Juniper,recipient,active,UT\n",
@@ -32,10 +31,18 @@ BAD_USER = "bad user,Ben,,UTCJF1,active\n"
 
 @pytest.fixture
 def desk(url: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> str:
-    """Settings that name an empty database, without any table, on each engine in turn."""
+    """Settings that name a database without rows, on each engine in turn."""
     monkeypatch.setenv("DATABASE_URL", url)
     monkeypatch.setenv("TOKEN_DESK_DATA", str(tmp_path))
     return url
+
+
+@pytest.fixture
+def new_desk(empty_url: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> str:
+    """Settings that name a database without tables, on each engine in turn."""
+    monkeypatch.setenv("DATABASE_URL", empty_url)
+    monkeypatch.setenv("TOKEN_DESK_DATA", str(tmp_path))
+    return empty_url
 
 
 def run(folder: Path, *options: str, **files: str | bytes) -> int:
@@ -60,7 +67,7 @@ def users_stored(url: str) -> int:
 class TestTaking:
     """Everything is good."""
 
-    def test_one_line_a_file(self, desk, tmp_path, capsys):
+    def test_one_line_a_file(self, new_desk, tmp_path, capsys):
         """A new database gets its tables first; then each file has its line, and the exit is 0."""
         assert run(tmp_path, **FILES) == 0
         assert capsys.readouterr().out == (
@@ -69,7 +76,7 @@ class TestTaking:
             "subscriptions: 1 added, 0 updated, 0 unchanged, 0 refused\n"
             "users: 2 added, 0 updated, 0 unchanged, 0 refused\n"
         )
-        assert users_stored(desk) == 2
+        assert users_stored(new_desk) == 2
 
     def test_any_file_alone(self, desk, tmp_path, capsys):
         """Thousands have a comma."""
@@ -127,14 +134,14 @@ class TestWrongUsage:
             (b'service,name\nx,"X\n', "a quotation mark"),
         ],
     )
-    def test_a_file_that_cannot_be_used(self, desk, tmp_path, capsys, content, sentence):
+    def test_a_file_that_cannot_be_used(self, new_desk, tmp_path, capsys, content, sentence):
         """The sentence names the file; the good ones beside it are not taken either."""
         assert run(tmp_path, **FILES | {"services": content}) == 2
         output = capsys.readouterr()
         assert f"services: {tmp_path / 'services.csv'}: " in output.err
         assert sentence in output.err
         assert not output.out
-        engine = open_engine(desk)
+        engine = open_engine(new_desk)
         with reading(engine) as connection:
             assert not engine.dialect.has_table(connection, "organization")
         engine.dispose()
@@ -439,7 +446,6 @@ class TestDatabaseThatTakesNoPart:
         """Another import holds it for longer than we wait."""
         monkeypatch.setattr(telling, "open_engine", partial(open_engine, busy_seconds=0.1))
         other = open_engine(desk)
-        migrate(other)
         with writing(other) as connection:
             wait_for_other_imports(connection)
             assert run(tmp_path, **FILES) == 1
@@ -450,7 +456,6 @@ class TestDatabaseThatTakesNoPart:
     def test_read_only(self, desk, tmp_path, capsys, monkeypatch):
         """It can be looked at, not written."""
         engine = open_engine(desk)
-        migrate(engine)
         if engine.dialect.name == "postgresql":
             with writing(engine) as connection:
                 name = engine.url.database

@@ -62,9 +62,9 @@ class TestFilling:
         assert not demo.fill_demo(ledger(engine), MINTING)
         assert ask(engine, "SELECT count(*) FROM organization") == [(0,)]
 
-    def test_the_command_migrates_and_fills(self, url, tmp_path, capsys, monkeypatch):
+    def test_the_command_migrates_and_fills(self, empty_url, tmp_path, capsys, monkeypatch):
         """It says what it did; a second time it says why not, and exits with 1."""
-        monkeypatch.setenv("DATABASE_URL", url)
+        monkeypatch.setenv("DATABASE_URL", empty_url)
         monkeypatch.setenv("TOKEN_DESK_DATA", str(tmp_path))
         assert [demo.main(), demo.main()] == [0, 1]
         assert capsys.readouterr().out == "The demo data is in.\nThe database is not empty.\n"

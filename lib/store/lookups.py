@@ -19,16 +19,27 @@ from lib.store.engine import sqlite_module, store_fault, translated
 
 SECONDS = 5  # for which a lookup waits for the database, before it is given up
 
-# The first live token at this digest or after it: the one that has it, or some other. So a miss
-# reads as many rows as a hit, and time tells a service nothing of tokens that are not its own.
-BY_DIGEST = (
-    "SELECT t.digest, t.organization_id, t.service_id, t.token_id, t.member_id, m.username,"
+
+class LiveToken(NamedTuple):
+    """What FoundToken is made of, for a live token `t`: columns, and the tables beside it."""
+
+    columns: str
+    joins: str
+
+
+LIVE_TOKEN = LiveToken(
+    "t.digest, t.organization_id, t.service_id, t.token_id, t.member_id, m.username,"
     # A request's token is minted when it is accepted.
     " t.state, CASE WHEN t.origin = 'request' THEN t.accepted_at ELSE t.created_at END,"
-    " t.expires_at, m.status = 'active' AND o.status = 'active' AND b.status = 'active'"
-    " FROM token t JOIN member m ON m.organization_id = t.organization_id"
-    " AND m.member_id = t.member_id JOIN organization o ON o.organization_id = t.organization_id"
-    " JOIN subscription b ON b.organization_id = t.organization_id AND b.service_id = t.service_id"
+    " t.expires_at, m.status = 'active' AND o.status = 'active' AND b.status = 'active'",
+    "JOIN member m ON m.organization_id = t.organization_id AND m.member_id = t.member_id"
+    " JOIN organization o ON o.organization_id = t.organization_id"
+    " JOIN subscription b ON b.organization_id = t.organization_id AND b.service_id = t.service_id",
+)
+# The first live token at this digest or after it: the one that has it, or some other. So a miss
+# reads as many rows as a hit, and time tells a service nothing of tokens that are not its own.
+_BY_DIGEST = (
+    f"SELECT {LIVE_TOKEN.columns} FROM token t {LIVE_TOKEN.joins}"
     " WHERE t.digest = (SELECT d.digest FROM token d WHERE d.digest >= ? AND d.ended_at IS NULL"
     " ORDER BY d.digest LIMIT 1) AND t.ended_at IS NULL"
 )
@@ -71,7 +82,7 @@ class Lookups:
 
         Raises StoreUnavailable.
         """
-        row = self._one(BY_DIGEST, digest)
+        row = self._one(_BY_DIGEST, digest)
         return looked(row, digest) if row else None
 
     def credential(self, client_id: str) -> FoundCredential | None:
@@ -142,7 +153,7 @@ class Lookups:
 
 
 def looked(row: Sequence[Any], digest: bytes) -> Looked:
-    """Return what BY_DIGEST found for `digest`."""
+    """Return the row of LIVE_TOKEN's columns that was found for `digest`."""
     return Looked(FoundToken._make((*row[1:-1], bool(row[-1]))), bytes(row[0]) == digest)
 
 

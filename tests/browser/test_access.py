@@ -162,20 +162,6 @@ def test_by_keyboard(tab: Browsing) -> None:
     tab.page.get_by_text("is no longer Support").wait_for()
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1280, 400])
-def test_it_is_looked_at(
-    server: Server, new_tab: Callable[..., Browsing], width: int, theme: str
-) -> None:
-    """Pictures; nothing is wider than the window."""
-    tab = new_tab(server.address, width=width, dark=theme == "dark")
-    tab.open("access")
-    tab.page.get_by_text("What each role may do").wait_for()
-    tab.picture(f"access-{width}-{theme}")
-    wide = "document.querySelector('[data-testid=stMain]').scrollWidth"
-    assert tab.page.evaluate(wide) <= width
-
-
 @pytest.fixture(scope="module")
 def evil(tmp_path_factory: pytest.TempPathFactory, serve: Callable[[str], Server]) -> Server:
     """A dashboard on a directory whose every name is an attack, with a role for everybody."""

@@ -30,6 +30,8 @@ from lib.operations.ledger import Ledger
 from lib.operations.opening import open_store
 from lib.store.engine import open_engine, writing
 from tests.browser.browsing import Browsing
+from tests.conftest import ENGINES
+from tests.postgresql import database
 from tests.processes import free_port, wait_until_ready
 
 pytestmark = pytest.mark.browser
@@ -162,22 +164,14 @@ def desk(start, oidc) -> Desk:
     return start(**oidc)
 
 
-@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
-def any_desk(request, start, oidc) -> Desk:
+@pytest.fixture(scope="module", params=ENGINES)
+def any_desk(request, start, oidc) -> Iterator[Desk]:
     """The same on each engine."""
     if request.param == "sqlite":
-        return request.getfixturevalue("desk")
-    server = request.getfixturevalue("postgresql")
-    admin = open_engine(server.replace("postgresql://", "postgresql+psycopg://"))
-    with admin.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        connection.execute(text("CREATE DATABASE desk_sign_in"))
-    admin.dispose()
-    return start(
-        server.replace("/postgres?", "/desk_sign_in?").replace(
-            "postgresql://", "postgresql+psycopg://"
-        ),
-        **oidc,
-    )
+        yield request.getfixturevalue("desk")
+        return
+    with database(request.getfixturevalue("postgresql")) as address:
+        yield start(address, **oidc)
 
 
 def sign_in(tab: Browsing, username: str) -> None:

@@ -4,7 +4,6 @@ import inspect
 import pkgutil
 import shutil
 import sys
-import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib import import_module
@@ -12,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import URL, Engine
 
 import lib.operations
 from lib.domain.errors import DeskError, NotAllowed, UnknownPerson
@@ -22,7 +21,6 @@ from lib.domain.states import Action
 from lib.operations import actions, approvals, grants, off_boarding, recall
 from lib.store.engine import open_engine
 from tests.directory import ADMIN, MINTING, SERVICE, ledger
-from tests.operations.conftest import execute
 from tests.operations.use_cases import (
     CASES,
     OTHER,
@@ -40,6 +38,7 @@ from tests.operations.use_cases import (
     rows,
     username,
 )
+from tests.postgresql import database
 
 Copying = Callable[[], Any]
 
@@ -55,24 +54,24 @@ def world(engine: Engine) -> World:
 @contextmanager
 def copied(engine: Engine) -> Iterator[Engine]:
     """A copy of a database, for one use."""
-    name = f"copy_{uuid.uuid4().hex}"
     engine.dispose()
-    if engine.dialect.name == "sqlite":
-        path = Path(str(engine.url.database))
-        copy = path.with_name(name)
-        shutil.copy(path, copy)
-        address = f"sqlite:///{copy}"
-    else:
-        server = engine.url.set(database="postgres").render_as_string(hide_password=False)
-        execute(server, f"CREATE DATABASE {name} TEMPLATE {engine.url.database}")
-        address = engine.url.set(database=name).render_as_string(hide_password=False)
-    taken = open_engine(address)
-    try:
-        yield taken
-    finally:
-        taken.dispose()
-        if engine.dialect.name != "sqlite":
-            execute(server, f"DROP DATABASE {name} WITH (FORCE)")
+    with _copy(engine.url) as address:
+        taken = open_engine(address)
+        try:
+            yield taken
+        finally:
+            taken.dispose()
+
+
+@contextmanager
+def _copy(url: URL) -> Iterator[str]:
+    if url.get_backend_name() == "sqlite":
+        path = Path(str(url.database))
+        yield f"sqlite:///{shutil.copy(path, path.with_name('copy.db'))}"
+        return
+    server = url.set(database="postgres").render_as_string(hide_password=False)
+    with database(server, template=str(url.database)) as address:
+        yield address
 
 
 def is_allowed(case: Case, person: Person, place: str) -> bool:

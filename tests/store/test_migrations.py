@@ -133,16 +133,16 @@ class TestMigrations:
         with writing(engine):
             migrate(engine)
 
-    def test_two_processes_at_once(self, url: str):
+    def test_two_processes_at_once(self, empty_url: str):
         """One migrates, the other waits and finds it done; both go on."""
-        runs = [start_migrating(url) for _ in range(PROCESSES)]
+        runs = [start_migrating(empty_url) for _ in range(PROCESSES)]
         for run in runs:
             run.stdin.write("go\n")
             run.stdin.flush()
         for run in runs:
             run.communicate(timeout=60)
         assert [run.returncode for run in runs] == [0] * PROCESSES
-        engine = open_engine(url)
+        engine = open_engine(empty_url)
         with reading(engine) as connection:
             assert set(inspect(connection).get_table_names()) == {
                 *tables.metadata.tables,
@@ -152,9 +152,9 @@ class TestMigrations:
             assert versions.scalar_one() == 1
         engine.dispose()
 
-    def test_a_migration_that_fails_leaves_nothing(self, url: str):
+    def test_a_migration_that_fails_leaves_nothing(self, empty_url: str):
         """A table that stands in the way stops it, and no other table stays."""
-        engine = open_engine(url)
+        engine = open_engine(empty_url)
         with writing(engine) as connection:
             connection.execute(text("CREATE TABLE token (x integer)"))
         with pytest.raises(Exception, match="token"):

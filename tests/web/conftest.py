@@ -1,4 +1,4 @@
-"""PostgreSQL databases as copies of a migrated one; and a SQLite database for many small tests."""
+"""A SQLite database for many small tests."""
 
 from collections.abc import Iterator
 
@@ -7,9 +7,6 @@ from sqlalchemy import Engine
 
 from lib.operations.opening import open_store
 from tests.directory import SERVICE, build
-from tests.operations.conftest import postgresql_url
-
-__all__ = ["postgresql_url"]
 
 OTHER_SERVICE = "epayments"
 

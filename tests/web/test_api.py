@@ -536,7 +536,7 @@ class TestLostDatabase:
             raise fault
 
         monkeypatch.setattr(Lookups, "_one", lost)
-        monkeypatch.setattr(LoopLookups, "_one", lost)
+        monkeypatch.setattr(LoopLookups, "_found", lost)
         monkeypatch.setattr(Checker, "is_ready", lost)
         for response in (
             asked.verify(token),
