@@ -1,6 +1,7 @@
 """Which tokens are good, and for whom."""
 
 import asyncio
+import random
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
@@ -120,6 +121,34 @@ class TestGood:
         assert in_loop(checker, token) == checker.check(token)
         assert in_loop(checker, token, OTHER_SERVICE) is None
         assert in_loop(checker, token[:-1]) is None
+
+    def test_many_at_once_without_waiting(self, checker, engine):
+        """Each gets its own answer, more than one statement holds, in whatever order they come."""
+        people = build(engine, 150, organization_id="UTMANY")
+        tokens = [
+            token
+            for person in people
+            for token in give(engine, person, Holding.BOTH, organization_id="UTMANY")
+        ]
+        act(engine, Action.REMOVE, people[:50], organization_id="UTMANY")
+        tokens += mint(20, "demo")
+        random.Random(1).shuffle(tokens)  # noqa: S311 - no secret
+        found = many_in_loop(checker, tokens)
+        assert found == [checker.check(token) for token in tokens]
+        assert {token and token.state for token in found} == {None, "pending", "accepted"}
+
+    def test_who_leaves_disturbs_nobody(self, checker, engine, ids):
+        """A request that ends early leaves the answers of those beside it alone."""
+        (token,) = give(engine, ids[0], Holding.ACCEPTED)
+
+        async def with_one_who_leaves():
+            checks = [asyncio.create_task(checker.check_in_loop(token)) for _ in range(9)]
+            await asyncio.sleep(0)
+            checks[4].cancel()
+            return await asyncio.gather(*checks, return_exceptions=True)
+
+        found = asyncio.run(with_one_who_leaves())
+        assert found[:4] + found[5:] == [checker.check(token)] * 8
 
 
 class TestNotGood:
