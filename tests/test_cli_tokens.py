@@ -2,6 +2,7 @@
 
 import io
 import json
+import logging
 
 import pytest
 from sqlalchemy import Engine
@@ -12,7 +13,7 @@ from lib.operations import credentials
 from lib.operations.actions import carry_out, plan_action
 from lib.store.lookups import Lookups
 from tests.directory import ADMIN, MINTING, ORG, SERVICE, build, ledger, tokens
-from tests.operations.acting import exported, select
+from tests.operations.acting import everything, exported, select
 
 PEPPER = MINTING.peppers[1].hex()
 
@@ -107,6 +108,27 @@ class TestRecall:
         assert select(desk, "SELECT reason FROM audit_event WHERE action = 'cancel'") == [
             ("INC-7",)
         ]
+
+    def test_a_thousand_rows(self, desk, tmp_path, capsys, caplog):
+        """All are ended; no token is in the output, the database or its own log at its loudest."""
+        people = build(desk, 1_000, organization_id="UTMANY")
+        plan = plan_action(ledger(desk), ADMIN, Action.GENERATE, "UTMANY", SERVICE, people)
+        outcome = carry_out(ledger(desk), ADMIN, plan, MINTING)
+        plain = exported(outcome)
+        assert len(plain) == live(desk) == 1_000
+        path = tmp_path / "leaked.csv"
+        path.write_bytes(outcome.csv)
+        with caplog.at_level(logging.DEBUG, "sqlalchemy"):
+            assert cli.main(["recall", str(path), "--yes"]) == 0
+        out = capsys.readouterr().out
+        path.unlink()
+        print(out)
+        assert "\n1,000 tokens ended.\n" in out
+        assert live(desk) == 0
+        assert "UPDATE token" in caplog.text
+        stored = [file.read_bytes() for file in tmp_path.iterdir() if file.is_file()]
+        for place in (out.encode(), caplog.text.encode(), repr(everything(desk)).encode(), *stored):
+            assert [token for token in plain if token[5:21].encode() in place] == []
 
     @pytest.mark.parametrize("answer", ["n\n", "\n", ""])
     def test_it_asks_first(self, desk, leaked, capsys, monkeypatch, answer):

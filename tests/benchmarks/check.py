@@ -16,7 +16,7 @@ from typing import Any
 from lib.operations.checking import Checker
 from lib.store.engine import sqlite_module
 from lib.store.lookups import Lookups
-from tests.benchmarks.many_tokens import TOKENS, fill, sqlite_url
+from tests.benchmarks.many_tokens import TOKENS, fill, new_database
 from tests.directory import MINTING, ledger
 
 ROUNDS = 7
@@ -37,7 +37,7 @@ def timed(ask: Callable[[Any], object], about: Iterable[Any]) -> list[float]:
 
 def main(tokens: int) -> None:
     """Print medians, tails and ratios."""
-    engine, kept = fill(sqlite_url(), tokens)
+    engine, kept = fill(new_database("sqlite"), tokens)
     bare = sqlite_module().connect(engine.url.database, isolation_level=None)
     bare.execute("PRAGMA cache_size=-65536")
     lookups, checker = Lookups(engine), Checker(ledger(engine), MINTING)

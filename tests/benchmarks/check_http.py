@@ -21,7 +21,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import NamedTuple
 
-from tests.benchmarks.many_tokens import TOKENS, fill, postgresql_url, sqlite_url
+from tests.benchmarks.many_tokens import TOKENS, asked_for, fill, new_database
 from tests.web.serving import ROOT, Serving, serving
 
 ROUNDS, SECONDS, CONNECTIONS = 5, 4, 8
@@ -84,7 +84,7 @@ def _processor(running: Serving) -> float:
 
 def ours(kind: str, tokens: int, folder: Path, stack: ExitStack) -> dict[str, Target]:
     """Start verify on a filled database, and the route that does nothing."""
-    url = {"sqlite": sqlite_url, "postgresql": postgresql_url}[kind]()
+    url = new_database(kind)
     engine, kept = fill(url, tokens)
     engine.dispose()
     file = folder / "tokens"
@@ -150,6 +150,6 @@ def measure(kind: str, tokens: int) -> None:
 
 
 if __name__ == "__main__":
-    words = sys.argv[1:]
-    for kind in [w for w in words if not w.isdigit()] or ["sqlite", "postgresql"]:
-        measure(kind, next((int(w) for w in words if w.isdigit()), TOKENS))
+    kinds, tokens = asked_for(TOKENS)
+    for kind in kinds:
+        measure(kind, tokens)

@@ -1,12 +1,14 @@
 """Do a hit and a miss take the same time? Welch's t over interleaved pairs in one process.
 
-Run: `python -m tests.benchmarks.hit_and_miss [pairs]`
+Run: `python -m tests.benchmarks.hit_and_miss [sqlite|postgresql …] [pairs]`
 
 A good token that was accepted and noted before, against well-formed tokens that nobody has, and
 against tokens of another service: what a service could learn about tokens that are not its own.
+Asked as the event loop asks.
 Which of a pair comes first is a coin's. |t| below 4.5 is the promise.
 """
 
+import asyncio
 import gc
 import math
 import random
@@ -17,7 +19,7 @@ from typing import NamedTuple
 
 from lib.domain.secrets import mint
 from lib.operations.checking import Checker
-from tests.benchmarks.many_tokens import fill, sqlite_url
+from tests.benchmarks.many_tokens import asked_for, fill, new_database
 from tests.directory import MINTING, SERVICE, ledger
 
 PAIRS = 100_000
@@ -41,28 +43,28 @@ def welch(a: list[float], b: list[float]) -> float:
     return (statistics.fmean(a) - statistics.fmean(b)) / math.sqrt(spread)
 
 
-def compare(
+async def compare(
     checker: Checker, first: tuple[list[str], str], second: tuple[list[str], str]
 ) -> Compared:
     """Check pairs of tokens, each with the service that asks."""
     coin = random.Random(1)  # noqa: S311 - no secret
     spent: tuple[list[float], list[float]] = ([], [])
-    clock, check = time.perf_counter_ns, checker.check
+    clock, check = time.perf_counter_ns, checker.check_in_loop
     for pair in zip(first[0], second[0], strict=True):
         order = (0, 1) if coin.random() < 0.5 else (1, 0)
         for which in order:
             token, service_id = pair[which], (first, second)[which][1]
             begun = clock()
-            check(token, service_id)
+            await check(token, service_id)
             spent[which].append((clock() - begun) / 1000)
     most = sorted(spent[0] + spent[1])[int(len(spent[0]) * 2 * _CROPPED)]
     kept = [[value for value in each if value <= most] for each in spent]
     return Compared(*map(statistics.median, spent), welch(*spent), welch(*kept))
 
 
-def main(pairs: int) -> None:
+async def main(kind: str, pairs: int) -> None:
     """Print the comparison, and of two halves of the same kind for what the machine adds."""
-    engine, kept = fill(sqlite_url(), TOKENS)
+    engine, kept = fill(new_database(kind), TOKENS)
     checker = Checker(ledger(engine), MINTING)
     for token in kept:
         assert checker.check(token, SERVICE)
@@ -79,12 +81,14 @@ def main(pairs: int) -> None:
         ("unknown and another service's", (unknown, "none"), (other, "none")),
         ("good and good", (good, SERVICE), (other, SERVICE)),
     ):
-        found = compare(checker, first, second)
+        found = await compare(checker, first, second)
         sys.stdout.write(
-            f"{name:30} {found.first:6.2f} and {found.second:6.2f} µs  t {found.t:6.2f},"
+            f"{kind:10} {name:30} {found.first:6.2f} and {found.second:6.2f} µs  t {found.t:6.2f},"
             f" without the slowest twentieth {found.cropped:6.2f} (promise {LIMIT})\n"
         )
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if sys.argv[1:] else PAIRS)
+    kinds, pairs = asked_for(PAIRS)
+    for kind in kinds:
+        asyncio.run(main(kind, pairs))

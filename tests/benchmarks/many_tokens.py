@@ -1,6 +1,7 @@
 """A database with a million accepted tokens, for the benchmarks of the HTTP side."""
 
 import random
+import sys
 import tempfile
 from pathlib import Path
 
@@ -54,14 +55,19 @@ def fill(url: str, tokens: int = TOKENS) -> tuple[Engine, list[str]]:
     return engine, kept
 
 
-def sqlite_url() -> str:
-    """Return the address of a new SQLite database."""
-    return f"sqlite:///{Path(tempfile.mkdtemp()) / 'desk.db'}"
-
-
-def postgresql_url() -> str:
-    """Return the address of a new PostgreSQL server's database."""
+def new_database(kind: str) -> str:
+    """Return the address of a new database: "sqlite", or "postgresql" on a server of its own."""
+    folder = tempfile.mkdtemp()
+    if kind == "sqlite":
+        return f"sqlite:///{Path(folder) / 'desk.db'}"
     import pgserver  # noqa: PLC0415 - only this engine needs it
 
-    server = pgserver.get_server(tempfile.mkdtemp())
+    server = pgserver.get_server(folder)
     return str(server.get_uri().replace("postgresql://", "postgresql+psycopg://"))
+
+
+def asked_for(most: int) -> tuple[list[str], int]:
+    """Return kinds of database and a number, as the command line names them; or all, and `most`."""
+    words = sys.argv[1:]
+    kinds = [word for word in words if not word.isdigit()] or ["sqlite", "postgresql"]
+    return kinds, next((int(word) for word in words if word.isdigit()), most)

@@ -1,0 +1,113 @@
+"""README's lines with curl, for every kind of token: `pytest -s` prints the whole exchange."""
+
+import json
+import subprocess
+from collections.abc import Callable
+
+import pytest
+
+from lib.domain.secrets import mint
+from lib.domain.states import Action, Holding
+from lib.operations.opening import open_store
+from tests.directory import MINTING, SERVICE, build
+from tests.operations.acting import act, change, exported, give
+from tests.operations.test_checking import OTHER_SERVICE
+from tests.web.asking import credential
+from tests.web.serving import serving
+
+VERIFY, INTROSPECT, REVOKE = (f"/api/v1/{at}" for at in ("verify", "introspect", "revoke"))
+NO = {"active": False}
+KINDS = {
+    "good": (204, True),
+    "pending": (204, True),
+    "replaced": (401, False),
+    "removed": (401, False),
+    "expired": (401, False),
+    "malformed": (401, False),
+    "another service's": (204, False),  # good to a gateway that asks about all
+    "unknown": (401, False),
+}
+
+Curl = Callable[..., tuple[int, str]]
+
+
+@pytest.fixture(scope="module")
+def kinds(tmp_path_factory) -> tuple[str, dict[str, str], str]:
+    """The address of a database, a token of each kind in it, and a service's credential."""
+    url = f"sqlite:///{tmp_path_factory.mktemp('curl') / 'desk.db'}"
+    engine = open_store(url)
+    ids = build(engine, 6, services=(SERVICE, OTHER_SERVICE))
+    tokens = {"pending": exported(act(engine, Action.GENERATE, [ids[0]])[1])[0]}
+    tokens["replaced"] = exported(act(engine, Action.GENERATE, [ids[1]])[1])[0]
+    act(engine, Action.GENERATE, [ids[1]])
+    for kind, person in (("good", ids[2]), ("removed", ids[3]), ("expired", ids[4])):
+        (tokens[kind],) = give(engine, person, Holding.ACCEPTED)
+    act(engine, Action.REMOVE, [ids[3]])
+    change(engine, "UPDATE token SET expires_at = 1 WHERE member_id = :i", i=ids[4])
+    (there,) = give(engine, ids[5], Holding.ACCEPTED, service_id=OTHER_SERVICE)
+    tokens["another service's"] = there
+    tokens["malformed"] = tokens["good"][:-1] + ("0" if tokens["good"][-1] != "0" else "1")
+    (tokens["unknown"],) = mint(1, MINTING.prefix)
+    secret = ":".join(credential(engine))
+    engine.dispose()
+    return url, tokens, secret
+
+
+@pytest.fixture(scope="module")
+def curl(kinds, tmp_path_factory) -> Curl:
+    """Ask a running process by curl; what was said and answered is printed, secrets are not."""
+    url, tokens, secret = kinds
+    with serving(url, tmp_path_factory.mktemp("api")) as running:
+
+        def ask(path: str, *options: str) -> tuple[int, str]:
+            command = ["curl", "-sS", "-i", *options, f"{running.address}{path}"]
+            answered = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+            head, _, body = answered.replace("\r", "").partition("\n\n")
+            said = " ".join(["curl", *options, path]).replace(secret, "$CLIENT_ID:$CLIENT_SECRET")
+            for kind, token in tokens.items():
+                said = said.replace(token, f"<{kind}>")
+            told = [line for line in head.splitlines() if not line.startswith(("date", "server"))]
+            print(f"\n$ {said}", *told, body, sep="\n  ")
+            return int(head.split()[1]), body
+
+        yield ask
+
+
+class TestExchange:
+    """Verify, introspect and revoke."""
+
+    @pytest.mark.parametrize("kind", KINDS)
+    def test_is_it_good(self, curl, kinds, kind):
+        """A gateway gets a status; a service gets the facts of its own, and one word of others."""
+        _, tokens, secret = kinds
+        status, active = KINDS[kind]
+        bearer = f"Authorization: Bearer {tokens[kind]}"
+        assert curl(VERIFY, "-H", bearer)[0] == status
+        answered, body = curl(INTROSPECT, "-u", secret, "-d", f"token={tokens[kind]}")
+        assert answered == 200
+        told = json.loads(body)
+        if active:
+            assert told["active"]
+            assert told["client_id"] == SERVICE
+        else:
+            assert told == NO
+
+    def test_end_it(self, curl, kinds):
+        """200 for one of its own, and for any other; the first does not work afterwards."""
+        _, tokens, secret = kinds
+        for kind in ("good", "another service's", "unknown"):
+            assert curl(REVOKE, "-u", secret, "-d", f"token={tokens[kind]}") == (200, "{}")
+        for kind, status in (("good", 401), ("another service's", 204)):
+            assert curl(VERIFY, "-H", f"Authorization: Bearer {tokens[kind]}")[0] == status
+
+    def test_wrong_asking(self, curl, kinds):
+        """Each its status: no token, no credentials, wrong ones, no field, JSON, wrong method."""
+        _, tokens, secret = kinds
+        field = ("-d", f"token={tokens['good']}")
+        assert curl(VERIFY)[0] == 401
+        assert curl(INTROSPECT, *field)[0] == 401
+        assert curl(INTROSPECT, "-u", "x:y", *field)[0] == 401
+        assert curl(INTROSPECT, "-u", secret, "-d", "hint=x")[0] == 400
+        json_kind = ("-H", "Content-Type: application/json", "-d", "{}")
+        assert curl(INTROSPECT, "-u", secret, *json_kind)[0] == 415
+        assert curl(INTROSPECT, "-u", secret)[0] == 405
