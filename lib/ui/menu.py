@@ -1,14 +1,14 @@
 """The menu of each level, as the manual walks down: it changes, and the current item is marked."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import streamlit as st
 from streamlit import Page
 
 from lib.domain.roles import Permission
 from lib.domain.rows import Actor, Service
-from lib.ui import places
+from lib.ui import places, ways
 from lib.ui.session import session
 from lib.ui.wording import plain
 
@@ -27,6 +27,9 @@ class Item:
 ORGANIZATIONS = Item("organizations.py", "Organizations", "apartment", "organizations")
 COVERAGE = Item("coverage.py", "Token coverage", "grid_on", "coverage", Permission.COVERAGE)
 ACTIVITY = Item("activity.py", "Activity", "history", "activity", Permission.ACTIVITY)
+# The same page at a second address: the menu leads from an operation or a person back to the list,
+# and Streamlit keeps the query string where an item is that of the page one is on.
+LIST = replace(ACTIVITY, url_path="activity-list")
 RECALL = Item("recall.py", "Recall", "block", "recall", Permission.RECALL)
 ACCESS = Item("access.py", "Access", "admin_panel_settings", "access", Permission.ACCESS)
 OWN = Item("my_api_tokens.py", "My API tokens", "key", "my-api-tokens", None)
@@ -45,7 +48,7 @@ ROOT = ""
 
 def declare(services: Sequence[Service] = ()) -> dict[str, Page]:
     """Return every page by its address, hidden from the menu, so that deep links work."""
-    pages = {item.url_path: _page(item, hidden=True) for item in (*TOP, *BELOW)}
+    pages = {item.url_path: _page(item, hidden=True) for item in (*TOP, LIST, *BELOW)}
     return (
         {ROOT: _root()}
         | pages
@@ -67,7 +70,7 @@ def sections(
         menu = {"": [back], heading: shown}
     else:
         mine = [i for i in TOP if i.permission is None or actor.may_somewhere(i.permission)]
-        menu = {"": [_page(item) for item in mine]}
+        menu = {"": [_page(_activity(url_path) if item is ACTIVITY else item) for item in mine]}
     visible = {page.url_path for pages in menu.values() for page in pages}
     hidden = [page for page in pages.values() if page.url_path not in visible]
     menu[""] = [*menu[""], *hidden]
@@ -78,6 +81,12 @@ def is_below(actor: Actor, url_path: str) -> bool:
     """Tell whether this is a page of an organization, and one that `actor` may open."""
     below = url_path in {item.url_path for item in BELOW}
     return below and actor.may_somewhere(Permission.READ)
+
+
+def _activity(url_path: str) -> Item:
+    """Return the item Activity: the page one is on where that is the list, else the other one."""
+    here, there = (LIST, ACTIVITY) if url_path == LIST.url_path else (ACTIVITY, LIST)
+    return here if ways.is_at_list() or url_path != here.url_path else there
 
 
 def _level(

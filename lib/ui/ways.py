@@ -27,6 +27,11 @@ def to_person(username: str) -> Way:
     return {"person": username}
 
 
+def is_at_list() -> bool:
+    """Tell whether the address is the list's, not an operation's or a person's."""
+    return not (st.query_params.get("operation") or st.query_params.get("person"))
+
+
 def go(way: Way) -> None:
     """Go there, from a callback: the page that is then drawn is the one of this address."""
     st.query_params.from_dict(way)

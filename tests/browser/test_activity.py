@@ -101,7 +101,7 @@ class TestAddresses:
     """An operation and a person have addresses of their own."""
 
     def test_back_and_reload_keep_the_place(self, as_person: Callable[[str], Browsing]) -> None:
-        """List, person, Back, forward, reload."""
+        """List, person, Back, forward, reload, and both ways back to the list."""
         tab = as_person(REQUESTER)
         tab.pick("Show", "Everything")
         tab.pick("Open a person", "psorel")
@@ -117,6 +117,13 @@ class TestAddresses:
         assert tab.page.url.endswith("activity?person=psorel")
         tab.click("Back to Activity")
         tab.heading("Activity")
+        tab.pick("Show", "Everything")
+        for _ in range(2):  # from either of the list's two addresses
+            tab.pick("Open a person", "psorel")
+            expect(tab.button("Back to Activity")).to_be_visible()
+            tab.menu("Activity")
+            tab.heading("Activity")
+            assert tab.current_menu_item() == "Activity"
 
 
 class TestOffBoarding:
