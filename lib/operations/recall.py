@@ -4,8 +4,9 @@ The text is looked through and forgotten: what goes on holds ids, never a token.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from sqlalchemy import Connection
 
@@ -17,7 +18,7 @@ from lib.domain.ids import new_id
 from lib.domain.lifecycle import ENDS
 from lib.domain.plan import Plan
 from lib.domain.roles import Permission, Reach
-from lib.domain.rows import Actor, LeakedToken, Receipt
+from lib.domain.rows import Actor, LeakedToken, Receipt, Seen
 from lib.domain.secrets import Minting
 from lib.domain.states import TokenState
 from lib.operations.access import reach, require
@@ -30,6 +31,9 @@ from lib.store.engine import reading
 
 #: Who the command line's operations belong to: an account that nobody signs in with.
 SYSTEM = Actor("command-line", "Command line", address=COMMAND_LINE.address)
+
+#: Organization, service, and the state that its tokens are in.
+_Group: TypeAlias = tuple[str, str, TokenState]
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,38 +152,67 @@ def _look_up(
 
 
 def _widen(connection: Connection, now: Moment, actor: Actor, recall: Recall) -> Recall:
-    of_organization = defaultdict(set)
+    found: dict[str, list[str]] = defaultdict(list)
+    for leaked in recall.leaked:
+        found[leaked.organization_id].append(leaked.token_id)
+    made_by: dict[str, set[str]] = defaultdict(set)
     for organization_id, operation_id in recall.operations:
-        of_organization[organization_id].add(operation_id)
-    known = {leaked.token_id for leaked in recall.leaked}
-    made = [
-        leaked
-        for organization_id, operation_ids in sorted(of_organization.items())
-        for leaked in recall_queries.live_of_operations(
-            connection, organization_id, operation_ids, now
-        )
-        if leaked.token_id not in known
-    ]
-    together = (*recall.leaked, *made)
-    plans = _plans(connection, now, actor, together)
-    return Recall(new_id(now), recall.actor, together, recall.unknown, plans)
+        made_by[organization_id].add(operation_id)
+    together: dict[str, LeakedToken] = {}
+    for organization_id, token_ids in found.items():
+        # As they are now: since they were looked up, some may have been replaced.
+        for leaked in (
+            *recall_queries.find_again(connection, organization_id, token_ids, now),
+            *recall_queries.live_of_operations(
+                connection, organization_id, made_by[organization_id], now
+            ),
+        ):
+            together.setdefault(leaked.token_id, leaked)
+    plans = _plans(connection, now, actor, together.values())
+    return Recall(new_id(now), recall.actor, tuple(together.values()), recall.unknown, plans)
 
 
 def _plans(
     connection: Connection, now: Moment, actor: Actor, leaked: Iterable[LeakedToken]
 ) -> tuple[Plan, ...]:
     """Return the plans that end what is live, in the order of the locks."""
-    members: dict[tuple[str, str, TokenState], list[str]] = defaultdict(list)
+    tokens: dict[_Group, dict[str, str]] = defaultdict(dict)
     for token in leaked:
         if token.state in ENDS:
-            members[token.organization_id, token.service_id, token.state].append(token.member_id)
+            group = (token.organization_id, token.service_id, token.state)
+            tokens[group][token.member_id] = token.token_id
     plans = [
-        make_plan(connection, now, actor, ENDS[state], organization_id, service_id, ids)
-        for (organization_id, service_id, state), ids in sorted(members.items(), key=_in_order)
+        plan
+        for group, of_member in sorted(tokens.items(), key=_in_order)
+        if (plan := _plan(connection, now, actor, group, of_member))
     ]
     return after_removals(plans)
 
 
-def _in_order(item: tuple[tuple[str, str, TokenState], Sequence[str]]) -> tuple[str, str, int]:
+def _plan(
+    connection: Connection, now: Moment, actor: Actor, group: _Group, of_member: Mapping[str, str]
+) -> Plan | None:
+    """Return the plan for the members whose live token still is the one that was found."""
+    organization_id, service_id, state = group
+    while of_member:
+        plan = make_plan(
+            connection, now, actor, ENDS[state], organization_id, service_id, list(of_member)
+        )
+        same = {
+            member_id: token_id
+            for member_id, token_id in of_member.items()
+            if token_id == _live(plan.seen[member_id], state)
+        }
+        if same == of_member:
+            return plan
+        of_member = same
+    return None
+
+
+def _live(seen: Seen, state: TokenState) -> str | None:
+    return seen.pending_token if state is TokenState.PENDING else seen.accepted_token
+
+
+def _in_order(item: tuple[_Group, object]) -> tuple[str, str, int]:
     organization_id, service_id, state = item[0]
     return organization_id, service_id, list(ENDS).index(state)

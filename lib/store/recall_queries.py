@@ -33,7 +33,26 @@ def find(connection: Connection, digests: Sequence[bytes], now: Moment) -> list[
                 {"digests": list(chunk), "now": now},
             )
             found += [_leaked(row) for row in rows]
-    return sorted(found, key=lambda leaked: (leaked[0], leaked[2], leaked.name, leaked.token_id))
+    return sorted(found, key=_in_order)
+
+
+def find_again(
+    connection: Connection, organization_id: str, token_ids: Sequence[str], now: Moment
+) -> list[LeakedToken]:
+    """Return tokens of one organization by their ids, in the same order."""
+    rows = connection.execute(
+        with_ids(
+            connection,
+            f"{_LEAKED} WHERE t.organization_id = :organization"
+            " AND t.token_id IN (SELECT value FROM {ids} i)",
+        ),
+        {
+            "organization": organization_id,
+            "ids": ids_parameter(connection, token_ids),
+            "now": now,
+        },
+    )
+    return sorted(map(_leaked, rows), key=_in_order)
 
 
 def live_of_operations(
@@ -59,7 +78,11 @@ def live_of_operations(
             },
         )
         found += [_leaked(row) for row in rows]
-    return sorted(found, key=lambda leaked: (leaked[2], leaked.name, leaked.token_id))
+    return sorted(found, key=_in_order)
+
+
+def _in_order(leaked: LeakedToken) -> tuple[str, ...]:
+    return leaked.organization_id, leaked.service_id, leaked.name, leaked.token_id
 
 
 def _leaked(row: Sequence[object]) -> LeakedToken:

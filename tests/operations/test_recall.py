@@ -128,6 +128,37 @@ class TestEnd:
         found = look_up(engine, plain)
         assert ([t.state for t in found.leaked], found.plans) == ([TokenState.REPLACED], ())
 
+    def test_a_token_that_came_after_the_look_up_stays(self, engine):
+        """Not even where everything of the same operation is added then."""
+        ids = build(engine, 3)
+        _, outcome = act(engine, Action.GENERATE, ids)
+        leaked = exported(outcome)[0]
+        change(engine, "UPDATE token SET state = 'accepted', accepted_at = created_at")
+        found = look_up(engine, leaked)
+        _, newer = act(engine, Action.GENERATE, ids[:1])
+        change(engine, "UPDATE token SET state = 'accepted', accepted_at = created_at"
+               " WHERE state = 'pending'")  # fmt: skip
+        wide = recall.widen(ledger(engine, later), ADMIN, found)
+        assert [t.state for t in wide.leaked].count(TokenState.REPLACED) == 1
+        end(engine, wide)
+        live = select(engine, "SELECT digest FROM token WHERE ended_at IS NULL")
+        assert [bytes(digest) for (digest,) in live] == MINTING.digests(exported(newer))
+
+    def test_a_token_replaced_while_it_is_looked_up_stays(self, engine, monkeypatch):
+        """Between the reading of tokens and that of users, where a database shows both."""
+        ids = build(engine, 2)
+        plain = [give(engine, member, Holding.ACCEPTED)[0] for member in ids]
+        find = recall.recall_queries.find
+
+        def replaced_meanwhile(*arguments):
+            first, second = find(*arguments)
+            return [first._replace(token_id=ids[0]), second]
+
+        monkeypatch.setattr(recall.recall_queries, "find", replaced_meanwhile)
+        found = look_up(engine, " ".join(plain))
+        assert (len(found.leaked), found.ending) == (2, 1)
+        assert list(found.plans[0].seen) == ids[1:]
+
     def test_all_that_the_same_operation_made(self, engine):
         """One line leaked, the whole file ends; who has another token by now keeps it."""
         ids = build(engine, 6)
