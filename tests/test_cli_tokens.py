@@ -93,6 +93,19 @@ class TestServiceCredential:
         assert desk
 
 
+@pytest.mark.parametrize("command", [["service-credential", "create", SERVICE], ["recall"]])
+def test_no_room_for_the_pepper_gets_its_sentence(
+    desk, leaked, tmp_path, capsys, monkeypatch, command
+):
+    """No traceback, and nothing is made or ended."""
+    (tmp_path / "file").touch()
+    monkeypatch.delenv("TOKEN_DESK_PEPPERS")
+    monkeypatch.setenv("TOKEN_DESK_DATA", str(tmp_path / "file" / "folder"))
+    assert cli.main([*command, leaked, "--yes"] if command == ["recall"] else command) == 1
+    assert "pepper cannot be kept" in capsys.readouterr().err
+    assert live(desk) == 5
+
+
 class TestRecall:
     """A file with leaked tokens."""
 
@@ -135,7 +148,7 @@ class TestRecall:
         """Anything but yes ends nothing."""
         monkeypatch.setattr("sys.stdin", io.StringIO(answer))
         assert cli.main(["recall", leaked]) == 1
-        assert "End 5 tokens? They stop working at once." in capsys.readouterr().out
+        assert "End 5 tokens? What ends stops working at once." in capsys.readouterr().out
         assert live(desk) == 5
 
     def test_yes_is_enough(self, desk, leaked, monkeypatch):
@@ -159,6 +172,21 @@ class TestRecall:
         assert capsys.readouterr().out == "No token of ours was found.\n"
         assert desk
 
+    @pytest.mark.parametrize("options", [[], ["--yes"]])
+    def test_by_standard_input(self, desk, leaked, capsys, monkeypatch, options):
+        """Nobody can be asked then, so it takes --yes; one token is one."""
+        with open(leaked, "rb") as file:  # noqa: PTH123 - a line of it
+            text = file.read().splitlines()[1]
+        monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(text)))
+        code = cli.main(["recall", "-", *options])
+        told = capsys.readouterr()
+        if options:
+            assert (code, live(desk)) == (0, 4)
+            assert "\n1 token ended.\n" in told.out
+        else:
+            assert (code, live(desk)) == (2, 5)
+            assert "add --yes" in told.err
+
     def test_a_second_time(self, desk, leaked, capsys):
         """They are found, and none works any more."""
         cli.main(["recall", leaked, "--yes"])
@@ -169,7 +197,8 @@ class TestRecall:
     def test_no_file(self, desk, tmp_path, capsys):
         """Exit 2."""
         assert cli.main(["recall", str(tmp_path / "none")]) == 2
-        assert "the file cannot be read" in capsys.readouterr().err
+        told = capsys.readouterr().err
+        assert told.endswith("the file cannot be read: No such file or directory.\n")
         assert desk
 
     def test_a_file_too_large(self, desk, tmp_path, capsys, monkeypatch):

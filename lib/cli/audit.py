@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import NoReturn
 
-from lib.cli.telling import REFUSED, TAKEN, WRONG_USAGE, show, shown, with_ledger
+from lib.cli.telling import REFUSED, TAKEN, WRONG_USAGE, count, show, shown, with_ledger
 from lib.domain.audit import NO_MAC, REST, Head
 from lib.domain.clock import iso
 from lib.domain.inspection import BadEvent, Wrong
@@ -89,14 +89,10 @@ def sentence(bad: BadEvent) -> str:
 
 
 def _total(verdict: Verdict) -> str:
-    events, chains = _count(verdict.events, "event"), _count(verdict.chains, "chain")
+    events, chains = count(verdict.events, "event"), count(verdict.chains, "chain")
     if not verdict.bad:
         return f"{events} in {chains}: all fit."
     return f"{len(verdict.bad):,} of {chains} broken; {events} fit until there."
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def read_anchors(path: Path) -> Anchors:

@@ -32,9 +32,8 @@ def declare(add: Callable[..., argparse.ArgumentParser]) -> None:
 
 
 def _create(settings: Settings, options: argparse.Namespace) -> int:
-    minting = Minting(settings.token_prefix, settings.pepper_keys)
-
     def act(ledger: Ledger) -> int:
+        minting = Minting(settings.token_prefix, settings.pepper_keys)
         try:
             new = credentials.create_by_command(ledger, options.service, minting)
         except UnknownService:

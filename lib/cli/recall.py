@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from lib.cli.telling import REFUSED, TAKEN, WRONG_USAGE, show, with_ledger
+from lib.cli.telling import REFUSED, TAKEN, WRONG_USAGE, count, show, with_ledger
 from lib.domain.clock import iso
 from lib.domain.errors import PlanOutdated
 from lib.domain.rows import Receipt
@@ -17,12 +17,15 @@ from lib.operations.recall import Recall
 from lib.settings import Settings
 
 _YES = {"y", "yes"}
+_STANDARD_INPUT = "-"
 
 
 def declare(add: Callable[..., argparse.ArgumentParser]) -> None:
     """Add the command `recall`."""
     recalling = add("recall", help="find leaked tokens in a file, and end them")
-    recalling.add_argument("file", type=Path, metavar="FILE", help="any text; - for standard input")
+    recalling.add_argument(
+        "file", type=Path, metavar="FILE", help="any text; - for standard input, with --yes"
+    )
     recalling.add_argument("--yes", action="store_true", help="end them without asking")
     recalling.add_argument(
         "--whole", action="store_true", help="end all that the same operations made"
@@ -32,14 +35,20 @@ def declare(add: Callable[..., argparse.ArgumentParser]) -> None:
 
 
 def _recall(settings: Settings, options: argparse.Namespace) -> int:
+    if str(options.file) == _STANDARD_INPUT and not options.yes:
+        show(["The text comes by standard input, so nobody can be asked: add --yes."], sys.stderr)
+        return WRONG_USAGE
     try:
         text = _read(options.file, settings.import_max)
-    except (OSError, ValueError) as error:
-        show([f"{options.file}: the file cannot be read: {error}."], sys.stderr)
+    except OSError as error:
+        show([f"{options.file}: the file cannot be read: {error.strerror}."], sys.stderr)
         return WRONG_USAGE
-    minting = Minting(settings.token_prefix, settings.pepper_keys)
+    except ValueError as error:
+        show([f"{options.file}: {error}."], sys.stderr)
+        return WRONG_USAGE
 
     def act(ledger: Ledger) -> int:
+        minting = Minting(settings.token_prefix, settings.pepper_keys)
         found = recall.look_up_by_command(ledger, text, minting, whole=options.whole)
         show(_found(found))
         if not found.plans:
@@ -59,8 +68,11 @@ def _recall(settings: Settings, options: argparse.Namespace) -> int:
 
 
 def _read(path: Path, limit: int) -> str:
-    with sys.stdin.buffer if str(path) == "-" else path.open("rb") as file:
-        content = file.read(limit + 1)
+    if str(path) == _STANDARD_INPUT:
+        content = sys.stdin.buffer.read(limit + 1)
+    else:
+        with path.open("rb") as file:
+            content = file.read(limit + 1)
     if len(content) > limit:
         msg = f"it is larger than {limit:,} bytes; split it, or raise TOKEN_DESK_IMPORT_MAX"
         raise ValueError(msg)
@@ -77,7 +89,7 @@ def _found(found: Recall) -> Iterator[str]:
     for organization_id, operation_id in sorted(found.operations):
         yield f"made by operation {operation_id} of {organization_id}"
     if found.unknown:
-        yield f"{found.unknown:,} look like tokens of ours and are none."
+        yield f"{count(found.unknown, 'more token')} of our shape, which nobody has."
     if not found.leaked:
         yield "No token of ours was found."
     elif not found.plans:
@@ -85,14 +97,14 @@ def _found(found: Recall) -> Iterator[str]:
 
 
 def _agreed(tokens: int) -> bool:
-    sys.stdout.write(f"End {tokens:,} tokens? They stop working at once. [y/N] ")
+    sys.stdout.write(f"End {count(tokens, 'token')}? What ends stops working at once. [y/N] ")
     sys.stdout.flush()
     return sys.stdin.readline().strip().lower() in _YES
 
 
 def _receipt(receipts: tuple[Receipt, ...]) -> Iterator[str]:
     ended = sum(receipt.changed for receipt in receipts)
-    yield f"{ended:,} tokens ended."
+    yield f"{count(ended, 'token')} ended."
     for receipt in receipts:
         yield (
             f"{receipt.organization_id}  {receipt.service_id}  {receipt.action.value}:"

@@ -45,12 +45,15 @@ def with_ledger(settings: Settings, act: Callable[[Ledger], int]) -> int:
     engine = open_engine(settings.url)
     try:
         migrate(engine)
-        seal = Seal.of(settings.pepper_keys)
-        return act(Ledger(engine, clock.now, seal, settings.four_eyes, settings.request_days))
+        try:
+            keys = settings.pepper_keys
+        except OSError as error:
+            show([pepper_fault(settings, error)], sys.stderr)
+            return REFUSED
+        ledger = Ledger(engine, clock.now, Seal.of(keys), settings.four_eyes, settings.request_days)
+        return act(ledger)
     except tuple(_FAULTS) as error:
         show([fault(error)], sys.stderr)
-    except OSError as error:
-        show([pepper_fault(settings, error)], sys.stderr)
     finally:
         engine.dispose()
     return REFUSED
@@ -76,6 +79,11 @@ def print_anything() -> None:
 def show(lines: Iterable[str], stream: TextIO | None = None) -> None:
     """Print `lines`, by default to where a command's results go."""
     (stream or sys.stdout).writelines(f"{line}\n" for line in lines)
+
+
+def count(number: int, noun: str) -> str:
+    """Return "1 token", "1,000 tokens"."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def shown(value: object) -> str:

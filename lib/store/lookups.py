@@ -17,17 +17,17 @@ from lib.domain.errors import StoreUnavailable
 from lib.domain.rows import FoundToken
 from lib.store.engine import sqlite_module, store_fault, translated
 
-SECONDS = 5  # for which a lookup waits for the database, before it is given up
+SECONDS = 5  # for which a try waits for the database; a connection that was lost is tried twice
 
 
-class LiveToken(NamedTuple):
-    """What FoundToken is made of, for a live token `t`: columns, and the tables beside it."""
+class Reading(NamedTuple):
+    """SQL that reads what FoundToken is made of, for a live token `t`, and the tables beside it."""
 
     columns: str
     joins: str
 
 
-LIVE_TOKEN = LiveToken(
+LIVE_TOKEN = Reading(
     "t.digest, t.organization_id, t.service_id, t.token_id, t.member_id, m.username,"
     # A request's token is minted when it is accepted.
     " t.state, CASE WHEN t.origin = 'request' THEN t.accepted_at ELSE t.created_at END,"
@@ -153,7 +153,7 @@ class Lookups:
 
 
 def looked(row: Sequence[Any], digest: bytes) -> Looked:
-    """Return the row of LIVE_TOKEN's columns that was found for `digest`."""
+    """Return what `row`, of LIVE_TOKEN's columns, says of the token with `digest`."""
     return Looked(FoundToken._make((*row[1:-1], bool(row[-1]))), bytes(row[0]) == digest)
 
 

@@ -23,7 +23,8 @@ _BY_DIGESTS = (
     " (SELECT d.* FROM token d WHERE d.digest >= asked.digest AND d.ended_at IS NULL"
     f" ORDER BY d.digest LIMIT 1) t {LIVE_TOKEN.joins}"
 )
-# One plan for any number of digests, made once: planning takes longer than the answer.
+# One plan for any number of digests, made once, since planning takes longer than the answer; and
+# with loops by the indexes, since for a hundred digests it would read whole tables into a hash.
 _PREPARED_BY = (
     "SET plan_cache_mode = force_generic_plan",
     "SET enable_hashjoin = off",
@@ -65,10 +66,8 @@ class LoopLookups:
         while self._asked:
             asked, self._asked = self._asked[:_MOST], self._asked[_MOST:]
             try:
-                async with asyncio.timeout(SECONDS):
-                    found = await self._found([digest for digest, _ in asked])
-            except Exception as error:  # noqa: BLE001 - raised where the answer is awaited
-                fault = StoreUnavailable() if isinstance(error, TimeoutError) else error
+                found = await self._found_in_time([digest for digest, _ in asked])
+            except Exception as fault:  # noqa: BLE001 - raised where the answer is awaited
                 # Those behind them too: who comes while a database is lost waits no longer for it.
                 asked, self._asked = asked + self._asked, []
                 for _, answer in asked:
@@ -78,6 +77,15 @@ class LoopLookups:
                 for (_, answer), one in zip(asked, found, strict=True):
                     if not answer.done():  # whoever asked may be gone
                         answer.set_result(one)
+
+    async def _found_in_time(self, digests: Sequence[bytes]) -> list[Looked | None]:
+        finding = asyncio.ensure_future(self._found(digests))
+        done, _ = await asyncio.wait({finding}, timeout=SECONDS)
+        if not done:
+            self.close()  # first: else the driver, cancelled, asks the server to cancel, and waits
+            finding.cancel()
+            raise StoreUnavailable
+        return finding.result()
 
     async def _found(self, digests: Sequence[bytes]) -> list[Looked | None]:
         rows = {place: row for place, *row in await self._rows(digests)}
@@ -113,6 +121,10 @@ class LoopLookups:
             **arguments, autocommit=True, connect_timeout=SECONDS
         )
         cursor = connection.cursor(binary=True)
-        for statement in _PREPARED_BY:
-            await cursor.execute(statement)
+        try:
+            for statement in _PREPARED_BY:
+                await cursor.execute(statement)
+        except BaseException:
+            connection.pgconn.finish()
+            raise
         return cursor

@@ -118,7 +118,7 @@ _ACTIVE = {
 _SERVICE_PARAMETER = {
     "name": "service",
     "in": "query",
-    "description": "Take tokens of this service only.",
+    "description": "Take tokens of this service only; ignored behind a further path.",
     "schema": {"type": "string"},
 }
 

@@ -1,7 +1,9 @@
 """Which tokens are good, and for whom."""
 
 import asyncio
+import os
 import random
+import signal
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
@@ -335,6 +337,32 @@ class TestLostDatabase:
         for _ in range(2):
             assert all(many_in_loop(checker, [token] * 250))
             select(engine, f"{_END} AND pid <> pg_backend_pid()", name=engine.url.database)
+        checker.close()
+        engine.dispose()
+
+    def test_the_server_does_not_answer(self, postgresql_url, monkeypatch):
+        """Stopped in the middle: all who wait are told in time, and the next one has an answer."""
+        monkeypatch.setattr("lib.store.loop_lookups.SECONDS", 0.2)
+        engine = open_store(postgresql_url)
+        (token,) = give(engine, build(engine, 1)[0], Holding.ACCEPTED)
+        checker = Checker(ledger(engine), MINTING)
+
+        async def stopped():
+            assert await checker.check_in_loop(token)
+            asking = "SELECT pid FROM pg_stat_activity WHERE query LIKE '%LATERAL%'"
+            ((pid,),) = select(
+                engine, f"{asking} AND datname = current_database() AND pid <> pg_backend_pid()"
+            )
+            os.kill(pid, signal.SIGSTOP)
+            try:
+                async with asyncio.timeout(4):  # by its own way the driver waits for ten
+                    lost = [checker.check_in_loop(token) for _ in range(200)]
+                    return await asyncio.gather(*lost, return_exceptions=True)
+            finally:
+                os.kill(pid, signal.SIGCONT)
+
+        assert {type(answer) for answer in asyncio.run(stopped())} == {StoreUnavailable}
+        assert in_loop(checker, token)
         checker.close()
         engine.dispose()
 

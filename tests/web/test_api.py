@@ -319,12 +319,15 @@ class TestVerify:
 
     @pytest.mark.parametrize("path", ["", "/", "/api/v3/packages", "/%2e%2e//x?service=none"])
     def test_any_method_and_path(self, asked, engine, ids, path):
-        """Envoy keeps both of the request that it asks about, and puts ours before it."""
+        """Envoy keeps both of the request that it asks about, and puts ours before it.
+
+        The query string is then its client's, who has no say in which service's tokens are good.
+        """
         (token,) = give(engine, ids[0], Holding.ACCEPTED)
         headers = {"authorization": f"Bearer {token}"}
         for method in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "COPY"):
             response = asked.client.request(method, f"/api/v1/verify{path}", headers=headers)
-            assert response.status_code == (401 if "service=none" in path else 204)
+            assert response.status_code == 204
 
     @pytest.mark.parametrize(
         ("service", "status"), [(SERVICE, 204), (OTHER_SERVICE, 401), ("", 401), ("%00", 401)]
@@ -396,7 +399,9 @@ class TestRevoke:
             assert (response.status_code, response.json()) == (200, {})
         states = select(engine, "SELECT state FROM token ORDER BY state")
         assert states == [("accepted",), ("expired",)]
-        assert select(engine, "SELECT count(*) FROM audit_event WHERE detail = 'revoke'") == [(0,)]
+        assert select(engine, "SELECT count(*) FROM audit_event WHERE detail LIKE 'revoke%'") == [
+            (0,)
+        ]
 
     def test_without_credentials_it_is_closed(self, asked, engine, ids):
         """Unless it is set."""

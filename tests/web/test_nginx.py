@@ -174,10 +174,19 @@ class TestGateway:
         assert time.monotonic() - removed < 1
 
     def test_without_a_token(self, gateway):
-        """The challenge alone; what a client writes into our headers does not pass."""
-        answer = gateway.get("/packages", headers={"x-token-username": "root"})
+        """The challenge alone."""
+        answer = gateway.get("/packages")
         assert answer.status_code == 401
         assert answer.headers["www-authenticate"] == 'Bearer realm="token-desk"'
+
+    def test_a_client_who_writes_our_headers(self, gateway, engine):
+        """The API gets what Token Desk says, not what the client does."""
+        (token, *_) = exported(act(engine, Action.GENERATE))
+        ours = ("x-token-username", "x-organization-id", "x-token-service")
+        honest = gateway.get("/packages", headers=bearer(token)).json()
+        forged = gateway.get("/packages", headers=bearer(token) | dict.fromkeys(ours, "root"))
+        assert [forged.json()[name] for name in ours] == [honest[name] for name in ours]
+        assert honest["x-token-service"] == SERVICE
 
     def test_a_body_goes_to_the_api_alone(self, gateway, engine):
         """And the API's own faults come back as they are."""
