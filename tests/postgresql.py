@@ -10,20 +10,24 @@ from lib.operations.opening import open_store
 from lib.store import tables
 from lib.store.engine import open_engine
 
-# What a test may have changed beside rows: tables, columns, triggers, functions, settings, version.
+# What a test may have changed beside rows: tables, columns, triggers, constraints, functions,
+# settings of the database, and the version of the tables.
 _SHAPE = """
-SELECT (SELECT string_agg(concat(oid, relname, relnatts), ' ' ORDER BY oid) FROM pg_class),
+SELECT (SELECT string_agg(concat(oid, relname), ' ' ORDER BY oid) FROM pg_class),
+    (SELECT string_agg(concat(attrelid, attname, atttypid, attnotnull), ' '
+        ORDER BY attrelid, attnum) FROM pg_attribute WHERE attrelid > 16383),
     (SELECT string_agg(concat(oid, tgenabled), ' ' ORDER BY oid) FROM pg_trigger),
     (SELECT string_agg(oid::text, ' ' ORDER BY oid) FROM pg_constraint),
     (SELECT string_agg(concat(oid, prosrc), ' ' ORDER BY oid) FROM pg_proc WHERE oid > 16383),
-    (SELECT count(*) FROM pg_db_role_setting),
+    (SELECT count(*) FROM pg_db_role_setting JOIN pg_database d ON d.oid = setdatabase
+        WHERE d.datname = current_database()),
     (SELECT string_agg(version_num, ' ') FROM alembic_version)
 """
 _OTHERS_END = (
     "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
     " WHERE datname = current_database() AND pid <> pg_backend_pid()"
 )
-_IS_EMPTY = " UNION ALL ".join(
+_WITH_ROWS = " UNION ALL ".join(
     f"SELECT '{name}' WHERE EXISTS (SELECT 1 FROM {name})" for name in tables.metadata.tables
 )
 
@@ -56,7 +60,7 @@ class Databases:
         with engine.begin() as connection:
             connection.execute(text(_OTHERS_END))
             same = _shape(connection) == self._shape
-            full = list(connection.execute(text(_IS_EMPTY)).scalars()) if same else []
+            full = list(connection.execute(text(_WITH_ROWS)).scalars()) if same else []
             if full:
                 # So that the triggers of the audit trail, which refuse this, are not asked.
                 connection.execute(text("SET LOCAL session_replication_role = replica"))

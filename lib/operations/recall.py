@@ -4,7 +4,7 @@ The text is looked through and forgotten: what goes on holds ids, never a token.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -18,7 +18,7 @@ from lib.domain.ids import new_id
 from lib.domain.lifecycle import ENDS
 from lib.domain.plan import Plan
 from lib.domain.roles import Permission, Reach
-from lib.domain.rows import Actor, LeakedToken, Receipt, Seen
+from lib.domain.rows import Actor, LeakedToken, Receipt
 from lib.domain.secrets import Minting
 from lib.domain.states import TokenState
 from lib.operations.access import reach, require
@@ -175,42 +175,19 @@ def _widen(connection: Connection, now: Moment, actor: Actor, recall: Recall) ->
 def _plans(
     connection: Connection, now: Moment, actor: Actor, leaked: Iterable[LeakedToken]
 ) -> tuple[Plan, ...]:
-    """Return the plans that end what is live, in the order of the locks."""
-    tokens: dict[_Group, dict[str, str]] = defaultdict(dict)
+    """Return the plans that end what is live, in the order of the locks.
+
+    `leaked` was read in the same transaction: plans go by user, and end what the user has now.
+    """
+    members: dict[_Group, list[str]] = defaultdict(list)
     for token in leaked:
         if token.state in ENDS:
-            group = (token.organization_id, token.service_id, token.state)
-            tokens[group][token.member_id] = token.token_id
+            members[token.organization_id, token.service_id, token.state].append(token.member_id)
     plans = [
-        plan
-        for group, of_member in sorted(tokens.items(), key=_in_order)
-        if (plan := _plan(connection, now, actor, group, of_member))
+        make_plan(connection, now, actor, ENDS[state], organization_id, service_id, ids)
+        for (organization_id, service_id, state), ids in sorted(members.items(), key=_in_order)
     ]
     return after_removals(plans)
-
-
-def _plan(
-    connection: Connection, now: Moment, actor: Actor, group: _Group, of_member: Mapping[str, str]
-) -> Plan | None:
-    """Return the plan for the members whose live token still is the one that was found."""
-    organization_id, service_id, state = group
-    while of_member:
-        plan = make_plan(
-            connection, now, actor, ENDS[state], organization_id, service_id, list(of_member)
-        )
-        same = {
-            member_id: token_id
-            for member_id, token_id in of_member.items()
-            if token_id == _live(plan.seen[member_id], state)
-        }
-        if same == of_member:
-            return plan
-        of_member = same
-    return None
-
-
-def _live(seen: Seen, state: TokenState) -> str | None:
-    return seen.pending_token if state is TokenState.PENDING else seen.accepted_token
 
 
 def _in_order(item: tuple[_Group, object]) -> tuple[str, str, int]:

@@ -43,8 +43,8 @@ class Uses:
         """Write into `ledger`."""
         self._ledger = ledger
         self._lock = threading.Lock()
-        #: Organization and service, then token and whose it is.
-        self._first: dict[tuple[str, str], dict[str, str]] = defaultdict(dict)
+        #: Tokens by organization and service.
+        self._first: dict[tuple[str, str], set[str]] = defaultdict(set)
         #: Organization and token.
         self._last: dict[tuple[str, str], Moment] = {}
         self._wake = threading.Event()
@@ -62,7 +62,7 @@ class Uses:
             self._last[token.organization_id, token.token_id] = _minute(now)
             if token.state == TokenState.PENDING:
                 place = (token.organization_id, token.service_id)
-                self._first[place][token.token_id] = token.username
+                self._first[place].add(token.token_id)
                 self._wake.set()
 
     def start(self) -> None:
@@ -91,9 +91,9 @@ class Uses:
         Returns False when some of them must wait, because the database does not take them now.
         """
         with self._lock:
-            first, self._first = self._first, defaultdict(dict)
+            first, self._first = self._first, defaultdict(set)
             self._wake.clear()
-        waiting: dict[tuple[str, str], dict[str, str]] = {}
+        waiting: dict[tuple[str, str], set[str]] = {}
         for place, used in sorted(first.items()):
             if self._given_up(waiting) or not _done(partial(self._accept, place, used)):
                 waiting[place] = used
@@ -132,7 +132,7 @@ class Uses:
         with writing(self._ledger.engine) as connection:
             use_queries.note_last_used(connection, organization_id, token_ids, at)
 
-    def _accept(self, place: tuple[str, str], used: Mapping[str, str]) -> None:
+    def _accept(self, place: tuple[str, str], used: Iterable[str]) -> None:
         """Accept the tokens `used` of one organization and service."""
         with writing(self._ledger.engine) as connection:
             if operation_queries.lock_scope(connection, *place) is None:
@@ -143,7 +143,7 @@ class Uses:
                 return
             token_queries.close_lapsed(connection, *place, now, members)
             use_queries.accept_used(connection, *place, used, _ACCEPT, now)
-            self._ledger.record(connection, _event(place, members, used))
+            self._ledger.record(connection, _event(place, members))
 
     def _run(self) -> None:
         due = time.monotonic() + LAST_USE_SECONDS
@@ -171,10 +171,10 @@ def _done(write: Callable[[], None]) -> bool:
     return False
 
 
-def _event(place: tuple[str, str], members: list[str], used: Mapping[str, str]) -> Event:
-    """Return the event of the first use; `used` maps tokens to whose they are."""
+def _event(place: tuple[str, str], members: Mapping[str, str]) -> Event:
+    """Return the event of the first use; `members` are usernames by id."""
     digest = hashlib.blake2b("\n".join(members).encode(), digest_size=16).hexdigest()
-    subject = next(iter(used.values())) if len(used) == 1 else ""
+    subject = next(iter(members.values())) if len(members) == 1 else ""
     return Event(
         EventAction.FIRST_USE,
         "",

@@ -22,13 +22,17 @@ def members_with_pending(
     service_id: str,
     token_ids: Iterable[str],
     now: Moment,
-) -> list[str]:
-    """Return the ids of the members whose pending token is among `token_ids`."""
+) -> dict[str, str]:
+    """Return the usernames, by id, of the members whose pending token is among `token_ids`."""
     rows = connection.execute(
-        with_ids(connection, f"{_PENDING.format('member_id')} ORDER BY p.member_id"),
+        with_ids(
+            connection,
+            "SELECT m.member_id, m.username FROM member m WHERE m.organization_id = :organization"
+            f" AND m.member_id IN ({_PENDING.format('member_id')}) ORDER BY m.member_id",
+        ),
         _parameters(connection, organization_id, service_id, token_ids, now),
     )
-    return [row[0] for row in rows]
+    return {row.member_id: row.username for row in rows}
 
 
 def accept_used(

@@ -144,21 +144,6 @@ class TestEnd:
         live = select(engine, "SELECT digest FROM token WHERE ended_at IS NULL")
         assert [bytes(digest) for (digest,) in live] == MINTING.digests(exported(newer))
 
-    def test_a_token_replaced_while_it_is_looked_up_stays(self, engine, monkeypatch):
-        """Between the reading of tokens and that of users, where a database shows both."""
-        ids = build(engine, 2)
-        plain = [give(engine, member, Holding.ACCEPTED)[0] for member in ids]
-        find = recall.recall_queries.find
-
-        def replaced_meanwhile(*arguments):
-            first, second = find(*arguments)
-            return [first._replace(token_id=ids[0]), second]
-
-        monkeypatch.setattr(recall.recall_queries, "find", replaced_meanwhile)
-        found = look_up(engine, " ".join(plain))
-        assert (len(found.leaked), found.ending) == (2, 1)
-        assert list(found.plans[0].seen) == ids[1:]
-
     def test_all_that_the_same_operation_made(self, engine):
         """One line leaked, the whole file ends; who has another token by now keeps it."""
         ids = build(engine, 6)

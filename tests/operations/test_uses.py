@@ -69,6 +69,16 @@ class TestFirstUse:
         assert select(engine, "SELECT revision FROM subscription") == [(revision + 1,)]
         assert first_uses(engine) == [("", "first use", ORG, SERVICE, "utcjf1-u0", 1)]
 
+    def test_one_beside_another_that_is_accepted_already(self, checker, engine):
+        """As where two processes noted it: the event names the one that it is about."""
+        first, second, *_ = build(engine)
+        tokens = [give(engine, member, Holding.PENDING)[0] for member in (first, second)]
+        assert all(map(checker.check, tokens))
+        change(engine, "UPDATE token SET state = 'accepted', accepted_at = created_at"
+               " WHERE member_id = :member", member=first)  # fmt: skip
+        checker.uses.flush()
+        assert first_uses(engine) == [("", "first use", ORG, SERVICE, "utcjf1-u1", 1)]
+
     def test_of_many_at_once(self, checker, engine):
         """One event a batch, with how many and a digest of who; each row is accepted once."""
         ids = build(engine, 300)
