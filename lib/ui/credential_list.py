@@ -112,8 +112,8 @@ def _close() -> None:
 def _end() -> None:
     client_id, session().declining = session().declining, ""
     try:
-        credentials.end(desk().ledger, guard.current(), client_id)
+        ended = credentials.end(desk().ledger, guard.current(), client_id)
     except DeskError as error:
         session().notice = explain(error)
         return
-    session().notice = f"Ended: {client_id}."
+    session().notice = f"Ended: {client_id}." if ended else f"Was ended already: {client_id}."

@@ -48,11 +48,13 @@ def _form(actor: Actor, subscription: Subscription, policy: ExpiryPolicy) -> Non
 
 
 def _days(label: str, key: str, days: int | None) -> None:
+    # Not as the field's `value`, to which Streamlit would return when the field is emptied.
+    st.session_state.setdefault(key, days)
     st.number_input(
         label,
         min_value=FEWEST_DAYS,
         max_value=MOST_DAYS,
-        value=days,
+        value=None,
         step=1,
         key=key,
         placeholder="No limit",

@@ -3,7 +3,7 @@
 import pytest
 
 from lib.ui.facts import DASH, date_text, seats_text
-from tests.pages.looking import FOR_STAFF, MARKUP, USER, execute, facts, links, values
+from tests.pages.looking import FOR_STAFF, MARKUP, USER, execute, facts, links, query, values
 
 HERE = {"org": "UTCJF1", "service": "erecording"}
 
@@ -93,3 +93,50 @@ class TestWords:
     def test_dates(self, iso, words):
         """ISO dates are written out; nothing is a dash."""
         assert date_text(iso) == words
+
+
+def policies(engine):
+    """Return the days of the organization and of the service."""
+    return query(
+        engine,
+        "SELECT o.token_days, s.token_days FROM organization o, service s"
+        " WHERE o.organization_id = 'UTCJF1' AND s.service_id = 'erecording'",
+    )[0]
+
+
+class TestExpiry:
+    """How long new tokens live."""
+
+    def test_set_and_taken_back(self, demo, open_page):
+        """The shorter of the two counts, and is said; an emptied field is no limit again."""
+        at = open_page("license", **HERE)
+        assert "New tokens have no end." in values(at.markdown)
+        at.number_input[0].set_value(90)
+        at.number_input[1].set_value(365)
+        at.button(key="license_save").click().run()
+        assert policies(demo) == (90, 365)
+        assert "New tokens end after **90 days**, as this organization has it." in values(
+            at.markdown
+        )
+        at.number_input[0].set_value(None)
+        at.button(key="license_save").click().run()
+        assert policies(demo) == (None, 365)
+        assert "New tokens end after **365 days**, as the service has it." in values(at.markdown)
+        (events,) = query(demo, "SELECT count(*) FROM audit_event WHERE action = 'policy'")[0]
+        assert events == 3
+
+    def test_fields_are_those_of_the_place(self, demo, open_page):
+        """What was typed for one organization does not stay for the next."""
+        at = open_page("license", **HERE)
+        at.number_input[0].set_value(90)
+        at.button(key="license_save").click().run()
+        at.query_params["org"] = "UTCRS4"
+        at.run()
+        assert at.number_input[0].value is None
+        assert policies(demo) == (90, None)
+
+    def test_only_administrators_change_it(self, open_page):
+        """Support reads what counts."""
+        at = open_page("license", person="dnakano", **HERE)
+        assert "New tokens have no end." in values(at.markdown)
+        assert not at.number_input

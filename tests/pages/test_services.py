@@ -71,3 +71,61 @@ class TestServices:
         at = open_page("services", org=REDSTONE, person=USER)
         assert values(at.info) == [FOR_STAFF]
         assert "license" not in [page for _, page, _ in links(at)]
+
+
+def live_credentials(engine):
+    """Return the client ids of the live credentials, oldest first."""
+    statement = "SELECT client_id FROM service_credential WHERE ended_at IS NULL ORDER BY client_id"
+    return [client_id for (client_id,) in query(engine, statement)]
+
+
+class TestCredentials:
+    """What a service signs in with."""
+
+    def test_created_and_shown_once(self, demo, open_page):
+        """Its secret is there until it is said to be copied; a third one cannot be asked for."""
+        at = open_page("services", org=REDSTONE)
+        at.button(key="credentials_create").click().run()
+        (client_id,) = live_credentials(demo)
+        secret = at.code[0].value
+        assert secret.startswith("demosc_")
+        assert client_id in values(at.text)
+        assert secret not in str(query(demo, "SELECT * FROM service_credential"))
+        assert at.button(key="credentials_create").disabled
+        next(button for button in at.button if button.label == "I have copied it").click().run()
+        assert not at.code
+        at.button(key="credentials_create").click().run()
+        next(button for button in at.button if button.label == "I have copied it").click().run()
+        assert len(live_credentials(demo)) == 2
+        assert at.button(key="credentials_create").disabled
+        assert at.button(key="credentials_create").help == "End one of the two first."
+
+    def test_ended_after_a_question(self, demo, open_page):
+        """Kept when the question is answered so; ended once, and told so where it was before."""
+        at = open_page("services", org=REDSTONE)
+        at.button(key="credentials_create").click().run()
+        (client_id,) = live_credentials(demo)
+        at.button(key=f"credentials_end_{client_id}").click().run()
+        next(button for button in at.button if button.label == "Keep it").click().run()
+        assert live_credentials(demo) == [client_id]
+        at.button(key=f"credentials_end_{client_id}").click().run()
+        at.button(key="credentials_end").click().run()
+        assert live_credentials(demo) == []
+        assert values(at.info) == [f"Ended: {client_id}."]
+
+    def test_ended_meanwhile_by_somebody_else(self, demo, open_page):
+        """It says so, and claims nothing."""
+        at = open_page("services", org=REDSTONE)
+        at.button(key="credentials_create").click().run()
+        (client_id,) = live_credentials(demo)
+        at.button(key=f"credentials_end_{client_id}").click().run()
+        execute(demo, "UPDATE service_credential SET ended_at = created_at")
+        at.button(key="credentials_end").click().run()
+        assert values(at.info) == [f"Was ended already: {client_id}."]
+
+    def test_only_administrators_of_everything(self, open_page):
+        """Support sees the services, and nothing of credentials."""
+        at = open_page("services", org=REDSTONE, person="dnakano")
+        assert links(at)
+        assert "Service credentials" not in values(at.subheader)
+        assert "credentials_create" not in [button.key for button in at.button]
