@@ -8,13 +8,14 @@ from importlib import import_module
 from types import ModuleType
 from typing import Any, cast
 
-from sqlalchemy import Connection, Dialect, Engine, create_engine, event
+from sqlalchemy import Connection, Dialect, Engine, create_engine, event, make_url
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from lib.domain.errors import StoreBusy, StoreFull, StoreReadOnly, StoreUnavailable
 
 _SAFE_WAL = (3, 51, 3)  # before it two connections can lose a commit (the "WAL-reset" bug)
+_CONNECT_SECONDS = 10  # unless the address says another; the driver itself waits for minutes
 _WRITES = "desk_writes"  # execution option that makes a SQLite transaction take the lock at once
 
 _SQLITE_FAULTS = {
@@ -49,8 +50,14 @@ def open_engine(url: str, *, busy_seconds: float = 30) -> Engine:
     """
     if url.startswith("sqlite"):
         return _open_sqlite(url, busy_seconds)
+    own = {} if "connect_timeout" in make_url(url).query else {"connect_timeout": _CONNECT_SECONDS}
     engine = create_engine(
-        url, pool_size=10, max_overflow=20, pool_pre_ping=True, hide_parameters=True
+        url,
+        pool_size=10,
+        max_overflow=20,
+        pool_pre_ping=True,
+        hide_parameters=True,
+        connect_args=own,
     )
 
     @event.listens_for(engine, "connect")

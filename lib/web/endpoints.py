@@ -3,8 +3,11 @@
 Every answer is JSON or empty, whatever is asked, and nobody keeps it.
 """
 
+import asyncio
+import logging
 import re
 import threading
+import traceback
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network
@@ -27,6 +30,8 @@ from lib.web.exchange import Problem, answer
 if TYPE_CHECKING:  # the dashboard opens the database, and loads what that takes, after it has begun
     from lib.operations.checking import Checker
     from lib.operations.throttle import Throttle
+
+_log = logging.getLogger(__name__)
 
 PREFIX = "/api/v1"
 _REALM = 'realm="token-desk"'
@@ -63,12 +68,16 @@ class Opened:
         self._open_api = open_api
         self._lock = threading.Lock()
         self._api: Api | None = None
+        self._opening: asyncio.Future[Api] | None = None
 
     async def api(self) -> Api:
-        """Return the Api. Raises StoreUnavailable."""
-        if self._api is None:
-            return await run_in_threadpool(self.open)
-        return self._api
+        """Return the Api; who asks while it is being opened shares that try. Raises as `open`."""
+        if self._api is not None:
+            return self._api
+        opening, loop = self._opening, asyncio.get_running_loop()
+        if opening is None or opening.done() or opening.get_loop() is not loop:
+            self._opening = opening = asyncio.ensure_future(run_in_threadpool(self.open))
+        return await asyncio.shield(opening)
 
     def open(self) -> Api:
         """Open the Api, once. Raises StoreUnavailable."""
@@ -192,6 +201,13 @@ class Endpoint:
             return problem.response()
         except (StoreUnavailable, AuditUnwritten):
             return _NO_DATABASE.response()
+        except ClientDisconnect:
+            raise
+        except Exception as error:  # noqa: BLE001 - a mistake of ours is answered in JSON too
+            # Without the error's message, which may tell what was sent.
+            where = "".join(traceback.format_tb(error.__traceback__))
+            _log.error("%s: %s\n%s", self._handler.__name__, type(error).__name__, where)
+            return _FAULT.response()
 
 
 def routes(opened: Opened) -> list[Route]:
@@ -209,6 +225,7 @@ def routes(opened: Opened) -> list[Route]:
     ]
 
 
+_FAULT = Problem(500, "server_error", "Token Desk has made a mistake; its log says where.")
 _NO_DATABASE = Problem(
     503,
     "temporarily_unavailable",

@@ -324,6 +324,21 @@ class TestPostgresqlFaults:
         with pytest.raises(StoreUnavailable), reading(engine):
             pass
 
+    @pytest.mark.parametrize(("asked", "seconds"), [("", 10), ("?connect_timeout=3", "3")])
+    def test_how_long_a_silent_server_is_waited_for(self, asked, seconds):
+        """Ten seconds, unless the address says another number."""
+        engine = open_engine(f"postgresql+psycopg://192.0.2.1/desk{asked}")
+        waited = []
+
+        @event.listens_for(engine, "do_connect")
+        def _connect(_dialect, _record, _arguments, named):
+            waited.append(named["connect_timeout"])
+            raise engine.dialect.loaded_dbapi.OperationalError
+
+        with pytest.raises(StoreUnavailable), reading(engine):
+            pass
+        assert waited == [seconds]
+
     def test_no_such_database(self, postgresql_url):
         """The server has no database of that name."""
         engine = open_engine(postgresql_url.replace("/desk_", "/nothing_"))

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import threading
 from ipaddress import ip_network
 from urllib.parse import quote
 
@@ -16,6 +17,7 @@ from lib.domain.states import Action, Holding
 from lib.operations.checking import Checker
 from lib.store.lookups import Lookups
 from lib.store.loop_lookups import LoopLookups
+from lib.web.endpoints import Opened
 from tests.directory import ORG, SERVICE, build
 from tests.facts import NOW
 from tests.operations.acting import act, change, give, select
@@ -552,6 +554,40 @@ class TestLostDatabase:
             assert problem(response) == (503, "temporarily_unavailable")
             assert response.headers["retry-after"] == "5"
         assert asked.client.get("/healthz").status_code == 200
+
+    def test_a_mistake_of_ours(self, caplog):
+        """500 in JSON that nobody keeps; the log says where, and nothing of what was sent."""
+        told = "demo_secret"
+
+        def open_api():
+            raise OSError(13, "Permission denied", told)
+
+        response = client_of(open_api).get("/api/v1/verify", headers={"authorization": "Bearer x"})
+        assert problem(response) == (500, "server_error")
+        assert response.headers["cache-control"] == "no-store"
+        assert "verify: PermissionError" in caplog.text
+        assert "in open_api" in caplog.text
+        assert told not in caplog.text
+
+    def test_who_asks_meanwhile_shares_the_try(self):
+        """A database that does not answer is waited for once, not once for each."""
+        tries, begun, answer = [], threading.Event(), threading.Event()
+
+        def open_api():
+            tries.append(1)
+            begun.set()
+            assert answer.wait(10)
+            raise StoreUnavailable
+
+        async def ask_all():
+            opened = Opened(open_api)
+            waiting = [asyncio.create_task(opened.api()) for _ in range(50)]
+            assert await asyncio.to_thread(begun.wait, 10)
+            answer.set()
+            return await asyncio.gather(*waiting, return_exceptions=True)
+
+        assert {type(error) for error in asyncio.run(ask_all())} == {StoreUnavailable}
+        assert tries == [1]
 
     def test_not_there_yet(self, engine):
         """Opened by the first request that needs it; the next one tries again."""
