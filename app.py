@@ -1,12 +1,9 @@
 """What `streamlit run app.py` and `uvicorn app:app` find: the dashboard as one application."""
 
-import contextlib
-from collections.abc import AsyncIterator
 from importlib import import_module
 from threading import Thread
 
 import streamlit as st
-from starlette.concurrency import run_in_threadpool
 from starlette.middleware import Middleware
 from streamlit.web.server.starlette.starlette_websocket import is_host_allowed
 
@@ -42,33 +39,20 @@ if _auth:
 
 def _open_api() -> Api:
     # The pages import the same: it is taken up once the server has begun.
-    from lib.operations.checking import Checker  # noqa: PLC0415
-    from lib.operations.throttle import Throttle  # noqa: PLC0415
     from lib.ui.desk import desk  # noqa: PLC0415
+    from lib.web.assembly import assemble  # noqa: PLC0415
 
     shared = desk()
-    return Api(
-        Checker(shared.ledger, shared.minting),
-        Throttle(shared.engine, shared.clock),
-        _settings.token_header,
-        _settings.trusted_proxies,
-        _settings.open_revoke,
-    )
+    return assemble(shared.ledger, shared.minting, _settings)
 
 
 _opened = Opened(_open_api)
 
 
-@contextlib.asynccontextmanager
-async def _lifespan(_app: st.App) -> AsyncIterator[None]:
-    yield
-    await run_in_threadpool(_opened.close)
-
-
 app = st.App(
     "pages/navigation.py",
     secrets={"auth": _auth} if _auth else None,
-    lifespan=_lifespan,
+    lifespan=_opened.lifespan,
     routes=routes(_opened),
     middleware=[
         Middleware(
@@ -87,6 +71,7 @@ app = st.App(
     ],
 )
 server.keep_downloads(app, _downloads)
+server.advertise_nothing()
 
 # The pages' own imports take half a second: done while the first browser still loads its scripts.
 Thread(target=import_module, args=("lib.ui.desk",), daemon=True).start()

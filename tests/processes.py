@@ -1,10 +1,11 @@
-"""What tests of real servers share: a free port, and the moment when a server answers."""
+"""What tests of real servers share: a free port, and waiting until something is so."""
 
 import socket
 import subprocess
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Callable
 from pathlib import Path
 
 
@@ -30,3 +31,11 @@ def wait_until_ready(address: str, process: subprocess.Popen[bytes], log: Path) 
             time.sleep(0.05)  # between two looks at the condition, not instead of it
     msg = f"{address} did not start:\n{log.read_text()}"
     raise AssertionError(msg)
+
+
+def wait_for(condition: Callable[[], bool], seconds: float) -> None:
+    """Wait until something is so."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)  # between two looks at the condition

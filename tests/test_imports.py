@@ -27,7 +27,11 @@ MAY_IMPORT = {
     "lib.demo": {"lib.cli", "lib.operations", "lib.store", "lib.domain", "lib.settings"},
 }
 #: What one module may beside its part's. The API is a process of its own, as app.py is.
-EXCEPTIONS = {"lib.ui.desk": {"lib.demo"}, "lib.web.api": {"lib.settings"}}
+EXCEPTIONS = {
+    "lib.ui.desk": {"lib.demo"},
+    "lib.web.api": {"lib.settings"},
+    "lib.web.assembly": {"lib.settings"},
+}
 
 #: Where a package may be imported; SQLAlchemy's names for annotations may be elsewhere too.
 HOMES = {

@@ -8,7 +8,7 @@ from lib.operations.ledger import Ledger
 from lib.store import operation_queries, token_queries
 
 
-def end(ledger: Ledger, found: FoundToken, address: str, asked_by: str = "its holder") -> bool:
+def end(ledger: Ledger, found: FoundToken, address: str, asked_by: str) -> bool:
     """End a live token, good or not, for whoever asks; tell whether it was live.
 
     Raises StoreUnavailable and AuditUnwritten.

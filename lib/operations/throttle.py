@@ -21,7 +21,7 @@ _MOST_REMEMBERED = 100_000  # addresses; beyond, those that came first are forgo
 class _Key(NamedTuple):
     kind: str
     address: str
-    hour: Moment
+    hour: int  # hours since 1970
 
 
 class Throttle:

@@ -49,6 +49,11 @@ def allow_host(host: str) -> None:
         config.set_option("server.allowedHosts", [*allowed, host])
 
 
+def advertise_nothing() -> None:
+    """Keep Streamlit's offer to developers off the page; the terminal still shows the address."""
+    config.set_option("logger.hideWelcomeMessage", True)
+
+
 def tell_apart_by(header: str) -> None:
     """Make Streamlit take up an earlier session only for whom this header named then, too."""
     config.set_option("server.trustedUserHeaders", {header: "named_by_proxy"})

@@ -3,22 +3,17 @@
 For when the checks are many: it takes several workers, and imports neither Streamlit nor pandas.
 """
 
-import contextlib
-from collections.abc import AsyncIterator
-
 from starlette.applications import Starlette
-from starlette.concurrency import run_in_threadpool
 from starlette.middleware import Middleware
 
 from lib.domain import clock
 from lib.domain.audit import Seal
 from lib.domain.secrets import Minting
-from lib.operations.checking import Checker
 from lib.operations.ledger import Ledger
 from lib.operations.opening import open_store
-from lib.operations.throttle import Throttle
 from lib.settings import read_settings
 from lib.web import gate
+from lib.web.assembly import assemble
 from lib.web.endpoints import Api, Opened, routes
 
 _settings = read_settings()
@@ -28,19 +23,7 @@ def _open() -> Api:
     _settings.data.mkdir(parents=True, exist_ok=True)
     keys = _settings.pepper_keys
     ledger = Ledger(open_store(_settings.url), clock.now, Seal.of(keys))
-    return Api(
-        Checker(ledger, Minting(_settings.token_prefix, keys)),
-        Throttle(ledger.engine, ledger.clock),
-        _settings.token_header,
-        _settings.trusted_proxies,
-        _settings.open_revoke,
-    )
-
-
-@contextlib.asynccontextmanager
-async def _lifespan(_app: Starlette) -> AsyncIterator[None]:
-    yield
-    await run_in_threadpool(_opened.close)
+    return assemble(ledger, Minting(_settings.token_prefix, keys), _settings)
 
 
 _opened = Opened(_open)
@@ -49,5 +32,5 @@ _here = [Middleware(gate.LoopbackGate, refusal=gate.DEMO_ONLY_HERE)]
 app = Starlette(
     routes=routes(_opened),
     middleware=_here if _settings.demo_mode and not _settings.demo else [],
-    lifespan=_lifespan,
+    lifespan=_opened.lifespan,
 )

@@ -4,11 +4,12 @@ Every answer is JSON or empty, whatever is asked, and nobody keeps it.
 """
 
 import asyncio
+import contextlib
 import logging
 import re
 import threading
 import traceback
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -87,6 +88,12 @@ class Opened:
                 self._api = api = self._open_api()
                 api.checker.uses.start()
             return api
+
+    @contextlib.asynccontextmanager
+    async def lifespan(self, _app: object) -> AsyncIterator[None]:
+        """Be closed when the application ends: it takes this as its lifespan."""
+        yield
+        await run_in_threadpool(self.close)
 
     def close(self) -> None:
         """Write what is noted."""

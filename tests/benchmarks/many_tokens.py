@@ -66,8 +66,8 @@ def new_database(kind: str) -> str:
     return str(server.get_uri().replace("postgresql://", "postgresql+psycopg://"))
 
 
-def asked_for(most: int) -> tuple[list[str], int]:
-    """Return kinds of database and a number, as the command line names them; or all, and `most`."""
+def asked_for(otherwise: int) -> tuple[list[str], int]:
+    """Return the kinds of database and the number of the command line, else all and `otherwise`."""
     words = sys.argv[1:]
     kinds = [word for word in words if not word.isdigit()] or ["sqlite", "postgresql"]
-    return kinds, next((int(word) for word in words if word.isdigit()), most)
+    return kinds, next((int(word) for word in words if word.isdigit()), otherwise)

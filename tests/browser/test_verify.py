@@ -4,9 +4,13 @@ from collections.abc import Callable
 
 import httpx2
 import pytest
+from sqlalchemy import text
 
+from lib.domain.secrets import digests
+from lib.store.engine import open_engine, reading
 from tests.browser.browsing import Browsing, rows_of
-from tests.browser.conftest import Server
+from tests.browser.conftest import PEPPER, Server
+from tests.processes import wait_for
 
 pytestmark = pytest.mark.browser
 
@@ -17,6 +21,19 @@ def verify(server: Server, token: str) -> httpx2.Response:
     """Ask the dashboard's own process, by an address that it does not know itself by."""
     headers = {"authorization": f"Bearer {token}", "host": "gateway.internal"}
     return httpx2.get(f"{server.address}/api/v1/verify", headers=headers)
+
+
+def is_accepted(server: Server, token: str) -> bool:
+    """Tell whether the token's row says so."""
+    engine = open_engine(server.database)
+    with reading(engine) as connection:
+        states = connection.execute(
+            text("SELECT state FROM token WHERE digest = :digest"),
+            {"digest": digests([token], PEPPER)[0]},
+        )
+        found = states.scalars().all() == ["accepted"]
+    engine.dispose()
+    return found
 
 
 def test_from_the_csv_to_the_check_mark(new_tab: Callable[..., Browsing], server: Server) -> None:
@@ -31,7 +48,7 @@ def test_from_the_csv_to_the_check_mark(new_tab: Callable[..., Browsing], server
     assert tab.cell(0, "API Token") == "Pending"
     answer = verify(server, row["API Token"])
     assert (answer.status_code, answer.headers["x-token-username"]) == (204, row["Username"])
-    tab.page.wait_for_timeout(1_000)  # the promise: accepted within a second
+    wait_for(lambda: is_accepted(server, row["API Token"]), 10)
     tab.open(TOKENS)
     assert tab.cell(0, "API Token") == "✓"
     tab.picture("verified")

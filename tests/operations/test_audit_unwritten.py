@@ -73,7 +73,7 @@ def _end_leaked(w: World) -> bool:
         *(leaked.username, leaked.state, 0, None),
         active=True,
     )
-    return revocation.end(w.ledger, found, "192.0.2.9")
+    return revocation.end(w.ledger, found, "192.0.2.9", "its holder")
 
 
 #: What writes and takes no actor, by the use case's name.

@@ -1,4 +1,4 @@
-"""README's lines with curl, for every kind of token: `pytest -s` prints the whole exchange."""
+"""The HTTP side by curl, for every kind of token: `pytest -s` prints the whole exchange."""
 
 import json
 import subprocess
@@ -36,11 +36,16 @@ def kinds(tmp_path_factory) -> tuple[str, dict[str, str], str]:
     """The address of a database, a token of each kind in it, and a service's credential."""
     url = f"sqlite:///{tmp_path_factory.mktemp('curl') / 'desk.db'}"
     engine = open_store(url)
-    ids = build(engine, 6, services=(SERVICE, OTHER_SERVICE))
+    ids = build(engine, 7, services=(SERVICE, OTHER_SERVICE))
     tokens = {"pending": exported(act(engine, Action.GENERATE, [ids[0]])[1])[0]}
     tokens["replaced"] = exported(act(engine, Action.GENERATE, [ids[1]])[1])[0]
     act(engine, Action.GENERATE, [ids[1]])
-    for kind, person in (("good", ids[2]), ("removed", ids[3]), ("expired", ids[4])):
+    for kind, person in (
+        ("good", ids[2]),
+        ("removed", ids[3]),
+        ("expired", ids[4]),
+        ("leaked", ids[6]),
+    ):
         (tokens[kind],) = give(engine, person, Holding.ACCEPTED)
     act(engine, Action.REMOVE, [ids[3]])
     change(engine, "UPDATE token SET expires_at = 1 WHERE member_id = :i", i=ids[4])
@@ -95,9 +100,9 @@ class TestExchange:
     def test_end_it(self, curl, kinds):
         """200 for one of its own, and for any other; the first does not work afterwards."""
         _, tokens, secret = kinds
-        for kind in ("good", "another service's", "unknown"):
+        for kind in ("leaked", "another service's", "unknown"):
             assert curl(REVOKE, "-u", secret, "-d", f"token={tokens[kind]}") == (200, "{}")
-        for kind, status in (("good", 401), ("another service's", 204)):
+        for kind, status in (("leaked", 401), ("another service's", 204)):
             assert curl(VERIFY, "-H", f"Authorization: Bearer {tokens[kind]}")[0] == status
 
     def test_wrong_asking(self, curl, kinds):

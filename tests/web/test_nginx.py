@@ -21,7 +21,7 @@ from lib.operations.actions import carry_out, plan_action
 from lib.operations.opening import open_store
 from tests.directory import ADMIN, MINTING, ORG, SERVICE, build, by, ledger
 from tests.operations.acting import exported, select
-from tests.processes import free_port
+from tests.processes import free_port, wait_for
 from tests.web.serving import ROOT, serving
 
 CONFIGURATION = ROOT / "data" / "nginx-verify.conf"
@@ -139,14 +139,6 @@ def act(engine, action: Action):
     ids = [row[0] for row in select(engine, "SELECT member_id FROM member")]
     plan = plan_action(ledger(engine, clock.now), ADMIN, action, ORG, SERVICE, ids)
     return carry_out(ledger(engine, clock.now), by(plan), plan, MINTING)
-
-
-def wait_for(condition, seconds: float) -> None:
-    """Wait until something is so."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)  # between two looks at the condition
 
 
 class TestGateway:
