@@ -19,7 +19,7 @@ own_tokens.show_new_token(actor, mine)
 if not mine:
     own_tokens.show_none()
 if pending:
-    own_tokens.show_pending(actor, pending)
+    own_tokens.show_pending(actor, pending, accepted)
 if accepted:
     own_tokens.show_accepted(accepted)
 own_tokens.confirm_decline(pending)

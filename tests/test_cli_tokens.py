@@ -151,6 +151,15 @@ class TestRecall:
         assert "End 5 tokens? What ends stops working at once." in capsys.readouterr().out
         assert live(desk) == 5
 
+    @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32"])
+    def test_another_encoding(self, desk, leaked, tmp_path, encoding):
+        """As spreadsheets and PowerShell write text."""
+        with open(leaked, "rb") as file:  # noqa: PTH123 - all of it
+            text = file.read().decode("utf-8-sig")
+        (tmp_path / "other.txt").write_bytes(text.encode(encoding))
+        assert cli.main(["recall", str(tmp_path / "other.txt"), "--yes"]) == 0
+        assert live(desk) == 0
+
     def test_yes_is_enough(self, desk, leaked, monkeypatch):
         """Typed."""
         monkeypatch.setattr("sys.stdin", io.StringIO("yes\n"))

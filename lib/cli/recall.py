@@ -10,7 +10,7 @@ from lib.cli.telling import REFUSED, TAKEN, WRONG_USAGE, count, show, with_ledge
 from lib.domain.clock import iso
 from lib.domain.errors import PlanOutdated
 from lib.domain.rows import Receipt
-from lib.domain.secrets import Minting
+from lib.domain.secrets import Minting, text_of
 from lib.operations import recall
 from lib.operations.ledger import Ledger
 from lib.operations.recall import Recall
@@ -76,7 +76,7 @@ def _read(path: Path, limit: int) -> str:
     if len(content) > limit:
         msg = f"it is larger than {limit:,} bytes; split it, or raise TOKEN_DESK_IMPORT_MAX"
         raise ValueError(msg)
-    return content.decode("utf-8", errors="replace")
+    return text_of(content)
 
 
 def _found(found: Recall) -> Iterator[str]:

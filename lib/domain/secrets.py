@@ -59,6 +59,11 @@ def random_name() -> str:
     return _random_characters(8).lower()
 
 
+def text_of(content: bytes) -> str:
+    """Return a file's text as far as tokens go, which are ASCII, be it in UTF-8, 16 or 32."""
+    return content.replace(b"\0", b"").decode("utf-8", errors="replace")
+
+
 def tokens_in(text: str, prefix: str) -> list[str]:
     """Return the tokens of ours in any text, each once, in the order of their first place.
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from sqlalchemy import Connection, text
 
-from lib.domain.clock import Moment
+from lib.domain.clock import MINUTE, Moment
 from lib.domain.lifecycle import Change
 from lib.store.bulk import ids_parameter, with_ids
 
@@ -43,17 +43,18 @@ def accept_used(
     change: Change,
     now: Moment,
 ) -> None:
-    """Turn the pending tokens among `token_ids` into accepted ones.
+    """Turn the pending tokens among `token_ids` into accepted ones, last used in this minute.
 
     The caller holds the lock of the organization and service, and has closed what lapsed. `change`
     says what becomes of a token that is still accepted beside one of them.
     """
     becomes = {"replaced": change.accepted_becomes, "accepted": change.pending_becomes}
     parameters = _parameters(connection, organization_id, service_id, token_ids, now)
+    parameters |= {"minute": now - now % MINUTE}
     parameters |= {name: state.value for name, state in becomes.items() if state}
     for assignment, state, column in (
         ("state = :replaced, ended_from = 'accepted', ended_at = :now", "accepted", "member_id"),
-        ("state = :accepted, accepted_at = :now", "pending", "token_id"),
+        ("state = :accepted, accepted_at = :now, last_used_at = :minute", "pending", "token_id"),
     ):
         connection.execute(
             with_ids(

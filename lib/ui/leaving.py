@@ -14,6 +14,7 @@ from lib.ui import asking, guard, skipped, ways
 from lib.ui.desk import desk
 from lib.ui.session import Leaving, put, session, value
 from lib.ui.wording import (
+    PENDING_ENDS,
     count,
     either,
     explain,
@@ -70,10 +71,10 @@ def _is_about(open_now: Leaving, username: str) -> bool:
 
 
 def sentence(planned: OffBoarding) -> str:
-    """Return `3 tokens in 2 organizations stop working, 1 pending request ends.`."""
+    """Return `3 tokens in 2 organizations stop working, 1 pending request … ends.`."""
     where = f" in {count(planned.organizations, 'organization')}"
     tokens = either(planned.tokens, f"token{where} stops working|tokens{where} stop working")
-    requests = either(planned.requests, "pending request ends|pending requests end")
+    requests = either(planned.requests, PENDING_ENDS)
     if not planned.requests:
         return f"{tokens}."
     if not planned.tokens:

@@ -38,12 +38,13 @@ def show_new_token(actor: Actor, mine: Iterable[OwnToken]) -> None:
         shown_once.show(_key(actor, shown), "Your new API token", place, _GONE, width=_WIDTH)
 
 
-def show_pending(actor: Actor, pending: Sequence[OwnToken]) -> None:
-    """Draw what waits for the person, with `Accept` and `Decline`."""
+def show_pending(actor: Actor, pending: Sequence[OwnToken], accepted: Iterable[OwnToken]) -> None:
+    """Draw what waits for the person, with `Accept` and `Decline`; `accepted` is what they have."""
     shared = desk()
+    held = {(token.organization_id, token.service_id) for token in accepted}
     st.subheader("Pending", anchor=False)
     for token in pending[:ROWS]:
-        _show_one(shared, actor, token)
+        _show_one(shared, actor, token, replaces=(token.organization_id, token.service_id) in held)
     if len(pending) > ROWS:
         st.caption(f"{count(len(pending) - ROWS, 'more')} when these are answered.")
 
@@ -93,13 +94,13 @@ def confirm_decline(pending: Iterable[OwnToken]) -> None:
     session().declining = ""
 
 
-def _show_one(shared: Desk, actor: Actor, token: OwnToken) -> None:
+def _show_one(shared: Desk, actor: Actor, token: OwnToken, *, replaces: bool) -> None:
     remembered = session()
     exported = token.origin is Origin.EXPORT
     with st.container(horizontal=True, vertical_alignment="center", gap="small", width=_WIDTH):
         with st.container(width=480, gap="xxsmall"):
             st.markdown(f"**{plain(token.organization_name)}** · {plain(token.service_name)}")
-            st.caption(_story(token, exported=exported))
+            st.caption(_story(token, exported=exported, replaces=replaces))
         st.space("stretch")
         st.button(
             "Accept",
@@ -118,11 +119,12 @@ def _show_one(shared: Desk, actor: Actor, token: OwnToken) -> None:
         )
 
 
-def _story(token: OwnToken, *, exported: bool) -> str:
+def _story(token: OwnToken, *, exported: bool, replaces: bool) -> str:
     if exported:
         return f"Exported {day_text(token.created_at)}. You have it from the CSV; it works already."
     until = f", open until {day_text(token.expires_at)}" if token.expires_at else ""
-    return f"Requested {day_text(token.created_at)}{until}. Accept it to see the token."
+    end = "; the token that you have stops working then" if replaces else ""
+    return f"Requested {day_text(token.created_at)}{until}. Accept it to see the token{end}."
 
 
 def _confirm_decline(shared: Desk, token: OwnToken) -> None:

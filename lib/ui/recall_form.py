@@ -10,6 +10,7 @@ import streamlit as st
 
 from lib.domain.errors import DeskError
 from lib.domain.rows import LeakedToken, Receipt
+from lib.domain.secrets import text_of
 from lib.domain.states import TokenState
 from lib.operations import recall
 from lib.operations.recall import Recall
@@ -21,6 +22,7 @@ from lib.ui.wording import count, either, explain, plain, receipt_sentence
 
 _TEXT, _REASON, _FILE = "recall_text", "recall_reason", "recall_file"
 _LONGEST = 5_000_000  # characters: a CSV of 20,000 tokens
+_NOTHING = "Nothing was looked through. Paste a text, or choose a file of up to 5 MB."
 _ROWS_IN_SIGHT = 9
 _WIDTH = 785
 _LIVE = {TokenState.ACCEPTED: "✓", TokenState.PENDING: "Pending"}
@@ -36,7 +38,7 @@ def ask() -> None:
         return
     st.caption(
         "Tokens were found where they should not be: in a chat, a repository, a mail. Paste what "
-        "was found, or drop the whole file; the text is looked through and forgotten."
+        "was found, or drop the whole file, of any kind; it is looked through and forgotten."
     )
     st.text_area(
         "What was found",
@@ -49,7 +51,6 @@ def ask() -> None:
     st.file_uploader(
         "Or the file",
         key=f"{_FILE}_{remembered.files_dropped}",
-        type=["csv", "txt", "log", "json"],
         width=_WIDTH,
         max_upload_size=5,
     )
@@ -202,11 +203,13 @@ def _is_wide() -> bool:
 def _look_up() -> None:
     """Look through what was pasted or dropped; both are forgotten, whatever comes of it."""
     file = value(f"{_FILE}_{session().files_dropped}")
-    dropped = file.getvalue().decode("utf-8", errors="replace") if file else ""
-    text = f"{value(_TEXT, '')}\n{dropped}"
+    text = f"{value(_TEXT, '')}\n{text_of(file.getvalue()) if file else ''}"
     put(_TEXT, "")
     session().files_dropped += 1
     session().recalled = ()
+    if not text.strip():
+        session().notice = _NOTHING
+        return
     with guard.noticing():
         found_now = recall.look_up(desk().ledger, guard.current(), text, desk().minting)
         session().recalling = Recalling(found_now)

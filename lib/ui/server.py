@@ -51,7 +51,7 @@ def allow_host(host: str) -> None:
 
 def advertise_nothing() -> None:
     """Keep Streamlit's offer to developers off the page; the terminal still shows the address."""
-    config.set_option("logger.hideWelcomeMessage", True)
+    config.set_option("logger.hideWelcomeMessage", value=True)
 
 
 def tell_apart_by(header: str) -> None:

@@ -54,6 +54,9 @@ ACTIONS = {
     ),
 }
 
+#: Pending is a request, or a token from a CSV that works and was not used yet.
+PENDING_ENDS = "pending request or exported token ends|pending requests or exported tokens end"
+
 HOLDINGS = {
     Holding.NOTHING: "no token",
     Holding.PENDING: "Pending",
@@ -174,7 +177,7 @@ def plan_details(plan: Plan) -> list[str]:
         )
         details.append(f"**{either(counts.tokens_ending, ends)}** and {stop} working{recent}")
     if counts.pending_ending:
-        details.append(either(counts.pending_ending, "pending request ends|pending requests end"))
+        details.append(either(counts.pending_ending, PENDING_ENDS))
     if counts.changed and plan.action is Action.GENERATE:
         users = (
             "The user shows"

@@ -447,7 +447,9 @@ class TestPerson:
         assert at.error[0].value.startswith("Nothing was done")
         assert query(demo, "SELECT count(*) FROM operation") == [(0,)]
         at.button(key="leaving_again").click().run()
-        assert any("3 pending requests end" in word for word in values(at.markdown))
+        assert any(
+            "3 pending requests or exported tokens end" in word for word in values(at.markdown)
+        )
 
     def test_cancel_does_nothing(self, demo, open_page):
         """And the dialog is gone."""

@@ -279,14 +279,14 @@ class TestPlan:
             (
                 Action.CANCEL,
                 "5 selected: 2 have the pending request ended, 3 are skipped.",
-                ["2 pending requests end"],
+                ["2 pending requests or exported tokens end"],
             ),
             (
                 Action.GENERATE,
                 "5 selected: 4 get a new token, 1 is skipped.",
                 [
                     "**2 tokens are replaced** and stop working, 1 of them used in the last 7 days",
-                    "2 pending requests end",
+                    "2 pending requests or exported tokens end",
                     "Each of the 4 users shows Pending until the new token is first used",
                 ],
             ),

@@ -57,6 +57,19 @@ class TestAccept:
         assert list(frame) == ["Organization", "Service", "Token", "Last used", "Expires"]
         assert frame["Token"].str.fullmatch(r"demo_\w{4}…").all()
 
+    def test_says_what_accepting_ends(self, demo, open_page):
+        """Where the person has a token for the same organization and service."""
+        told = "; the token that you have stops working then"
+        execute(
+            demo,
+            "UPDATE token SET service_id = p.service_id FROM token p WHERE p.token_id = :id"
+            " AND token.member_id = p.member_id AND token.state = 'accepted'",
+            id=pending(demo)[0],
+        )
+        captions = values(open_page("my_api_tokens", person=USER).caption)
+        assert sum("Accept it to see the token" in caption for caption in captions) == 3
+        assert sum(told in caption for caption in captions) == 1
+
     def test_shows_the_new_token_until_it_is_copied(self, demo, open_page):
         """It is a real one; after `I have copied it` it is nowhere any more."""
         token_id = pending(demo)[0]

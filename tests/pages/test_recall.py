@@ -47,6 +47,12 @@ def press(at: AppTest, key: str) -> AppTest:
 class TestLookUp:
     """What is said of a text."""
 
+    def test_nothing_to_look_through(self, open_page):
+        """It is not said that no token of ours was found where nothing was read."""
+        at = look_up(open_page("recall"), " \n ")
+        assert "Nothing was looked through." in at.error[0].value
+        assert not at.markdown or "**No token of ours.**" not in values(at.markdown)
+
     def test_a_whole_file(self, open_page, csv):
         """Whose they are and that they work; a link to the export that made them."""
         at = look_up(open_page("recall"), csv)
@@ -71,7 +77,7 @@ class TestLookUp:
         assert token.startswith("demo_")
         assert token not in kept
 
-    @pytest.mark.parametrize("text", ["", "nothing here", "demo_short", MARKUP])
+    @pytest.mark.parametrize("text", ["nothing here", "demo_short", MARKUP])
     def test_nothing_of_ours(self, open_page, text):
         """It is said, and nothing can be ended."""
         at = look_up(open_page("recall"), text)
