@@ -53,9 +53,9 @@ class TestServiceCredential:
         assert cli.main(["service-credential", "create", SERVICE, "--json"]) == 0
         told = json.loads(capsys.readouterr().out)
         lookups = Lookups(desk)
-        found = credentials.service_of(lookups, told["client_id"], told["client_secret"], MINTING)
+        found = lookups.credential(told["client_id"])
         lookups.close()
-        assert found == SERVICE
+        assert credentials.service_of(found, told["client_secret"], MINTING) == SERVICE
         stored = str(select(desk, "SELECT * FROM service_credential"))
         assert told["client_secret"] not in stored
 

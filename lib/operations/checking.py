@@ -14,7 +14,7 @@ from lib.operations import revocation
 from lib.operations.credentials import service_of
 from lib.operations.ledger import Ledger
 from lib.operations.uses import Uses
-from lib.store.lookups import Looked, Lookups
+from lib.store.lookups import FoundCredential, Looked, Lookups
 from lib.store.loop_lookups import LoopLookups
 from lib.store.migrate import is_newest
 
@@ -51,7 +51,7 @@ class Checker:
         right here; and in a thread where it is locked all the same, or has another journal.
         """
         if self._in_loop:
-            found = [await self._in_loop.token(digest) for digest in self._digests(token)]
+            found = await self._in_loop.tokens(self._digests(token))
             return self._judge(_chosen(found), service_id)
         if self._answers_at_once:
             with contextlib.suppress(StoreBusy):
@@ -72,7 +72,20 @@ class Checker:
 
     def service_of(self, client_id: str, client_secret: str) -> str | None:
         """Return the service that signs in with this, or None. Raises StoreUnavailable."""
-        service_id = service_of(self._lookups, client_id, client_secret, self.minting)
+        found = self._lookups.credential(client_id)
+        return self._proven_service(found, client_id, client_secret)
+
+    async def service_of_in_loop(self, client_id: str, client_secret: str) -> str | None:
+        """Do what `service_of` does where nothing may wait: in the event loop."""
+        if self._in_loop is None:
+            return await asyncio.to_thread(self.service_of, client_id, client_secret)
+        found = await self._in_loop.credential(client_id)
+        return self._proven_service(found, client_id, client_secret)
+
+    def _proven_service(
+        self, found: FoundCredential | None, client_id: str, client_secret: str
+    ) -> str | None:
+        service_id = service_of(found, client_secret, self.minting)
         known = self._credential(client_id, client_secret)
         if service_id is not None:
             self._proven.add(known)

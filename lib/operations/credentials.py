@@ -19,7 +19,7 @@ from lib.operations.grants import COMMAND_LINE
 from lib.operations.ledger import Ledger
 from lib.store import credential_queries
 from lib.store.engine import reading
-from lib.store.lookups import Lookups
+from lib.store.lookups import FoundCredential
 
 MOST_LIVE = 2
 _SECRET_KIND = "sc"  # noqa: S105 - what tells a scanner a client's secret from a token
@@ -71,15 +71,11 @@ def end_by_command(ledger: Ledger, client_id: str) -> bool:
         return _end(connection, ledger, event)
 
 
-def service_of(
-    lookups: Lookups, client_id: str, client_secret: str, minting: Minting
-) -> str | None:
-    """Return the service that signs in with this, or None. Raises StoreUnavailable.
+def service_of(found: FoundCredential | None, client_secret: str, minting: Minting) -> str | None:
+    """Return the service of a credential when this is its secret; else None.
 
-    An unknown client takes as long as a wrong secret. What can be no client's id is not asked for:
-    PostgreSQL refuses a NUL.
+    An unknown client takes as long as a wrong secret.
     """
-    found = lookups.credential(client_id) if client_id.isprintable() else None
     pepper = minting.peppers.get(found.pepper if found else minting.pepper_number)
     if pepper is None:
         return None

@@ -33,6 +33,7 @@ class Throttle:
         self._clock = clock
         self._lock = threading.Lock()
         self._failed: OrderedDict[_Key, int] = OrderedDict()
+        self._spared: tuple[int, set[str]] = (0, set())
 
     def seconds_to_wait(self, guess: Guess, address: str) -> int:
         """Return after how many seconds `address` may try again; 0 when it may now."""
@@ -40,6 +41,22 @@ class Throttle:
         with self._lock:
             failed = self._failed.get(_key(guess, address, now), 0)
         return -(-(HOUR - now % HOUR) // SECOND) if failed >= guess.value else 0
+
+    def spares(self, address: str) -> bool:
+        """Tell whether one attempt of `address`, which must wait, is looked at: once a second.
+
+        So that whoever guesses beside a service that this process has not met yet, after a restart
+        or in another replica, does not shut it out.
+        """
+        second = self._clock() // SECOND
+        with self._lock:
+            if self._spared[0] != second:
+                self._spared = (second, set())
+            spared = self._spared[1]
+            if address in spared or len(spared) >= _MOST_REMEMBERED:
+                return False
+            spared.add(address)
+            return True
 
     def failed(self, guess: Guess, address: str) -> None:
         """Count one wrong attempt. Raises StoreUnavailable where the count is shared."""

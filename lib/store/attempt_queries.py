@@ -4,7 +4,12 @@ from sqlalchemy import Connection, text
 
 
 def count(connection: Connection, kind: str, address: str, hour: int) -> int:
-    """Count one more wrong attempt and return how many there are in this hour."""
+    """Count one more wrong attempt and return how many there are in this hour.
+
+    Whoever guesses is not kept waiting by a lock, nor is the thread that answers them.
+    """
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SET LOCAL lock_timeout = '1s'"))
     attempts = connection.execute(
         text(
             "INSERT INTO failed_attempt (kind, address, hour, attempts)"

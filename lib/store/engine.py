@@ -31,6 +31,8 @@ _SQLITE_FAULTS = {
 #: By SQLSTATE, or by its class where a class means one thing.
 _POSTGRESQL_FAULTS = {
     "08": StoreUnavailable,  # connection_exception
+    "0A000": StoreUnavailable,  # a prepared statement's table has changed: another connection
+    "26000": StoreUnavailable,  # a prepared statement is gone, as behind a pool of connections
     "25006": StoreReadOnly,  # read_only_sql_transaction
     "40001": StoreBusy,  # serialization_failure
     "40P01": StoreBusy,  # deadlock_detected

@@ -43,10 +43,8 @@ _BY_DIGEST = (
     " WHERE t.digest = (SELECT d.digest FROM token d WHERE d.digest >= ? AND d.ended_at IS NULL"
     " ORDER BY d.digest LIMIT 1) AND t.ended_at IS NULL"
 )
-_CREDENTIAL = (
-    "SELECT service_id, digest, pepper FROM service_credential"
-    " WHERE client_id = ? AND ended_at IS NULL"
-)
+#: What FoundCredential is made of, and where it is.
+CREDENTIAL = "c.service_id, c.digest, c.pepper FROM service_credential c"
 
 
 class FoundCredential(NamedTuple):
@@ -86,9 +84,15 @@ class Lookups:
         return looked(row, digest) if row else None
 
     def credential(self, client_id: str) -> FoundCredential | None:
-        """Return the live credential of `client_id`, or None. Raises StoreUnavailable."""
-        row = self._one(_CREDENTIAL, client_id)
-        return FoundCredential(row[0], bytes(row[1]), row[2]) if row else None
+        """Return the live credential of `client_id`, or None. Raises StoreUnavailable.
+
+        What can be no client's id is not asked for: PostgreSQL refuses a NUL.
+        """
+        if not client_id.isprintable():
+            return None
+        statement = f"SELECT {CREDENTIAL} WHERE c.client_id = ? AND c.ended_at IS NULL"
+        row = self._one(statement, client_id)
+        return FoundCredential._make(row) if row else None
 
     def readers_never_wait(self) -> bool:
         """Tell whether no writer makes a lookup wait: SQLite with a write-ahead log.

@@ -12,7 +12,7 @@ import traceback
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 from urllib.parse import quote
 
 from starlette.concurrency import run_in_threadpool
@@ -35,10 +35,12 @@ if TYPE_CHECKING:  # the dashboard opens the database, and loads what that takes
 _log = logging.getLogger(__name__)
 
 PREFIX = "/api/v1"
+_SECONDS = 5.0  # for which a request waits for what it needs of the database
 _REALM = 'realm="token-desk"'
 _READS = ("GET", "HEAD")
 _PLAIN = re.compile("[A-Za-z0-9_.~@+-]*")  # what `quote` would leave as it is
 
+_T = TypeVar("_T")
 Handler: TypeAlias = Callable[["Opened", Request], Awaitable[Response]]
 
 
@@ -78,7 +80,11 @@ class Opened:
         opening, loop = self._opening, asyncio.get_running_loop()
         if opening is None or opening.done() or opening.get_loop() is not loop:
             self._opening = opening = asyncio.ensure_future(run_in_threadpool(self.open))
-        return await asyncio.shield(opening)
+            opening.add_done_callback(_forget)
+        done, _ = await asyncio.wait({opening}, timeout=_SECONDS)
+        if not done:
+            raise StoreUnavailable
+        return opening.result()
 
     def open(self) -> Api:
         """Open the Api, once. Raises StoreUnavailable."""
@@ -126,7 +132,7 @@ async def verify(opened: Opened, request: Request) -> Response:
         raise Problem(401, "unauthorized", "Send one Authorization: Bearer header.", headers)
     found = await api.checker.check_in_loop(token, _asked_service(request))
     if found is None:
-        await run_in_threadpool(api.throttle.failed, Guess.TOKEN, address)
+        await _in_thread(api.throttle.failed, Guess.TOKEN, address)
         headers = {"www-authenticate": f'Bearer {_REALM}, error="invalid_token"'}
         raise Problem(401, "invalid_token", "The token is not good.", headers)
     return Response(status_code=204, headers=_told(found))
@@ -151,12 +157,12 @@ async def revoke(opened: Opened, request: Request) -> Response:
         if seconds := api.throttle.seconds_to_wait(Guess.TOKEN, address):
             raise exchange.too_many(seconds)
         token = await _token_field(request)
-        if not await run_in_threadpool(api.checker.revoke, token, address):
-            await run_in_threadpool(api.throttle.failed, Guess.TOKEN, address)
+        if not await _in_thread(api.checker.revoke, token, address):
+            await _in_thread(api.throttle.failed, Guess.TOKEN, address)
     else:
         service_id = await _calling_service(api, request)
         token = await _token_field(request)
-        await run_in_threadpool(api.checker.revoke, token, address, service_id)
+        await _in_thread(api.checker.revoke, token, address, service_id)
     return answer({})
 
 
@@ -173,13 +179,32 @@ async def healthz(_opened: Opened, _request: Request) -> Response:
 async def readyz(opened: Opened, _request: Request) -> Response:
     """Tell whether the database answers and has the newest tables."""
     api = await opened.api()
-    ready = await run_in_threadpool(api.checker.is_ready)
+    ready = await _in_thread(api.checker.is_ready)
     return answer({"status": "ready" if ready else "migrating"}, 200 if ready else 503)
 
 
 async def nothing(_opened: Opened, _request: Request) -> Response:
     """Answer for every other path below the API's."""
     raise Problem(404, "not_found", "There is nothing at this path.")
+
+
+async def _in_thread(do: Callable[..., _T], *arguments: object) -> _T:
+    """Return what `do` does in a thread. Raises StoreUnavailable when it takes longer than we wait.
+
+    The wait for a thread counts: those that a lost database holds are not had by others.
+    """
+    doing = asyncio.ensure_future(run_in_threadpool(do, *arguments))
+    doing.add_done_callback(_forget)
+    done, _ = await asyncio.wait({doing}, timeout=_SECONDS)
+    if not done:
+        raise StoreUnavailable
+    return doing.result()
+
+
+def _forget(doing: "asyncio.Future[Any]") -> None:
+    """Look at the outcome, which maybe nobody waits for any more: asyncio would complain."""
+    if not doing.cancelled():
+        doing.exception()
 
 
 class Endpoint:
@@ -250,17 +275,19 @@ async def _calling_service(api: Api, request: Request) -> str:
     """Return the service that calls. Raises Problem: 401 invalid_client, 429 after many of them.
 
     Whoever guesses from a service's address does not shut it out: a credential that was good before
-    is looked at all the same.
+    is looked at all the same, and of others one a second.
     """
     address = api.address_of(request)
     given = exchange.basic_credentials(request)
     seconds = api.throttle.seconds_to_wait(Guess.CREDENTIALS, address)
-    if seconds and not (given and api.checker.is_proven(*given)):
+    if seconds and not (given and (api.checker.is_proven(*given) or api.throttle.spares(address))):
         raise exchange.too_many(seconds)
-    service_id = await run_in_threadpool(api.checker.service_of, *given) if given else None
+    service_id = await api.checker.service_of_in_loop(*given) if given else None
     if service_id is None:
+        if seconds:
+            raise exchange.too_many(seconds)
         if given:
-            await run_in_threadpool(api.throttle.failed, Guess.CREDENTIALS, address)
+            await _in_thread(api.throttle.failed, Guess.CREDENTIALS, address)
         headers = {"www-authenticate": f'Basic {_REALM}, charset="UTF-8"'}
         raise Problem(401, "invalid_client", "Send the service's own credentials.", headers)
     return service_id

@@ -340,6 +340,32 @@ class TestLostDatabase:
         checker.close()
         engine.dispose()
 
+    def test_a_table_has_changed(self, postgresql_url):
+        """A plan that was made for it before is made again, and nobody sees it."""
+        engine = open_store(postgresql_url)
+        (token,) = give(engine, build(engine, 1)[0], Holding.ACCEPTED)
+        checker = Checker(ledger(engine), MINTING)
+
+        async def before_and_after():
+            before = await checker.check_in_loop(token)
+            change(engine, "ALTER TABLE token ALTER COLUMN expires_at TYPE numeric")
+            return before, await checker.check_in_loop(token)
+
+        before, after = asyncio.run(before_and_after())
+        assert before == after == checker.check(token)
+        checker.close()
+        engine.dispose()
+
+    def test_the_address_says_how_long_to_wait(self, postgresql_url):
+        """For a connection: it is an argument of ours as well."""
+        engine = open_store(f"{postgresql_url}&connect_timeout=7")
+        (token,) = give(engine, build(engine, 1)[0], Holding.ACCEPTED)
+        checker = Checker(ledger(engine), MINTING)
+        assert in_loop(checker, token)
+        assert checker.check(token)
+        checker.close()
+        engine.dispose()
+
     def test_the_server_does_not_answer(self, postgresql_url, monkeypatch):
         """Stopped in the middle: all who wait are told in time, and the next one has an answer."""
         monkeypatch.setattr("lib.store.loop_lookups.SECONDS", 0.2)

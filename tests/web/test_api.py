@@ -464,7 +464,7 @@ class TestGuessing:
         assert asked.verify(token, headers={"x-forwarded-for": "192.0.2.251"}).status_code == 429
 
     def test_wrong_credentials(self, asked, engine, ids):
-        """A hundred; then 429, also for right ones that were never seen before."""
+        """A hundred; then 429, but for who was known before, and one attempt a second."""
         secret, new = credential(engine), credential(engine)
         (token,) = give(engine, ids[0], Holding.ACCEPTED)
         assert asked.introspect(token, secret).json()["active"]
@@ -474,8 +474,29 @@ class TestGuessing:
         assert problem(asked.introspect(token, new)) == (429, "too_many_requests")
         assert asked.introspect(token, secret).json()["active"], "a known service is not shut out"
         assert asked.revoke("x", secret).status_code == 200
-        asked.clock.at += HOUR
+        asked.clock.at += SECOND
         assert asked.introspect(token, new).json()["active"]
+        assert asked.introspect(token, new).json()["active"], "it is known now"
+
+    def test_a_service_that_another_process_knows(self, asked, engine, ids):
+        """A replica, or this one started anew, learns of the guesses, and shuts nobody out."""
+        secret = credential(engine)
+        (token,) = give(engine, ids[0], Holding.ACCEPTED)
+        for _ in range(100):
+            asked.introspect(token, (secret[0], "x"))
+        anew = ask(engine)
+        assert anew.introspect(token, (secret[0], "x")).status_code == 401
+        anew.clock.at += SECOND
+        assert anew.introspect(token, secret).json()["active"]
+        anew.api.checker.close()
+
+    def test_a_thread_that_a_lost_database_holds(self, asked, monkeypatch):
+        """It is not waited for: 503 in time."""
+        held = threading.Event()
+        monkeypatch.setattr("lib.web.endpoints._SECONDS", 0.05)
+        monkeypatch.setattr(asked.api.checker, "is_ready", lambda: held.wait(20))
+        assert problem(asked.client.get("/readyz")) == (503, "temporarily_unavailable")
+        held.set()
 
     def test_a_known_service_asks_as_often_as_it_likes(self, one, secret):
         """About tokens that are none."""
@@ -543,7 +564,8 @@ class TestLostDatabase:
             raise fault
 
         monkeypatch.setattr(Lookups, "_one", lost)
-        monkeypatch.setattr(LoopLookups, "_found", lost)
+        monkeypatch.setattr(LoopLookups, "tokens", lost)
+        monkeypatch.setattr(LoopLookups, "credential", lost)
         monkeypatch.setattr(Checker, "is_ready", lost)
         for response in (
             asked.verify(token),
