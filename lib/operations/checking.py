@@ -132,9 +132,9 @@ class Checker:
         found = looked.token
         good = looked.same & found.active & _is_of(found, service_id) & _lasts(found, now)
         noted = self.uses.has(found, now)
-        if good and not noted:
+        if good & (not noted):
             self.uses.note(found, now)
-        return found if good else None
+        return (None, found)[good]
 
     def _credential(self, client_id: str, client_secret: str) -> tuple[str, bytes]:
         return client_id, self.minting.digests([client_secret])[0]
