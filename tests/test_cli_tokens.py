@@ -3,6 +3,7 @@
 import io
 import json
 import logging
+from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine
@@ -154,8 +155,7 @@ class TestRecall:
     @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32"])
     def test_another_encoding(self, desk, leaked, tmp_path, encoding):
         """As spreadsheets and PowerShell write text."""
-        with open(leaked, "rb") as file:  # noqa: PTH123 - all of it
-            text = file.read().decode("utf-8-sig")
+        text = Path(leaked).read_bytes().decode("utf-8-sig")
         (tmp_path / "other.txt").write_bytes(text.encode(encoding))
         assert cli.main(["recall", str(tmp_path / "other.txt"), "--yes"]) == 0
         assert live(desk) == 0
@@ -168,8 +168,7 @@ class TestRecall:
 
     def test_the_whole_operation(self, desk, leaked, tmp_path):
         """One line of the file leaked."""
-        with open(leaked, "rb") as file:  # noqa: PTH123 - a line of it
-            one = file.read().splitlines()[1]
+        one = Path(leaked).read_bytes().splitlines()[1]
         (tmp_path / "one.txt").write_bytes(one)
         assert cli.main(["recall", str(tmp_path / "one.txt"), "--yes", "--whole"]) == 0
         assert live(desk) == 0
@@ -184,8 +183,7 @@ class TestRecall:
     @pytest.mark.parametrize("options", [[], ["--yes"]])
     def test_by_standard_input(self, desk, leaked, capsys, monkeypatch, options):
         """Nobody can be asked then, so it takes --yes; one token is one."""
-        with open(leaked, "rb") as file:  # noqa: PTH123 - a line of it
-            text = file.read().splitlines()[1]
+        text = Path(leaked).read_bytes().splitlines()[1]
         monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(text)))
         code = cli.main(["recall", "-", *options])
         told = capsys.readouterr()

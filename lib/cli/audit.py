@@ -11,10 +11,11 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import NoReturn
 
-from lib.cli.telling import REFUSED, TAKEN, WRONG_USAGE, count, show, shown, with_ledger
+from lib.cli.telling import REFUSED, TAKEN, WRONG_USAGE, show, shown, with_ledger
 from lib.domain.audit import NO_MAC, REST, Head
 from lib.domain.clock import iso
 from lib.domain.inspection import BadEvent, Wrong
+from lib.domain.words import count
 from lib.operations.audit import Anchors, Verdict, anchor, verify
 from lib.operations.ledger import Ledger
 from lib.settings import Settings

@@ -6,11 +6,12 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from lib.cli.telling import REFUSED, TAKEN, WRONG_USAGE, count, show, with_ledger
+from lib.cli.telling import REFUSED, TAKEN, WRONG_USAGE, show, with_ledger
 from lib.domain.clock import iso
 from lib.domain.errors import PlanOutdated
 from lib.domain.rows import Receipt
 from lib.domain.secrets import Minting, text_of
+from lib.domain.words import count
 from lib.operations import recall
 from lib.operations.ledger import Ledger
 from lib.operations.recall import Recall

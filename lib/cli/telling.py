@@ -81,11 +81,6 @@ def show(lines: Iterable[str], stream: TextIO | None = None) -> None:
     (stream or sys.stdout).writelines(f"{line}\n" for line in lines)
 
 
-def count(number: int, noun: str) -> str:
-    """Return "1 token", "1,000 tokens"."""
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
-
-
 def shown(value: object) -> str:
     """Return `value` in quotation marks, short, and with control characters spelled out."""
     text = str(value)

@@ -19,6 +19,11 @@ def now() -> Moment:
     return time.time_ns() // 1_000_000
 
 
+def minute_of(moment: Moment) -> Moment:
+    """Return the beginning of the minute of `moment`."""
+    return moment - moment % MINUTE
+
+
 def when(moment: Moment) -> datetime:
     """Return `moment` as an aware datetime in UTC."""
     return datetime.fromtimestamp(moment / SECOND, UTC)

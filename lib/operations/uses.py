@@ -15,7 +15,7 @@ from functools import partial
 from typing import cast
 
 from lib.domain.audit import Event, EventAction
-from lib.domain.clock import MINUTE, Moment
+from lib.domain.clock import Moment, minute_of
 from lib.domain.errors import DeskError
 from lib.domain.lifecycle import LIFECYCLE, Change
 from lib.domain.rows import FoundToken
@@ -54,12 +54,12 @@ class Uses:
     def has(self, token: FoundToken, now: Moment) -> bool:
         """Tell whether this use is noted already: an accepted token, in the same minute."""
         last = self._last.get((token.organization_id, token.token_id))
-        return token.state != TokenState.PENDING and last == _minute(now)
+        return token.state != TokenState.PENDING and last == minute_of(now)
 
     def note(self, token: FoundToken, now: Moment) -> None:
         """Remember that `token` was used at `now`, to the minute."""
         with self._lock:
-            self._last[token.organization_id, token.token_id] = _minute(now)
+            self._last[token.organization_id, token.token_id] = minute_of(now)
             if token.state == TokenState.PENDING:
                 place = (token.organization_id, token.service_id)
                 self._first[place].add(token.token_id)
@@ -184,7 +184,3 @@ def _event(place: tuple[str, str], members: Mapping[str, str]) -> Event:
         users=len(members),
         users_digest=digest,
     )
-
-
-def _minute(moment: Moment) -> Moment:
-    return moment - moment % MINUTE

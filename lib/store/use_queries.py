@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from sqlalchemy import Connection, text
 
-from lib.domain.clock import MINUTE, Moment
+from lib.domain.clock import Moment, minute_of
 from lib.domain.lifecycle import Change
 from lib.store.bulk import ids_parameter, with_ids
 
@@ -50,7 +50,7 @@ def accept_used(
     """
     becomes = {"replaced": change.accepted_becomes, "accepted": change.pending_becomes}
     parameters = _parameters(connection, organization_id, service_id, token_ids, now)
-    parameters |= {"minute": now - now % MINUTE}
+    parameters |= {"minute": minute_of(now)}
     parameters |= {name: state.value for name, state in becomes.items() if state}
     for assignment, state, column in (
         ("state = :replaced, ended_from = 'accepted', ended_at = :now", "accepted", "member_id"),

@@ -7,12 +7,13 @@ import streamlit as st
 
 from lib.domain.roles import PERMISSIONS, Grant, Permission, Role, covers, reach
 from lib.domain.rows import Actor
+from lib.domain.words import count
 from lib.operations import directory, grants
 from lib.ui import guard
 from lib.ui.desk import desk
 from lib.ui.facts import DASH
 from lib.ui.session import put, session, value
-from lib.ui.wording import EVERYWHERE, PERMISSION_WORDS, ROLES, count, plain
+from lib.ui.wording import EVERYWHERE, PERMISSION_WORDS, ROLES, plain
 
 _USERNAME, _ROLE, _WHERE = "access_username", "access_role", "access_where"
 _ALL = ""  # stands for all organizations among the ids

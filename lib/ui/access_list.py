@@ -7,12 +7,13 @@ import streamlit as st
 from lib.domain.roles import Grant
 from lib.domain.rows import Actor, GrantRow
 from lib.domain.search import LONGEST_SEARCH, fold
+from lib.domain.words import count
 from lib.operations import grants
 from lib.ui import asking, guard
 from lib.ui.desk import desk
 from lib.ui.facts import DASH, day_text
 from lib.ui.session import put, session, value
-from lib.ui.wording import EVERYWHERE, ROLES, count, plain
+from lib.ui.wording import EVERYWHERE, ROLES, plain
 
 ROWS = 25
 _SEARCH, _PAGE = "access_search", "access_page"

@@ -10,6 +10,7 @@ from lib.domain.roles import Permission
 from lib.domain.rows import Actor
 from lib.domain.search import LONGEST_SEARCH
 from lib.domain.sheet import sheet
+from lib.domain.words import count
 from lib.operations import activity, directory
 from lib.operations.activity import LONGEST_EXPORT, Page, progress
 from lib.operations.exports import recorded
@@ -18,7 +19,7 @@ from lib.ui.activity_words import KINDS, ONLY_EVERYWHERE, PROGRESS, named, what,
 from lib.ui.desk import Desk, desk
 from lib.ui.event_table import PAGE
 from lib.ui.session import put, value
-from lib.ui.wording import count, plain
+from lib.ui.wording import plain
 
 CSV_HEADER = (
     "When",

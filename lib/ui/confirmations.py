@@ -8,6 +8,7 @@ import streamlit as st
 from lib.domain.errors import DeskError
 from lib.domain.plan import Plan
 from lib.domain.states import Action
+from lib.domain.words import count
 from lib.operations import approvals
 from lib.operations.actions import carry_out, needs_approval
 from lib.operations.delivery import Delivery
@@ -15,15 +16,7 @@ from lib.operations.vault import VaultKey
 from lib.ui import action_bar, asking, guard, places, skipped
 from lib.ui.desk import desk
 from lib.ui.session import Confirming, Done, Opening, Step, put, session, session_id, value
-from lib.ui.wording import (
-    action_name,
-    count,
-    either,
-    explain,
-    plain,
-    plan_details,
-    plan_sentence,
-)
+from lib.ui.wording import action_name, either, explain, plain, plan_details, plan_sentence
 
 _POLL = "400ms"
 _TYPED = "confirm_typed"

@@ -5,13 +5,14 @@ import streamlit as st
 from lib.domain.errors import DeskError
 from lib.domain.roles import Permission
 from lib.domain.rows import Actor, ExpiryPolicy, Subscription
+from lib.domain.words import count
 from lib.operations import policies
 from lib.operations.policies import FEWEST_DAYS, MOST_DAYS
 from lib.ui import guard
 from lib.ui.desk import desk
 from lib.ui.places import Here
 from lib.ui.session import session, value
-from lib.ui.wording import count, explain, plain
+from lib.ui.wording import explain, plain
 
 
 def show(here: Here, subscription: Subscription) -> None:

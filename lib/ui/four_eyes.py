@@ -8,6 +8,7 @@ from lib.domain.plan import Plan
 from lib.domain.roles import Permission
 from lib.domain.rows import Actor, Approval
 from lib.domain.states import ApprovalState
+from lib.domain.words import count
 from lib.operations import activity, approvals
 from lib.operations.actions import APPROVAL_LASTS
 from lib.operations.activity import OperationView
@@ -15,7 +16,7 @@ from lib.ui import asking, confirmations, guard, skipped, ways
 from lib.ui.activity_words import PROGRESS, time_of_day
 from lib.ui.desk import desk
 from lib.ui.session import Answering, session
-from lib.ui.wording import count, explain, plain, plan_details, plan_sentence
+from lib.ui.wording import explain, plain, plan_details, plan_sentence
 
 _FEW = 4
 

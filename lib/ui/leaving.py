@@ -7,20 +7,14 @@ from lib.domain.errors import DeskError
 from lib.domain.roles import Permission
 from lib.domain.rows import Actor, Receipt
 from lib.domain.states import Action
+from lib.domain.words import count
 from lib.operations import off_boarding
 from lib.operations.activity import PersonView
 from lib.operations.off_boarding import OffBoarding
 from lib.ui import asking, guard, skipped, ways
 from lib.ui.desk import desk
 from lib.ui.session import Leaving, put, session, value
-from lib.ui.wording import (
-    PENDING_ENDS,
-    count,
-    either,
-    explain,
-    plain,
-    receipt_sentence,
-)
+from lib.ui.wording import PENDING_ENDS, either, explain, plain, receipt_sentence
 
 _REASON = "leaving_reason"
 _ONLY_YOURS = "Only organizations that you look after are covered."

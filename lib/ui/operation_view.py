@@ -15,6 +15,7 @@ from lib.domain.rows import Actor
 from lib.domain.search import LONGEST_SEARCH
 from lib.domain.sheet import sheet
 from lib.domain.states import Action
+from lib.domain.words import count
 from lib.operations import activity
 from lib.operations.actions import read_results
 from lib.operations.activity import OperationView
@@ -25,7 +26,7 @@ from lib.ui.desk import desk
 from lib.ui.event_table import PAGE, height
 from lib.ui.facts import UNKNOWN, show_facts
 from lib.ui.session import session
-from lib.ui.wording import action_name, clock_time, count, plain
+from lib.ui.wording import action_name, clock_time, plain
 
 _RESULTS = "operation_results"
 _SEARCH = "operation_search"

@@ -6,11 +6,12 @@ from typing import Literal
 import streamlit as st
 
 from lib.domain.rows import OrganizationListed, Service
+from lib.domain.words import count
 from lib.operations.directory import ORDERS, OrganizationFilter
 from lib.ui import places
 from lib.ui.facts import DASH
 from lib.ui.session import put, value
-from lib.ui.wording import STATUS, STATUS_ICONS, TYPE_ICONS, TYPES, count, plain
+from lib.ui.wording import STATUS, STATUS_ICONS, TYPE_ICONS, TYPES, plain
 
 ROWS = 25
 ORDER_NAMES = {"name": "Name", "id": "ID", "users": "Most users"}

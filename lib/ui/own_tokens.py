@@ -8,13 +8,14 @@ import streamlit as st
 from lib.domain.errors import DeskError
 from lib.domain.rows import Actor, OwnToken
 from lib.domain.states import Origin
+from lib.domain.words import count
 from lib.operations import own_tokens
 from lib.operations.vault import VaultKey
 from lib.ui import asking, guard, shown_once
 from lib.ui.desk import Desk, desk
 from lib.ui.facts import UNKNOWN, day_text
 from lib.ui.session import Session, session, session_id
-from lib.ui.wording import count, day, explain, plain
+from lib.ui.wording import day, explain, plain
 
 ROWS = 25
 _WIDTH = 785

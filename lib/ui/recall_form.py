@@ -12,13 +12,14 @@ from lib.domain.errors import DeskError
 from lib.domain.rows import LeakedToken, Receipt
 from lib.domain.secrets import text_of
 from lib.domain.states import TokenState
+from lib.domain.words import count
 from lib.operations import recall
 from lib.operations.recall import Recall
 from lib.ui import asking, guard, ways
 from lib.ui.desk import desk
 from lib.ui.event_table import height
 from lib.ui.session import Recalling, put, session, value
-from lib.ui.wording import count, either, explain, plain, receipt_sentence
+from lib.ui.wording import either, explain, plain, receipt_sentence
 
 _TEXT, _REASON, _FILE = "recall_text", "recall_reason", "recall_file"
 _LONGEST = 5_000_000  # characters: a CSV of 20,000 tokens

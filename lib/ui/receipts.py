@@ -9,12 +9,13 @@ from lib.domain.roles import Permission
 from lib.domain.rows import Actor, Receipt
 from lib.domain.sheet import sheet
 from lib.domain.states import Action
+from lib.domain.words import count
 from lib.operations.actions import read_results
 from lib.operations.exports import recorded
 from lib.ui import guard, skipped
 from lib.ui.desk import Desk, desk
 from lib.ui.session import Done, session
-from lib.ui.wording import clock_time, count, plain, receipt_sentence
+from lib.ui.wording import clock_time, plain, receipt_sentence
 
 _FEW = 3
 _LOOK_AGAIN = "20s"  # so that the minutes left are true without a click

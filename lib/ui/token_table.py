@@ -11,11 +11,12 @@ import streamlit as st
 
 from lib.domain.rows import Actor, Subscription, TokenRow
 from lib.domain.search import LONGEST_SEARCH
+from lib.domain.words import count
 from lib.operations import token_list
 from lib.ui.desk import desk
 from lib.ui.places import Here
 from lib.ui.session import Listing, Matching, put, session
-from lib.ui.wording import FILTERS, count, day, plain
+from lib.ui.wording import FILTERS, day, plain
 
 PAGE = 50
 _SEARCH = "tokens_search"

@@ -130,11 +130,6 @@ def plain(text: str) -> str:
     return _MARKDOWN.sub(r"\\\1", _LINKS.sub(_JOINER, text.replace("\n", " ")))
 
 
-def count(number: int, one: str, many: str = "") -> str:
-    """Return `number` with its noun: `1 user`, `2,500 users`."""
-    return f"{number:,} {one if number == 1 else many or one + 's'}"
-
-
 def either(number: int, one_or_many: str) -> str:
     """Return `number` with the part of `one|many` that fits it."""
     one, many = one_or_many.split("|")

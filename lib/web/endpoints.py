@@ -79,12 +79,8 @@ class Opened:
             return self._api
         opening, loop = self._opening, asyncio.get_running_loop()
         if opening is None or opening.done() or opening.get_loop() is not loop:
-            self._opening = opening = asyncio.ensure_future(run_in_threadpool(self.open))
-            opening.add_done_callback(_forget)
-        done, _ = await asyncio.wait({opening}, timeout=_SECONDS)
-        if not done:
-            raise StoreUnavailable
-        return opening.result()
+            self._opening = opening = _begin(self.open)
+        return await _outcome(opening)
 
     def open(self) -> Api:
         """Open the Api, once. Raises StoreUnavailable."""
@@ -188,17 +184,27 @@ async def nothing(_opened: Opened, _request: Request) -> Response:
     raise Problem(404, "not_found", "There is nothing at this path.")
 
 
-async def _in_thread(do: Callable[..., _T], *arguments: object) -> _T:
-    """Return what `do` does in a thread. Raises StoreUnavailable when it takes longer than we wait.
+def _begin(do: Callable[..., _T], *arguments: object) -> "asyncio.Future[_T]":
+    """Do it in a thread."""
+    doing = asyncio.ensure_future(run_in_threadpool(do, *arguments))
+    doing.add_done_callback(_forget)
+    return doing
+
+
+async def _outcome(doing: "asyncio.Future[_T]") -> _T:
+    """Return what came of it. Raises StoreUnavailable when it takes longer than we wait.
 
     The wait for a thread counts: those that a lost database holds are not had by others.
     """
-    doing = asyncio.ensure_future(run_in_threadpool(do, *arguments))
-    doing.add_done_callback(_forget)
     done, _ = await asyncio.wait({doing}, timeout=_SECONDS)
     if not done:
         raise StoreUnavailable
     return doing.result()
+
+
+async def _in_thread(do: Callable[..., _T], *arguments: object) -> _T:
+    """Return what `do` does in a thread. Raises as `_outcome`."""
+    return await _outcome(_begin(do, *arguments))
 
 
 def _forget(doing: "asyncio.Future[Any]") -> None:

@@ -19,6 +19,7 @@ from lib.domain.audit import Event, Seal
 from lib.domain.states import Action
 from lib.operations.actions import carry_out, plan_action
 from lib.operations.ledger import Ledger
+from tests.benchmarks.asked import asked_for
 from tests.benchmarks.generate_export import postgresql_copies, sqlite_copies
 from tests.directory import ADMIN, MINTING, ORG, SERVICE, by, clock
 
@@ -68,11 +69,8 @@ def measure(kind: str, users: int) -> tuple[str, float]:
 
 
 if __name__ == "__main__":
-    words = sys.argv[1:]
-    kinds = [w for w in words if not w.isdigit()] or ["sqlite", "postgresql"]
-    numbers = [int(w) for w in words if w.isdigit()] or [USERS]
     over = False
-    for kind, users in itertools.product(kinds, numbers):
+    for kind, users in itertools.product(*asked_for(USERS)):
         line, ratio = measure(kind, users)
         over |= ratio > LIMIT
         sys.stdout.write(f"{line}\n")

@@ -7,6 +7,7 @@ a machine that does other things as well, the second figure says more: it counts
 so on PostgreSQL it leaves out the server.
 """
 
+import itertools
 import statistics
 import sys
 import tempfile
@@ -24,6 +25,7 @@ from lib.operations.opening import open_store
 from lib.store import tables
 from lib.store.bulk import insert_many
 from lib.store.engine import writing
+from tests.benchmarks.asked import asked_for
 from tests.directory import MINTING
 from tests.facts import NOW
 
@@ -103,9 +105,6 @@ def measure(kind: str, events: int) -> str:
 
 
 if __name__ == "__main__":
-    words = sys.argv[1:]
-    wanted = [int(word) for word in words if word.isdigit()] or [EVENTS]
-    for kind in [w for w in words if not w.isdigit()] or ["sqlite", "postgresql"]:
-        for events in wanted:
-            sys.stdout.write(measure(kind, events) + "\n")
-            sys.stdout.flush()
+    for kind, events in itertools.product(*asked_for(EVENTS)):
+        sys.stdout.write(measure(kind, events) + "\n")
+        sys.stdout.flush()

@@ -11,6 +11,7 @@ request with another of 20,000 tokens; then verify at half of its rate, for the 
 a request is what a worker needs of a machine that has other things to do.
 """
 
+import itertools
 import os
 import re
 import statistics
@@ -21,7 +22,8 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import NamedTuple
 
-from tests.benchmarks.many_tokens import TOKENS, asked_for, fill, new_database
+from tests.benchmarks.asked import asked_for
+from tests.benchmarks.many_tokens import TOKENS, fill, new_database
 from tests.web.serving import ROOT, Serving, serving
 
 ROUNDS, SECONDS, CONNECTIONS = 5, 4, 8
@@ -150,6 +152,5 @@ def measure(kind: str, tokens: int) -> None:
 
 
 if __name__ == "__main__":
-    kinds, tokens = asked_for(TOKENS)
-    for kind in kinds:
+    for kind, tokens in itertools.product(*asked_for(TOKENS)):
         measure(kind, tokens)

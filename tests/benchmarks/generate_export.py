@@ -24,6 +24,7 @@ from lib.operations.actions import carry_out, plan_action
 from lib.operations.opening import open_store
 from lib.store import tables
 from lib.store.engine import open_engine, reading, writing
+from tests.benchmarks.asked import asked_for
 from tests.directory import ADMIN, MINTING, ORG, SERVICE, build, by, clock, ledger
 
 ROUNDS = 3
@@ -191,8 +192,6 @@ def measure(kind: str, users: int) -> str:
 
 
 if __name__ == "__main__":
-    words = sys.argv[1:]
-    kinds = [w for w in words if not w.isdigit()] or ["sqlite", "postgresql"]
-    for kind, users in itertools.product(kinds, [int(w) for w in words if w.isdigit()] or SIZES):
+    for kind, users in itertools.product(*asked_for(*SIZES)):
         sys.stdout.write(measure(kind, users) + "\n")
         sys.stdout.flush()

@@ -10,6 +10,7 @@ Which of a pair comes first is a coin's. |t| below 4.5 is the promise.
 
 import asyncio
 import gc
+import itertools
 import math
 import random
 import statistics
@@ -19,7 +20,8 @@ from typing import NamedTuple
 
 from lib.domain.secrets import mint
 from lib.operations.checking import Checker
-from tests.benchmarks.many_tokens import asked_for, fill, new_database
+from tests.benchmarks.asked import asked_for
+from tests.benchmarks.many_tokens import fill, new_database
 from tests.directory import MINTING, SERVICE, ledger
 
 PAIRS = 100_000
@@ -89,6 +91,5 @@ async def main(kind: str, pairs: int) -> None:
 
 
 if __name__ == "__main__":
-    kinds, pairs = asked_for(PAIRS)
-    for kind in kinds:
+    for kind, pairs in itertools.product(*asked_for(PAIRS)):
         asyncio.run(main(kind, pairs))

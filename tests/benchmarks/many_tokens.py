@@ -1,7 +1,6 @@
 """A database with a million accepted tokens, for the benchmarks of the HTTP side."""
 
 import random
-import sys
 import tempfile
 from pathlib import Path
 
@@ -64,10 +63,3 @@ def new_database(kind: str) -> str:
 
     server = pgserver.get_server(folder)
     return str(server.get_uri().replace("postgresql://", "postgresql+psycopg://"))
-
-
-def asked_for(otherwise: int) -> tuple[list[str], int]:
-    """Return the kinds of database and the number of the command line, else all and `otherwise`."""
-    words = sys.argv[1:]
-    kinds = [word for word in words if not word.isdigit()] or ["sqlite", "postgresql"]
-    return kinds, next((int(word) for word in words if word.isdigit()), otherwise)

@@ -1,14 +1,16 @@
 """Which tokens are good, and for whom."""
 
 import asyncio
+import contextlib
 import os
 import random
 import signal
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 import pytest
-from sqlalchemy import create_engine, text
+from sqlalchemy import Engine, create_engine, text
 
 from lib.domain.clock import DAY, HOUR, MINUTE, SECOND
 from lib.domain.errors import StoreBusy, StoreUnavailable
@@ -279,6 +281,24 @@ def file(tmp_path):
 _END = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = :name"
 
 
+@contextlib.contextmanager
+def serving_one(url: str) -> Iterator[tuple[Engine, Checker, str]]:
+    """A database with one good token, and who checks it."""
+    engine = open_store(url)
+    (token,) = give(engine, build(engine, 1)[0], Holding.ACCEPTED)
+    checker = Checker(ledger(engine), MINTING)
+    yield engine, checker, token
+    checker.close()
+    engine.dispose()
+
+
+@pytest.fixture
+def served(postgresql_url):
+    """The same on PostgreSQL."""
+    with serving_one(postgresql_url) as one:
+        yield one
+
+
 class TestLostDatabase:
     """Never a wrong yes or no."""
 
@@ -325,11 +345,9 @@ class TestLostDatabase:
         with pytest.raises(StoreUnavailable):
             checker.check(token)
 
-    def test_the_server_ends_our_connections(self, postgresql_url):
+    def test_the_server_ends_our_connections(self, served):
         """All of them, idle: the next check makes a new one, and nobody sees it."""
-        engine = open_store(postgresql_url)
-        (token,) = give(engine, build(engine, 1)[0], Holding.ACCEPTED)
-        checker = Checker(ledger(engine), MINTING)
+        engine, checker, token = served
         with ThreadPoolExecutor(4) as threads:
             assert all(threads.map(checker.check, [token] * 50))
             select(engine, f"{_END} AND pid <> pg_backend_pid()", name=engine.url.database)
@@ -337,14 +355,10 @@ class TestLostDatabase:
         for _ in range(2):
             assert all(many_in_loop(checker, [token] * 250))
             select(engine, f"{_END} AND pid <> pg_backend_pid()", name=engine.url.database)
-        checker.close()
-        engine.dispose()
 
-    def test_a_table_has_changed(self, postgresql_url):
+    def test_a_table_has_changed(self, served):
         """A plan that was made for it before is made again, and nobody sees it."""
-        engine = open_store(postgresql_url)
-        (token,) = give(engine, build(engine, 1)[0], Holding.ACCEPTED)
-        checker = Checker(ledger(engine), MINTING)
+        engine, checker, token = served
 
         async def before_and_after():
             before = await checker.check_in_loop(token)
@@ -353,25 +367,17 @@ class TestLostDatabase:
 
         before, after = asyncio.run(before_and_after())
         assert before == after == checker.check(token)
-        checker.close()
-        engine.dispose()
 
     def test_the_address_says_how_long_to_wait(self, postgresql_url):
         """For a connection: it is an argument of ours as well."""
-        engine = open_store(f"{postgresql_url}&connect_timeout=7")
-        (token,) = give(engine, build(engine, 1)[0], Holding.ACCEPTED)
-        checker = Checker(ledger(engine), MINTING)
-        assert in_loop(checker, token)
-        assert checker.check(token)
-        checker.close()
-        engine.dispose()
+        with serving_one(f"{postgresql_url}&connect_timeout=7") as (_, checker, token):
+            assert in_loop(checker, token)
+            assert checker.check(token)
 
-    def test_the_server_does_not_answer(self, postgresql_url, monkeypatch):
+    def test_the_server_does_not_answer(self, served, monkeypatch):
         """Stopped in the middle: all who wait are told in time, and the next one has an answer."""
         monkeypatch.setattr("lib.store.loop_lookups.SECONDS", 0.2)
-        engine = open_store(postgresql_url)
-        (token,) = give(engine, build(engine, 1)[0], Holding.ACCEPTED)
-        checker = Checker(ledger(engine), MINTING)
+        engine, checker, token = served
 
         async def stopped():
             assert await checker.check_in_loop(token)
@@ -389,14 +395,10 @@ class TestLostDatabase:
 
         assert {type(answer) for answer in asyncio.run(stopped())} == {StoreUnavailable}
         assert in_loop(checker, token)
-        checker.close()
-        engine.dispose()
 
-    def test_the_server_takes_no_more(self, postgresql_url):
+    def test_the_server_takes_no_more(self, served):
         """Lost, and not to be had again: no answer, and one when it is back."""
-        engine = open_store(postgresql_url)
-        (token,) = give(engine, build(engine, 1)[0], Holding.ACCEPTED)
-        checker = Checker(ledger(engine), MINTING)
+        engine, checker, token = served
         assert checker.check(token)
         name = engine.url.database
         admin = create_engine(engine.url.set(database="postgres"), isolation_level="AUTOCOMMIT")
@@ -410,6 +412,4 @@ class TestLostDatabase:
                             check(checker, token)
                     else:
                         assert check(checker, token)
-        checker.close()
-        engine.dispose()
         admin.dispose()

@@ -41,3 +41,9 @@ def query(engine: Engine, statement: str, **values: object) -> list[tuple]:
     """Return the rows of a query."""
     with reading(engine) as connection:
         return [tuple(row) for row in connection.execute(text(statement), values)]
+
+
+def press(at: AppTest, label: str) -> AppTest:
+    """Press the last button with that label: a dialog's comes after the page's."""
+    [b for b in at.button if b.label == label][-1].click()
+    return at.run()

@@ -10,7 +10,7 @@ from lib.domain.rows import Actor
 from lib.domain.secrets import is_well_formed
 from lib.operations import own_tokens
 from lib.ui.desk import desk
-from tests.pages.looking import MARKUP, USER, execute, query, values
+from tests.pages.looking import MARKUP, USER, execute, press, query, values
 
 GONE = "This is no longer pending: it was accepted, declined or ended meanwhile."
 EXPORTED = "acastillo"  # has an exported token pending, in the demo
@@ -31,12 +31,6 @@ def pending(engine: Engine, person: str = USER) -> list[str]:
 def state(engine: Engine, token_id: str) -> str:
     """Return the state of a token."""
     return query(engine, "SELECT state FROM token WHERE token_id = :t", t=token_id)[0][0]
-
-
-def press(at: AppTest, label: str) -> AppTest:
-    """Press the last button with that label: a dialog's comes after the page's."""
-    [b for b in at.button if b.label == label][-1].click()
-    return at.run()
 
 
 def notices(at: AppTest) -> list[str]:

@@ -1,7 +1,7 @@
 """Organization Services."""
 
 from lib.ui.facts import DASH
-from tests.pages.looking import FOR_STAFF, MARKUP, USER, execute, links, query, values
+from tests.pages.looking import FOR_STAFF, MARKUP, USER, execute, links, press, query, values
 
 REDSTONE = "UTCRS4"
 
@@ -92,10 +92,10 @@ class TestCredentials:
         assert client_id in values(at.text)
         assert secret not in str(query(demo, "SELECT * FROM service_credential"))
         assert at.button(key="credentials_create").disabled
-        next(button for button in at.button if button.label == "I have copied it").click().run()
+        press(at, "I have copied it")
         assert not at.code
         at.button(key="credentials_create").click().run()
-        next(button for button in at.button if button.label == "I have copied it").click().run()
+        press(at, "I have copied it")
         assert len(live_credentials(demo)) == 2
         assert at.button(key="credentials_create").disabled
         assert at.button(key="credentials_create").help == "End one of the two first."
@@ -106,7 +106,7 @@ class TestCredentials:
         at.button(key="credentials_create").click().run()
         (client_id,) = live_credentials(demo)
         at.button(key=f"credentials_end_{client_id}").click().run()
-        next(button for button in at.button if button.label == "Keep it").click().run()
+        press(at, "Keep it")
         assert live_credentials(demo) == [client_id]
         at.button(key=f"credentials_end_{client_id}").click().run()
         at.button(key="credentials_end").click().run()
