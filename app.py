@@ -5,20 +5,34 @@ from threading import Thread
 
 import streamlit as st
 from starlette.middleware import Middleware
+from starlette.requests import HTTPConnection
 from streamlit.web.server.starlette.starlette_websocket import is_host_allowed
 
 from lib.settings import read_settings
-from lib.ui import providers, server
+from lib.streamlit_internals.downloads import (
+    DownloadObserver,
+    OwnedDownloads,
+    bind_deferred_files,
+)
+from lib.streamlit_internals.messages import message_type, reload_page
+from lib.streamlit_internals.runtime import use_storages
+from lib.streamlit_internals.sign_in_cookies import drop_access_tokens
+from lib.streamlit_internals.uploads import LimitedUploads
+from lib.ui import page_registry, providers, server
 from lib.web import gate
+from lib.web.cookies import CookieLimits
 from lib.web.endpoints import Api, Opened, routes
 from lib.web.return_to import ReturnTo
-from lib.web.routes import RouteGuard
-from lib.web.sockets import SocketWatch
+from lib.web.routes import RouteGuard, Visitors
+from lib.web.sign_out import SignOut
+from lib.web.websocket_guard import Reader, WebSocketGuard
 
 _settings = read_settings()
 _auth = providers.auth_section(_settings)
 _https = providers.is_https(_auth)
-_downloads = server.LastingDownloads()
+_downloads = OwnedDownloads(server.holder_of_session)
+_static_files = server.static_files()
+server.refuse_base_path()
 
 # In demo mode unless it is shown on purpose, and behind a proxy always: this machine only.
 _here = []
@@ -31,10 +45,20 @@ elif _settings.demo_mode and not _settings.demo:
 _at_a_provider = []
 if _auth:
     server.allow_host(providers.own_host(_auth))
+    drop_access_tokens()
     _at_a_provider = [
+        Middleware(CookieLimits, seconds=_settings.session_hours * 3600, https=_https),
         Middleware(ReturnTo, https=_https),
-        Middleware(SocketWatch, standing=server.standing, reload=server.reload),
+        Middleware(SignOut, end=server.end_sign_in),
     ]
+
+
+def _is_declared(path: str) -> bool:
+    return page_registry.is_page(path) or path in _static_files
+
+
+def _may_fetch(connection: HTTPConnection) -> bool:
+    return server.may_fetch(_downloads, connection)
 
 
 def _open_api() -> Api:
@@ -62,15 +86,17 @@ app = st.App(
         Middleware(gate.OriginGate, is_known_host=is_host_allowed),
         Middleware(
             RouteGuard,
-            is_in=server.is_in,
-            may_drop=server.may_drop,
+            is_declared=_is_declared,
+            visitors=Visitors(_may_fetch, server.may_drop),
             signing_in=bool(_auth),
         ),
         *_at_a_provider,
-        Middleware(server.FetchWatch, fetched=_downloads.fetched),
+        Middleware(WebSocketGuard, reader=Reader(server.standing, message_type, reload_page)),
+        Middleware(DownloadObserver, fetched=_downloads.fetched),
     ],
 )
-server.keep_downloads(app, _downloads)
+use_storages(app, _downloads, server.session_storage(), LimitedUploads())
+bind_deferred_files()
 server.advertise_nothing()
 
 # The pages' own imports take half a second: done while the first browser still loads its scripts.

@@ -19,9 +19,24 @@ MAY_IMPORT = {
     "lib.store": {"lib.store", "lib.domain"},
     "lib.operations": {"lib.operations", "lib.store", "lib.domain"},
     "lib.web": {"lib.web", "lib.operations", "lib.domain"},
-    "lib.ui": {"lib.ui", "lib.operations", "lib.domain", "lib.settings"},
+    "lib.streamlit_internals": {"lib.streamlit_internals"},
+    "lib.ui": {
+        "lib.ui",
+        "lib.streamlit_internals",
+        "lib.operations",
+        "lib.domain",
+        "lib.settings",
+    },
     "pages": {"lib.ui", "lib.web", "lib.operations", "lib.domain", "lib.settings"},
-    "app": {"lib.ui", "lib.web", "lib.operations", "lib.store", "lib.domain", "lib.settings"},
+    "app": {
+        "lib.ui",
+        "lib.streamlit_internals",
+        "lib.web",
+        "lib.operations",
+        "lib.store",
+        "lib.domain",
+        "lib.settings",
+    },
     "lib.settings": set(),
     "lib.cli": {"lib.cli", "lib.operations", "lib.store", "lib.domain", "lib.settings"},
     "lib.demo": {"lib.cli", "lib.operations", "lib.store", "lib.domain", "lib.settings"},
@@ -35,11 +50,11 @@ EXCEPTIONS = {
 
 #: Where a package may be imported; SQLAlchemy's names for annotations may be elsewhere too.
 HOMES = {
-    "streamlit": {"app", "pages", "lib.ui"},
+    "streamlit": {"app", "pages", "lib.ui", "lib.streamlit_internals"},
     "sqlalchemy": {"lib.store"},
     "alembic": {"lib.store"},
     "pandas": {"lib.ui"},
-    "starlette": {"app", "lib.web", "lib.ui.server"},
+    "starlette": {"app", "lib.web", "lib.ui.server", "lib.streamlit_internals"},
     "pydantic": {"lib.settings"},
     "pydantic_settings": {"lib.settings"},
 }

@@ -6,6 +6,7 @@ it carries what it needs, does the operation on its first call, and gives the sa
 
 import logging
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from lib.domain.errors import DeskError
@@ -23,7 +24,11 @@ _log = logging.getLogger(__name__)
 
 @dataclass
 class Delivery:
-    """One confirmed export. `receipt` or `error` is set once the operation is over."""
+    """One confirmed export. `receipt` or `error` is set once the operation is over.
+
+    `is_open` tells whether its confirmation is the one that the person has before them now: the
+    click of one that was closed, or that another took the place of, does nothing.
+    """
 
     ledger: Ledger = field(repr=False)
     minting: Minting = field(repr=False)
@@ -31,6 +36,7 @@ class Delivery:
     key: VaultKey = field(repr=False)
     actor: Actor = field(repr=False)
     plan: Plan = field(repr=False)
+    is_open: Callable[[], bool] = field(repr=False)
     reason: str = field(default="", repr=False)
     begun: bool = False
     receipt: Receipt | None = None
@@ -48,11 +54,17 @@ class Delivery:
         with self._lock:
             first = not self.over
             if first:
+                self._require_open()
                 self._carry_out()
         csv = self.vault.get(self.key)
         if csv is None:
             raise NoFile
         return csv if first else self._again(csv)
+
+    def _require_open(self) -> None:
+        if not self.is_open():
+            self.begun = False
+            raise NoFile
 
     def _again(self, csv: bytes) -> bytes:
         scope = self.plan.scope

@@ -117,8 +117,16 @@ def username_of(ledger: Ledger, limits: Limits, sign_in_id: str) -> str:
 
 
 def leave(ledger: Ledger, arrival: Arrival) -> None:
-    """End a sign-in by hand, for every copy of its cookie."""
-    _end(ledger, arrival.sign_in_id, arrival.address, "")
+    """End a sign-in by hand, for every copy of its cookie.
+
+    One that was never seen here is kept as ended: its cookie could begin it later.
+    """
+    now = ledger.clock()
+    with writing(ledger.engine) as connection:
+        unseen = SignInRow("", now, now, now)
+        is_new = sign_in_queries.add(connection, arrival.sign_in_id, unseen)
+    if not is_new:
+        _end(ledger, arrival.sign_in_id, arrival.address, "")
 
 
 def arrive_by_proxy(ledger: Ledger, username: str, address: str) -> Actor:

@@ -215,17 +215,19 @@ def _failure(error: Exception) -> None:
 
 def _delivery(confirming: Confirming) -> Delivery:
     if confirming.delivery is None:
-        shared, plan = desk(), confirming.plan
-        key = VaultKey(session_id(), plan.actor, plan.operation_id)
-        confirming.delivery = Delivery(
+        shared, plan, remembered = desk(), confirming.plan, session()
+        delivery = Delivery(
             shared.ledger,
             shared.minting,
             shared.vault,
-            key,
+            VaultKey(session_id(), plan.actor, plan.operation_id),
             guard.current(),
             plan,
-            confirming.reason,
+            # Asked in a thread that cannot call Streamlit, so it holds what it looks at.
+            is_open=lambda: remembered.confirming is confirming and confirming.delivery is delivery,
+            reason=confirming.reason,
         )
+        confirming.delivery = delivery
     return confirming.delivery
 
 
@@ -262,7 +264,7 @@ def _confirm() -> None:
 
 def _ask_approval() -> None:
     confirming = session().confirming
-    if confirming is None:
+    if confirming is None or confirming.step is not Step.SECOND:
         return
     try:
         approvals.ask(desk().ledger, guard.current(), confirming.plan, reason=confirming.reason)

@@ -1,7 +1,9 @@
 """What every page of this process shares: settings, database, clock, keys and the vault."""
 
 import threading
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
+from functools import cache
 
 import streamlit as st
 from sqlalchemy import Engine
@@ -16,6 +18,7 @@ from lib.operations.ledger import Ledger
 from lib.operations.opening import open_store
 from lib.operations.vault import Vault
 from lib.settings import Settings, read_settings
+from lib.ui.session import session_id
 
 _opening = threading.Lock()
 
@@ -42,11 +45,19 @@ class Desk:
 
 def desk() -> Desk:
     """Return this process's desk; the first call opens the database and fills an empty default."""
-    with _opening:
+    if _open.cache_info().currsize:
+        return _open()
+    with _spinner(), _opening:
         return _open()
 
 
-@st.cache_resource(show_spinner="Opening the database …")
+def _spinner() -> AbstractContextManager[None]:
+    """Say on the page, if this is a page's run, what is waited for."""
+    return st.spinner("Opening the database …") if session_id() else nullcontext()
+
+
+# Not st.cache_resource: it can be cleared, and with it every secret that waits in the vault.
+@cache
 def _open() -> Desk:
     settings = read_settings()
     settings.data.mkdir(parents=True, exist_ok=True)

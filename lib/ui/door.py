@@ -42,8 +42,12 @@ def address() -> str:
     The server takes a proxy's `X-Forwarded-For` for it only when that proxy is on this machine.
     """
     known = st.context.ip_address
+    return _address(known) if isinstance(known, str) else ""
+
+
+def _address(known: str) -> str:
     try:
-        return str(ip_address(known)) if isinstance(known, str) else ""
+        return str(ip_address(known))
     except ValueError:  # whoever is at this machine can say anything in that header
         return ""
 
@@ -93,6 +97,24 @@ def standing(claims: Mapping[str, Any] | None, names: list[str]) -> Stay:
     if not claims:
         return Stay.OUT
     return sign_ins.standing(desk().ledger, limits(settings), Arrival(claims, "").sign_in_id)
+
+
+def holder(claims: Mapping[str, Any] | None, names: list[str]) -> str:
+    """Return whose the downloads of a browser are: a sign-in's, or those of the named person.
+
+    Empty for nobody. In demo mode, where anyone can be anyone, they are everybody's.
+    """
+    settings = desk().settings
+    if settings.demo_mode:
+        return "demo"
+    if settings.sign_in == "proxy":
+        return _only(names)
+    return Arrival(claims, "").sign_in_id if claims else ""
+
+
+def end_sign_in(claims: Mapping[str, Any], address: str) -> None:
+    """End a sign-in for every copy of its cookie. Raises StoreUnavailable."""
+    sign_ins.leave(desk().ledger, Arrival(claims, _address(address)))
 
 
 def may_drop(claims: Mapping[str, Any] | None, names: list[str]) -> bool:
@@ -168,6 +190,7 @@ def _put_away() -> None:
         return
     refused = session().refused
     desk().vault.drop_session(session_id())
+    session().confirming = None  # its download button may still be held by who looked at it
     st.session_state.clear()
     session().refused = refused
 

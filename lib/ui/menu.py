@@ -1,7 +1,6 @@
 """The menu of each level, as the manual walks down: it changes, and the current item is marked."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
 
 import streamlit as st
 from streamlit import Page
@@ -9,48 +8,29 @@ from streamlit import Page
 from lib.domain.roles import Permission
 from lib.domain.rows import Actor, Service
 from lib.ui import places, ways
+from lib.ui.page_registry import (
+    ACTIVITY,
+    BELOW,
+    CONTACT,
+    LICENSE,
+    LIST,
+    NOTIFICATIONS,
+    ORGANIZATIONS,
+    SERVICE_PREFIX,
+    SERVICES,
+    TOKENS,
+    TOP,
+    Item,
+)
 from lib.ui.session import session
 from lib.ui.wording import plain
-
-
-@dataclass(frozen=True, slots=True)
-class Item:
-    """A page of the menu: file, title, icon, address, and what opens it (None: anybody)."""
-
-    file: str
-    title: str
-    icon: str
-    url_path: str
-    permission: Permission | None = Permission.READ
-
-
-ORGANIZATIONS = Item("organizations.py", "Organizations", "apartment", "organizations")
-COVERAGE = Item("coverage.py", "Token coverage", "grid_on", "coverage", Permission.COVERAGE)
-ACTIVITY = Item("activity.py", "Activity", "history", "activity", Permission.ACTIVITY)
-# The same page at a second address: the menu leads from an operation or a person back to the list,
-# and Streamlit keeps the query string where an item is that of the page one is on.
-LIST = replace(ACTIVITY, url_path="activity-list")
-RECALL = Item("recall.py", "Recall", "block", "recall", Permission.RECALL)
-ACCESS = Item("access.py", "Access", "admin_panel_settings", "access", Permission.ACCESS)
-OWN = Item("my_api_tokens.py", "My API tokens", "key", "my-api-tokens", None)
-HELP = Item("help.py", "Help", "help", "help", None)
-CONTACT = Item("contact.py", "Contact", "contact_mail", "contact")
-SERVICES = Item("services.py", "Services", "apps", "services")
-LICENSE = Item("license.py", "License", "badge", "license")
-NOTIFICATIONS = Item("notifications.py", "Notifications", "notifications", "notifications")
-TOKENS = Item("api_tokens.py", "API 2.0 Tokens", "vpn_key", "api-tokens")
-
-TOP = (ORGANIZATIONS, COVERAGE, ACTIVITY, RECALL, ACCESS, OWN, HELP)
-BELOW = (CONTACT, SERVICES, LICENSE, NOTIFICATIONS, TOKENS)
-SERVICE_PREFIX = "service-"
-ROOT = ""
 
 
 def declare(services: Sequence[Service] = ()) -> dict[str, Page]:
     """Return every page by its address, hidden from the menu, so that deep links work."""
     pages = {item.url_path: _page(item, hidden=True) for item in (*TOP, LIST, *BELOW)}
     return (
-        {ROOT: _root()}
+        {"": _root()}
         | pages
         | {f"{SERVICE_PREFIX}{s.service_id}": _service_page(s, hidden=True) for s in services}
     )

@@ -1,5 +1,6 @@
 """What one browser session remembers between reruns, spelled in one place. Never a token."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Any, NamedTuple
@@ -12,6 +13,8 @@ from lib.domain.rows import Receipt
 from lib.operations.delivery import Delivery
 from lib.operations.off_boarding import OffBoarding
 from lib.operations.recall import Recall
+
+_KEY = "desk"
 
 
 class Step(IntEnum):
@@ -170,15 +173,20 @@ class Session:
 
 def session() -> Session:
     """Return what this browser session remembers."""
-    if "desk" not in st.session_state:
-        st.session_state["desk"] = Session()
-    remembered: Session = st.session_state["desk"]
+    if _KEY not in st.session_state:
+        st.session_state[_KEY] = Session()
+    remembered: Session = st.session_state[_KEY]
     return remembered
+
+
+def has_person(state: Mapping[str, Any]) -> bool:
+    """Tell whether somebody is signed in in a browser session, by its whole state."""
+    return _KEY in state and bool(state[_KEY].username)
 
 
 def session_id() -> str:
     """Return Streamlit's id of this browser session: the vault's key."""
-    context = get_script_run_ctx()
+    context = get_script_run_ctx(suppress_warning=True)
     return context.session_id if context else ""
 
 

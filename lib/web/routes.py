@@ -1,6 +1,7 @@
-"""Which of the server's routes are for whom: a table. What is not in it is for nobody."""
+"""Which of the server's addresses are for whom. What is not declared is for nobody: 404."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from enum import Enum
 
 from starlette.concurrency import run_in_threadpool
@@ -8,119 +9,128 @@ from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from lib.web.gate import refuse
+from lib.web.not_found import not_found
 
-NOBODY_IN = "Sign in to Token Desk first.\n"
-NOTHING_HERE = "Not found\n"
+NOT_YOURS = "This is not yours, or you are not signed in to Token Desk.\n"
+_CALLBACK = "/oauth2callback"
+_STREAM = "/_stcore/stream"
 
 
 class For(Enum):
     """Whom a route is for."""
 
     ANYONE = "anyone"
-    SIGNED_IN = "whoever is signed in"
+    HOLDERS = "those who made the download"
     RECALLING = "whoever may recall leaked tokens"
     SIGNING_IN = "whoever signs in or out, where people do"
     SERVICES = "services, whose credential each of these routes asks for itself"
     NOBODY = "nobody"
 
 
-#: Health, and Streamlit's own routes. What begins with such a name and is not here is for nobody.
-#: The stream is for anyone: through it the sign-in page comes, and each page's code asks who is in.
+#: Health, Streamlit's own routes and the API's: exactly these addresses.
+#: The stream is for anyone: through it the sign-in page comes (lib.web.websocket_guard).
 ROUTES = {
     "/healthz": For.ANYONE,
     "/readyz": For.ANYONE,
     "/_stcore/health": For.ANYONE,
     "/_stcore/host-config": For.ANYONE,
-    "/_stcore/stream": For.ANYONE,
+    _STREAM: For.ANYONE,
     "/auth/login": For.SIGNING_IN,
     "/auth/logout": For.SIGNING_IN,
-    "/oauth2callback": For.SIGNING_IN,
+    _CALLBACK: For.SIGNING_IN,
 }
-#: Downloads, and Streamlit's own scripts, styles and fonts: to be read.
-FOLDERS = {"/media/": For.SIGNED_IN, "/static/": For.ANYONE}
+MEDIA = "/media/"
 #: The file that somebody drops on Recall; Streamlit asks for the session and its XSRF token.
 UPLOADS = "/_stcore/upload_file/"
 API = "/api/v1/"
-RESERVED = (
-    "/api",
-    "/_stcore",
-    "/media",
-    "/static",
-    "/component",
-    "/app/static",
-    "/auth",
-    "/oauth2callback",
-    "/healthz",
-    "/readyz",
-)
 _READS = {"GET", "HEAD"}
 _WRITES = {"PUT", "DELETE"}
 
 
-def whom(path: str, method: str) -> For:
-    """Return whom a path is for.
+def whom(path: str, method: str, is_declared: Callable[[str], bool]) -> For:
+    """Return whom an address is for; `is_declared` tells whether it is a page or a static file.
 
-    A reserved name counts wherever it stands: Streamlit can be served below a base path.
+    Only declared addresses are for anybody. Streamlit answers any other with its page and 200,
+    which a gateway whose address has a typo would take for a good token.
     """
-    reserved = [at for at in (f"{path}/".find(f"{name}/") for name in RESERVED) if at >= 0]
-    if not reserved:
-        return For.ANYONE if method in _READS else For.NOBODY
-    own = path[min(reserved) :]
-    if own.startswith(API):
+    if path.startswith(API):
         return For.SERVICES
-    if own.startswith(UPLOADS):
+    if path.startswith(UPLOADS):
         return For.RECALLING if method in _WRITES else For.NOBODY
-    for folder, whose in FOLDERS.items():
-        if own.startswith(folder):
-            return whose if method in _READS else For.NOBODY
-    return ROUTES.get(own, For.NOBODY)
+    if path in ROUTES:
+        return ROUTES[path]
+    if method not in _READS:
+        return For.NOBODY
+    if path.startswith(MEDIA):
+        return For.HOLDERS
+    return For.ANYONE if is_declared(path) else For.NOBODY
+
+
+@dataclass(frozen=True)
+class Visitors:
+    """What the guard asks about who is at the other end; both may read the database.
+
+    `may_fetch` tells whether a download is theirs, `may_drop` whether they may drop a file on
+    Recall.
+    """
+
+    may_fetch: Callable[[HTTPConnection], bool]
+    may_drop: Callable[[HTTPConnection], bool]
 
 
 class RouteGuard:
-    """Close every route but those of the table."""
+    """Close every address but the declared ones."""
 
     def __init__(
         self,
         app: ASGIApp,
-        is_in: Callable[[HTTPConnection], bool],
-        may_drop: Callable[[HTTPConnection], bool],
+        is_declared: Callable[[str], bool],
+        visitors: Visitors,
         *,
         signing_in: bool,
     ) -> None:
-        """Stand before `app`.
+        """Stand before `app`; `signing_in` opens the routes of Streamlit's own sign-in.
 
-        `is_in` tells whether somebody is signed in, `may_drop` whether they may drop a file on
-        Recall; both may ask the database. `signing_in` opens the routes of Streamlit's own sign-in.
+        `is_declared` tells whether a path is that of a page or of a static file.
         """
         self._app = app
-        self._is_in = is_in
-        self._may_drop = may_drop
+        self._is_declared = is_declared
+        self._visitors = visitors
         self._signing_in = signing_in
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer 404 where nothing is for anyone, 403 where nobody is signed in."""
+        """Answer 404 where nothing is for anyone, 403 where it is for others."""
         if scope["type"] == "lifespan":
             await self._app(scope, receive, send)
             return
-        whose = whom(scope["path"], scope.get("method", "GET"))
-        if whose is For.NOBODY or not await self._may(whose, scope):
-            closed = whose in {For.SIGNED_IN, For.RECALLING}
-            status, text = (403, NOBODY_IN) if closed else (404, NOTHING_HERE)
-            await refuse(scope, receive, send, text, status_code=status)
-        else:
+        whose = self._whom(scope)
+        if whose is not For.NOBODY and await self._may(whose, scope):
             await self._app(scope, receive, send)
+        elif whose in {For.HOLDERS, For.RECALLING}:
+            await refuse(scope, receive, send, NOT_YOURS)
+        else:
+            await not_found(scope, receive, send)
+
+    def _whom(self, scope: Scope) -> For:
+        if scope["type"] == "websocket" and scope["path"] != _STREAM:
+            return For.NOBODY
+        return whom(scope["path"], scope.get("method", "GET"), self._is_declared)
 
     async def _may(self, whose: For, scope: Scope) -> bool:
-        if whose is For.SIGNED_IN:
-            return await run_in_threadpool(self._is_in, HTTPConnection(scope))
+        connection = HTTPConnection(scope)
+        if whose is For.HOLDERS:
+            return await run_in_threadpool(self._visitors.may_fetch, connection)
         if whose is For.RECALLING:
-            return await run_in_threadpool(self._may_drop, HTTPConnection(scope))
+            return await run_in_threadpool(self._visitors.may_drop, connection)
         if whose is For.SIGNING_IN:
-            return self._signing_in and not _from_elsewhere(scope)
+            return self._signing_in and not _from_elsewhere(connection)
         return True
 
 
-def _from_elsewhere(scope: Scope) -> bool:
-    """Tell whether another site sends the browser to sign out or in; the callback always is."""
-    site = HTTPConnection(scope).headers.get("sec-fetch-site", "none")
-    return site == "cross-site" and not scope["path"].endswith("/oauth2callback")
+def _from_elsewhere(connection: HTTPConnection) -> bool:
+    """Tell whether another site, or a sibling host, sends the browser to sign out or in.
+
+    The provider sends it to the callback, from its own site.
+    """
+    site = connection.headers.get("sec-fetch-site", "none")
+    return site in {"cross-site", "same-site"} and connection.url.path != _CALLBACK

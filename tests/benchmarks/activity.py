@@ -14,7 +14,6 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-import streamlit as st
 from sqlalchemy import Engine, text
 from streamlit.testing.v1 import AppTest
 
@@ -25,6 +24,7 @@ from lib.operations.opening import open_store
 from lib.store import activity_queries, tables
 from lib.store.bulk import insert_many
 from lib.store.engine import reading, writing
+from lib.ui.desk import _open
 from tests.benchmarks.tokens_page import FRAME, empty
 from tests.directory import build
 from tests.facts import NOW
@@ -119,7 +119,7 @@ def queries(engine: Engine) -> dict[str, float]:
 
 def reruns(folder: Path, url: str) -> dict[str, float]:
     """Return the milliseconds of a rerun of the page, by what is looked for."""
-    st.cache_resource.clear()
+    _open.cache_clear()
     os.environ |= {"DATABASE_URL": url, "TOKEN_DESK_DATA": str(folder)}
     at = AppTest.from_file(FRAME, default_timeout=60).run()
     at.switch_page("activity.py").run()

@@ -12,10 +12,10 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from lib.operations.opening import open_store
+from lib.ui.desk import _open
 from tests.directory import ORG, SERVICE, build
 
 FRAME = Path(__file__).parents[2] / "pages" / "navigation.py"
@@ -42,7 +42,7 @@ def measure(users: int) -> str:
     engine = open_store(url)
     build(engine, users)
     engine.dispose()
-    st.cache_resource.clear()
+    _open.cache_clear()
     os.environ |= {"DATABASE_URL": url, "TOKEN_DESK_DATA": str(folder)}
     at = AppTest.from_file(FRAME, default_timeout=60).run()
     at.query_params["org"] = ORG

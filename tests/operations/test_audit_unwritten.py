@@ -212,7 +212,9 @@ class TestFiles:
         ids = build(engine, 3)
         planned, vault = plan(engine, Action.GENERATE, ids), Vault()
         key = VaultKey("session", ADMIN.username, planned.operation_id)
-        delivered = Delivery(ledger(engine, clock), MINTING, vault, key, ADMIN, planned)
+        delivered = Delivery(
+            ledger(engine, clock), MINTING, vault, key, ADMIN, planned, lambda: True
+        )
         with raising(engine), pytest.raises(NoFile):
             delivered()
         assert isinstance(delivered.error, AuditUnwritten)

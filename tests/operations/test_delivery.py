@@ -4,6 +4,7 @@ import hashlib
 import logging
 import threading
 import traceback
+from dataclasses import replace
 
 import pytest
 from sqlalchemy import text
@@ -29,7 +30,7 @@ def delivery(engine, vault, ids, action=Action.GENERATE) -> Delivery:
     """Return the delivery of an export to `ids`."""
     planned = plan(engine, action, ids)
     key = VaultKey("session", "mhale", planned.operation_id)
-    return Delivery(ledger(engine, later), MINTING, vault, key, by(planned), planned)
+    return Delivery(ledger(engine, later), MINTING, vault, key, by(planned), planned, lambda: True)
 
 
 class TestDelivering:
@@ -80,7 +81,9 @@ class TestDelivering:
         first = delivery(engine, vault, build(engine, 2))
         first()
         key = first.key._replace(session="other")
-        second = Delivery(ledger(engine, later), MINTING, vault, key, by(first.plan), first.plan)
+        second = Delivery(
+            ledger(engine, later), MINTING, vault, key, by(first.plan), first.plan, lambda: True
+        )
         with pytest.raises(NoFile):
             second()
         assert (second.receipt, second.error) == (first.receipt, None)
@@ -170,3 +173,23 @@ class TestShowing:
         assert ORG in shown
         assert "pepper" not in shown
         assert "Vault" not in shown
+
+
+class TestAnotherConfirmation:
+    """A click counts for the confirmation that is open, and for no other."""
+
+    def test_a_click_on_a_closed_one_mints_nothing(self, engine, vault):
+        """It was dismissed, or another took its place: nothing is written, and no file comes."""
+        delivered = replace(delivery(engine, vault, build(engine, 2)), is_open=lambda: False)
+        with pytest.raises(NoFile):
+            delivered()
+        assert (delivered.begun, delivered.over) == (False, False)
+        assert select(engine, "SELECT count(*) FROM operation") == [(0,)]
+
+    def test_download_again_works_when_it_is_closed(self, engine, vault):
+        """The receipt has taken the confirmation's place."""
+        answers = iter([True])
+        delivered = replace(
+            delivery(engine, vault, build(engine, 2)), is_open=lambda: next(answers)
+        )
+        assert delivered() == delivered()

@@ -349,10 +349,12 @@ class TestLeaving:
         sign_ins.leave(ledger, arriving())
         assert stay(ledger, arriving(nonce="twice")).username == "mhale"
 
-    def test_what_was_never_seen_leaves_no_trace(self, ledger):
-        """There is nothing to end."""
+    def test_what_was_never_seen_here_cannot_begin_later(self, ledger):
+        """A copy of its cookie is over as well; nobody was in, so there is no event."""
         sign_ins.leave(ledger, arriving())
-        assert (rows(ledger.engine), events(ledger.engine)) == ([], [])
+        with pytest.raises(SignedOut):
+            stay(ledger, arriving())
+        assert events(ledger.engine) == []
 
     def test_whom_the_directory_does_not_know_leaves_without_event(self, ledger):
         """Their coming was a refusal already."""

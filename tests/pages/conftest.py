@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-import streamlit as st
 from sqlalchemy import Engine, text
 from streamlit.components.v2 import manifest_scanner
 from streamlit.testing.v1 import AppTest
@@ -20,7 +19,7 @@ from lib.settings import ROOT, Settings
 from lib.store.engine import open_engine, writing
 from lib.store.migrate import migrate
 from lib.ui import door
-from lib.ui.desk import desk
+from lib.ui.desk import _open, desk
 from tests.directory import add_staff
 
 Open = Callable[..., AppTest]
@@ -95,8 +94,8 @@ def _open_page(page: str, *, person: str = "", **place: str) -> AppTest:
 
 def _desk(data: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Engine]:
     monkeypatch.setenv("TOKEN_DESK_DATA", str(data))
-    st.cache_resource.clear()
+    _open.cache_clear()
     engine = desk().engine
     yield engine
-    st.cache_resource.clear()
+    _open.cache_clear()
     engine.dispose()

@@ -3,6 +3,7 @@
 Run as a process of its own, since Streamlit has one runtime a process; prints JSON.
 """
 
+import asyncio
 import json
 import re
 import sys
@@ -11,7 +12,8 @@ from typing import Any
 
 warnings.simplefilter("ignore")
 
-from starlette.routing import BaseRoute  # noqa: E402 - after the warnings of what it imports
+from starlette.requests import HTTPConnection  # noqa: E402 - after the warnings of what it imports
+from starlette.routing import BaseRoute  # noqa: E402
 from starlette.testclient import TestClient  # noqa: E402
 from streamlit.runtime.media_file_storage import MediaFileKind  # noqa: E402
 from streamlit.web.server.starlette.starlette_app_utils import create_signed_value  # noqa: E402
@@ -23,7 +25,10 @@ from lib.settings import read_settings  # noqa: E402
 from lib.store import sign_in_queries  # noqa: E402
 from lib.store.engine import writing  # noqa: E402
 from lib.store.sign_in_queries import SignInRow  # noqa: E402
+from lib.streamlit_internals.downloads import file_id_of  # noqa: E402
+from lib.ui import server  # noqa: E402
 from lib.ui.desk import desk  # noqa: E402
+from tests.web import addresses  # noqa: E402
 
 SECRET = b"API Token\r\ndemo_secret\r\n"
 COOKIE = "_streamlit_user"
@@ -82,23 +87,75 @@ def download_answers(client: TestClient, path: str) -> dict[str, int]:
         for known, ended_at in ((claims, None), (ended, now)):
             row = SignInRow("mhale", now, now, ended_at)
             sign_in_queries.add(connection, Arrival(known, "").sign_in_id, row)
+    other = claims | {"sub": "ivarga"}
+    row = SignInRow("ivarga", now, now, None)
+    with writing(desk().engine) as connection:
+        sign_in_queries.add(connection, Arrival(other, "").sign_in_id, row)
     headers = {
         "signed in": signed(claims, secret),
+        "another who is signed in": signed(other, secret),
         "ended": signed(ended, secret),
         "never seen": signed(claims | {"nonce": "new"}, secret),
         "another key": signed(claims, "another-secret-of-thirty-two-chars"),
         "changed by hand": {"cookie": f"{COOKIE}=x{signed(claims, secret)['cookie'][17:]}"},
         "named by a header": {"X-Forwarded-User": "mhale"},
+        "another who is named": {"X-Forwarded-User": "ivarga"},
         "named twice": [("X-Forwarded-User", "mhale"), ("X-Forwarded-User", "mhale")],
         "unknown to the directory": {"X-Forwarded-User": "nobody"},
     }
+    made_by = [signed(claims, secret), {"X-Forwarded-User": "mhale"}]
+    storage = application._downloads
+    storage._holders[file_id_of(path)] = {holder_with(sent) for sent in made_by}
     return {who: client.get(path, headers=sent).status_code for who, sent in headers.items()}
+
+
+def holder_with(headers: dict[str, str]) -> str:
+    """Return whose the downloads are that somebody with these headers makes."""
+    sent = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
+    return server.holder(HTTPConnection({"type": "http", "headers": sent}))
+
+
+async def status_of(path: str, method: str = "GET") -> int:
+    """Return how an address is answered, written just as it is: a client would tidy it up."""
+    statuses = []
+    requests = iter([{"type": "http.request", "body": b"", "more_body": False}])
+
+    async def receive() -> dict[str, Any]:
+        request = next(requests, None)
+        if request is None:  # the client stays until it has its answer
+            await asyncio.Event().wait()
+        return request
+
+    async def send(message: dict[str, Any]) -> None:
+        statuses.append(message.get("status"))
+
+    scope = {
+        "type": "http",
+        "method": method,
+        "path": path,
+        "raw_path": path.encode(),
+        "query_string": b"",
+        "headers": [(b"host", b"127.0.0.1"), (b"accept", b"text/html")],
+        "server": ("127.0.0.1", 80),
+        "client": ("127.0.0.1", 1),
+        "scheme": "http",
+        "http_version": "1.1",
+    }
+    await application.app(scope, receive, send)
+    return int(statuses[0])
+
+
+def statuses(client: TestClient, paths: list[str], method: str = "GET") -> dict[str, int]:
+    """Return how each address is answered."""
+    return {path: client.portal.call(status_of, path, method) for path in paths}
 
 
 def main() -> None:
     """Print the routes of the application, and what an outsider is answered."""
     desk_app = application.app
     storage = application._downloads
+    # Of a session that does not ask: the holders are set below.
+    storage._holder_of_session = str
     file_id = storage.load_and_get_id(SECRET, "text/csv", MediaFileKind.DOWNLOADABLE, "x.csv")
     client = TestClient(desk_app, base_url="http://127.0.0.1")
     with client:
@@ -109,6 +166,9 @@ def main() -> None:
         told = {
             "routes": sorted({r.path for r in routes}),
             "answers": [asked(client, path, method) for path, method in walk],
+            "declared": statuses(client, [*addresses.PAGES, *addresses.OF_MACHINES]),
+            "posted": statuses(client, addresses.PAGES, "POST"),
+            "undeclared": statuses(client, addresses.undeclared()),
             "downloads": download_answers(client, f"/media/{file_id}.csv"),
             "strange host": {
                 path: client.get(path, headers={"host": "evil.example.com"}).status_code

@@ -1,5 +1,6 @@
-"""No route without a guard: all routes of the application, asked as an outsider in each mode."""
+"""No address without a guard: all of the application's, asked as an outsider in each mode."""
 
+import asyncio
 import json
 import os
 import subprocess
@@ -9,7 +10,9 @@ from typing import Any
 
 import pytest
 
-from lib.web.routes import NOBODY_IN, NOTHING_HERE, ROUTES, UPLOADS, For, whom
+from lib.ui.page_registry import is_page
+from lib.web.not_found import NOTHING_HERE, not_found
+from lib.web.routes import NOT_YOURS, ROUTES, UPLOADS, For, whom
 
 ROOT = Path(__file__).parents[2]
 
@@ -29,7 +32,7 @@ EXPECTED = {
     "/auth/login": For.SIGNING_IN,
     "/auth/logout": For.SIGNING_IN,
     "/component/{path:path}": For.NOBODY,
-    "/media/{file_id:path}": For.SIGNED_IN,
+    "/media/{file_id:path}": For.HOLDERS,
     "/oauth2callback": For.SIGNING_IN,
     "/api/v1/introspect": For.SERVICES,
     "/api/v1/openapi.json": For.SERVICES,
@@ -40,7 +43,8 @@ EXPECTED = {
     "/healthz": For.ANYONE,
     "/readyz": For.ANYONE,
 }
-CLOSED = {For.SIGNED_IN, For.RECALLING}
+STATIC = {"/favicon.png", "/static/js/index.js"}
+CLOSED = {For.HOLDERS, For.RECALLING}
 MODES = {
     "demo": {},
     "proxy": {"TOKEN_DESK_SIGN_IN": "proxy"},
@@ -60,6 +64,11 @@ HEADERS = {
     "x-frame-options",
     "cross-origin-opener-policy",
 }
+
+
+def is_declared(path: str) -> bool:
+    """What app.py hands to the guard, with two files in the place of Streamlit's."""
+    return is_page(path) or path in STATIC
 
 
 @pytest.fixture(scope="module", params=MODES)
@@ -102,19 +111,19 @@ class TestEveryRoute:
         """`whom` is the one that the middleware asks."""
         for path, whose in EXPECTED.items():
             method = "PUT" if path.startswith(UPLOADS) else "GET"
-            assert whom(path or "/", method) is whose, path
+            assert whom(path or "/", method, is_declared) is whose, path
         assert set(ROUTES) <= set(EXPECTED)
 
     def test_an_outsider_gets_no_more(self, told, mode):
         """Status and body of each route and method, and of paths that look like one."""
         for answer in told["answers"]:
-            whose = whom(answer["path"], answer["method"])
+            whose = whom(answer["path"], answer["method"], is_declared)
             if mode == "demo" and whose in CLOSED:
                 continue
             if whose is For.NOBODY or (whose is For.SIGNING_IN and mode != "oidc"):
                 assert (answer["status"], answer["body"]) == (404, nothing(answer)), answer
             elif whose in CLOSED:
-                assert (answer["status"], answer["body"]) == (403, said(answer, NOBODY_IN)), answer
+                assert (answer["status"], answer["body"]) == (403, said(answer, NOT_YOURS)), answer
             elif whose is For.SIGNING_IN:
                 assert (answer["status"], answer["body"]) == (302, ""), answer
             elif whose is For.SERVICES:
@@ -131,6 +140,21 @@ class TestEveryRoute:
         assert "<!--" in open_["/"]
         assert "<!--" in open_["/api-tokens"]
 
+    def test_every_declared_address_answers(self, told):
+        """Pages, and what machines ask for."""
+        assert set(told["declared"].values()) == {200}
+
+    def test_a_thousand_other_addresses_are_not_found(self, told):
+        """Streamlit alone answers 200 with its page, which a gateway would take for a yes."""
+        found = {path: status for path, status in told["undeclared"].items() if status != 404}
+        print(f"{len(told['undeclared'])} addresses that are not declared, {len(found)} found")
+        assert found == {}
+        assert len(told["undeclared"]) >= 1_000
+
+    def test_a_page_is_only_read(self, told):
+        """Any other method is answered as if nothing were there."""
+        assert set(told["posted"].values()) == {404}
+
     def test_each_answer_has_the_headers(self, told):
         """Refusals as well."""
         assert [a for a in told["answers"] if not set(a["headers"]) >= HEADERS] == []
@@ -145,7 +169,10 @@ class TestEveryRoute:
         assert told["strange host"] == {"/": 403, "/healthz": 200, "/api/v1/verify": 401}
 
     def test_whose_a_download_is(self, told, mode):
-        """A cookie of a sign-in that lasts, or the proxy's one header: each in its own mode."""
+        """Of the sign-in, or of the named person, that made it: each in its own mode.
+
+        In demo mode it is everybody's.
+        """
         allowed = {who for who, status in told["downloads"].items() if status == 200}
         refused = {status for status in told["downloads"].values() if status != 200}
         wanted = {
@@ -167,6 +194,36 @@ def nothing(answer: dict[str, Any]) -> str:
     return said(answer, NOTHING_HERE)
 
 
+class TestNotFound:
+    """What people see at an address that is none."""
+
+    def test_people_get_a_page_with_a_way_out(self):
+        """A browser asks for HTML, and gets a link to the start."""
+        status, headers, body = answered([(b"accept", b"text/html,application/xhtml+xml")])
+        assert (status, headers["content-type"]) == (404, "text/html; charset=utf-8")
+        assert '<a href="/">' in body
+
+    def test_programs_get_a_line(self):
+        """Nothing to read through."""
+        status, headers, body = answered([])
+        assert (status, headers["content-type"]) == (404, "text/plain; charset=utf-8")
+        assert body == NOTHING_HERE
+
+
+def answered(headers: list[tuple[bytes, bytes]]) -> tuple[int, dict[str, str], str]:
+    """Return status, headers and body of the answer to a request for nothing."""
+    sent = []
+
+    async def send(message):
+        sent.append(message)
+
+    scope = {"type": "http", "method": "GET", "path": "/x", "headers": headers}
+    asyncio.run(not_found(scope, None, send))
+    start, body = sent
+    told = {name.decode(): value.decode() for name, value in start["headers"]}
+    return start["status"], told, body["body"].decode()
+
+
 class TestWhom:
     """Paths that try to look like something else."""
 
@@ -181,6 +238,9 @@ class TestWhom:
             "/base/_stcore/metrics",
             "/_stcore/metrics?x",
             "/component/x/_stcore/health",
+            "/base/media/x.csv",
+            "/static/js/none.js",
+            "/index.html",
             "/api",
             "/api/v2/verify",
             "/auth",
@@ -190,27 +250,27 @@ class TestWhom:
     )
     def test_for_nobody(self, path):
         """Whatever is not exactly a route of the table."""
-        assert whom(path, "GET") is For.NOBODY
+        assert whom(path, "GET", is_declared) is For.NOBODY
 
     @pytest.mark.parametrize(
-        "path", ["/media/x.csv", "/base/media/x.csv", "/media/_stcore/health", "/media/static/x"]
+        "path", ["/media/x.csv", "/media/_stcore/health", "/media/static/x", "/media/"]
     )
     def test_downloads_stay_guarded(self, path):
         """Wherever they are served."""
-        assert whom(path, "GET") is For.SIGNED_IN
+        assert whom(path, "GET", is_declared) is For.HOLDERS
 
     @pytest.mark.parametrize("method", ["GET", "POST", "OPTIONS"])
     def test_a_dropped_file_goes_one_way(self, method):
         """It can be put and deleted, and never be read back."""
-        assert whom("/_stcore/upload_file/session/file", method) is For.NOBODY
+        assert whom("/_stcore/upload_file/session/file", method, is_declared) is For.NOBODY
 
     @pytest.mark.parametrize("method", ["GET", "POST", "OPTIONS"])
     def test_services_are_asked_by_the_api_itself(self, method):
         """Its routes know no sign-in of people."""
-        assert whom("/api/v1/introspect", method) is For.SERVICES
+        assert whom("/api/v1/introspect", method, is_declared) is For.SERVICES
 
-    @pytest.mark.parametrize("path", ["/static/media/font.woff2", "/static/js/index.js", "/help"])
-    def test_streamlits_own_files(self, path):
-        """Fonts lie in a folder of that name, too."""
-        assert whom(path, "GET") is For.ANYONE
-        assert whom(path, "POST") is For.NOBODY
+    @pytest.mark.parametrize("path", ["/favicon.png", "/static/js/index.js", "/help", "/"])
+    def test_pages_and_streamlits_own_files(self, path):
+        """They are read, and nothing else."""
+        assert whom(path, "GET", is_declared) is For.ANYONE
+        assert whom(path, "POST", is_declared) is For.NOBODY

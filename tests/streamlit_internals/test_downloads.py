@@ -1,12 +1,29 @@
-"""How long a download lives: our decision, not the collector's."""
+"""How long a download lives, and whose it is: our decision, not Streamlit's."""
 
 import asyncio
+import contextvars
+from types import SimpleNamespace
 
 import pytest
 import streamlit as st
+from streamlit.proto.BackMsg_pb2 import BackendOperationRequest
+from streamlit.proto.ForwardMsg_pb2 import BackendOperationResponse
+from streamlit.runtime import app_session
+from streamlit.runtime.backend_operation_handler import DeferredFileHandler
+from streamlit.runtime.media_file_manager import MediaFileManager
 from streamlit.runtime.media_file_storage import MediaFileKind, MediaFileStorageError
 
-from lib.ui.server import FetchWatch, LastingDownloads, keep_downloads
+from lib.streamlit_internals import downloads
+from lib.streamlit_internals.downloads import (
+    DownloadObserver,
+    OwnDeferredFiles,
+    OwnedDownloads,
+    bind_deferred_files,
+    file_id_of,
+)
+from lib.streamlit_internals.runtime import use_storages
+from lib.streamlit_internals.sessions import SignedInSessions
+from lib.streamlit_internals.uploads import LimitedUploads
 
 CSV = b"tokens"
 
@@ -14,18 +31,18 @@ CSV = b"tokens"
 @pytest.fixture
 def storage():
     """A storage whose times are longer than a test."""
-    storage = LastingDownloads(lasts=60, after_fetch=60)
+    storage = OwnedDownloads(str.upper, lasts=60, after_fetch=60)
     yield storage
     for timer in storage._timers.values():
         timer.cancel()
 
 
-def put(storage: LastingDownloads, content: bytes = CSV, kind=MediaFileKind.DOWNLOADABLE) -> str:
+def put(storage: OwnedDownloads, content: bytes = CSV, kind=MediaFileKind.DOWNLOADABLE) -> str:
     """Put a file into the storage and return its id."""
     return storage.load_and_get_id(content, "text/csv", kind, "tokens.csv")
 
 
-def is_there(storage: LastingDownloads, file_id: str) -> bool:
+def is_there(storage: OwnedDownloads, file_id: str) -> bool:
     """Tell whether a browser would get the file."""
     try:
         storage.get_file(f"{file_id}.csv")
@@ -34,12 +51,12 @@ def is_there(storage: LastingDownloads, file_id: str) -> bool:
     return True
 
 
-def ended(storage: LastingDownloads, file_id: str) -> None:
+def ended(storage: OwnedDownloads, file_id: str) -> None:
     """Wait for the file's own time."""
     storage._timers[file_id].join(10)
 
 
-class TestLastingDownloads:
+class TestOwnedDownloads:
     """Media storage that lets downloads wait."""
 
     def test_a_collector_does_nothing_to_a_download(self, storage):
@@ -51,7 +68,7 @@ class TestLastingDownloads:
 
     def test_its_own_time_ends_it(self):
         """By a timer, without anybody asking."""
-        storage = LastingDownloads(lasts=0.05, after_fetch=60)
+        storage = OwnedDownloads(str.upper, lasts=0.05, after_fetch=60)
         file_id = put(storage)
         assert is_there(storage, file_id)
         ended(storage, file_id)
@@ -60,7 +77,7 @@ class TestLastingDownloads:
 
     def test_a_whole_fetch_shortens_it(self):
         """Gone soon after a browser has all of it."""
-        storage = LastingDownloads(lasts=60, after_fetch=0.05)
+        storage = OwnedDownloads(str.upper, lasts=60, after_fetch=0.05)
         file_id = put(storage)
         long = storage._timers[file_id]
         storage.fetched(file_id)
@@ -91,7 +108,7 @@ class TestLastingDownloads:
 
     def test_the_defaults(self):
         """At least sixty seconds, and a few after a whole fetch, in the background."""
-        storage = LastingDownloads()
+        storage = OwnedDownloads(str.upper)
         file_id = put(storage)
         timer = storage._timers[file_id]
         assert (timer.interval, timer.daemon) == (60.0, True)
@@ -116,7 +133,7 @@ def fetch(*messages: dict, method: str = "GET", path: str = "/media/abc123.csv")
         sent.append(message)
 
     scope = {"type": "http", "path": path, "method": method}
-    asyncio.run(FetchWatch(app, fetched.append)(scope, None, send))
+    asyncio.run(DownloadObserver(app, fetched.append)(scope, None, send))
     assert sent == list(messages)
     return fetched
 
@@ -130,7 +147,7 @@ PART = {"type": "http.response.body", "body": b"a", "more_body": True}
 LAST = {"type": "http.response.body", "body": b"b", "more_body": False}
 
 
-class TestFetchWatch:
+class TestDownloadObserver:
     """A download counts as fetched when its last byte went out."""
 
     def test_a_whole_answer(self):
@@ -171,7 +188,7 @@ class TestFetchWatch:
 
         scope = {"type": "http", "path": "/media/abc.csv", "method": "GET"}
         with pytest.raises(ConnectionResetError):
-            asyncio.run(FetchWatch(app, fetched.append)(scope, None, broken))
+            asyncio.run(DownloadObserver(app, fetched.append)(scope, None, broken))
         assert fetched == []
 
     def test_websockets_pass(self):
@@ -181,29 +198,124 @@ class TestFetchWatch:
         async def app(scope, _receive, _send):
             reached.append(scope["type"])
 
-        asyncio.run(FetchWatch(app, print)({"type": "websocket", "path": "/"}, None, None))
+        asyncio.run(DownloadObserver(app, print)({"type": "websocket", "path": "/"}, None, None))
         assert reached == ["websocket"]
 
 
-class TestKeepDownloads:
-    """The seam between st.App and the storage."""
+class TestHolders:
+    """A download belongs to those whose sessions made it."""
 
-    def test_the_application_uses_the_storage(self, storage, tmp_path, monkeypatch):
+    def test_only_who_made_it_may_fetch_it(self, storage):
+        """The holder is asked for the session that made it."""
+        file_id = made_by(storage, "anna")
+        assert [storage.may_fetch(file_id, who) for who in ("ANNA", "BEN", "")] == [
+            True,
+            False,
+            False,
+        ]
+
+    def test_the_same_content_belongs_to_both(self, storage):
+        """Its id is a hash of the content, so two people with the same list share it."""
+        file_id = made_by(storage, "anna")
+        assert made_by(storage, "ben") == file_id
+        assert storage.may_fetch(file_id, "ANNA")
+        assert storage.may_fetch(file_id, "BEN")
+
+    def test_what_nobody_made_is_nobodys(self, storage):
+        """A session that has no person any more leaves no key for whoever has none either."""
+        assert not storage.may_fetch(put(storage), "")
+
+    def test_holders_end_with_the_file(self):
+        """The next one with the same content begins anew."""
+        storage = OwnedDownloads(str.upper, lasts=0.05, after_fetch=60)
+        file_id = made_by(storage, "anna")
+        ended(storage, file_id)
+        assert storage._holders == {}
+
+    def test_a_picture_is_for_everybody(self, storage):
+        """The logo is on each page."""
+        file_id = put(storage, b"picture", MediaFileKind.MEDIA)
+        assert storage.may_fetch(file_id, "BEN")
+
+    @pytest.mark.parametrize("path", ["/media/0a1b.csv", "/media/0a1b", "/media/0a1b."])
+    def test_an_address_names_its_file(self, path):
+        """With or without an ending, as Streamlit reads it."""
+        assert file_id_of(path) == "0a1b"
+
+
+def made_by(storage: OwnedDownloads, session_id: str) -> str:
+    """Put a file into the storage as the deferred download of a session."""
+    return contextvars.copy_context().run(
+        lambda: (downloads._asking.set(session_id), put(storage))[1]
+    )
+
+
+def ask(manager: MediaFileManager, file_id: str, session_id: str) -> BackendOperationResponse:
+    """Ask for a deferred download as a session does."""
+    request = BackendOperationRequest(request_id="1")
+    request.deferred_file.file_id = file_id
+    return asyncio.run(OwnDeferredFiles(lambda: manager).handle(request, session_id))
+
+
+class TestOwnDeferredFiles:
+    """A deferred download runs for the session that drew its button."""
+
+    def test_its_own_session_gets_the_file(self, storage):
+        """And is its holder."""
+        manager = MediaFileManager(storage)
+        file_id = manager.add_deferred(lambda: CSV, "text/csv", "0", file_name="tokens.csv")
+        manager._deferred_callables[file_id]["session_id"] = "anna"
+        url = ask(manager, file_id, "anna").deferred_file.url
+        assert storage.get_file(url.rsplit("/", 1)[-1]).content == CSV
+        assert storage._holders == {file_id_of(url): {"ANNA"}}
+
+    def test_another_session_runs_nothing(self, storage):
+        """Whoever knows the id: an error, the callable is not called, and no file is there."""
+        called = []
+        manager = MediaFileManager(storage)
+        file_id = manager.add_deferred(lambda: called.append(1) or CSV, "text/csv", "0")
+        manager._deferred_callables[file_id]["session_id"] = "anna"
+        answer = ask(manager, file_id, "ben")
+        assert (answer.error_msg, answer.deferred_file.url) == ("There is no such download.", "")
+        assert (called, storage._files_by_id) == ([], {})
+
+    def test_an_unknown_id_is_refused(self, storage):
+        """As one of another session is."""
+        assert ask(MediaFileManager(storage), "x" * 32, "anna").error_msg
+
+    def test_sessions_use_it(self, monkeypatch):
+        """The name that Streamlit's sessions look up is ours."""
+        monkeypatch.setattr(app_session, "DeferredFileHandler", DeferredFileHandler)
+        bind_deferred_files()
+        dispatcher = app_session.AppSession._create_backend_operation_dispatcher(
+            SimpleNamespace(_script_data=None)
+        )
+        assert type(dispatcher._handlers["deferred_file"]) is OwnDeferredFiles
+
+
+class TestUseStorages:
+    """The seam between st.App and our storages."""
+
+    def test_the_application_uses_them(self, storage, tmp_path, monkeypatch):
         """Its media manager keeps downloads in ours, and its collector asks ours to delete them."""
         collected = []
 
         def delete(file_id: str) -> None:
             collected.append(file_id)
-            LastingDownloads.delete_file(storage, file_id)
+            OwnedDownloads.delete_file(storage, file_id)
 
         monkeypatch.setattr(storage, "delete_file", delete)
         (tmp_path / "page.py").write_text("import streamlit as st\n")
         app = st.App(str(tmp_path / "page.py"))
-        keep_downloads(app, storage)
+        sessions, uploads = SignedInSessions(60, bool), LimitedUploads()
+        use_storages(app, storage, sessions, uploads)
         runtime = app._create_runtime()
+        assert runtime._session_mgr._session_storage is sessions
+        assert runtime._session_mgr._uploaded_file_mgr is uploads
+        assert runtime.uploaded_file_mgr is uploads
         media = runtime.media_file_mgr
         deferred = media.add_deferred(lambda: CSV, "text/csv", "0", file_name="tokens.csv")
-        file_id = media.execute_deferred(deferred).rsplit("/", 1)[-1].partition(".")[0]
+        file_id = file_id_of(media.execute_deferred(deferred))
         assert storage.get_file(f"{file_id}.csv").content == CSV
         media.clear_session_refs()
         for _ in range(2):  # the first time it marks a download, the second time it deletes it

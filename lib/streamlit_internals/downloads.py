@@ -1,0 +1,163 @@
+"""How long a download lives, and whose it is."""
+
+import threading
+from collections.abc import Callable
+from contextvars import ContextVar
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from streamlit.proto.BackMsg_pb2 import BackendOperationRequest
+from streamlit.proto.ForwardMsg_pb2 import BackendOperationResponse
+from streamlit.runtime import app_session
+from streamlit.runtime.backend_operation_handler import DeferredFileHandler
+from streamlit.runtime.media_file_storage import MediaFileKind
+from streamlit.runtime.memory_media_file_storage import MemoryMediaFileStorage
+from streamlit.runtime.scriptrunner import get_script_run_ctx
+
+LASTS_SECONDS = 60.0
+AFTER_FETCH_SECONDS = 5.0  # a browser may ask for the same address twice
+_MEDIA = "/media"
+_OK = 200
+
+#: The session that asks for the deferred download which is made in this context.
+_asking: ContextVar[str] = ContextVar("asking_session", default="")
+
+
+class OwnDeferredFiles(DeferredFileHandler):
+    """Runs a deferred download only for the session that drew its button.
+
+    Streamlit runs it for whoever knows its id.
+    """
+
+    async def handle(
+        self, request: BackendOperationRequest, session_id: str
+    ) -> BackendOperationResponse:
+        """Make the file for its own session; for any other nothing runs, and it gets an error."""
+        deferred = self._get_media_file_mgr()._deferred_callables  # noqa: SLF001
+        entry = deferred.get(request.deferred_file.file_id)
+        if entry is None or entry["session_id"] != session_id:
+            return BackendOperationResponse(
+                request_id=request.request_id, error_msg="There is no such download."
+            )
+        # Each request has a task, and so a context, of its own; its thread inherits the context.
+        _asking.set(session_id)
+        return await super().handle(request, session_id)
+
+
+def bind_deferred_files() -> None:
+    """Make every later session use OwnDeferredFiles."""
+    app_session.DeferredFileHandler = OwnDeferredFiles  # type: ignore[attr-defined]
+
+
+def file_id_of(path: str) -> str:
+    """Return the id of the file at a media address such as `/media/0a1b.csv`."""
+    return path.rsplit("/", 1)[-1].partition(".")[0]
+
+
+class OwnedDownloads(MemoryMediaFileStorage):
+    """Media storage that keeps a download for 60 s, or 5 s after it was fetched whole.
+
+    Streamlit forgets a deferred download at the second script end of any session, so a slow
+    browser, or a busy neighbour, would get 404 after the tokens were replaced. Its collector's
+    delete is therefore ignored for downloads; everything else is collected as usual.
+
+    A download has holders: those whose sessions have made it. They are several where the content
+    is the same, since its id is a hash of the content.
+    """
+
+    def __init__(
+        self,
+        holder_of_session: Callable[[str], str],
+        endpoint: str = _MEDIA,
+        *,
+        lasts: float = LASTS_SECONDS,
+        after_fetch: float = AFTER_FETCH_SECONDS,
+    ) -> None:
+        """Keep each download for `lasts` seconds, or `after_fetch` once it was fetched.
+
+        `holder_of_session` returns who is at the other end of a session; empty for nobody.
+        """
+        super().__init__(endpoint)
+        self._holder_of_session = holder_of_session
+        self._lasts = lasts
+        self._after_fetch = after_fetch
+        self._timers: dict[str, threading.Timer] = {}
+        self._holders: dict[str, set[str]] = {}
+
+    def load_and_get_id(
+        self,
+        path_or_data: str | bytes,
+        mimetype: str,
+        kind: MediaFileKind,
+        filename: str | None = None,
+    ) -> str:
+        """Add a file; a download's time starts, anew when it was here already."""
+        file_id = super().load_and_get_id(path_or_data, mimetype, kind, filename)
+        if kind == MediaFileKind.DOWNLOADABLE:
+            holder = self._holder_of_session(_asking.get() or _drawing_session())
+            self._holders.setdefault(file_id, set()).add(holder)
+            self._end_in(file_id, self._lasts)
+        return file_id
+
+    def may_fetch(self, file_id: str, holder: str) -> bool:
+        """Tell whether `holder` made this download; what is no download is for everybody."""
+        holders = self._holders.get(file_id)
+        return holders is None or (bool(holder) and holder in holders)
+
+    def delete_file(self, file_id: str) -> None:
+        """Delete what is no download; a download waits for its own time."""
+        if file_id not in self._timers:
+            super().delete_file(file_id)
+
+    def fetched(self, file_id: str) -> None:
+        """Let a download end soon, now that a browser has all of it; asking again adds nothing."""
+        timer = self._timers.get(file_id)
+        if timer and timer.interval != self._after_fetch:
+            self._end_in(file_id, self._after_fetch)
+
+    def _end_in(self, file_id: str, seconds: float) -> None:
+        earlier = self._timers.get(file_id)
+        if earlier:
+            earlier.cancel()
+        timer = threading.Timer(seconds, lambda: self._end(file_id, timer))
+        timer.daemon = True
+        self._timers[file_id] = timer
+        timer.start()
+
+    def _end(self, file_id: str, timer: threading.Timer) -> None:
+        # A timer that could no longer be cancelled does not end a file that was just renewed.
+        if self._timers.get(file_id) is timer:
+            del self._timers[file_id]
+            super().delete_file(file_id)
+            self._holders.pop(file_id, None)
+
+
+def _drawing_session() -> str:
+    """Return the session whose page is drawn in this thread; empty elsewhere."""
+    context = get_script_run_ctx(suppress_warning=True)
+    return context.session_id if context else ""
+
+
+class DownloadObserver:
+    """Tells the storage when a download went out whole."""
+
+    def __init__(self, app: ASGIApp, fetched: Callable[[str], None]) -> None:
+        """Stand before `app`; `fetched` is called with the id of each file sent whole."""
+        self._app = app
+        self._fetched = fetched
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass everything on; count a GET answered with 200 to its last byte."""
+        if scope["type"] != "http" or not scope["path"].startswith(f"{_MEDIA}/"):
+            await self._app(scope, receive, send)
+            return
+        status = 0
+
+        async def watch(message: Message) -> None:
+            nonlocal status
+            await send(message)
+            status = message.get("status", status)
+            last = message["type"] == "http.response.body" and not message.get("more_body")
+            if last and status == _OK and scope["method"] == "GET":
+                self._fetched(file_id_of(scope["path"]))
+
+        await self._app(scope, receive, watch)

@@ -1,0 +1,25 @@
+"""Which of the provider's tokens stay in the browser's cookies after a sign-in."""
+
+from typing import Any
+
+from starlette.responses import Response
+from streamlit.web.server.starlette import starlette_auth_routes
+
+_KEPT = "id_token"  # Streamlit's sign-out sends it to the provider as a hint
+_set_auth_cookie = starlette_auth_routes._set_auth_cookie  # noqa: SLF001
+
+
+async def _without_access_token(
+    response: Response, user_info: dict[str, Any], tokens: dict[str, Any]
+) -> None:
+    """Set the cookies of a sign-in without the access token.
+
+    Nobody here uses it, and whoever gets hold of the cookie could: it is signed, not encrypted.
+    """
+    kept = {name: token for name, token in tokens.items() if name == _KEPT}
+    await _set_auth_cookie(response, user_info, kept)
+
+
+def drop_access_tokens() -> None:
+    """Keep the ID token only, from the next sign-in on."""
+    starlette_auth_routes._set_auth_cookie = _without_access_token  # noqa: SLF001

@@ -1,0 +1,81 @@
+"""How many dropped files a browser session has in memory, and for how long."""
+
+import threading
+import time
+from collections import deque
+
+from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
+from streamlit.runtime.uploaded_file_manager import UploadedFileRec
+
+FILES = 3
+BYTES = 15_000_000
+SECONDS = 600.0
+_ENDPOINT = "/_stcore/upload_file"
+
+
+class LimitedUploads(MemoryUploadedFileManager):
+    """Keeps the last files of each session: so many, of so many bytes, for so long.
+
+    Streamlit keeps all of them until the session ends. The page reads a file once, so an older one
+    is not missed.
+    """
+
+    def __init__(
+        self,
+        endpoint: str = _ENDPOINT,
+        *,
+        files: int = FILES,
+        size: int = BYTES,
+        seconds: float = SECONDS,
+    ) -> None:
+        """Keep at most `files` files with `size` bytes in all for a session, each for `seconds`."""
+        super().__init__(endpoint)
+        self._most_files = files
+        self._most_bytes = size
+        self._seconds = seconds
+        self._due: deque[tuple[float, str, str]] = deque()  # when, session, file; oldest first
+        self._timer: threading.Timer | None = None
+
+    def add_file(self, session_id: str, file: UploadedFileRec) -> None:
+        """Keep a file; the oldest of its session go where they would be too many, or too large."""
+        super().add_file(session_id, file)
+        for file_id in self._too_many(session_id):
+            self.remove_file(session_id, file_id)
+        with self._lock:
+            self._due.append((time.monotonic() + self._seconds, session_id, file.file_id))
+            self._sweep_later()
+
+    def _too_many(self, session_id: str) -> list[str]:
+        """Return the ids of the files that go, oldest first; the newest file stays."""
+        with self._lock:
+            kept = list(self.file_storage[session_id].values())
+        gone = []
+        while len(kept) > 1 and (
+            len(kept) > self._most_files or sum(len(f.data) for f in kept) > self._most_bytes
+        ):
+            gone.append(kept.pop(0).file_id)
+        return gone
+
+    def _sweep_later(self) -> None:
+        """Sweep when the oldest file is due: one timer for all. The lock is held."""
+        if self._timer is None and self._due:
+            seconds = max(0.0, self._due[0][0] - time.monotonic())
+            self._timer = threading.Timer(seconds, self._sweep)
+            self._timer.daemon = True
+            self._timer.start()
+
+    def _sweep(self) -> None:
+        """Remove what is due, and the entries of sessions that have no file any more."""
+        now = time.monotonic()
+        with self._lock:
+            due = []
+            while self._due and self._due[0][0] <= now:
+                due.append(self._due.popleft())
+        for _, session_id, file_id in due:
+            self.remove_file(session_id, file_id)
+        with self._lock:
+            for session_id in {session_id for _, session_id, _ in due}:
+                if not self.file_storage.get(session_id, True):
+                    del self.file_storage[session_id]
+            self._timer = None
+            self._sweep_later()

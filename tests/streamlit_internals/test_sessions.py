@@ -1,0 +1,63 @@
+"""Which closed sessions wait for their reconnect."""
+
+from types import SimpleNamespace
+
+import pytest
+from streamlit.runtime.app_session import AppSession
+from streamlit.runtime.session_manager import SessionInfo
+
+from lib.streamlit_internals.sessions import SignedInSessions
+from lib.ui.session import Session, has_person
+
+
+class Closed:
+    """A session that Streamlit has disconnected and wants to keep."""
+
+    def __init__(self, session_id: str, state: dict) -> None:
+        """Hold this state."""
+        self.id = session_id
+        self.session_state = SimpleNamespace(filtered_state=state)
+        self.resumable = True
+
+    def clear_user_info(self) -> None:
+        """Be shut down, as Streamlit decides by this."""
+        self.resumable = False
+
+
+def close(storage: SignedInSessions, session: Closed) -> None:
+    """Do what Streamlit's session manager does when a WebSocket closes."""
+    storage.save(SessionInfo(client=None, session=session))
+    if not session.resumable:
+        storage.delete(session.id)
+
+
+SIGNED_IN = {"desk": Session(username="mhale")}
+
+
+class TestSignedInSessions:
+    """People come back to their session; strangers leave nothing."""
+
+    def test_a_persons_session_waits(self):
+        """With all that is in it."""
+        storage, session = SignedInSessions(60, has_person), Closed("s1", SIGNED_IN)
+        close(storage, session)
+        assert (storage.get("s1").session, session.resumable) == (session, True)
+
+    @pytest.mark.parametrize("state", [{}, {"desk": Session()}, {"a": "x" * 1_000}])
+    def test_a_strangers_session_is_shut_down(self, state):
+        """Whatever it made up."""
+        storage, session = SignedInSessions(60, has_person), Closed("s1", state)
+        close(storage, session)
+        assert (storage.list(), session.resumable) == ([], False)
+
+    def test_strangers_push_nobody_out(self):
+        """Streamlit keeps 128 sessions in all."""
+        storage = SignedInSessions(60, has_person)
+        close(storage, Closed("mine", SIGNED_IN))
+        for number in range(200):
+            close(storage, Closed(f"s{number}", {}))
+        assert [kept.session.id for kept in storage.list()] == ["mine"]
+
+    def test_streamlit_has_what_it_relies_on(self):
+        """A session that is marked so is not resumable, and its state is read without widgets."""
+        assert {"clear_user_info", "is_resumable", "session_state"} <= set(dir(AppSession))
