@@ -1,5 +1,6 @@
 """A server of our own on demo data, and a Chromium that looks at it."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -18,10 +19,21 @@ from lib.domain.secrets import Minting
 from lib.operations.ledger import Ledger
 from lib.operations.opening import open_store
 from tests.browser.browsing import CHROMIUM_ARGUMENTS, Browsing
+from tests.browser.signing_in import (
+    COOKIE_SECRET,
+    PEOPLE,
+    PEPPER,
+    TOKENS,
+    Desk,
+    Proxy,
+    fill,
+    sign_in,
+)
+from tests.conftest import ENGINES
+from tests.postgresql import database
 from tests.processes import free_port, wait_until_ready
 
 ROOT = Path(__file__).parents[2]
-PEPPER = b"b" * 32
 
 
 @dataclass(frozen=True)
@@ -122,3 +134,133 @@ def new_tab(chromium: Browser) -> Iterator[Callable[..., Browsing]]:
 def tab(new_tab: Callable[..., Browsing], server: Server) -> Browsing:
     """One tab on the dashboard with demo data."""
     return new_tab(server.address)
+
+
+@pytest.fixture(scope="module")
+def processes() -> Iterator[list[subprocess.Popen]]:
+    """What this file starts, ended with it."""
+    started: list[subprocess.Popen] = []
+    yield started
+    for process in started:
+        process.terminate()
+    for process in started:
+        process.wait(timeout=20)
+
+
+@pytest.fixture(scope="module")
+def provider(processes, tmp_path_factory) -> str:
+    """The address of an identity provider that knows four people."""
+    port = free_port()
+    log = tmp_path_factory.mktemp("provider") / "log"
+    command = [sys.executable, "-W", "ignore", "-m", "oidc_provider_mock", "--port", str(port)]
+    for username in PEOPLE:
+        claims = {
+            "sub": username,
+            "preferred_username": username,
+            "email": f"{username}@example.com",
+        }
+        command += ["--user-claims", json.dumps(claims)]
+    with log.open("wb") as out:
+        process = subprocess.Popen(command, stdout=out, stderr=out)
+    processes.append(process)
+    address = f"http://localhost:{port}"
+    wait_until_ready(f"{address}/.well-known/openid-configuration", process, log)
+    return address
+
+
+@pytest.fixture(scope="module")
+def start(processes, tmp_path_factory) -> Callable[..., Desk]:
+    """Start a dashboard with demo data and these settings; `{port}` stands for its own."""
+
+    def start_desk(
+        database: str = "",
+        command: tuple[str, ...] = ("streamlit", "run", "app.py", "--server.headless=true"),
+        **settings: str,
+    ) -> Desk:
+        folder = tmp_path_factory.mktemp("desk")
+        database = database or f"sqlite:///{folder / 'desk.db'}"
+        fill(database)
+        port = free_port()
+        environment = {
+            **{k: v for k, v in os.environ.items() if not k.startswith("TOKEN_DESK_")},
+            "DATABASE_URL": database,
+            "TOKEN_DESK_DATA": str(folder),
+            "TOKEN_DESK_PEPPERS": f"1:{PEPPER.hex()}",
+            "PYTHONUNBUFFERED": "1",
+            **{f"TOKEN_DESK_{k.upper()}": v.format(port=port) for k, v in settings.items()},
+        }
+        log = folder / "server.log"
+        option = f"--server.port={port}" if command[0] == "streamlit" else f"--port={port}"
+        with log.open("wb") as out:
+            process = subprocess.Popen(
+                [sys.executable, "-m", *command, option],
+                cwd=ROOT,
+                env=environment,
+                stdout=out,
+                stderr=out,
+            )
+        processes.append(process)
+        address = f"http://localhost:{port}"
+        wait_until_ready(f"{address}/_stcore/health", process, log)
+        return Desk(address, database, log, process.pid)
+
+    return start_desk
+
+
+@pytest.fixture(scope="module")
+def oidc(provider) -> dict[str, str]:
+    """The settings of sign-in at the provider."""
+    return {
+        "sign_in": "oidc",
+        "oidc_client_id": "token-desk",
+        "oidc_client_secret": "of-the-tests",
+        "oidc_metadata_url": f"{provider}/.well-known/openid-configuration",
+        "oidc_redirect_uri": "http://localhost:{port}/oauth2callback",
+        "oidc_cookie_secret": COOKIE_SECRET,
+    }
+
+
+@pytest.fixture(scope="module")
+def desk(start, oidc) -> Desk:
+    """A dashboard on SQLite whose people sign in at the provider."""
+    return start(**oidc)
+
+
+@pytest.fixture(scope="module", params=ENGINES)
+def any_desk(request, start, oidc) -> Iterator[Desk]:
+    """The same on each engine."""
+    if request.param == "sqlite":
+        yield request.getfixturevalue("desk")
+        return
+    with database(request.getfixturevalue("postgresql")) as address:
+        yield start(address, **oidc)
+
+
+@pytest.fixture
+def signed_in(desk, new_tab) -> Browsing:
+    """A tab in which mhale is signed in and looks at the tokens."""
+    tab = new_tab(desk.address)
+    tab.open(TOKENS)
+    sign_in(tab, "mhale")
+    tab.heading("Recipient API Tokens")
+    return tab
+
+
+@pytest.fixture(scope="module")
+def proxied(start) -> Desk:
+    """A dashboard behind a sign-in proxy."""
+    return start(sign_in="proxy")
+
+
+@pytest.fixture
+def through(proxied) -> Iterator[Callable[[bytes], str]]:
+    """Open a proxy that adds these lines; return its address."""
+    proxies: list[Proxy] = []
+
+    def open_proxy(lines: bytes) -> str:
+        proxies.append(Proxy(proxied.address, lines))
+        return proxies[-1].address
+
+    yield open_proxy
+    for proxy in proxies:
+        proxy.close()

@@ -2,270 +2,33 @@
 
 import base64
 import json
-import os
 import re
-import socket
-import subprocess
-import sys
-import threading
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 import pytest
-from itsdangerous import TimestampSigner, URLSafeTimedSerializer
-from playwright.sync_api import BrowserContext, expect
-from sqlalchemy import text
-from streamlit.proto.BackMsg_pb2 import BackMsg
+from playwright.sync_api import expect
 from websockets.exceptions import InvalidStatus
-from websockets.sync.client import connect
 
-from lib.demo import fill_demo
-from lib.domain import clock
-from lib.domain.audit import Seal
-from lib.domain.secrets import Minting
-from lib.operations.ledger import Ledger
-from lib.operations.opening import open_store
-from lib.store.engine import open_engine, writing
 from tests.browser.browsing import Browsing
-from tests.conftest import ENGINES
-from tests.postgresql import database
-from tests.processes import free_port, wait_until_ready
+from tests.browser.signing_in import (
+    DAY,
+    PEOPLE,
+    TOKENS,
+    Desk,
+    asks_to_sign_in,
+    claims_in,
+    cookie_of,
+    events,
+    first_page,
+    put_cookie,
+    sign_in,
+    sign_out,
+    signed,
+    step,
+    stream,
+)
 
 pytestmark = pytest.mark.browser
-
-ROOT = Path(__file__).parents[2]
-PEPPER = b"s" * 32
-COOKIE_SECRET = "cookie-secret-of-the-browser-tests"  # noqa: S105 - of nothing else
-USER_COOKIE = "_streamlit_user"
-TOKENS = "api-tokens?org=UTCJF1&service=erecording"
-DAY = 24 * 3600
-PEOPLE = {
-    "mhale": "API administrator of the demo",
-    "adoyle": "a user of the demo",
-    "tokeefe": "inactive in the demo",
-    "nobody": "unknown to the demo",
-}
-
-
-@dataclass(frozen=True)
-class Desk:
-    """A running dashboard."""
-
-    address: str
-    database: str
-    log: Path
-
-    def execute(self, statement: str, **values: object) -> list[tuple]:
-        """Read or change the database by hand."""
-        engine = open_engine(self.database)
-        with writing(engine) as connection:
-            done = connection.execute(text(statement), values)
-            rows = [tuple(row) for row in done] if done.returns_rows else []
-        engine.dispose()
-        return rows
-
-
-def step(sentence: str) -> None:
-    """Say what is done next; `pytest -s` shows it."""
-    print(f"  · {sentence}")
-
-
-@pytest.fixture(scope="module")
-def processes() -> Iterator[list[subprocess.Popen]]:
-    """What this file starts, ended with it."""
-    started: list[subprocess.Popen] = []
-    yield started
-    for process in started:
-        process.terminate()
-    for process in started:
-        process.wait(timeout=20)
-
-
-@pytest.fixture(scope="module")
-def provider(processes, tmp_path_factory) -> str:
-    """The address of an identity provider that knows four people."""
-    port = free_port()
-    log = tmp_path_factory.mktemp("provider") / "log"
-    command = [sys.executable, "-W", "ignore", "-m", "oidc_provider_mock", "--port", str(port)]
-    for username in PEOPLE:
-        claims = {
-            "sub": username,
-            "preferred_username": username,
-            "email": f"{username}@example.com",
-        }
-        command += ["--user-claims", json.dumps(claims)]
-    with log.open("wb") as out:
-        process = subprocess.Popen(command, stdout=out, stderr=out)
-    processes.append(process)
-    address = f"http://localhost:{port}"
-    wait_until_ready(f"{address}/.well-known/openid-configuration", process, log)
-    return address
-
-
-@pytest.fixture(scope="module")
-def start(processes, tmp_path_factory) -> Callable[..., Desk]:
-    """Start a dashboard with demo data and these settings; `{port}` stands for its own."""
-
-    def start_desk(database: str = "", **settings: str) -> Desk:
-        folder = tmp_path_factory.mktemp("desk")
-        database = database or f"sqlite:///{folder / 'desk.db'}"
-        fill(database)
-        port = free_port()
-        environment = {
-            **{k: v for k, v in os.environ.items() if not k.startswith("TOKEN_DESK_")},
-            "DATABASE_URL": database,
-            "TOKEN_DESK_DATA": str(folder),
-            "TOKEN_DESK_PEPPERS": f"1:{PEPPER.hex()}",
-            "PYTHONUNBUFFERED": "1",
-            **{f"TOKEN_DESK_{k.upper()}": v.format(port=port) for k, v in settings.items()},
-        }
-        log = folder / "server.log"
-        command = [sys.executable, "-m", "streamlit", "run", "app.py"]
-        options = ["--server.headless=true", f"--server.port={port}"]
-        with log.open("wb") as out:
-            process = subprocess.Popen(
-                [*command, *options], cwd=ROOT, env=environment, stdout=out, stderr=out
-            )
-        processes.append(process)
-        address = f"http://localhost:{port}"
-        wait_until_ready(f"{address}/_stcore/health", process, log)
-        return Desk(address, database, log)
-
-    return start_desk
-
-
-def fill(database: str) -> None:
-    """Fill a database with demo data, in which Tadhg O'Keefe is inactive."""
-    engine = open_store(database)
-    keys = {1: PEPPER}
-    fill_demo(Ledger(engine, clock.now, Seal.of(keys)), Minting("demo", keys))
-    engine.dispose()
-
-
-@pytest.fixture(scope="module")
-def oidc(provider) -> dict[str, str]:
-    """The settings of sign-in at the provider."""
-    return {
-        "sign_in": "oidc",
-        "oidc_client_id": "token-desk",
-        "oidc_client_secret": "of-the-tests",
-        "oidc_metadata_url": f"{provider}/.well-known/openid-configuration",
-        "oidc_redirect_uri": "http://localhost:{port}/oauth2callback",
-        "oidc_cookie_secret": COOKIE_SECRET,
-    }
-
-
-@pytest.fixture(scope="module")
-def desk(start, oidc) -> Desk:
-    """A dashboard on SQLite whose people sign in at the provider."""
-    return start(**oidc)
-
-
-@pytest.fixture(scope="module", params=ENGINES)
-def any_desk(request, start, oidc) -> Iterator[Desk]:
-    """The same on each engine."""
-    if request.param == "sqlite":
-        yield request.getfixturevalue("desk")
-        return
-    with database(request.getfixturevalue("postgresql")) as address:
-        yield start(address, **oidc)
-
-
-def sign_in(tab: Browsing, username: str) -> None:
-    """Click Sign in, be this person at the provider, and come back."""
-    tab.button("Sign in").click()
-    tab.page.wait_for_url("**/oauth2/authorize**")
-    tab.page.get_by_role("button", name=username, exact=True).click()
-    tab.page.wait_for_url(f"{tab.address}/**")
-    tab.settle()
-
-
-def sign_out(tab: Browsing, button: str = "Sign out") -> None:
-    """Click Sign out, and agree at the provider."""
-    tab.button(button).click()
-    tab.page.wait_for_url("**/end_session**")
-    tab.page.get_by_role("button", name="End session").click()
-    tab.page.wait_for_url(f"{tab.address}/**")
-    tab.settle()
-
-
-def asks_to_sign_in(tab: Browsing) -> None:
-    """Expect the sign-in page, and nothing of anybody's on it."""
-    tab.heading("Sign in to Token Desk")
-    expect(tab.button("Sign in")).to_be_visible()
-    expect(tab.page.get_by_test_id("stSidebarNav")).to_have_count(0)
-    expect(tab.page.get_by_test_id("stDialog")).to_have_count(0)
-    expect(tab.page.get_by_text("Juniper County Recorder")).to_have_count(0)
-
-
-def events(desk: Desk, actor: str) -> list[tuple[str, str]]:
-    """Return action and detail of what a person did, oldest first."""
-    return desk.execute(
-        "SELECT action, detail FROM audit_event WHERE actor = :actor ORDER BY event_id",
-        actor=actor,
-    )
-
-
-def cookie_of(context: BrowserContext) -> dict[str, Any]:
-    """Return the cookie of who is signed in."""
-    (cookie,) = [c for c in context.cookies() if c["name"] == USER_COOKIE]
-    return cookie
-
-
-def put_cookie(context: BrowserContext, cookie: dict[str, Any], value: str) -> None:
-    """Put the cookie into the browser with another value."""
-    context.clear_cookies(name=USER_COOKIE)
-    kept = {name: cookie[name] for name in ("name", "domain", "path", "httpOnly", "sameSite")}
-    context.add_cookies([kept | {"value": value}])
-
-
-def claims_in(value: str) -> dict[str, Any]:
-    """Return what a signed cookie says; anybody can read it."""
-    said = URLSafeTimedSerializer(COOKIE_SECRET, salt=USER_COOKIE).loads(value)
-    return json.loads(said)
-
-
-def signed(claims: dict[str, Any], *, seconds_ago: int = 0, key: str = COOKIE_SECRET) -> str:
-    """Return a cookie that was signed some time ago."""
-
-    class Earlier(TimestampSigner):
-        def get_timestamp(self) -> int:
-            return int(time.time()) - seconds_ago
-
-    serializer = URLSafeTimedSerializer(key, salt=USER_COOKIE, signer=Earlier)
-    return str(serializer.dumps(json.dumps(claims)))
-
-
-def stream(desk_address: str, origin: str | None, headers: list[tuple[str, str]] | None = None):
-    """Open the WebSocket as a program would."""
-    return connect(
-        f"{desk_address.replace('http', 'ws', 1)}/_stcore/stream",
-        origin=origin,
-        additional_headers=headers or [],
-        subprotocols=["streamlit"],
-        max_size=None,
-    )
-
-
-def first_page(
-    desk_address: str, headers: list[tuple[str, str]], url_path: str = "organizations"
-) -> str:
-    """Return every word that a program with these headers is sent for a page."""
-    told = b""
-    with stream(desk_address, desk_address, headers) as socket_:
-        asked = BackMsg()
-        asked.rerun_script.page_name = url_path
-        socket_.send(asked.SerializeToString())
-        deadline = time.monotonic() + 3
-        while time.monotonic() < deadline:
-            try:
-                told += socket_.recv(timeout=1)
-            except TimeoutError:
-                break
-    return told.decode("utf-8", "replace")
 
 
 class TestTheWalk:
@@ -367,16 +130,6 @@ class TestTurnedAway:
         sign_in(tab, "mhale")
         expect(tab.page.get_by_text("Morgan Hale", exact=True)).to_be_visible()
         sign_out(tab)
-
-
-@pytest.fixture
-def signed_in(desk, new_tab) -> Browsing:
-    """A tab in which mhale is signed in and looks at the tokens."""
-    tab = new_tab(desk.address)
-    tab.open(TOKENS)
-    sign_in(tab, "mhale")
-    tab.heading("Recipient API Tokens")
-    return tab
 
 
 class TestCookies:
@@ -532,77 +285,6 @@ class TestForgers:
         """The same WebSocket, from our own page."""
         with stream(desk.address, desk.address) as socket_:
             assert socket_.subprotocol == "streamlit"
-
-
-class Proxy:
-    """A sign-in proxy on this machine: it names everybody who comes through it."""
-
-    def __init__(self, to: str, lines: bytes) -> None:
-        """Pass on to `to`, with these header lines in each request."""
-        self._to = ("localhost", int(to.rsplit(":", 1)[1]))
-        self._lines = lines
-        self._listening = socket.create_server(("127.0.0.1", 0))
-        self.address = f"http://localhost:{self._listening.getsockname()[1]}"
-        threading.Thread(target=self._serve, daemon=True).start()
-
-    def close(self) -> None:
-        """Listen no longer."""
-        self._listening.close()
-
-    def _serve(self) -> None:
-        while True:
-            try:
-                client, _ = self._listening.accept()
-            except OSError:
-                return
-            threading.Thread(target=self._pass_on, args=(client,), daemon=True).start()
-
-    def _pass_on(self, client: socket.socket) -> None:
-        head = b""
-        while b"\r\n\r\n" not in head:
-            chunk = client.recv(65536)
-            if not chunk:
-                return
-            head += chunk
-        first, rest = head.split(b"\r\n", 1)
-        if b"upgrade: websocket" not in rest.lower():
-            rest = re.sub(rb"(?i)connection: [^\r]*\r\n", b"", rest)
-            rest = b"Connection: close\r\n" + rest
-        server = socket.create_connection(self._to)
-        server.sendall(first + b"\r\n" + self._lines + rest)
-        threading.Thread(target=_pump, args=(client, server), daemon=True).start()
-        _pump(server, client)
-
-
-def _pump(source: socket.socket, sink: socket.socket) -> None:
-    """Pass bytes on until one side ends."""
-    try:
-        while chunk := source.recv(65536):
-            sink.sendall(chunk)
-    except OSError:
-        pass
-    finally:
-        sink.close()
-
-
-@pytest.fixture(scope="module")
-def proxied(start) -> Desk:
-    """A dashboard behind a sign-in proxy."""
-    return start(sign_in="proxy")
-
-
-@pytest.fixture
-def through(proxied) -> Iterator[Callable[[bytes], str]]:
-    """Open a proxy that adds these lines; return its address."""
-    proxies: list[Proxy] = []
-
-    def open_proxy(lines: bytes) -> str:
-        proxies.append(Proxy(proxied.address, lines))
-        return proxies[-1].address
-
-    yield open_proxy
-    for proxy in proxies:
-        proxy.close()
 
 
 class TestProxy:

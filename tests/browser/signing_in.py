@@ -1,0 +1,250 @@
+"""Dashboards where people sign in, and what they and forgers do there."""
+
+import json
+import re
+import socket
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from itsdangerous import TimestampSigner, URLSafeTimedSerializer
+from playwright.sync_api import BrowserContext, expect
+from sqlalchemy import text
+from streamlit.proto.BackMsg_pb2 import BackMsg
+from streamlit.proto.ForwardMsg_pb2 import BackendOperationResponse, ForwardMsg
+from websockets.sync.client import ClientConnection, connect
+
+from lib.demo import fill_demo
+from lib.domain import clock
+from lib.domain.audit import Seal
+from lib.domain.secrets import Minting
+from lib.operations.ledger import Ledger
+from lib.operations.opening import open_store
+from lib.store.engine import open_engine, writing
+from tests.browser.browsing import Browsing
+
+PEPPER = b"b" * 32
+COOKIE_SECRET = "cookie-secret-of-the-browser-tests"  # noqa: S105 - of nothing else
+USER_COOKIE = "_streamlit_user"
+XSRF_COOKIE = "_streamlit_xsrf"
+TOKENS = "api-tokens?org=UTCJF1&service=erecording"
+DAY = 24 * 3600
+PEOPLE = {
+    "mhale": "API administrator of the demo",
+    "adoyle": "a user of the demo",
+    "tokeefe": "inactive in the demo",
+    "nobody": "unknown to the demo",
+}
+
+
+@dataclass(frozen=True)
+class Desk:
+    """A running dashboard."""
+
+    address: str
+    database: str
+    log: Path
+    pid: int
+
+    def execute(self, statement: str, **values: object) -> list[tuple]:
+        """Read or change the database by hand."""
+        engine = open_engine(self.database)
+        with writing(engine) as connection:
+            done = connection.execute(text(statement), values)
+            rows = [tuple(row) for row in done] if done.returns_rows else []
+        engine.dispose()
+        return rows
+
+
+def step(sentence: str) -> None:
+    """Say what is done next; `pytest -s` shows it."""
+    print(f"  · {sentence}")
+
+
+def fill(database: str) -> None:
+    """Fill a database with demo data, in which Tadhg O'Keefe is inactive."""
+    engine = open_store(database)
+    keys = {1: PEPPER}
+    fill_demo(Ledger(engine, clock.now, Seal.of(keys)), Minting("demo", keys))
+    engine.dispose()
+
+
+def sign_in(tab: Browsing, username: str) -> None:
+    """Click Sign in, be this person at the provider, and come back."""
+    tab.button("Sign in").click()
+    tab.page.wait_for_url("**/oauth2/authorize**")
+    tab.page.get_by_role("button", name=username, exact=True).click()
+    tab.page.wait_for_url(f"{tab.address}/**")
+    tab.settle()
+
+
+def sign_out(tab: Browsing, button: str = "Sign out") -> None:
+    """Click Sign out, and agree at the provider."""
+    tab.button(button).click()
+    tab.page.wait_for_url("**/end_session**")
+    tab.page.get_by_role("button", name="End session").click()
+    tab.page.wait_for_url(f"{tab.address}/**")
+    tab.settle()
+
+
+def asks_to_sign_in(tab: Browsing) -> None:
+    """Expect the sign-in page, and nothing of anybody's on it."""
+    tab.heading("Sign in to Token Desk")
+    expect(tab.button("Sign in")).to_be_visible()
+    expect(tab.page.get_by_test_id("stSidebarNav")).to_have_count(0)
+    expect(tab.page.get_by_test_id("stDialog")).to_have_count(0)
+    expect(tab.page.get_by_text("Juniper County Recorder")).to_have_count(0)
+
+
+def events(desk: Desk, actor: str) -> list[tuple[str, str]]:
+    """Return action and detail of what a person did, oldest first."""
+    return desk.execute(
+        "SELECT action, detail FROM audit_event WHERE actor = :actor ORDER BY event_id",
+        actor=actor,
+    )
+
+
+def cookie_of(context: BrowserContext) -> dict[str, Any]:
+    """Return the cookie of who is signed in."""
+    (cookie,) = [c for c in context.cookies() if c["name"] == USER_COOKIE]
+    return cookie
+
+
+def put_cookie(context: BrowserContext, cookie: dict[str, Any], value: str) -> None:
+    """Put the cookie into the browser with another value."""
+    context.clear_cookies(name=USER_COOKIE)
+    kept = {name: cookie[name] for name in ("name", "domain", "path", "httpOnly", "sameSite")}
+    context.add_cookies([kept | {"value": value}])
+
+
+def claims_in(value: str) -> dict[str, Any]:
+    """Return what a signed cookie says; anybody can read it."""
+    said = URLSafeTimedSerializer(COOKIE_SECRET, salt=USER_COOKIE).loads(value)
+    return json.loads(said)
+
+
+def signed(claims: dict[str, Any], *, seconds_ago: int = 0, key: str = COOKIE_SECRET) -> str:
+    """Return a cookie that was signed some time ago."""
+
+    class Earlier(TimestampSigner):
+        def get_timestamp(self) -> int:
+            return int(time.time()) - seconds_ago
+
+    serializer = URLSafeTimedSerializer(key, salt=USER_COOKIE, signer=Earlier)
+    return str(serializer.dumps(json.dumps(claims)))
+
+
+def stream(
+    desk_address: str,
+    origin: str | None,
+    headers: list[tuple[str, str]] | None = None,
+    xsrf_token: str = "",
+):
+    """Open the WebSocket as a program would."""
+    return connect(
+        f"{desk_address.replace('http', 'ws', 1)}/_stcore/stream",
+        origin=origin,
+        additional_headers=headers or [],
+        subprotocols=["streamlit", xsrf_token] if xsrf_token else ["streamlit"],
+        max_size=None,
+    )
+
+
+def first_page(
+    desk_address: str, headers: list[tuple[str, str]], url_path: str = "organizations"
+) -> str:
+    """Return every word that a program with these headers is sent for a page."""
+    told = b""
+    with stream(desk_address, desk_address, headers) as socket_:
+        socket_.send(rerun(url_path))
+        deadline = time.monotonic() + 3
+        while time.monotonic() < deadline:
+            try:
+                told += socket_.recv(timeout=1)
+            except TimeoutError:
+                break
+    return told.decode("utf-8", "replace")
+
+
+class Proxy:
+    """A sign-in proxy on this machine: it names everybody who comes through it."""
+
+    def __init__(self, to: str, lines: bytes) -> None:
+        """Pass on to `to`, with these header lines in each request."""
+        self._to = ("localhost", int(to.rsplit(":", 1)[1]))
+        self._lines = lines
+        self._listening = socket.create_server(("127.0.0.1", 0))
+        self.address = f"http://localhost:{self._listening.getsockname()[1]}"
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def close(self) -> None:
+        """Listen no longer."""
+        self._listening.close()
+
+    def _serve(self) -> None:
+        while True:
+            try:
+                client, _ = self._listening.accept()
+            except OSError:
+                return
+            threading.Thread(target=self._pass_on, args=(client,), daemon=True).start()
+
+    def _pass_on(self, client: socket.socket) -> None:
+        head = b""
+        while b"\r\n\r\n" not in head:
+            chunk = client.recv(65536)
+            if not chunk:
+                return
+            head += chunk
+        first, rest = head.split(b"\r\n", 1)
+        if b"upgrade: websocket" not in rest.lower():
+            rest = re.sub(rb"(?i)connection: [^\r]*\r\n", b"", rest)
+            rest = b"Connection: close\r\n" + rest
+        server = socket.create_connection(self._to)
+        server.sendall(first + b"\r\n" + self._lines + rest)
+        threading.Thread(target=_pump, args=(client, server), daemon=True).start()
+        _pump(server, client)
+
+
+def _pump(source: socket.socket, sink: socket.socket) -> None:
+    """Pass bytes on until one side ends."""
+    try:
+        while chunk := source.recv(65536):
+            sink.sendall(chunk)
+    except OSError:
+        pass
+    finally:
+        sink.close()
+
+
+def stream_of(tab: Browsing):
+    """Open the WebSocket as a program that has the cookies of this browser."""
+    cookies = {c["name"]: c["value"] for c in tab.page.context.cookies(tab.address)}
+    sent = [("Cookie", "; ".join(f"{name}={value}" for name, value in cookies.items()))]
+    return stream(tab.address, tab.address, sent, cookies.get(XSRF_COOKIE, ""))
+
+
+def rerun(url_path: str) -> bytes:
+    """Return the message that asks for a page."""
+    message = BackMsg()
+    message.rerun_script.page_name = url_path
+    return message.SerializeToString()
+
+
+def ask(socket: ClientConnection, message: BackMsg) -> BackendOperationResponse:
+    """Send a backend operation in a session of its own, and return how it is answered."""
+    socket.send(rerun("my-api-tokens"))
+    session_id = _next(socket, "new_session").initialize.session_id
+    message.backend_operation_request.session_id = session_id
+    socket.send(message.SerializeToString())
+    return _next(socket, "backend_operation_response")
+
+
+def _next(socket: ClientConnection, field: str) -> Any:
+    """Return the next message of this kind."""
+    while True:
+        answer = ForwardMsg.FromString(socket.recv(timeout=20))
+        if answer.HasField(field):
+            return getattr(answer, field)

@@ -1,0 +1,134 @@
+"""A download belongs to a person: made and fetched while signed in, and by nobody else."""
+
+import re
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import Download, expect
+from streamlit.proto.BackMsg_pb2 import BackMsg
+from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
+
+from tests.browser.browsing import Browsing, rows_of
+from tests.browser.signing_in import TOKENS, ask, sign_in, step, stream_of
+
+pytestmark = pytest.mark.browser
+
+GENERATE = "Replace tokens and download CSV"
+
+
+class People:
+    """An API administrator and somebody else, each signed in in a browser of their own."""
+
+    def __init__(self, administrator: Browsing, other: Browsing) -> None:
+        self.administrator = administrator
+        self.other = other
+
+
+@pytest.fixture(params=["oidc", "proxy"])
+def people(request, new_tab) -> People:
+    """Both, at a provider or behind a proxy."""
+    if request.param == "proxy":
+        through = request.getfixturevalue("through")
+        administrator, other = (
+            new_tab(through(f"X-Forwarded-User: {name}\r\n".encode()))
+            for name in ("mhale", "adoyle")
+        )
+        administrator.open(TOKENS)
+        other.open("my-api-tokens")
+    else:
+        address = request.getfixturevalue("desk").address
+        administrator, other = new_tab(address), new_tab(address)
+        administrator.open(TOKENS)
+        sign_in(administrator, "mhale")
+        other.open("my-api-tokens")
+        sign_in(other, "adoyle")
+    administrator.heading("Recipient API Tokens")
+    other.heading("My API tokens")
+    return People(administrator, other)
+
+
+def download(tab: Browsing, button: str) -> Download:
+    """Click a download button, and return what comes."""
+    with tab.page.expect_download() as started:
+        tab.button(button).click()
+    return started.value
+
+
+def read(download: Download) -> bytes:
+    """Return a download's bytes."""
+    return Path(download.path()).read_bytes()
+
+
+def test_exports_and_lists_come_down_while_signed_in(people):
+    """Generate & Export, Download again, the results of an action, coverage and activity."""
+    tab = people.administrator
+    step("Generate & Export for two, and Download again")
+    tab.tick([0, 1])
+    tab.pick("Actions", "Generate & Export Tokens")
+    first = tab.generate(2)
+    content = read(first)
+    assert len(rows_of(first)) == 2
+    expect(tab.button("Download again")).to_be_visible()
+    assert read(download(tab, "Download again")) == content
+    step("the results of a request")
+    tab.click("Done")
+    tab.tick([2])
+    tab.pick("Actions", "Request New API Token")
+    tab.click("Confirm")
+    assert len(rows_of(download(tab, "Download results"))) == 1
+    for page in ("coverage", "activity"):
+        step(f"the list of {page}")
+        tab.open(page)
+        button = tab.page.get_by_role("button", name=re.compile("CSV"))
+        with tab.page.expect_download() as started:
+            button.click()
+        assert rows_of(started.value)
+
+
+def test_another_person_gets_neither_the_address_nor_the_button(people):
+    """Whoever has the address of the CSV, or the id of the button that mints: nothing."""
+    tab, other = people.administrator, people.other
+    fetched: list[str] = []
+    tab.page.on("request", lambda r: fetched.append(r.url) if "/media/" in r.url else None)
+    ids = deferred_ids(tab)
+    tab.tick([0])
+    tab.pick("Actions", "Generate & Export Token")
+    tab.type_to_confirm(1)
+    mint = ids[-1]
+    step("another person asks for the button's file by its id, before it is clicked")
+    with stream_of(other) as socket:
+        answer = ask(socket, deferred_file(mint))
+    assert (answer.deferred_file.url, answer.error_msg) == ("", "There is no such download.")
+    expect(tab.button(GENERATE)).to_be_enabled()
+    step("the administrator clicks")
+    content = read(download(tab, GENERATE))
+    path = urlsplit(next(url for url in fetched if url.endswith(".csv"))).path
+    step("another person, and nobody, asks for the address; then the administrator")
+    assert other.page.request.get(f"{other.address}{path}").status == 403
+    mine = tab.page.request.get(f"{tab.address}{path}")
+    assert (mine.status, mine.body() == content) == (200, True)
+    assert mine.headers["cache-control"].endswith("no-store")
+
+
+def deferred_ids(tab: Browsing) -> list[str]:
+    """Return the ids of the tab's download buttons as they are drawn, from its next page load."""
+    ids: list[str] = []
+
+    def read_frame(payload: bytes | str) -> None:
+        element = ForwardMsg.FromString(payload).delta.new_element
+        if element.HasField("download_button") and element.download_button.deferred_file_id:
+            ids.append(element.download_button.deferred_file_id)
+
+    tab.page.on("websocket", lambda socket: socket.on("framereceived", read_frame))
+    tab.page.reload()
+    tab.settle()
+    return ids
+
+
+def deferred_file(file_id: str) -> BackMsg:
+    """Return the message of a click on a download button."""
+    message = BackMsg()
+    message.backend_operation_request.request_id = "1"
+    message.backend_operation_request.deferred_file.file_id = file_id
+    return message

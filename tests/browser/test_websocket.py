@@ -1,0 +1,187 @@
+"""A program at the WebSocket: signed out, as an ordinary user and as an administrator."""
+
+import itertools
+from collections.abc import Iterator
+from contextlib import ExitStack, suppress
+
+import psutil
+import pytest
+from playwright.sync_api import expect
+from streamlit.proto.BackMsg_pb2 import BackMsg
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import ClientConnection
+
+from tests.browser.browsing import Browsing, rows_of
+from tests.browser.signing_in import (
+    TOKENS,
+    Desk,
+    asks_to_sign_in,
+    rerun,
+    sign_in,
+    step,
+    stream,
+    stream_of,
+)
+from tests.processes import wait_for
+from tests.streamlit_internals.test_messages import OPERATIONS, TYPES, of_type
+
+pytestmark = pytest.mark.browser
+
+MESSAGES = sorted(TYPES - {"backend_operation_request"} | OPERATIONS)
+PAGES_SEND = {"rerun_script", "app_heartbeat", "stop_script", "file_urls_request", "deferred_file"}
+MEGABYTE = 1_000_000
+
+
+def with_state(size: int) -> bytes:
+    """Return the message of a click with `size` bytes of invented state."""
+    message = BackMsg()
+    state = message.rerun_script.widget_states.widgets.add()
+    state.id, state.string_value = "invented", "x" * size
+    return message.SerializeToString()
+
+
+@pytest.fixture(scope="module")
+def noting(start, oidc) -> Desk:
+    """A dashboard that notes each message that reaches a session."""
+    return start(command=("uvicorn", "tests.browser.noting_app:app"), **oidc)
+
+
+@pytest.fixture(scope="module")
+def browsers(noting, chromium) -> Iterator[dict[str, Browsing]]:
+    """An ordinary user and an administrator, signed in."""
+    contexts = {name: chromium.new_context() for name in ("adoyle", "mhale")}
+    tabs = {name: Browsing(c.new_page(), noting.address) for name, c in contexts.items()}
+    for name, tab in tabs.items():
+        tab.open("my-api-tokens")
+        sign_in(tab, name)
+    yield tabs
+    for context in contexts.values():
+        context.close()
+
+
+def taken(desk: Desk) -> list[str]:
+    """Return what has reached a session, in turn."""
+    lines = desk.log.read_text(errors="replace").splitlines()
+    return [line.removeprefix("taken: ") for line in lines if line.startswith("taken: ")]
+
+
+def passes(desk: Desk, socket: ClientConnection, name: str) -> bool:
+    """Send one message and a heartbeat; tell whether the first one reached the session."""
+    before, heartbeats = len(taken(desk)), 2 if name == "app_heartbeat" else 1
+    socket.send(of_type(name))
+    socket.send(of_type("app_heartbeat"))
+    wait_for(lambda: taken(desk)[before:].count("app_heartbeat") == heartbeats, 20)
+    return name in taken(desk)[before:]
+
+
+def close_code(socket: ClientConnection) -> int | None:
+    """Read to the end of a connection that the server closes, and return with which code."""
+    with suppress(ConnectionClosed):
+        while True:
+            socket.recv(timeout=20)
+    return socket.close_code
+
+
+class TestEveryMessage:
+    """Which types of the protocol reach a session, by who sends them."""
+
+    def test_only_what_pages_send_is_taken(self, noting, browsers):
+        """The table; signed out two types, whoever signs in five."""
+        table: dict[str, dict[str, bool]] = {}
+        with ExitStack() as open_sockets:
+            for tab in browsers.values():
+                tab.page.goto("about:blank")  # its own page would send messages, too
+            sockets = {
+                "signed out": open_sockets.enter_context(stream(noting.address, noting.address)),
+                "user": open_sockets.enter_context(stream_of(browsers["adoyle"])),
+                "administrator": open_sockets.enter_context(stream_of(browsers["mhale"])),
+            }
+            for who, socket in sockets.items():
+                socket.send(rerun("my-api-tokens"))
+                table[who] = {name: passes(noting, socket, name) for name in MESSAGES}
+        print(f"\n  {'message':<28}{'signed out':>12}{'user':>8}{'administrator':>15}")
+        for name in MESSAGES:
+            row = ["taken" if table[who][name] else "–" for who in table]
+            print(f"  {name:<28}{row[0]:>12}{row[1]:>8}{row[2]:>15}")
+        assert {name for name in MESSAGES if table["signed out"][name]} == {
+            "rerun_script",
+            "app_heartbeat",
+        }
+        for who in ("user", "administrator"):
+            assert {name for name in MESSAGES if table[who][name]} == PAGES_SEND
+
+    @pytest.mark.parametrize("who", ["signed out", "administrator"])
+    @pytest.mark.parametrize(
+        ("frame", "code"),
+        [(b"\xff\xff", 1002), ("a text", 1003), (with_state(10 * MEGABYTE), 1009)],
+        ids=["no message", "text", "10 MB"],
+    )
+    def test_what_is_no_message_ends_the_connection(self, noting, browsers, who, frame, code):
+        """With a code that says why; the server goes on."""
+        opened = (
+            stream(noting.address, noting.address)
+            if who == "signed out"
+            else stream_of(browsers["mhale"])
+        )
+        with opened as socket:
+            socket.send(frame)
+            assert close_code(socket) == code
+        assert "Traceback" not in noting.log.read_text(errors="replace")
+
+
+class TestStrangers:
+    """Who is not signed in cannot fill the memory, nor take what others have."""
+
+    def test_large_state_is_refused_and_nothing_stays(self, noting):
+        """Thirty connections with 7.9 MB of invented state each."""
+        process = psutil.Process(noting.pid)
+        before = process.memory_info().rss
+        frame = with_state(int(7.9 * MEGABYTE))
+        codes, highest = [], 0
+        with ExitStack() as open_sockets:
+            for _ in range(30):
+                socket = open_sockets.enter_context(stream(noting.address, noting.address))
+                socket.send(frame)
+                codes.append(close_code(socket))
+                highest = max(highest, process.memory_info().rss)
+        after = process.memory_info().rss
+        grown = [(size - before) / MEGABYTE for size in (highest, after)]
+        print(f"\n  30 sockets with 7.9 MB: +{grown[0]:.0f} MB at most, +{grown[1]:.0f} MB after")
+        assert set(codes) == {1009}
+        assert max(grown) < 100
+
+    def test_a_hundred_connections_and_no_session_afterwards(self, noting, browsers):
+        """The oldest makes room; a person who closed their lid comes back to their session."""
+        with ExitStack() as open_sockets:
+            sockets = [
+                open_sockets.enter_context(stream(noting.address, noting.address))
+                for _ in range(130)
+            ]
+            for socket in sockets[:30]:
+                assert close_code(socket) == 1013
+            for socket in sockets[-100:]:
+                socket.send(of_type("app_heartbeat"))
+            step("the sign-in page still comes, for whoever is next")
+            tab = browsers["adoyle"]
+            tab.page.context.clear_cookies()
+            tab.open("organizations")
+            asks_to_sign_in(tab)
+
+    def test_download_again_outlives_a_message_that_clears_caches(self, noting, browsers):
+        """It emptied the store of secrets of everybody."""
+        tab = browsers["mhale"]
+        tab.open(TOKENS)
+        tab.tick([0])
+        tab.pick("Actions", "Generate & Export Token")
+        first = rows_of(tab.generate(1))
+        with stream(noting.address, noting.address) as nobody, stream_of(tab) as somebody:
+            for socket, _ in itertools.product((nobody, somebody), range(3)):
+                socket.send(of_type("clear_cache"))
+                socket.send(of_type("app_heartbeat"))
+            before = len(taken(noting))
+            somebody.send(of_type("app_heartbeat"))
+            wait_for(lambda: len(taken(noting)) > before, 20)
+        expect(tab.button("Download again")).to_be_visible()
+        with tab.page.expect_download() as started:
+            tab.button("Download again").click()
+        assert rows_of(started.value) == first
