@@ -122,6 +122,63 @@ class TestRefusing:
         assert telling.shown("\x1b[2J\0\u202eX") == r"'\x1b[2J\x00\u202eX'"
 
 
+class TestUsernameOfAnotherPerson:
+    """Name and e-mail both change, and the account has a role."""
+
+    NEWCOMER = "mhale,Max Hall,max.hall@example.com,,active\n"
+
+    @pytest.fixture
+    def newcomer(self, directory: str) -> dict[str, str]:
+        """A users file that gives the administrator's username to somebody else."""
+        assert users_stored(directory) == 2
+        return {"users": FILES["users"].splitlines()[0] + "\n" + self.NEWCOMER}
+
+    def test_it_is_refused_with_both_ways_out(self, directory, newcomer, tmp_path, capsys):
+        """The exit is 1, and the role stays with the person who has it."""
+        assert run(tmp_path, **newcomer) == 1
+        assert capsys.readouterr().out == (
+            "users: 0 added, 0 updated, 0 unchanged, 1 refused\n"
+            "  line 2: username 'mhale': name and e-mail both change, and mhale (Morgan Hale,"
+            " mhale@example.com) has a role; if it is the same person, add --same-person mhale;"
+            " if not, give the new person another username, or end the roles, tokens and requests"
+            " of mhale first\n"
+            "Nothing was written: mend these rows, or take the others with --skip-bad-rows.\n"
+        )
+        names = stored(directory, "SELECT name FROM user_account WHERE username = 'mhale'")
+        assert names == [("Morgan Hale",)]
+
+    def test_the_option_takes_it_when_several_are_named(
+        self, directory, newcomer, tmp_path, capsys
+    ):
+        """The option may be given several times; the event names them all."""
+        options = ["--same-person", "mhale", "--same-person", "acastillo"]
+        assert run(tmp_path, *options, **newcomer) == 0
+        assert "0 added, 1 updated, 0 unchanged, 0 refused" in capsys.readouterr().out
+        details = stored(directory, "SELECT detail FROM audit_event WHERE action = 'import'")
+        assert ("users 1; same person: acastillo, mhale",) in details
+
+    @pytest.mark.parametrize("options", [[], ["--skip-bad-rows"]])
+    def test_an_unknown_username_gets_a_sentence(
+        self, directory, newcomer, tmp_path, capsys, options
+    ):
+        """The exit is 2, and nothing is written."""
+        newcomer["users"] += "new,New,,,active\n"
+        assert run(tmp_path, "--same-person", "mhal\x1b", *options, **newcomer) == 2
+        assert capsys.readouterr().err == (
+            "--same-person: the directory has nobody of the username 'mhal\\x1b'."
+            " Look at its spelling. Nothing was changed.\n"
+        )
+        assert users_stored(directory) == 2
+
+    @pytest.mark.usefixtures("directory")
+    def test_it_needs_a_users_file(self, tmp_path, capsys):
+        """Without one it is about nobody."""
+        assert run(tmp_path, "--same-person", "mhale", services=FILES["services"]) == 2
+        assert capsys.readouterr().err == (
+            "--same-person is about the users file: name that with --users.\n"
+        )
+
+
 class TestWrongUsage:
     """The exit is 2, one sentence a file says why, and nothing is written."""
 

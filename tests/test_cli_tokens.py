@@ -3,6 +3,8 @@
 import io
 import json
 import logging
+import os
+import threading
 from pathlib import Path
 
 import pytest
@@ -14,7 +16,8 @@ from lib.operations import credentials
 from lib.operations.actions import carry_out, plan_action
 from lib.store.lookups import Lookups
 from tests.directory import ADMIN, MINTING, ORG, SERVICE, build, ledger, tokens
-from tests.operations.acting import everything, exported, select
+from tests.leak_forms import FORMS, percent
+from tests.operations.acting import csv_rows, everything, exported, select
 
 PEPPER = MINTING.peppers[1].hex()
 
@@ -39,6 +42,11 @@ def leaked(desk: Engine, tmp_path) -> str:
     path = tmp_path / "leaked.csv"
     path.write_bytes(outcome.csv)
     return str(path)
+
+
+def _tokens_of(path: str) -> list[str]:
+    """Return the tokens of an exported CSV."""
+    return [row["API Token"] for row in csv_rows(Path(path).read_bytes())]
 
 
 def live(engine: Engine) -> int:
@@ -159,6 +167,50 @@ class TestRecall:
         (tmp_path / "other.txt").write_bytes(text.encode(encoding))
         assert cli.main(["recall", str(tmp_path / "other.txt"), "--yes"]) == 0
         assert live(desk) == 0
+
+    def test_every_leak_form_is_found(self, desk, leaked, tmp_path, capsys, monkeypatch):
+        """In a file of its own, and in one with all forms of two tokens, each counted once."""
+        one, two = _tokens_of(leaked)[:2]
+        path = tmp_path / "leaked.log"
+        found = []
+        for name, form in FORMS.items():
+            path.write_text(form(one))
+            monkeypatch.setattr("sys.stdin", io.StringIO("n\n"))
+            assert cli.main(["recall", str(path)]) == 1
+            out = capsys.readouterr().out
+            found += [name] * out.startswith(f"{ORG}  {SERVICE}  pending: 1\nmade by operation ")
+        print(f"command: {len(found)} of {len(FORMS)} leak forms found")
+        assert found == list(FORMS)
+        path.write_text("".join(form(token) for token in (one, two) for form in FORMS.values()))
+        assert cli.main(["recall", str(path), "--yes"]) == 0
+        assert "\n2 tokens ended.\n" in capsys.readouterr().out
+        assert live(desk) == 3
+
+    @pytest.mark.parametrize("around", ["\n", "\r\n", " ", "\r", "\t\v\f", "\u00a0\ufeff\u2028"])
+    def test_white_space_round_a_token_does_not_count(self, desk, leaked, tmp_path, around):
+        """Before it and after it, as in a file that was written by `echo`."""
+        token = _tokens_of(leaked)[0]
+        (tmp_path / "one.txt").write_bytes(f"{around}{token}{around}".encode())
+        assert cli.main(["recall", str(tmp_path / "one.txt"), "--yes"]) == 0
+        assert live(desk) == 4
+
+    def test_a_token_is_found_when_standard_input_comes_in_parts(self, desk, leaked, monkeypatch):
+        """Cut in the midst of the token, the second part later."""
+        text = f"x%20{percent(_tokens_of(leaked)[0])}%20y".encode()
+        reading, writing = os.pipe()
+
+        def write() -> None:
+            with os.fdopen(writing, "wb", buffering=0) as pipe:
+                for part in (text[:40], text[40:41], text[41:]):
+                    pipe.write(part)
+
+        writer = threading.Thread(target=write)
+        with os.fdopen(reading) as standard_input:
+            monkeypatch.setattr("sys.stdin", standard_input)
+            writer.start()
+            assert cli.main(["recall", "-", "--yes"]) == 0
+        writer.join(30)
+        assert live(desk) == 4
 
     def test_yes_is_enough(self, desk, leaked, monkeypatch):
         """Typed."""

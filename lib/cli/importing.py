@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from lib.cli.telling import REFUSED, TAKEN, WRONG_USAGE, show, shown, with_ledger
+from lib.domain.errors import UnknownPerson
 from lib.operations.import_directory import FileReport, Report, import_directory
 from lib.operations.import_rows import SHEETS, FileFault, Parsed, Refusal, parse
 from lib.operations.ledger import Ledger
@@ -27,22 +28,48 @@ def declare(add: Callable[..., argparse.ArgumentParser]) -> None:
     importer.add_argument(
         "--skip-bad-rows", action="store_true", help="take the good rows although some are refused"
     )
+    importer.add_argument(
+        "--same-person",
+        action="append",
+        default=[],
+        metavar="USERNAME",
+        help="this username stays with the same person although name and e-mail both change;"
+        " may be given several times",
+    )
     importer.set_defaults(run=_run)
 
 
 def _run(settings: Settings, options: argparse.Namespace) -> int:
     paths = {name: path for name in SHEETS if (path := getattr(options, name))}
     files, faults = _read(paths, settings.import_max)
+    if options.same_person and "users" not in paths:
+        faults.append("--same-person is about the users file: name that with --users.")
     if faults or not files:
         show(faults or ["Name at least one file, such as --users users.csv."], sys.stderr)
         return WRONG_USAGE
 
     def take(ledger: Ledger) -> int:
-        report = import_directory(ledger, files, skip_bad_rows=options.skip_bad_rows)
+        try:
+            report = import_directory(
+                ledger,
+                files,
+                skip_bad_rows=options.skip_bad_rows,
+                same_person=options.same_person,
+            )
+        except UnknownPerson as error:
+            show([_nobody(error)], sys.stderr)
+            return WRONG_USAGE
         show(report_lines(report))
         return TAKEN if report.all_taken else REFUSED
 
     return with_ledger(settings, take)
+
+
+def _nobody(error: UnknownPerson) -> str:
+    return (
+        f"--same-person: the directory has nobody of the username {shown(error.username)}."
+        " Look at its spelling. Nothing was changed."
+    )
 
 
 def _read(paths: Mapping[str, Path], limit: int) -> tuple[dict[str, Parsed], list[str]]:

@@ -23,6 +23,15 @@ def _decomposed(text: str) -> str:
     return unicodedata.normalize("NFKD", text)
 
 
+def same_but_for_case(one: str, other: str) -> bool:
+    """Tell whether two names differ in upper and lower case at most (Unicode 3.13, D145)."""
+    return one == other or _caseless(one) == _caseless(other)
+
+
+def _caseless(text: str) -> str:
+    return unicodedata.normalize("NFD", unicodedata.normalize("NFD", text).casefold())
+
+
 def like(search: str) -> str:
     r"""Return the LIKE pattern that finds `search` anywhere in a folded key (escape `\`)."""
     escaped = fold(search[:LONGEST_SEARCH])

@@ -8,13 +8,18 @@ import hashlib
 import os
 import re
 import string
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from zlib import crc32
+
+from lib.domain.escapes import readings
 
 RANDOM_LENGTH = 40
 CHECK_LENGTH = 6
 HINT_LENGTH = 4
+
+_PIECE = 1_000_000  # characters
+_LONGEST_FORM = 10_000  # characters, 200 for each of a token's
 
 _ALPHABET = (string.digits + string.ascii_uppercase + string.ascii_lowercase).encode()
 # A byte below 248 stands for one of 62 characters, four bytes each; the other eight are thrown
@@ -65,13 +70,28 @@ def text_of(content: bytes) -> str:
 
 
 def tokens_in(text: str, prefix: str) -> list[str]:
-    """Return the tokens of ours in any text, each once, in the order of their first place.
+    """Return the tokens of ours in any text, each once, whatever stands directly before or after.
 
-    What only looks like one has another checksum, and is left out.
+    A token is found behind the escapes that `escapes.readings` takes out, and where another one
+    seems to begin or end inside it. What only looks like one has another checksum.
     """
-    length = RANDOM_LENGTH + CHECK_LENGTH
-    looks = re.compile(rf"(?<![0-9A-Za-z]){prefix}_[0-9A-Za-z]{{{length}}}(?![0-9A-Za-z])")
-    return [t for t in dict.fromkeys(looks.findall(text)) if is_well_formed(t, prefix)]
+    # Only the prefix is consumed, so the next candidate may begin inside this one.
+    looks = re.compile(rf"{prefix}_(?=([0-9A-Za-z]{{{RANDOM_LENGTH + CHECK_LENGTH}}}))")
+    found: dict[str, None] = {}
+    for piece in _pieces(text):
+        rests = dict.fromkeys(rest for form in readings(piece) for rest in looks.findall(form))
+        candidates = (f"{prefix}_{rest}" for rest in rests)
+        found |= dict.fromkeys(token for token in candidates if is_well_formed(token, prefix))
+    return list(found)
+
+
+def _pieces(text: str) -> Iterator[str]:
+    """Yield `text` in pieces that overlap by more than a token takes in any form.
+
+    Escapes are taken out of one piece at a time: those of 100 MB at once took 3 GB of memory.
+    """
+    for start in range(0, len(text), _PIECE):
+        yield text[start : start + _PIECE + _LONGEST_FORM]
 
 
 def is_well_formed(token: str, prefix: str) -> bool:

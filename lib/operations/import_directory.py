@@ -4,7 +4,7 @@ Every row is read and checked before anything is written. A row adds what is new
 differs, by its key; a column that a file does not have leaves what is stored as it is.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,9 +12,10 @@ from sqlalchemy import Connection
 
 from lib.domain.audit import Event, EventAction
 from lib.domain.clock import Moment
-from lib.domain.errors import LastAdministrator
+from lib.domain.errors import LastAdministrator, UnknownPerson
 from lib.domain.ids import new_ids
-from lib.domain.search import fold
+from lib.domain.search import fold, possible_name
+from lib.operations import import_reuse
 from lib.operations.grants import COMMAND_LINE
 from lib.operations.import_rows import (
     SHEETS,
@@ -25,6 +26,7 @@ from lib.operations.import_rows import (
     Refusal,
     Row,
     Values,
+    as_username,
     key_of,
 )
 from lib.operations.ledger import Ledger
@@ -118,47 +120,67 @@ _COLUMNS = {"service": "service_id"}  # where the table's name of a column is no
 
 
 def import_directory(
-    ledger: Ledger, files: Mapping[str, Parsed], *, skip_bad_rows: bool = False
+    ledger: Ledger,
+    files: Mapping[str, Parsed],
+    *,
+    skip_bad_rows: bool = False,
+    same_person: Iterable[str] = (),
 ) -> Report:
     """Add and update what `files` (by name, of SHEETS) say, in one transaction of its own.
 
     Nothing is written when any row is refused, unless `skip_bad_rows`; the report's counts then
-    are what would have been done.
+    are what would have been done. `same_person` holds usernames whose name and e-mail may both
+    change although the account has a role, a token or a request.
 
     Raises:
+        UnknownPerson: `same_person` names somebody whom the directory does not have.
         LastAdministrator: Nobody would be left to grant roles; nothing was changed.
         AuditUnwritten: The audit trail did not take the event; nothing was changed.
         StoreUnavailable: The database did not take part; nothing was changed.
     """
     event = Event(EventAction.IMPORT, COMMAND_LINE.username, COMMAND_LINE.address)
+    same = frozenset(map(as_username, same_person))
     with ledger.acting(event) as connection:
         had = grant_queries.has_administrator(connection)
-        report = import_into(connection, files, ledger.clock(), skip_bad_rows=skip_bad_rows)
+        report = import_into(
+            connection, files, ledger.clock(), skip_bad_rows=skip_bad_rows, same_person=same
+        )
         if report.written:
-            ledger.record(connection, event._replace(**_figures(report)))
+            ledger.record(connection, event._replace(**_figures(report, same)))
         if had and not grant_queries.has_administrator(connection):
             raise LastAdministrator
     return report
 
 
-def _figures(report: Report) -> dict[str, Any]:
-    """Return what the event of an import says: users that changed, and rows of each file."""
+def _figures(report: Report, same_person: Collection[str]) -> dict[str, Any]:
+    """Return what the event of an import says: users that changed, and rows of each file.
+
+    It also names those of whom somebody said that they are the same person.
+    """
     changed = {name: file.added + file.updated for name, file in report.files.items()}
-    return {
-        "users": changed.get("users", 0),
-        "detail": ", ".join(f"{name} {rows}" for name, rows in changed.items()),
-    }
+    detail = ", ".join(f"{name} {rows}" for name, rows in changed.items())
+    if same_person:
+        detail += f"; same person: {', '.join(sorted(same_person))}"
+    return {"users": changed.get("users", 0), "detail": detail}
 
 
 def import_into(
-    connection: Connection, files: Mapping[str, Parsed], now: Moment, *, skip_bad_rows: bool = False
+    connection: Connection,
+    files: Mapping[str, Parsed],
+    now: Moment,
+    *,
+    skip_bad_rows: bool = False,
+    same_person: Collection[str] = (),
 ) -> Report:
     """Do what `import_directory` does inside the caller's transaction."""
     import_queries.wait_for_other_imports(connection)
     files = _referring(connection, {name: files[name] for name in SHEETS if name in files})
-    people = _people(connection, files)
+    people = _people(connection, files, same_person)
     if "users" in files:
         files["users"] = files["users"].refusing(_staff_and_user(files["users"].rows, people))
+        files["users"] = files["users"].refusing(
+            _reused(connection, files, people, now, same_person)
+        )
     found = {name: _sorted(connection, name, file.rows, people) for name, file in files.items()}
     report = _report(files, found, skip_bad_rows=skip_bad_rows)
     if report.written:
@@ -223,6 +245,25 @@ def _staff_and_user(rows: Iterable[Row], people: _People) -> Iterator[Refusal]:
         yield Refusal(row.line, "organization_id", place, reason)
 
 
+def _reused(
+    connection: Connection,
+    files: Mapping[str, Parsed],
+    people: _People,
+    now: Moment,
+    same_person: Collection[str],
+) -> Iterator[Refusal]:
+    """Refuse rows that would give a username, and what its holder has, to somebody else."""
+    others = {u: account for u, account in people.accounts.items() if u not in same_person}
+    named = {
+        row.values["organization_id"]
+        for name, file in files.items()
+        if name != "services"
+        for row in file.rows
+    }
+    places = named | {place for _, place in people.members}
+    return import_reuse.refusals(connection, files["users"].rows, others, places, now)
+
+
 def _stored(connection: Connection, name: str, values: Iterable[str]) -> dict[Key, Values]:
     """Return what is stored of one kind, by key, where the key's first column is in `values`."""
     sheet = SHEETS[name]
@@ -232,12 +273,19 @@ def _stored(connection: Connection, name: str, values: Iterable[str]) -> dict[Ke
     return {key_of(row, sheet.key): row for row in renamed}
 
 
-def _people(connection: Connection, files: Mapping[str, Parsed]) -> _People:
-    usernames = {row.values["username"] for row in files["users"].rows} if "users" in files else ()
-    return _People(
-        import_queries.stored_accounts(connection, usernames),
-        import_queries.stored_members(connection, usernames),
-    )
+def _people(
+    connection: Connection, files: Mapping[str, Parsed], same_person: Collection[str]
+) -> _People:
+    """Return what is stored about the usernames of the users file and of `same_person`.
+
+    Raises UnknownPerson for one of `same_person` who is not stored.
+    """
+    rows = files["users"].rows if "users" in files else ()
+    usernames = {row.values["username"] for row in rows} | set(map(possible_name, same_person))
+    accounts = import_queries.stored_accounts(connection, usernames)
+    if unknown := set(same_person) - accounts.keys():
+        raise UnknownPerson(min(unknown))
+    return _People(accounts, import_queries.stored_members(connection, usernames))
 
 
 def _sorted(connection: Connection, name: str, rows: Sequence[Row], people: _People) -> _Sorted:

@@ -289,6 +289,11 @@ def _delimiter(text: str) -> str:
     return max(",;\t", key=text.partition("\n")[0].count)
 
 
+def as_username(text: str) -> str:
+    """Return a typed username as it would be read from a file's cell."""
+    return _cleaned(text)
+
+
 def _cleaned(cell: str) -> str:
     """Return `cell` trimmed, its accents composed (NFC) and its line breaks plain."""
     cell = cell.strip()

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 from sqlalchemy import Connection, Integer, Table, text
 
+from lib.domain.clock import Moment
 from lib.store import tables
 from lib.store.bulk import ids_parameter, insert_many, with_ids
 
@@ -73,22 +74,76 @@ def stored_members(connection: Connection, usernames: Iterable[str]) -> dict[tup
     return {(r["username"], r["organization_id"]): r["status"] for r in rows}
 
 
-def raise_revisions(connection: Connection, organization_ids: Iterable[str]) -> None:
-    """Lock every subscription of `organization_ids`, in sorted order, and raise its revision."""
-    parameters = {"ids": ids_parameter(connection, organization_ids)}
-    within = "organization_id IN (SELECT value FROM {ids} i)"
-    if connection.dialect.name == "postgresql":  # an UPDATE alone locks in any order
+def with_a_role(connection: Connection, usernames: Iterable[str]) -> set[str]:
+    """Return those of `usernames` to whom a role is granted, anywhere."""
+    return _found(connection, usernames, "role_grant g ON g.username = i.value")
+
+
+def with_a_live_token(connection: Connection, usernames: Iterable[str], now: Moment) -> set[str]:
+    """Return those of `usernames` who have a token or a pending request, in any organization."""
+    return _found(
+        connection,
+        usernames,
+        "member m ON m.username = i.value JOIN token t"
+        " ON t.organization_id = m.organization_id AND t.member_id = m.member_id"
+        " WHERE t.ended_at IS NULL AND (t.expires_at IS NULL OR t.expires_at > :now)",
+        now=now,
+    )
+
+
+def with_an_open_approval(
+    connection: Connection, usernames: Iterable[str], since: Moment
+) -> set[str]:
+    """Return those of `usernames` whose request for approval can still be answered or carried out.
+
+    `since`: what was asked or answered earlier has lapsed.
+    """
+    return _found(
+        connection,
+        usernames,
+        "approval a ON a.requester = i.value WHERE a.state <> 'rejected'"
+        " AND COALESCE(a.answered_at, a.asked_at) >= :since AND NOT EXISTS (SELECT 1"
+        " FROM operation p WHERE p.organization_id = a.organization_id"
+        " AND p.operation_id = a.operation_id)",
+        since=since,
+    )
+
+
+def _found(
+    connection: Connection, usernames: Iterable[str], joined: str, **values: Moment
+) -> set[str]:
+    statement = with_ids(connection, f"SELECT DISTINCT i.value FROM {{ids}} i JOIN {joined}")
+    parameters = {"ids": ids_parameter(connection, usernames), **values}
+    return set(connection.execute(statement, parameters).scalars())
+
+
+def lock_subscriptions(connection: Connection, organization_ids: Iterable[str]) -> None:
+    """Lock every subscription of `organization_ids`, in sorted order.
+
+    SQLite has the whole database locked already.
+    """
+    if connection.dialect.name == "postgresql":
         connection.execute(
             with_ids(
                 connection,
-                f"SELECT 1 FROM subscription WHERE {within}"
+                "SELECT 1 FROM subscription WHERE organization_id IN (SELECT value FROM {ids} i)"
                 " ORDER BY organization_id, service_id FOR UPDATE",
             ),
-            parameters,
+            {"ids": ids_parameter(connection, organization_ids)},
         )
+
+
+def raise_revisions(connection: Connection, organization_ids: Iterable[str]) -> None:
+    """Lock every subscription of `organization_ids`, in sorted order, and raise its revision."""
+    ids = list(organization_ids)
+    lock_subscriptions(connection, ids)  # an UPDATE alone locks in any order
     connection.execute(
-        with_ids(connection, f"UPDATE subscription SET revision = revision + 1 WHERE {within}"),
-        parameters,
+        with_ids(
+            connection,
+            "UPDATE subscription SET revision = revision + 1"
+            " WHERE organization_id IN (SELECT value FROM {ids} i)",
+        ),
+        {"ids": ids_parameter(connection, ids)},
     )
 
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lib.domain.search import LONGEST_SEARCH, fold, like
+from lib.domain.search import LONGEST_SEARCH, fold, like, same_but_for_case
 
 
 def finds(pattern: str, key: str) -> bool:
@@ -58,6 +58,34 @@ class TestFolding:
     def test_composed_and_decomposed_are_one(self, text):
         """However accents were typed."""
         assert fold(unicodedata.normalize("NFC", text)) == fold(unicodedata.normalize("NFD", text))
+
+
+class TestSameButForCase:
+    """Narrower than folding: accents and white space count."""
+
+    @pytest.mark.parametrize(
+        ("one", "other"),
+        [
+            ("", ""),
+            ("Jane Doe", "JANE dOE"),
+            ("Zo\u00eb", "ZOE\u0308"),
+            ("Straße", "STRASSE"),
+            ("ΣΊΣΥΦΟΣ", "σίσυφος"),
+        ],
+    )
+    def test_case_does_not_count(self, one, other):
+        """Nor how an accent is written."""
+        assert same_but_for_case(one, other)
+        assert same_but_for_case(other, one)
+
+    @pytest.mark.parametrize(
+        ("one", "other"),
+        [("Zoë", "Zoe"), ("Jane Doe", "Jane  Doe"), ("Jane", ""), ("ﬁ", "f"), ("Jane", "June")],
+    )
+    def test_everything_else_counts(self, one, other):
+        """An accent, white space, a letter."""
+        assert not same_but_for_case(one, other)
+        assert not same_but_for_case(other, one)
 
 
 class TestLike:

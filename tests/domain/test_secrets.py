@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lib.domain.secrets import Minting, digests, hint, is_well_formed, mint
+from lib.domain.secrets import Minting, digests, hint, is_well_formed, mint, text_of, tokens_in
+from tests.leak_forms import ENCODED, FORMS
 
 ALPHABET = string.digits + string.ascii_uppercase + string.ascii_lowercase
 PREFIXES = st.from_regex(r"[a-z][a-z0-9]{1,11}", fullmatch=True)
@@ -81,6 +82,87 @@ class TestForm:
         """A character lost at either end is found."""
         (token,) = mint(1, "demo")
         assert not is_well_formed(token[:cut] if cut < 0 else token[cut:], "demo")
+
+
+class TestSearch:
+    """Tokens in any text: nothing is missed, and the checksum tells a chance hit."""
+
+    @pytest.mark.parametrize("form", FORMS)
+    def test_a_token_is_found_once_in_each_form(self, form):
+        """Whatever stands around it, and whatever its characters have become."""
+        (token,) = mint(1, "demo")
+        assert tokens_in(FORMS[form](token), "demo") == [token]
+
+    @given(TOKENS, st.sampled_from(sorted(FORMS)), st.text(), st.text())
+    def test_a_token_is_found_in_the_midst_of_any_text(self, token, form, before, after):
+        """Also where that text is full of escapes and of what looks like tokens."""
+        assert token in tokens_in(f"{before}{FORMS[form](token)}{after}", "demo")
+
+    @given(TOKENS, st.text("demo_%25\\u064x[m\x1b", max_size=60), st.booleans())
+    def test_a_token_is_found_behind_broken_escapes(self, token, debris, twice):
+        """Escapes that are cut or lead nowhere do not hide it."""
+        assert token in tokens_in(f"{debris}{token}{debris * twice}", "demo")
+
+    @given(
+        st.lists(st.sampled_from(sorted(FORMS)), min_size=1, max_size=6),
+        st.lists(TOKENS, min_size=6, max_size=6, unique=True),
+    )
+    def test_every_token_is_found_when_several_forms_are_glued(self, forms, tokens):
+        """Each form directly behind the other."""
+        leaked = tokens[: len(forms)]
+        text = "".join(FORMS[form](token) for form, token in zip(forms, leaked, strict=True))
+        assert set(leaked) <= set(tokens_in(text, "demo"))
+
+    def test_a_token_in_all_forms_counts_once(self):
+        """Each token is told from the other."""
+        tokens = mint(2, "demo")
+        text = "\n".join(form(token) for token in tokens for form in FORMS.values())
+        assert sorted(tokens_in(text, "demo")) == sorted(tokens)
+
+    @pytest.mark.parametrize("prefix", ["aa", "a1a1a1", "5f", "25", "u0064x41"])
+    def test_a_token_of_any_prefix_is_found(self, prefix):
+        """Prefixes that repeat themselves or look like a part of an escape."""
+        (token,) = mint(1, prefix)
+        for text in (token, prefix + token, f"%{token}", f"%25{token}", f"\\{token}", token * 2):
+            assert tokens_in(text, prefix) == [token]
+
+    @pytest.mark.parametrize("form", ["white space", *ENCODED])
+    def test_a_token_is_found_across_the_pieces_of_a_long_text(self, form):
+        """Wherever the end of a piece falls, before, in or after it."""
+        (token,) = mint(1, "demo")
+        leaked = FORMS[form](token)
+        for at in range(1_000_000 - len(leaked) - 1, 1_000_002, max(1, len(leaked) // 4)):
+            assert tokens_in(f"{'.' * at}{leaked}...", "demo") == [token]
+
+    @pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "utf-16-le", "utf-16-be", "utf-32"])
+    @pytest.mark.parametrize("form", FORMS)
+    def test_a_token_is_found_in_a_file_of_any_encoding(self, form, encoding):
+        """As spreadsheets and PowerShell write text."""
+        (token,) = mint(1, "demo")
+        assert tokens_in(text_of(FORMS[form](token).encode(encoding)), "demo") == [token]
+
+    def test_chance_hits_are_none(self):
+        """20,000 candidates with the prefix and the length, and a wrong checksum."""
+        assert tokens_in(candidates(20_000), "demo") == []
+
+    @pytest.mark.soak
+    def test_two_million_chance_hits_are_none(self):
+        """One in 57 billion has the right checksum by chance."""
+        text = candidates(2_000_000)
+        assert text.count("demo_") == 2_000_000
+        assert tokens_in(text, "demo") == []
+
+    @given(st.text())
+    def test_any_text_is_searched_without_an_error(self, text):
+        """And what is found is well formed."""
+        assert all(is_well_formed(token, "demo") for token in tokens_in(text, "demo"))
+
+
+def candidates(count: int) -> str:
+    """Return so many that have the form of a token, and a checksum by chance; always the same."""
+    alphabet = bytes(ALPHABET.encode()[byte % 62] for byte in range(256))
+    rest = hashlib.shake_256(b"candidates").digest(46 * count).translate(alphabet).decode()
+    return "".join(f"demo_{rest[at : at + 46]}\n" for at in range(0, len(rest), 46))
 
 
 class TestRandomness:

@@ -10,6 +10,7 @@ from lib.domain.states import Action, Holding, TokenState
 from lib.operations import recall
 from lib.store.engine import writing
 from tests.directory import ADMIN, MINTING, ORG, SERVICE, add_staff, build, ledger, tokens
+from tests.leak_forms import FORMS
 from tests.operations.acting import act, change, everything, exported, give, later, select
 
 OTHER = "COCEP3"
@@ -54,12 +55,33 @@ class TestLookUp:
         found = look_up(engine, text)
         assert (len(found.leaked), found.ending) == (4, 4)
 
+    def test_every_leak_form_is_found_and_told_from_the_others(self, engine):
+        """Each form holds another user's token; one text holds them all."""
+        ids = build(engine, len(FORMS))
+        plain = [give(engine, member, Holding.ACCEPTED)[0] for member in ids]
+        leaked = [form(token) for form, token in zip(FORMS.values(), plain, strict=True)]
+        for member, text in zip(ids, leaked, strict=True):
+            found = look_up(engine, text)
+            assert ([t.member_id for t in found.leaked], found.unknown) == ([member], 0)
+        for text in ("\n".join(leaked), "".join(leaked)):
+            found = look_up(engine, text)
+            assert (len(found.leaked), found.ending, found.unknown) == (len(ids), len(ids), 0)
+        print(f"operation: {len(found.leaked)} of {len(FORMS)} leak forms found")
+
+    def test_a_token_in_several_forms_is_one(self, engine):
+        """One of ours, and one that nobody was given."""
+        (member,) = build(engine, 1)
+        (plain,) = give(engine, member, Holding.ACCEPTED)
+        forms = [form(token) for token in (plain, *mint(1, "demo")) for form in FORMS.values()]
+        found = look_up(engine, " ".join(forms))
+        assert (len(found.leaked), found.ending, found.unknown) == (1, 1, 1)
+
     def test_what_is_none_of_ours(self, engine):
         """A wrong checksum is no token; one that nobody was given is unknown."""
         (member,) = build(engine, 1)
         (plain,) = give(engine, member, Holding.ACCEPTED)
         wrong = f"{plain[:-1]}{'0' if plain[-1] != '0' else '1'}"
-        found = look_up(engine, " ".join([wrong, *mint(3, "demo"), f"{plain}x"]))
+        found = look_up(engine, " ".join([wrong, *mint(3, "demo"), f"{plain[:-1]}x"]))
         assert (found.leaked, found.unknown, found.plans) == ((), 3, ())
 
     def test_one_that_has_ended(self, engine):

@@ -8,6 +8,8 @@ from lib.domain.states import Action
 from lib.operations.actions import carry_out, plan_action
 from lib.ui.desk import desk
 from tests.directory import ADMIN
+from tests.leak_forms import FORMS
+from tests.operations.acting import exported
 from tests.pages.looking import MARKUP, USER, execute, query, values
 
 ORG, SERVICE = "UTCJF1", "erecording"
@@ -68,6 +70,32 @@ class TestLookUp:
         ]
         assert set(frame["State"]) == {"Pending"}
         assert [link.proto.page for link in at.get("page_link")] == ["activity"]
+
+    @pytest.mark.parametrize("way", ["pasted", "dropped"])
+    def test_every_leak_form_is_found(self, demo, open_page, way):
+        """Each pasted, and as a file that is dropped."""
+        ids = query(
+            demo,
+            "SELECT member_id FROM member WHERE organization_id = :o AND status = 'active'"
+            " ORDER BY sort_key LIMIT 1",
+            o=ORG,
+        )
+        plan = plan_action(desk().ledger, ADMIN, Action.GENERATE, ORG, SERVICE, ids[0])
+        outcome = carry_out(desk().ledger, ADMIN, plan, desk().minting)
+        (token,) = exported(outcome)
+        at = open_page("recall")
+        found = []
+        for name, form in FORMS.items():
+            text = form(token)
+            if way == "dropped":
+                at.file_uploader[0].set_value(("leaked.log", text.encode(), "text/plain"))
+                at.button(key="recall_look_up").click().run()
+            else:
+                look_up(at, text)
+            found += [name] * ("**1 token found**, 1 of them works." in values(at.markdown))
+            press(at, "recall_away")
+        print(f"page, {way}: {len(found)} of {len(FORMS)} leak forms found")
+        assert found == list(FORMS)
 
     def test_the_text_is_forgotten(self, open_page, csv):
         """No token is left in what the page remembers."""
