@@ -89,7 +89,7 @@ class Settings(BaseSettings):
     four_eyes: int = Field(
         default=0,
         ge=0,
-        description="Generate & Export for more users than this needs a second API "
+        description="Generate & Export for more users than this within an hour needs a second API "
         "administrator. `0`: never.",
     )
     request_days: int = Field(
