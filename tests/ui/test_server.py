@@ -1,11 +1,15 @@
 """How long a download lives: our decision, not the collector's."""
 
 import asyncio
+import os
+import subprocess
+import sys
 
 import pytest
 import streamlit as st
 from streamlit.runtime.media_file_storage import MediaFileKind, MediaFileStorageError
 
+from lib.settings import ROOT
 from lib.ui.server import FetchWatch, LastingDownloads, keep_downloads
 
 CSV = b"tokens"
@@ -183,6 +187,58 @@ class TestFetchWatch:
 
         asyncio.run(FetchWatch(app, print)({"type": "websocket", "path": "/"}, None, None))
         assert reached == ["websocket"]
+
+
+STARTED = """
+import sys
+from streamlit import config
+flags = {"server.headless": sys.argv[1] == "true"} if sys.argv[1] else {}
+config.get_config_options(force_reparse=True, options_from_flags=flags)
+import app
+print("headless:", config.get_option("server.headless"))
+"""
+
+
+class TestHeadless:
+    """Whether a browser is opened where the server runs."""
+
+    @pytest.mark.parametrize(
+        ("sign_in", "flag", "headless"),
+        [
+            ("", "", False),
+            ("", "true", True),
+            ("oidc", "", True),
+            ("proxy", "", True),
+            ("proxy", "false", False),
+            ("oidc", "true", True),
+        ],
+    )
+    def test_not_where_people_sign_in(self, tmp_path, sign_in, flag, headless):
+        """Unless whoever starts it asks for one; in demo mode as Streamlit's own settings say."""
+        settings = {
+            "TOKEN_DESK_DATA": str(tmp_path),
+            "TOKEN_DESK_SIGN_IN": sign_in,
+            "TOKEN_DESK_PEPPERS": f"1:{'ab' * 32}",
+        }
+        provider = {
+            "CLIENT_ID": "desk",
+            "CLIENT_SECRET": "secret",
+            "METADATA_URL": "https://id.example.com/.well-known/openid-configuration",
+            "REDIRECT_URI": "https://desk.example.com/oauth2callback",
+            "COOKIE_SECRET": "a cookie secret of 32 characters",
+        }
+        if sign_in == "oidc":
+            settings |= {f"TOKEN_DESK_OIDC_{name}": value for name, value in provider.items()}
+        run = subprocess.run(
+            [sys.executable, "-c", STARTED, flag],
+            cwd=ROOT,
+            env={**os.environ, **settings},
+            capture_output=True,
+            timeout=60,
+            check=True,
+            text=True,
+        )
+        assert run.stdout.splitlines()[-1] == f"headless: {headless}"
 
 
 class TestKeepDownloads:
