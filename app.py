@@ -98,6 +98,8 @@ app = st.App(
 use_storages(app, _downloads, server.session_storage(), LimitedUploads())
 bind_deferred_files()
 server.advertise_nothing()
+if not _settings.demo_mode:
+    server.open_no_browser()
 
 # The pages' own imports take half a second: done while the first browser still loads its scripts.
 Thread(target=import_module, args=("lib.ui.desk",), daemon=True).start()

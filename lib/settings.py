@@ -2,13 +2,20 @@
 
 import os
 import secrets
+import unicodedata
 from functools import cached_property
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from pydantic import Field, StringConstraints, ValidationError, field_validator, model_validator
+from pydantic import (
+    Field,
+    StringConstraints,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -16,6 +23,8 @@ _PEPPER_BYTES = 32
 _COOKIE_SECRET_LENGTH = 32  # characters
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 CALLBACK = "/oauth2callback"  # Streamlit's own, and the same for every provider
+_UNSEEN = {"Cc", "Cf", "Cs", "Zl", "Zp"}  # Unicode's controls, formats, halves, and line ends
+_JOINERS = {"\u200c", "\u200d"}  # unseen, and part of words in some scripts
 
 
 class UnsafeSettings(SystemExit):
@@ -89,7 +98,7 @@ class Settings(BaseSettings):
     four_eyes: int = Field(
         default=0,
         ge=0,
-        description="Generate & Export for more users than this needs a second API "
+        description="Generate & Export for more users than this within an hour needs a second API "
         "administrator. `0`: never.",
     )
     request_days: int = Field(
@@ -131,6 +140,13 @@ class Settings(BaseSettings):
         default=100_000_000, gt=0, description="Largest CSV file the importer reads, in bytes."
     )
 
+    @model_validator(mode="before")
+    @classmethod
+    def _trimmed(cls, values: dict[str, object]) -> dict[str, object]:
+        """Cut what surrounds each value; a value of which nothing is left counts as unset."""
+        cut = {k: trimmed(v) if isinstance(v, str) else v for k, v in values.items()}
+        return {name: value for name, value in cut.items() if value != ""}
+
     @field_validator("database_url")
     @classmethod
     def _known_database(cls, value: str) -> str:
@@ -140,7 +156,7 @@ class Settings(BaseSettings):
         if value and not value.startswith(("postgresql+psycopg://", "sqlite:///")):
             msg = "must start with postgresql:// or sqlite:///"
             raise ValueError(msg)
-        return value
+        return _safe_sqlite(value) if value.startswith("sqlite:///") else value
 
     @field_validator("peppers")
     @classmethod
@@ -177,6 +193,12 @@ class Settings(BaseSettings):
     @classmethod
     def _long_secret(cls, value: str) -> str:
         return safe_cookie_secret(value) if value else value
+
+    # The last of these: pydantic runs them from the last to the first.
+    @field_validator("*", mode="before")
+    @classmethod
+    def _readable(cls, value: object) -> object:
+        return readable(value) if isinstance(value, str) else value
 
     @model_validator(mode="after")
     def _signed_in_somehow(self) -> "Settings":
@@ -261,6 +283,26 @@ class Settings(BaseSettings):
             raise UnsafeSettings(msg) from None
 
 
+def trimmed(value: str) -> str:
+    """Return `value` without white space and invisible characters at its edges.
+
+    Files, panels and copied text add them: a line end, a carriage return, a byte order mark.
+    """
+    return value.strip("".join(char for char in set(value) if char.isspace() or _is_unseen(char)))
+
+
+def readable(value: str) -> str:
+    """Return `value`. Raises ValueError when it has a control or invisible character inside."""
+    for place, char in enumerate(value, 1):
+        if _is_unseen(char):
+            msg = (
+                "must not have a control or invisible character inside: "
+                f"character {place} is U+{ord(char):04X}"
+            )
+            raise ValueError(msg)
+    return value
+
+
 def safe_redirect_uri(value: str) -> str:
     """Return `value`. Raises ValueError unless it is safe as the address that a sign-in ends at."""
     if urlsplit(value).path.rpartition("/")[2] != CALLBACK.strip("/"):
@@ -271,6 +313,9 @@ def safe_redirect_uri(value: str) -> str:
 
 def safe_address(value: str) -> str:
     """Return `value`. Raises ValueError when what is sent there could be read on the way."""
+    if any(char.isspace() for char in value):
+        msg = "must not have a space inside"
+        raise ValueError(msg)
     url = urlsplit(value)
     if not url.hostname or not (
         url.scheme == "https" or (url.scheme == "http" and url.hostname in _LOOPBACK)
@@ -304,6 +349,22 @@ def read_settings() -> Settings:
 def _name(location: tuple[int | str, ...]) -> str:
     field = str(location[0]) if location else "sign_in"
     return field if field.isupper() else f"TOKEN_DESK_{field.upper()}"
+
+
+def _is_unseen(char: str) -> bool:
+    return unicodedata.category(char) in _UNSEEN and char not in _JOINERS
+
+
+def _safe_sqlite(url: str) -> str:
+    """Return `url`. Raises ValueError when it leads to another database than was meant."""
+    path, _, query = url.removeprefix("sqlite:///").partition("?")
+    if path in {"", "file:"} or ":memory:" in path or "mode=memory" in query.split("&"):
+        msg = "must name a file: a database in memory is gone with the process"
+        raise ValueError(msg)
+    if path != path.strip():
+        msg = "must not have a space before or after the path"
+        raise ValueError(msg)
+    return url
 
 
 def _parts(text: str) -> tuple[str, ...]:

@@ -151,6 +151,117 @@ class TestRefusals:
         ]
 
 
+#: A good value of every setting.
+VALUES = {
+    "DATABASE_URL": "sqlite:////srv/token desk/desk.db",
+    "TOKEN_DESK_DEMO": "true",
+    "TOKEN_DESK_SIGN_IN": "proxy",
+    "TOKEN_DESK_OIDC_CLIENT_ID": "token desk",
+    "TOKEN_DESK_OIDC_CLIENT_SECRET": "a secret",
+    "TOKEN_DESK_OIDC_METADATA_URL": "https://id.example.com/.well-known/openid-configuration",
+    "TOKEN_DESK_OIDC_REDIRECT_URI": "https://desk.example.com/oauth2callback",
+    "TOKEN_DESK_OIDC_COOKIE_SECRET": "a cookie secret of 32 characters",
+    "TOKEN_DESK_USER_CLAIM": "email",
+    "TOKEN_DESK_PROXY_HEADER": "X-User",
+    "TOKEN_DESK_ADMINS": "mhale, ada okafor",
+    "TOKEN_DESK_IDLE_MINUTES": "45",
+    "TOKEN_DESK_SESSION_HOURS": "10",
+    "TOKEN_DESK_FOUR_EYES": "100",
+    "TOKEN_DESK_REQUEST_DAYS": "14",
+    "TOKEN_DESK_TOKEN_HEADER": "api_token",
+    "TOKEN_DESK_TRUSTED_PROXIES": "10.0.0.0/8, ::1",
+    "TOKEN_DESK_OPEN_REVOKE": "true",
+    "TOKEN_DESK_DATA": "/srv/token desk",
+    "TOKEN_DESK_PEPPERS": f"1:{PEPPER}, 2:{'cd' * 32}",
+    "TOKEN_DESK_TOKEN_PREFIX": "desk",
+    "TOKEN_DESK_IMPORT_MAX": "1000",
+}
+AROUND = ("\r\n", *" \n\r\t\x1b\x7f\u00a0\u200b\u2028\u202e\ufeff")
+INSIDE = "\n\r\t\0\x1b\x7f\x85\u200b\u2028\u202e\ufeff\udcff"
+
+
+def read_with(monkeypatch, name: str, value: str) -> Settings:
+    """Return the settings with this one of the environment; it may hold what a system refuses."""
+    beside = {"TOKEN_DESK_PEPPERS": f"1:{PEPPER}"} if name == "TOKEN_DESK_SIGN_IN" else {}
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "environ", {**os.environ, **beside, name: value})
+        return read_settings()
+
+
+class TestCharacters:
+    """What a panel, a file or a copied text adds is cut around a value, and refused inside it."""
+
+    def test_every_setting_is_here(self):
+        """A new one has to be added."""
+        fields = Settings.model_fields.items()
+        assert set(VALUES) == {
+            str(field.validation_alias or f"TOKEN_DESK_{name.upper()}") for name, field in fields
+        }
+
+    @pytest.mark.parametrize("name", VALUES)
+    def test_around_a_value_they_are_cut(self, monkeypatch, name):
+        """Of whichever type it is; a plain space inside stays where a space has a meaning."""
+        wanted = read_with(monkeypatch, name, VALUES[name])
+        for char in AROUND:
+            assert read_with(monkeypatch, name, f"{char}{VALUES[name]}{char}") == wanted
+        assert wanted != read_with(monkeypatch, name, "")
+
+    @pytest.mark.parametrize("name", VALUES)
+    def test_inside_a_value_they_are_refused(self, monkeypatch, name):
+        """The sentence names the setting, the place and the character, and not the value."""
+        value = VALUES[name]
+        middle = len(value) // 2
+        for char in INSIDE:
+            with pytest.raises(UnsafeSettings) as caught:
+                read_with(monkeypatch, name, f"{value[:middle]}{char}{value[middle:]}")
+            sentence = (
+                f"- {name}: must not have a control or invisible character inside: "
+                f"character {middle + 1} is U+{ord(char):04X}"
+            )
+            assert str(caught.value).split("\n")[1:] == [sentence]
+
+    @pytest.mark.parametrize("blank", ["", " ", "\r\n", "\ufeff"])
+    @pytest.mark.parametrize("name", VALUES)
+    def test_a_value_of_which_nothing_is_left_is_unset(self, monkeypatch, name, blank):
+        """An empty data folder would be the one in which the process was started."""
+        monkeypatch.delenv("TOKEN_DESK_DATA")
+        unset = read_settings()
+        monkeypatch.setenv(name, blank)
+        assert read_settings() == unset
+
+    def test_words_that_need_joiners_keep_them(self, monkeypatch):
+        """They cannot be seen either, and belong to the spelling of Persian and others."""
+        path = "/srv/\u0646\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645"
+        assert read_with(monkeypatch, "TOKEN_DESK_DATA", path).data == Path(path)
+
+    @pytest.mark.parametrize("url", ["sqlite:/// desk.db", "sqlite:///desk.db ?timeout=5"])
+    def test_a_space_before_or_after_the_path_is_refused(self, monkeypatch, url):
+        """It would be another file."""
+        with pytest.raises(UnsafeSettings, match="DATABASE_URL: must not have a space before"):
+            read_with(monkeypatch, "DATABASE_URL", url)
+
+    @pytest.mark.parametrize(
+        "url",
+        [
+            "sqlite:///",
+            "sqlite:///:memory:",
+            "sqlite:///file::memory:?cache=shared&uri=true",
+            "sqlite:///file:desk?mode=memory&uri=true",
+        ],
+    )
+    def test_a_database_in_memory_is_refused(self, monkeypatch, url):
+        """It raised a traceback, or forgot everything."""
+        with pytest.raises(UnsafeSettings, match="DATABASE_URL: must name a file"):
+            read_with(monkeypatch, "DATABASE_URL", url)
+
+    @pytest.mark.parametrize("name", ["OIDC_METADATA_URL", "OIDC_REDIRECT_URI"])
+    def test_an_address_has_no_space(self, monkeypatch, name):
+        """A browser would cut or encode it."""
+        value = VALUES[f"TOKEN_DESK_{name}"].replace("example", "exa mple")
+        with pytest.raises(UnsafeSettings, match=f"{name}: must not have a space inside"):
+            read_with(monkeypatch, f"TOKEN_DESK_{name}", value)
+
+
 class TestPeppers:
     """The keys of digests."""
 

@@ -81,7 +81,7 @@ class OwnApproval(DeskError):
 
 
 class NewApprover(DeskError):
-    """Whoever answers had the role already when it was asked: nobody is made for the occasion."""
+    """The approver's role is too new for this request (lib.domain.approver)."""
 
 
 class ApprovalAnswered(DeskError):

@@ -28,7 +28,7 @@ from lib.domain.ids import new_id, new_ids
 from lib.domain.lifecycle import ending
 from lib.domain.plan import Plan
 from lib.domain.roles import Permission
-from lib.domain.rows import Actor, Receipt, ResultRow, Scope, Seen, UserInScope
+from lib.domain.rows import Actor, Approval, Receipt, ResultRow, Scope, Seen, UserInScope
 from lib.domain.secrets import Minting
 from lib.domain.sheet import sheet
 from lib.domain.states import Action, ApprovalState, Origin
@@ -145,6 +145,8 @@ def perform(
 ) -> Outcome:
     """Carry out `plan` for a caller who has asked whether it is allowed."""
     organization_id, service_id = plan.scope.organization_id, plan.scope.service_id
+    if plan.action is Action.GENERATE and ledger.four_eyes:
+        operation_queries.lock_generating(connection, plan.actor)
     scope = operation_queries.lock_scope(connection, organization_id, service_id)
     if scope is None:
         raise UnknownPlace(organization_id, service_id)
@@ -154,8 +156,7 @@ def perform(
     if not plan.preview.changed:
         raise NothingToDo
     now = ledger.clock()
-    if needs_approval_within(connection, ledger, plan, now):
-        _require_approved(connection, plan, now)
+    _require_four_eyes(connection, ledger, plan, now)
     outcome = _write(connection, now, plan, scope, minting, batch_id, ledger.request_days)
     ledger.record(connection, event._replace(detail=outcome.receipt.csv_name))
     return outcome
@@ -170,15 +171,13 @@ def needs_approval(ledger: Ledger, plan: Plan) -> bool:
 def needs_approval_within(connection: Connection, ledger: Ledger, plan: Plan, now: Moment) -> bool:
     """Do what `needs_approval` does inside the caller's transaction.
 
-    What the same person generated here within the hour counts as well, or four eyes would be
-    walked around in small steps.
+    What the same person generated within the hour counts as well, in whichever organization, or
+    four eyes would be walked around in small steps.
     """
     if plan.action is not Action.GENERATE or not ledger.four_eyes:
         return False
     receivers = sum(not seen.skip for seen in plan.seen.values())
-    lately = operation_queries.generated_since(
-        connection, plan.scope, plan.actor, now - APPROVAL_LASTS
-    )
+    lately = operation_queries.generated_since(connection, plan.actor, now - APPROVAL_LASTS)
     return receivers + lately > ledger.four_eyes
 
 
@@ -238,9 +237,22 @@ def _write(
     return Outcome(_receipt(plan, now))
 
 
-def _require_approved(connection: Connection, plan: Plan, now: Moment) -> None:
-    """Raise ApprovalMissing or ApprovalLapsed unless a second administrator agreed to just this."""
+def _require_four_eyes(connection: Connection, ledger: Ledger, plan: Plan, now: Moment) -> None:
+    """Raise ApprovalMissing or ApprovalLapsed where one person alone may not carry out `plan`.
+
+    A plan for which approval was asked is carried out only as approved, however small it is.
+    """
+    if plan.action is not Action.GENERATE:
+        return
     approval = approval_queries.find(connection, plan.scope.organization_id, plan.operation_id)
+    if approval or needs_approval_within(connection, ledger, plan, now):
+        _require_approved(connection, plan, approval, now)
+
+
+def _require_approved(
+    connection: Connection, plan: Plan, approval: Approval | None, now: Moment
+) -> None:
+    """Raise ApprovalMissing or ApprovalLapsed unless a second administrator agreed to just this."""
     if (
         approval is None
         or approval.answered_at is None

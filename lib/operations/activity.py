@@ -21,6 +21,7 @@ from lib.domain.activity import (
     ResultLine,
     TokenStory,
 )
+from lib.domain.approver import ApproverRole
 from lib.domain.audit import EventAction
 from lib.domain.clock import Clock, Moment
 from lib.domain.plan import Plan
@@ -30,6 +31,7 @@ from lib.domain.search import fold
 from lib.domain.states import Action, ApprovalState
 from lib.operations.access import reach, reach_if_any, require
 from lib.operations.actions import APPROVAL_LASTS
+from lib.operations.approvals import role_for
 from lib.store import activity_queries, approval_queries, grant_queries, token_queries
 from lib.store.engine import reading
 
@@ -50,7 +52,10 @@ class Page(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class OperationView:
-    """One operation as its page shows it: `done` once carried out, `asked` under four eyes."""
+    """One operation as its page shows it: `done` once carried out, `asked` under four eyes.
+
+    `approver` is the role of who answered; while it waits, that of the viewer who may answer.
+    """
 
     organization_id: str
     operation_id: str
@@ -58,6 +63,7 @@ class OperationView:
     done: OperationFacts | None
     asked: Approval | None
     plan: Plan | None
+    approver: ApproverRole | None
     events: list[ActivityRow]
     batch: list[OperationFacts]
 
@@ -175,9 +181,20 @@ def open_operation(
             done,
             asked,
             approval_queries.plan_of(connection, *at) if waits else None,
+            _approver(connection, actor, asked) if asked else None,
             activity_queries.events_of_operation(connection, *at, _EVENTS_OF_ONE),
             _others_of_batch(connection, actor, done) if done and done.batch_id else [],
         )
+
+
+def _approver(connection: Connection, actor: Actor, asked: Approval) -> ApproverRole | None:
+    if asked.answered_by:
+        return approval_queries.role_of_answer(
+            connection, asked.organization_id, asked.operation_id
+        )
+    if asked.requester == actor.username:
+        return None
+    return role_for(connection, actor.username, asked)
 
 
 def _others_of_batch(

@@ -6,6 +6,7 @@ from the answer to carry out just the plan that was approved (lib.operations.act
 
 from sqlalchemy import Connection
 
+from lib.domain.approver import FROM_THE_REQUESTER, ApproverRole, approver_role
 from lib.domain.audit import Event, EventAction, clean_reason
 from lib.domain.clock import Moment
 from lib.domain.errors import (
@@ -48,23 +49,23 @@ def answer(
 ) -> None:
     """Approve or reject what another administrator asks.
 
-    Raises NotAllowed; NewApprover for who got the role later; OwnApproval for one's own request;
-    ApprovalAnswered when there is none, or no longer one; ApprovalLapsed after the hour;
-    PlanOutdated when it is no longer what was asked.
+    Raises NotAllowed; NewApprover when the actor's role is too new (lib.domain.approver);
+    OwnApproval for one's own request; ApprovalAnswered when there is none, or no longer one;
+    ApprovalLapsed after the hour; PlanOutdated when it is no longer what was asked.
     """
     action = EventAction.APPROVE if approve else EventAction.REJECT
     event = Event(action, actor.username, actor.address, organization_id, operation_id=operation_id)
     with ledger.acting(event) as connection:
         require(connection, actor.username, Permission.APPROVE, organization_id)
         now = ledger.clock()
-        asked = _waiting(connection, now, actor, organization_id, operation_id)
+        asked, role = _waiting(connection, now, actor, organization_id, operation_id)
         if approve:
             check_plan(
                 connection, now, approval_queries.plan_of(connection, organization_id, operation_id)
             )
         state = ApprovalState.APPROVED if approve else ApprovalState.REJECTED
         approval_queries.answer(
-            connection, organization_id, operation_id, state, actor.username, now
+            connection, organization_id, operation_id, state, actor.username, now, role
         )
         ledger.record(
             connection,
@@ -82,9 +83,20 @@ def has_lapsed(asked: Approval, now: Moment) -> bool:
     return now - (asked.answered_at or asked.asked_at) > APPROVAL_LASTS
 
 
+def role_for(connection: Connection, username: str, asked: Approval) -> ApproverRole | None:
+    """Return the role by which `username` may answer, or is too new to; None without one."""
+    approvers = [role for role, may in PERMISSIONS.items() if Permission.APPROVE in may]
+    granted = grant_queries.granted_there(connection, username, approvers, asked.organization_id)
+    requester_side = grant_queries.given_roles_by(
+        connection, asked.requester, asked.asked_at - FROM_THE_REQUESTER, asked.asked_at
+    )
+    return approver_role(granted, asked.asked_at, requester_side)
+
+
 def _waiting(
     connection: Connection, now: Moment, actor: Actor, organization_id: str, operation_id: str
-) -> Approval:
+) -> tuple[Approval, ApproverRole]:
+    """Return the request that waits for the actor's answer, and the role by which they give it."""
     asked = approval_queries.find(connection, organization_id, operation_id, lock=True)
     if asked is None or asked.state is not ApprovalState.WAITING:
         raise ApprovalAnswered
@@ -92,9 +104,7 @@ def _waiting(
         raise OwnApproval
     if has_lapsed(asked, now):
         raise ApprovalLapsed
-    approvers = [role for role, may in PERMISSIONS.items() if Permission.APPROVE in may]
-    if not grant_queries.had_role(
-        connection, actor.username, approvers, organization_id, asked.asked_at
-    ):
+    role = role_for(connection, actor.username, asked)
+    if role is None or not role.counts:
         raise NewApprover
-    return asked
+    return asked, role

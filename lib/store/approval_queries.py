@@ -5,6 +5,7 @@ from typing import Any
 
 from sqlalchemy import Connection, text
 
+from lib.domain.approver import ApproverRole
 from lib.domain.clock import Moment
 from lib.domain.plan import Plan, plan_from_json, plan_to_json
 from lib.domain.rows import Approval
@@ -94,8 +95,9 @@ def answer(
     state: ApprovalState,
     answered_by: str,
     now: Moment,
+    role: ApproverRole,
 ) -> None:
-    """Write the answer into the waiting request."""
+    """Write the answer into the waiting request, and the role by which it was given."""
     approval = tables.approval
     connection.execute(
         approval.update()
@@ -103,5 +105,26 @@ def answer(
             approval.c.organization_id == organization_id,
             approval.c.operation_id == operation_id,
         )
-        .values(state=state.value, answered_by=answered_by, answered_at=now)
+        .values(
+            state=state.value,
+            answered_by=answered_by,
+            answered_at=now,
+            approver_granted_by=role.granted_by,
+            approver_granted_at=role.granted_at,
+        )
     )
+
+
+def role_of_answer(
+    connection: Connection, organization_id: str, operation_id: str
+) -> ApproverRole | None:
+    """Return the role by which a request was answered; None when it was not, or long ago."""
+    row = connection.execute(
+        text(
+            "SELECT approver_granted_by, approver_granted_at FROM approval"
+            " WHERE organization_id = :organization AND operation_id = :operation"
+            " AND approver_granted_at IS NOT NULL"
+        ),
+        {"organization": organization_id, "operation": operation_id},
+    ).one_or_none()
+    return ApproverRole(row[0], row[1], counts=True) if row else None

@@ -3,10 +3,12 @@
 import contextlib
 import sqlite3
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from importlib import import_module
+from pathlib import Path
 from types import ModuleType
 from typing import Any, cast
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 from sqlalchemy import Connection, Dialect, Engine, create_engine, event, make_url
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
@@ -98,6 +100,7 @@ def _open_sqlite(url: str, busy_seconds: float) -> Engine:
         pool_size=10,
         max_overflow=20,
     )
+    event.listen(engine, "do_connect", _make_private)
     journal = "WAL" if module.sqlite_version_info >= _SAFE_WAL else "DELETE"
 
     @event.listens_for(engine, "connect")
@@ -120,6 +123,32 @@ def _open_sqlite(url: str, busy_seconds: float) -> Engine:
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
     return engine
+
+
+def _make_private(
+    _dialect: Dialect, _record: object, arguments: Sequence[Any], options: Mapping[str, Any]
+) -> None:
+    """Make the file that SQLite is about to make, for its owner's eyes only, whatever the umask.
+
+    SQLite gives its own files beside it (`-wal`, `-shm`, `-journal`) the same mode. A file that is
+    there keeps the mode it has.
+    """
+    path = _file_of(str(arguments[0]), is_uri=bool(options.get("uri")))
+    if path:
+        # Where no file can be made SQLite says so itself. A link to nothing is followed first.
+        with contextlib.suppress(OSError, RuntimeError):
+            file = Path(path).resolve()
+            file.touch(mode=0o600, exist_ok=False)
+            file.chmod(0o600)
+
+
+def _file_of(name: str, *, is_uri: bool) -> str:
+    """Return the path of the file that SQLite makes when `name` is not there; empty for none."""
+    if not is_uri or not name.startswith("file:"):
+        return "" if name == ":memory:" else name
+    uri = urlsplit(name)
+    makes = dict(parse_qsl(uri.query)).get("mode", "rwc") == "rwc" and uri.path != ":memory:"
+    return unquote(uri.path) if makes else ""
 
 
 def sqlite_module() -> ModuleType:

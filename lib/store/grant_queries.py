@@ -103,24 +103,40 @@ def delete_grant(connection: Connection, username: str, grant: Grant) -> None:
     )
 
 
-def had_role(
-    connection: Connection,
-    username: str,
-    roles: Iterable[Role],
-    organization_id: str,
-    at: Moment,
-) -> bool:
-    """Tell whether `username` has one of `roles` there, and had it already at `at`."""
+def granted_there(
+    connection: Connection, username: str, roles: Iterable[Role], organization_id: str
+) -> list[tuple[str, Moment]]:
+    """Return who granted one of `roles` there to `username`, and when; once for each grant."""
     names = ", ".join(f"'{role.value}'" for role in roles)
     found = connection.execute(
         text(
-            f"SELECT EXISTS (SELECT 1 FROM role_grant WHERE username = :username"
-            f" AND role IN ({names}) AND granted_at <= :at"
-            " AND (organization_id IS NULL OR organization_id = :organization))"
+            f"SELECT granted_by, granted_at FROM role_grant WHERE username = :username"
+            f" AND role IN ({names})"
+            " AND (organization_id IS NULL OR organization_id = :organization)"
         ),
-        {"username": username, "at": at, "organization": organization_id},
+        {"username": username, "organization": organization_id},
     )
-    return bool(found.scalar_one())
+    return [(row[0], row[1]) for row in found]
+
+
+def given_roles_by(
+    connection: Connection, username: str, since: Moment, until: Moment
+) -> frozenset[str]:
+    """Return `username`, whom they granted a role after `since`, whom those did, and so on.
+
+    The audit trail is asked: it remembers grants that are gone.
+    """
+    found = connection.execute(
+        text(
+            "WITH RECURSIVE given (username) AS ("
+            " SELECT username FROM user_account WHERE username = :username"
+            " UNION SELECT e.subject FROM given g JOIN audit_event e ON e.actor = g.username"
+            " AND e.action = 'grant' AND e.happened_at > :since AND e.happened_at <= :until)"
+            " SELECT username FROM given"
+        ),
+        {"username": username, "since": since, "until": until},
+    )
+    return frozenset(found.scalars())
 
 
 def has_administrator(connection: Connection) -> bool:

@@ -1,5 +1,6 @@
 """Operations: the lock that orders them, their one row, and a result row for each user."""
 
+import zlib
 from collections.abc import Iterable
 
 from sqlalchemy import Connection, text
@@ -12,6 +13,7 @@ from lib.domain.states import Action, Skip, Status
 from lib.store import tables
 from lib.store.bulk import insert_many
 
+_GENERATING = 0x67656E << 32  # "gen", and the person: the key of PostgreSQL's advisory lock
 _SCOPE = (
     "SELECT o.name, o.status, s.name, b.status, s.token_days, o.token_days FROM subscription b"
     " JOIN organization o ON o.organization_id = b.organization_id"
@@ -98,25 +100,33 @@ def add_operation(
     )
 
 
-def generated_since(connection: Connection, scope: Scope, actor: str, since: Moment) -> int:
-    """Return how many tokens `actor` generated alone for one organization and service since then.
+def lock_generating(connection: Connection, actor: str) -> None:
+    """Let one Generate & Export of `actor` through at a time, wherever it is.
 
-    What was approved by another does not count.
+    Without it two at once in two organizations would not see each other in `generated_since`. Take
+    it before `lock_scope`: who has locked a scope must not wait for a person. SQLite has the whole
+    database locked already. On PostgreSQL it is a lock of its own and not the account's row, which
+    an import changes after it has locked the scopes.
+    """
+    if connection.dialect.name == "postgresql":
+        key = _GENERATING | zlib.crc32(actor.encode())
+        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": key})
+
+
+def generated_since(connection: Connection, actor: str, since: Moment) -> int:
+    """Return how many tokens `actor` generated alone since then, in all organizations.
+
+    What another had approved before does not count.
     """
     found = connection.execute(
         text(
             "SELECT COALESCE(SUM(o.changed), 0) FROM operation o"
-            " WHERE o.organization_id = :organization AND o.service_id = :service"
-            " AND o.action = 'generate' AND o.actor = :actor"
+            " WHERE o.action = 'generate' AND o.actor = :actor"
             " AND o.confirmed_at > :since AND NOT EXISTS (SELECT 1 FROM approval a"
-            "  WHERE a.organization_id = o.organization_id AND a.operation_id = o.operation_id)"
+            "  WHERE a.organization_id = o.organization_id AND a.operation_id = o.operation_id"
+            "  AND a.state = 'approved' AND a.answered_at <= o.confirmed_at)"
         ),
-        {
-            "organization": scope.organization_id,
-            "service": scope.service_id,
-            "actor": actor,
-            "since": since,
-        },
+        {"actor": actor, "since": since},
     )
     return int(found.scalar_one())
 

@@ -182,6 +182,8 @@ operation = Table(
     ),
     CheckConstraint(_one_of("action", Action), name="action"),
     Index("ix_operation_batch", "batch_id", **_where("batch_id <> ''")),
+    # What one person generated lately, in all organizations.
+    Index("ix_operation_generated", "actor", "confirmed_at", **_where("action = 'generate'")),
 )
 
 operation_result = Table(
@@ -324,9 +326,12 @@ approval = Table(
     Column("state", Text, nullable=False),
     Column("answered_by", _Key),
     Column("answered_at", BigInteger),
-    # The whole plan as JSON (lib.domain.plan). Last: SQLite reads through a long text to whatever
-    # stands behind it.
+    # The whole plan as JSON (lib.domain.plan). SQLite reads through a long text to whatever stands
+    # behind it: that is read for one request alone, never for a list.
     Column("plan", Text, nullable=False),
+    # The grant by which who answered is an approver, as it was then.
+    Column("approver_granted_by", _Key),
+    Column("approver_granted_at", BigInteger),
     ForeignKeyConstraint(
         ["organization_id", "service_id"],
         ["subscription.organization_id", "subscription.service_id"],

@@ -64,7 +64,7 @@ _WHY = {
     "UnknownService": "no such service",
     "TooManyCredentials": "two credentials were live",
     "BadDays": "not a possible number of days",
-    "NewApprover": "made an administrator after it was asked for",
+    "NewApprover": "a role that is too new",
     "TokenGone": "no longer pending",
     "Refused": "something was inactive",
     "LastAdministrator": "the last administrator",

@@ -148,7 +148,7 @@ def _ask(confirming: Confirming) -> None:
     alone = desk().ledger.four_eyes
     st.markdown(
         f"**{count(changed, 'new token')} need a second API administrator**: one alone may "
-        f"generate for {count(alone, 'user')} at once."
+        f"generate for {count(alone, 'user')} within an hour, in all organizations together."
     )
     st.markdown(
         "Another API administrator finds the request under **Activity** and has an hour to approve "

@@ -3,9 +3,9 @@
 import streamlit as st
 
 from lib.domain.activity import Progress
-from lib.domain.errors import DeskError
+from lib.domain.approver import ApproverRole
+from lib.domain.errors import DeskError, NewApprover
 from lib.domain.plan import Plan
-from lib.domain.roles import Permission
 from lib.domain.rows import Actor, Approval
 from lib.domain.states import ApprovalState
 from lib.domain.words import count
@@ -16,7 +16,7 @@ from lib.ui import asking, confirmations, guard, skipped, ways
 from lib.ui.activity_words import PROGRESS, time_of_day
 from lib.ui.desk import desk
 from lib.ui.session import Answering, session
-from lib.ui.wording import explain, plain, plan_details, plan_sentence
+from lib.ui.wording import clock_time, explain, plain, plan_details, plan_sentence
 
 _FEW = 4
 
@@ -38,9 +38,12 @@ def show_open(actor: Actor) -> None:
 def show(actor: Actor, view: OperationView) -> None:
     """Draw what is planned, and what this person may do about it."""
     asked, plan = view.asked, view.plan
-    if asked is None or view.progress is Progress.DONE:
+    if asked is None:
         return
-    st.markdown(_standing(actor, view, asked))
+    if view.progress is not Progress.DONE:
+        st.markdown(_standing(actor, view, asked))
+    if view.approver and view.progress is not Progress.LAPSED:
+        st.markdown(_role_sentence(actor, asked, view.approver))
     if plan is None:
         return
     with st.container(gap="xsmall"):
@@ -52,7 +55,7 @@ def show(actor: Actor, view: OperationView) -> None:
             skipped.show(plan.preview.skipped)
     if view.progress is Progress.APPROVED:
         _offer_download(actor, asked, plan)
-    elif _may_answer(actor, asked):
+    elif view.approver and view.approver.counts:
         _ask_for_answer()
         _dialog(view, asked, plan)
 
@@ -111,9 +114,13 @@ def _standing(actor: Actor, view: OperationView, asked: Approval) -> str:
     return "Nobody answered within the hour: nothing was changed."
 
 
-def _may_answer(actor: Actor, asked: Approval) -> bool:
-    mine = asked.requester == actor.username
-    return not mine and actor.may(Permission.APPROVE, asked.organization_id)
+def _role_sentence(actor: Actor, asked: Approval, role: ApproverRole) -> str:
+    """Return who granted the role of who answers or has answered, when, and whether it counts."""
+    answered_by = asked.answered_by or actor.username
+    whose = "Your role" if answered_by == actor.username else f"The role of {plain(answered_by)}"
+    by = f"by {plain(role.granted_by)}" if role.granted_by else "by whoever runs Token Desk"
+    sentence = f"{whose} was granted {by} on {clock_time(role.granted_at)}."
+    return sentence if role.counts else f"{sentence} {explain(NewApprover())}"
 
 
 def _offer_download(actor: Actor, asked: Approval, plan: Plan) -> None:

@@ -12,9 +12,11 @@ import streamlit as st
 from lib.settings import (
     Settings,
     UnsafeSettings,
+    readable,
     safe_address,
     safe_cookie_secret,
     safe_redirect_uri,
+    trimmed,
 )
 
 _OF_A_PROVIDER = ("client_id", "client_secret", "server_metadata_url")
@@ -40,7 +42,7 @@ def auth_section(settings: Settings) -> dict[str, Any]:
     if settings.sign_in != "oidc":
         return {}
     auth = settings.auth or _from_secrets()
-    faults = _faults(auth)
+    faults = _unreadable("auth", auth) or _faults(auth)
     if faults:
         told = "\n".join(f"- {fault}" for fault in faults)
         msg = f"Token Desk does not start:\n{told}"
@@ -71,8 +73,18 @@ def _from_secrets() -> dict[str, Any]:
     """Return the section of the secrets file; empty when there is none."""
     if not st.secrets.load_if_toml_exists() or "auth" not in st.secrets:
         return {}
-    auth: dict[str, Any] = st.secrets["auth"].to_dict()
-    return auth
+    return _trimmed(st.secrets["auth"].to_dict())
+
+
+def _trimmed(section: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a section without white space and invisible characters around its texts."""
+    cut: dict[str, Any] = {}
+    for name, value in section.items():
+        if isinstance(value, Mapping):
+            cut[name] = _trimmed(value)
+        else:
+            cut[name] = trimmed(value) if isinstance(value, str) else value
+    return cut
 
 
 def _named(auth: Mapping[str, Any]) -> list[str]:
@@ -112,6 +124,20 @@ def _unsafe(title: str, section: Mapping[str, Any]) -> list[str]:
         if section.get(name):
             try:
                 check(str(section[name]))
+            except ValueError as error:
+                faults.append(f"[{title}] {name}: {error}")
+    return faults
+
+
+def _unreadable(title: str, section: Mapping[str, Any]) -> list[str]:
+    """Return a sentence for each text with a control or invisible character inside."""
+    faults = []
+    for name, value in section.items():
+        if isinstance(value, Mapping):
+            faults += _unreadable(f"{title}.{name}", value)
+        elif isinstance(value, str):
+            try:
+                readable(value)
             except ValueError as error:
                 faults.append(f"[{title}] {name}: {error}")
     return faults

@@ -68,6 +68,12 @@ def advertise_nothing() -> None:
     config.set_option("logger.hideWelcomeMessage", value=True)
 
 
+def open_no_browser() -> None:
+    """Make Streamlit headless, unless a flag or variable of whoever starts it says otherwise."""
+    if config.get_where_defined("server.headless") != config._DEFINED_BY_FLAG:  # noqa: SLF001
+        config.set_option("server.headless", value=True)
+
+
 def tell_apart_by(header: str) -> None:
     """Make Streamlit take up an earlier session only for whom this header named then, too."""
     config.set_option("server.trustedUserHeaders", {header: "named_by_proxy"})

@@ -220,8 +220,8 @@ _SENTENCES: tuple[tuple[type[Exception], str], ...] = (
     (
         errors.ApprovalMissing,
         (
-            "Nothing was done: so many tokens need a second API administrator, and none has "
-            "approved just this. Choose Generate & Export again and ask for approval."
+            "Nothing was done: this needs a second API administrator, and none has approved just "
+            "this. Choose Generate & Export again and ask for approval."
         ),
     ),
     (
@@ -234,7 +234,11 @@ _SENTENCES: tuple[tuple[type[Exception], str], ...] = (
     ),
     (
         errors.NewApprover,
-        "You were granted the role after this was asked. Somebody who had it before must answer.",
+        (
+            "Your role is too new for this request: it was granted in the last 24 hours before it, "
+            "in the last 7 days before it by the person who asks, or after it. Another API "
+            "administrator must answer."
+        ),
     ),
     (
         errors.ApprovalAnswered,

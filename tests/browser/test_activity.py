@@ -62,6 +62,8 @@ class TestFourEyes:
         second.picture("activity-waiting")
         second.click("Open it")
         expect(second.page.get_by_text("5 selected: 5 get a new token.")).to_be_visible()
+        expect(second.page.get_by_text("Your role was granted by whoever runs")).to_be_visible()
+        second.picture("activity-request")
         second.click("Approve")
         second.picture("activity-approve")
         second.dialog().get_by_role("button", name="Approve", exact=True).click()

@@ -4,12 +4,14 @@ from dataclasses import replace
 
 import pytest
 
-from lib.domain.clock import HOUR, MINUTE
+from lib.domain.approver import ApproverRole
+from lib.domain.clock import DAY, HOUR, MINUTE
 from lib.domain.errors import (
     ApprovalAnswered,
     ApprovalLapsed,
     ApprovalMissing,
     AuditUnwritten,
+    DeskError,
     NewApprover,
     NotAllowed,
     OwnApproval,
@@ -19,7 +21,7 @@ from lib.domain.plan import Plan
 from lib.domain.roles import Grant, Role
 from lib.domain.rows import Actor
 from lib.domain.states import Action, ApprovalState, Holding
-from lib.operations import approvals, grants
+from lib.operations import activity, approvals, grants
 from lib.operations.actions import carry_out, needs_approval
 from lib.operations.ledger import Ledger
 from lib.store.engine import writing
@@ -296,23 +298,84 @@ class TestWaysAround:
         assert not needs_approval(at(engine, 2), plan(engine, Action.REQUEST, ids))
         carry_out(at(engine, 62), ADMIN, third, MINTING)
 
+    def test_the_limit_counts_all_services_and_organizations(self, engine):
+        """One token for each of three services in each of two organizations is six tokens."""
+        services = (SERVICE, "landnotices", "plats")
+        members = {
+            organization_id: build(engine, 2, organization_id=organization_id, services=services)
+            for organization_id in (ORG, "NVTBL2")
+        }
+        six = ledger(engine, lambda: NOW, four_eyes=6)
+
+        def generate(organization_id: str, service_id: str, place: int) -> bytes | None:
+            where = {"organization_id": organization_id, "service_id": service_id}
+            planned = plan(engine, Action.GENERATE, [members[organization_id][place]], **where)
+            return carry_out(six, ADMIN, planned, MINTING).csv
+
+        everywhere = [(place, service_id) for place in members for service_id in services]
+        assert all(generate(*where, 0) for where in everywhere)
+        before = everything(engine)
+        for where in everywhere:
+            with pytest.raises(ApprovalMissing):
+                generate(*where, 1)
+        assert everything(engine) == before
+
+    def test_what_waits_for_approval_is_not_carried_out(self, engine):
+        """Asked over and over, and never answered: no plan is small enough for that."""
+        ids = build(engine, 2 * USERS)
+        for member_id in ids:
+            planned = plan(engine, Action.GENERATE, [member_id])
+            approvals.ask(at(engine), ADMIN, planned)
+            with pytest.raises(ApprovalMissing):
+                carry_out(at(engine), ADMIN, planned, MINTING)
+        assert select(engine, "SELECT count(*) FROM operation") == [(0,)]
+
+    @pytest.mark.parametrize("limit", [0, 100])
+    @pytest.mark.parametrize("answered", ["waiting", "rejected"])
+    def test_a_small_plan_is_not_carried_out_unless_it_is_approved(
+        self, engine, asked, limit, answered
+    ):
+        """Whatever the limit is by now, even none."""
+        if answered == "rejected":
+            answer(engine, asked, approve=False)
+        book = ledger(engine, lambda: NOW, four_eyes=limit)
+        before = everything(engine)
+        with pytest.raises(ApprovalMissing):
+            carry_out(book, ADMIN, asked, MINTING)
+        assert everything(engine) == before
+
+    def test_a_small_plan_is_carried_out_only_as_it_was_approved(self, engine, asked):
+        """An approved plan does not count later: it is held to every word of its approval."""
+        answer(engine, asked)
+        other = dict(list(asked.seen.items())[:1])
+        with pytest.raises(ApprovalMissing):
+            carry_out(
+                ledger(engine, lambda: NOW, four_eyes=100),
+                ADMIN,
+                replace(asked, seen=other),
+                MINTING,
+            )
+
+    def test_what_was_asked_after_it_was_done_counts(self, engine):
+        """Cancelled, it looks as it did before; an approval of then approves nothing."""
+        ids = build(engine, USERS)
+        add_administrator(engine)
+        planned = plan(engine, Action.GENERATE, ids[:2])
+        carry_out(at(engine), ADMIN, planned, MINTING)
+        with pytest.raises(PlanOutdated):
+            approvals.ask(at(engine), ADMIN, planned)
+        act(engine, Action.CANCEL, ids[:2])
+        approvals.ask(at(engine, 2), ADMIN, planned)
+        assert needs_approval(at(engine, 2), plan(engine, Action.GENERATE, ids[2:]))
+        answer(engine, planned, minutes=3)
+        assert needs_approval(at(engine, 4), plan(engine, Action.GENERATE, ids[2:]))
+
     def test_what_another_approved_does_not_count(self, engine, asked):
         """Nor what somebody else generated."""
         answer(engine, asked)
         carry_out(at(engine, 1), ADMIN, asked, MINTING)
         (one,) = select(engine, "SELECT member_id FROM member ORDER BY sort_key LIMIT 1")
         assert not needs_approval(at(engine, 2), plan(engine, Action.GENERATE, list(one)))
-
-    def test_nobody_is_made_for_the_occasion(self, engine, asked):
-        """An administrator of after the question does not answer it."""
-        late = Actor("late", "Late")
-        with writing(engine) as connection:
-            add_staff(connection, late.username, late.name)
-        wanted = [Grant(Role.ADMINISTRATOR)]
-        grants.grant(at(engine, 1), ADMIN, late.username, wanted)
-        with pytest.raises(NewApprover):
-            answer(engine, asked, late, minutes=2)
-        assert state(engine, asked) is ApprovalState.WAITING
 
     def test_whoever_approved_must_still_be_one_who_may(self, engine, asked):
         """Their role taken away, the approval is worth nothing."""
@@ -333,3 +396,143 @@ class TestWaysAround:
         elsewhere = replace(planned, scope=replace(planned.scope, service_id="landnotices"))
         with pytest.raises(ApprovalMissing):
             carry_out(at(engine, 1), ADMIN, elsewhere, MINTING)
+
+
+EVERYWHERE = [Grant(Role.ADMINISTRATOR)]
+HERE = [Grant(Role.ADMINISTRATOR, ORG)]
+APPROVER = Actor("late", "Late")
+
+
+class TestApproversRole:
+    """Nobody is made an approver for one request: the role is older, by who granted it."""
+
+    @pytest.fixture(autouse=True)
+    def _people(self, engine, asked):
+        """Two administrators of long ago; the requester is one of them, the approver is none."""
+        self.engine, self.asked = engine, asked
+        with writing(engine) as connection:
+            add_staff(connection, APPROVER.username, APPROVER.name)
+
+    def given(self, days: float, by: Actor | None, wanted: list[Grant], to: Actor = APPROVER):
+        """Grant a role so many days before the request; nobody stands for the command line."""
+        book = ledger(self.engine, lambda: NOW - int(days * DAY))
+        if by is None:
+            grants.grant_by_command(book, to.username, wanted)
+        else:
+            grants.grant(book, by, to.username, wanted)
+
+    def taken(self, days: float, by: Actor, wanted: list[Grant], whose: Actor = APPROVER):
+        """Take a role away so many days before the request."""
+        grants.revoke(
+            ledger(self.engine, lambda: NOW - int(days * DAY)), by, whose.username, wanted
+        )
+
+    def refused(self) -> None:
+        """Expect that the approver can neither approve nor reject, and sees so."""
+        before = everything(self.engine)
+        for approve in (True, False):
+            with pytest.raises(NewApprover):
+                answer(self.engine, self.asked, APPROVER, approve=approve, minutes=2)
+        assert everything(self.engine) == before
+        assert not self.seen_by(APPROVER).counts
+
+    def seen_by(self, viewer: Actor) -> ApproverRole | None:
+        """Return the approver's role as the page of the request shows it."""
+        where = (ORG, self.asked.operation_id)
+        return activity.open_operation(self.engine, lambda: NOW, viewer, *where).approver
+
+    @pytest.mark.parametrize("wanted", [EVERYWHERE, HERE])
+    @pytest.mark.parametrize(
+        ("days", "by"),
+        [(-1 / 24, ADMIN), (-1 / 24, None), (0.99, OTHER_ADMIN), (2, ADMIN), (6.99, ADMIN)],
+    )
+    def test_a_new_role_is_refused(self, days, by, wanted):
+        """From anybody for a day, from the requester for a week; after the request in any case."""
+        self.given(days, by, wanted)
+        self.refused()
+
+    @pytest.mark.parametrize("wanted", [EVERYWHERE, HERE])
+    @pytest.mark.parametrize(("days", "by"), [(0, None), (1, OTHER_ADMIN), (7, ADMIN)])
+    def test_a_role_that_is_old_enough_approves(self, days, by, wanted):
+        """The page shows who granted it, and when, before the answer and after it."""
+        self.given(days, by, wanted)
+        role = ApproverRole(by.username if by else "", NOW - days * DAY, counts=True)
+        assert self.seen_by(APPROVER) == role
+        assert self.seen_by(ADMIN) is None
+        answer(self.engine, self.asked, APPROVER)
+        take_roles(self.engine, APPROVER)
+        assert [self.seen_by(who) for who in (ADMIN, OTHER_ADMIN)] == [role, role]
+        assert carry_out_refused(self.engine, self.asked) is NotAllowed
+
+    def test_a_role_granted_anew_is_as_new_as_the_last_grant(self):
+        """Taken away and granted again by the requester: a week from then."""
+        self.given(30, OTHER_ADMIN, EVERYWHERE)
+        self.taken(3, ADMIN, EVERYWHERE)
+        self.given(3, ADMIN, EVERYWHERE)
+        self.refused()
+
+    def test_a_role_granted_twice_keeps_its_age(self):
+        """To grant what somebody has changes nothing."""
+        self.given(30, OTHER_ADMIN, EVERYWHERE)
+        self.given(3, ADMIN, EVERYWHERE)
+        answer(self.engine, self.asked, APPROVER)
+
+    def test_one_good_grant_is_enough(self):
+        """A second one from the requester takes nothing away."""
+        self.given(30, OTHER_ADMIN, HERE)
+        self.given(3, ADMIN, EVERYWHERE)
+        answer(self.engine, self.asked, APPROVER)
+        assert self.seen_by(ADMIN) == ApproverRole(
+            OTHER_ADMIN.username, NOW - 30 * DAY, counts=True
+        )
+
+    def test_a_good_grant_elsewhere_does_not_help(self):
+        """Nor does an old role that is no approver's."""
+        build(self.engine, 1, organization_id="NVTBL2")
+        self.given(30, OTHER_ADMIN, [Grant(Role.ADMINISTRATOR, "NVTBL2")])
+        self.given(30, OTHER_ADMIN, [Grant(Role.SUPPORT)])
+        self.given(3, ADMIN, HERE)
+        self.refused()
+
+    def test_whom_the_requester_made_an_administrator_grants_for_the_requester(self):
+        """Through an account between, also when its role was taken away again."""
+        between = add_person(self.engine, "between")
+        self.given(3, ADMIN, EVERYWHERE, to=between)
+        self.given(2, between, EVERYWHERE)
+        self.taken(2, ADMIN, EVERYWHERE, whose=between)
+        self.refused()
+
+    def test_a_role_from_oneself_is_as_new_as_the_one_before(self):
+        """An administrator by the requester's grant adds one of their own."""
+        self.given(3, ADMIN, EVERYWHERE)
+        self.given(2, APPROVER, HERE)
+        self.taken(2, APPROVER, EVERYWHERE)
+        self.refused()
+
+    def test_whom_the_requester_gave_a_role_long_ago_grants_for_themselves(self):
+        """A week later they count as anybody."""
+        between = add_person(self.engine, "between")
+        self.given(7, ADMIN, EVERYWHERE, to=between)
+        self.given(2, between, EVERYWHERE)
+        answer(self.engine, self.asked, APPROVER)
+
+    def test_the_first_administrators_of_the_setting_approve(self):
+        """TOKEN_DESK_ADMINS names whom nobody granted anything."""
+        change(self.engine, "DELETE FROM role_grant")
+        names = [ADMIN.username, APPROVER.username]
+        grants.appoint_first(ledger(self.engine, lambda: NOW), names)
+        answer(self.engine, self.asked, APPROVER)
+
+
+def add_person(engine, username: str) -> Actor:
+    """Add a staff account without a role."""
+    with writing(engine) as connection:
+        add_staff(connection, username, username)
+    return Actor(username, username)
+
+
+def carry_out_refused(engine, planned: Plan) -> type[Exception]:
+    """Return why an approved plan is not carried out."""
+    with pytest.raises(DeskError) as caught:
+        carry_out(at(engine, 1), ADMIN, planned, MINTING)
+    return caught.type

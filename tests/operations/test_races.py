@@ -7,15 +7,20 @@ from itertools import pairwise
 import pytest
 from sqlalchemy import Engine
 
+from lib.domain.clock import HOUR
 from lib.domain.errors import DeskError, PlanOutdated
 from lib.domain.plan import Plan
-from lib.domain.states import Action
+from lib.domain.states import Action, Holding
 from lib.operations.actions import Outcome, carry_out
-from tests.directory import MINTING, ORG, build, by, ledger
+from lib.operations.off_boarding import off_board, plan_off_boarding
+from tests.directory import ADMIN, MINTING, ORG, build, by, ledger
+from tests.facts import NOW
 from tests.operations.acting import (
     act,
     add_administrator,
+    change,
     exported,
+    give,
     later,
     live_matches,
     plan,
@@ -118,3 +123,49 @@ class TestOnePlanTwice:
         results = at_once(*[call] * 8)
         assert all(a.receipt == b.receipt for a, b in pairwise(results))
         assert [result.csv is not None for result in results].count(True) == 1
+
+
+class TestFourEyes:
+    """One person at once in several organizations."""
+
+    LIMIT = 3
+
+    def places(self, engine: Engine) -> dict[str, list[str]]:
+        """Two organizations with two users each: one alone is within the limit, both are not."""
+        return {name: build(engine, 2, organization_id=name) for name in (ORG, "NVTBL2")}
+
+    def generating(
+        self, engine: Engine, place: str, ids: list[str], now: int
+    ) -> Callable[[], Outcome]:
+        """Return the call that generates for the users of a place at a moment."""
+        planned = plan(engine, Action.GENERATE, ids, organization_id=place)
+        book = ledger(engine, lambda: now, four_eyes=self.LIMIT)
+        return lambda: carry_out(book, by(planned), planned, MINTING)
+
+    def test_two_organizations_do_not_both_pass(self, engine):
+        """One is carried out, the other needs approval; never both and never neither."""
+        places = self.places(engine)
+        for run in range(RUNS):
+            now = NOW + 2 * run * HOUR
+            results = at_once(
+                *(self.generating(engine, place, ids, now) for place, ids in places.items())
+            )
+            names = sorted(type(result).__name__ for result in results)
+            assert names == ["ApprovalMissing", "Outcome"]
+
+    def test_nobody_waits_in_a_circle(self, engine):
+        """Beside an off-boarding, which locks both organizations in one transaction."""
+        places = self.places(engine)
+        leaver = {name: ids.pop(0) for name, ids in places.items()}
+        change(engine, "UPDATE member SET username = 'utcjf1-u0' WHERE username = 'nvtbl2-u0'")
+        for run in range(RUNS):
+            for place, member_id in leaver.items():
+                give(engine, member_id, Holding.PENDING, organization_id=place)
+            leaving = plan_off_boarding(ledger(engine), ADMIN, "utcjf1-u0")
+            now = NOW + 2 * run * HOUR
+            results = at_once(
+                *(self.generating(engine, place, ids, now) for place, ids in places.items()),
+                lambda leaving=leaving: off_board(ledger(engine, later), ADMIN, leaving),
+            )
+            assert [len(receipts) for receipts in results[2:]] == [2]
+            assert [type(result) for result in results[:2]] == [Outcome] * 2

@@ -328,6 +328,41 @@ class TestFourEyes:
             "Type 12 to confirm"
         ]
 
+    def test_who_granted_the_approvers_role_is_shown(self, demo, asked, open_page):
+        """To whom may answer, and to everybody once it is answered or done."""
+        execute(
+            demo,
+            "UPDATE role_grant SET granted_by = 'okafor', granted_at = :at"
+            " WHERE username = 'rfenwick'",
+            at=1_700_000_000_000,
+        )
+        granted = "was granted by okafor on Nov 14, 2023 22:13 UTC."
+
+        def sentences(person: str) -> list[str]:
+            shown = values(address_of(open_page, person, operation=asked).markdown)
+            return [text for text in shown if "was granted" in text]
+
+        assert [sentences(who) for who in (OTHER_ADMIN, ADMIN, SUPPORT)] == [
+            [f"Your role {granted}"],
+            [],
+            [],
+        ]
+        where = (ORG, asked.partition("-")[2])
+        approvals.answer(desk().ledger, someone(OTHER_ADMIN), *where, approve=True)
+        execute(demo, "UPDATE role_grant SET granted_by = '' WHERE username = 'rfenwick'")
+        for _ in ("approved", "done"):
+            assert sentences(OTHER_ADMIN) == [f"Your role {granted}"]
+            assert sentences(ADMIN) == [f"The role of rfenwick {granted}"]
+            carry_out(desk().ledger, someone(ADMIN), asked_for(demo, where[1])[1], desk().minting)
+
+    def test_a_role_that_is_too_new_has_no_buttons(self, demo, asked, open_page):
+        """The page says who granted it, and why another must answer."""
+        execute(demo, "UPDATE role_grant SET granted_by = 'mhale' WHERE username = 'rfenwick'")
+        at = address_of(open_page, OTHER_ADMIN, operation=asked)
+        assert not {"Approve", "Reject"} & set(labels(at))
+        (sentence,) = [text for text in values(at.markdown) if "was granted by mhale on" in text]
+        assert sentence.endswith("Another API administrator must answer.")
+
     def test_the_requester_waits(self, asked, open_page):
         """And is not asked."""
         at = address_of(open_page, ADMIN, operation=asked)

@@ -1,6 +1,8 @@
 """What becomes of a database that is locked, read-only, full, lost, or none at all."""
 
+import contextlib
 import logging
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -164,6 +166,105 @@ class TestSettingsOfSqlite:
         assert found == wanted
         safe = tuple(map(int, version.split("."))) >= (3, 51, 3)
         assert journal == ("wal" if safe else "delete")
+
+
+def modes(folder: Path) -> dict[str, str]:
+    """Return the mode of every file in a folder, in octal digits."""
+    return {file.name: f"{file.stat().st_mode & 0o777:o}" for file in folder.iterdir()}
+
+
+def written(url: str, folder: Path) -> dict[str, str]:
+    """Migrate a database, and return the modes of what is in `folder` while a row is written."""
+    engine = open_engine(url)
+    migrate(engine)
+    with writing(engine) as connection:
+        add(connection, "erecording")
+        found = modes(folder)
+    engine.dispose()
+    return found
+
+
+class TestFilesOfSqlite:
+    """What SQLite keeps on disk is for its owner's eyes only."""
+
+    @pytest.fixture(autouse=True, params=[0o000, 0o022, 0o777], ids=oct)
+    def _umask(self, request):
+        """Whatever the process takes from the modes of new files."""
+        before = os.umask(request.param)
+        yield
+        os.umask(before)
+
+    @pytest.fixture
+    def folder(self, tmp_path, monkeypatch) -> Path:
+        """The folder in which the process stands; made before the umask would close it."""
+        folder = tmp_path / "here"
+        folder.mkdir()
+        folder.chmod(0o700)
+        monkeypatch.chdir(folder)
+        return folder
+
+    @pytest.mark.parametrize(
+        ("address", "name"),
+        [
+            ("sqlite:///{folder}/desk.db", "desk.db"),
+            ("sqlite:///desk.db", "desk.db"),
+            ("sqlite:///file:{folder}/desk.db?uri=true", "desk.db"),
+            ("sqlite:///file://localhost{folder}/desk.db?uri=true", "desk.db"),
+            ("sqlite:///file:the%20desk.db?cache=private&mode=rwc&uri=true", "the desk.db"),
+        ],
+    )
+    def test_a_new_database_and_the_files_beside_it(self, folder, address, name):
+        """Named by an absolute path, a relative one or a URI: 600, the first write included."""
+        found = written(address.format(folder=folder), folder)
+        assert found.pop(name) == "600"
+        assert len(found) >= 1
+        assert set(found) <= {f"{name}{end}" for end in ("-wal", "-shm", "-journal")}
+        assert set(found.values()) == {"600"}
+
+    def test_it_is_so_before_the_first_connection(self, folder):
+        """SQLite finds the file there: at no moment could somebody else have opened it."""
+        engine = open_engine("sqlite:///desk.db")
+        seen = []
+        event.listen(engine, "do_connect", lambda *_: seen.append(modes(folder)))
+        with reading(engine):
+            pass
+        engine.dispose()
+        assert seen == [{"desk.db": "600"}]
+
+    def test_a_link_to_nothing(self, folder, tmp_path):
+        """The file that it leads to is made."""
+        there = tmp_path / "there"
+        there.mkdir()
+        there.chmod(0o700)
+        (folder / "desk.db").symlink_to(there / "real.db")
+        found = written("sqlite:///desk.db", there)
+        assert found["real.db"] == "600"
+        assert set(found.values()) == {"600"}
+
+    @pytest.mark.parametrize("mode", [0o600, 0o640, 0o664])
+    def test_a_file_that_is_there_keeps_its_mode(self, folder, mode):
+        """Whoever set it had a reason, such as a group that makes backups."""
+        (folder / "desk.db").touch()
+        (folder / "desk.db").chmod(mode)
+        found = written("sqlite:///desk.db", folder)
+        assert len(found) >= 2
+        assert set(found.values()) == {f"{mode:o}"}
+
+    @pytest.mark.parametrize(
+        "url",
+        [
+            "sqlite:///file:desk.db?mode=ro&uri=true",
+            "sqlite:///file:desk.db?mode=rw&uri=true",
+            "sqlite:///file::memory:?cache=shared&uri=true",
+        ],
+    )
+    def test_nothing_is_made_where_sqlite_makes_nothing(self, folder, url):
+        """To read only, to write what is there, or in memory."""
+        engine = open_engine(url)
+        with contextlib.suppress(StoreUnavailable), reading(engine):
+            pass
+        engine.dispose()
+        assert modes(folder) == {}
 
 
 class TestSqliteFaults:

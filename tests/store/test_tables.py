@@ -6,11 +6,12 @@ import pytest
 from sqlalchemy import Engine, event, text
 from sqlalchemy.exc import IntegrityError
 
+from lib.domain.clock import HOUR
 from lib.domain.ids import new_id
 from lib.domain.lifecycle import Change, Standing
 from lib.domain.rows import Scope
 from lib.domain.states import Action, OrganizationType, Origin, Skip, Status, TokenState
-from lib.store import directory_queries, tables, token_queries
+from lib.store import directory_queries, operation_queries, tables, token_queries
 from lib.store.engine import open_engine, reading, writing
 from tests.directory import ORG, SERVICE, build
 from tests.facts import NOW
@@ -200,6 +201,19 @@ class TestIndexes:
         assert indexes <= set(re.findall(r"INDEX (\w+)", plans))
         tokens = re.findall(r"(?:SCAN|SEARCH) (?:token|[tap])\b.*", plans)
         assert [line for line in tokens if not re.search(r"INDEX uq_token_\w+", line)] == []
+
+    def test_what_a_person_generated_lately_is_read_from_its_index(self, tmp_path):
+        """However many operations there are, in whichever organizations."""
+        engine = open_engine(f"sqlite:///{tmp_path / 'desk.db'}")
+        tables.metadata.create_all(engine)
+        with reading(engine) as connection:
+            plans = explained(
+                connection,
+                lambda: operation_queries.generated_since(connection, "mhale", NOW - HOUR),
+            )
+        engine.dispose()
+        assert "SEARCH o USING INDEX ix_operation_generated (actor=? AND confirmed_at>?)" in plans
+        assert "SCAN" not in plans
 
 
 def explained(connection, use) -> str:

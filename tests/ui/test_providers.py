@@ -69,6 +69,43 @@ class TestTheSection:
         )
         assert found == SHARED | ONE
 
+    @pytest.mark.parametrize("char", ["\n", " ", "\r\n", "\ufeff", "\x1b"])
+    def test_what_surrounds_a_value_of_the_file_is_cut(self, secrets, char):
+        """In the section, in a provider's own, and deeper; what is no text stays."""
+        more = {"client_kwargs": {"scope": "openid profile", "leeway": 5}, "expose_tokens": ["id"]}
+        wanted = SHARED | ONE | {"okta": ONE | more}
+
+        def around(section: dict) -> dict:
+            return {
+                name: around(value)
+                if isinstance(value, dict)
+                else f"{char}{value}{char}"
+                if isinstance(value, str)
+                else value
+                for name, value in section.items()
+            }
+
+        secrets(around(wanted))
+        assert providers.auth_section(settings()) == wanted
+
+    @pytest.mark.parametrize("char", ["\n", "\x00", "\u200b"])
+    def test_inside_a_value_of_the_file_it_is_refused(self, secrets, char):
+        """The sentence names section and value, and shows neither secret nor address."""
+        bad = f"se{char}cret"
+        secrets(
+            SHARED
+            | {"redirect_uri": f"https://desk.example.com/{char}oauth2callback"}
+            | {"okta": ONE | {"client_secret": bad, "client_kwargs": {"scope": f"openid{char}x"}}}
+        )
+        with pytest.raises(UnsafeSettings) as caught:
+            providers.auth_section(settings())
+        told = "must not have a control or invisible character inside: character {} is U+{:04X}"
+        assert str(caught.value).split("\n")[1:] == [
+            f"- [auth] redirect_uri: {told.format(26, ord(char))}",
+            f"- [auth.okta] client_secret: {told.format(3, ord(char))}",
+            f"- [auth.okta.client_kwargs] scope: {told.format(7, ord(char))}",
+        ]
+
     @pytest.mark.usefixtures("secrets")
     def test_neither(self):
         """Both ways are named."""

@@ -1,0 +1,52 @@
+"""How old an approver's role must be, by who granted it."""
+
+import pytest
+
+from lib.domain.approver import ApproverRole, approver_role
+from lib.domain.clock import DAY, HOUR
+from tests.facts import NOW
+
+REQUESTER, ALLY, OTHER, NOBODY = "mhale", "ally", "okafor", ""
+SIDE = {REQUESTER, ALLY}
+
+
+@pytest.mark.parametrize(
+    ("granted_by", "age", "counts"),
+    [
+        (NOBODY, -1, False),
+        (NOBODY, 0, True),
+        (OTHER, -1, False),
+        (OTHER, DAY - 1, False),
+        (OTHER, DAY, True),
+        (REQUESTER, DAY, False),
+        (REQUESTER, 7 * DAY - 1, False),
+        (REQUESTER, 7 * DAY, True),
+        (ALLY, 7 * DAY - 1, False),
+        (ALLY, 7 * DAY, True),
+    ],
+)
+def test_a_role_counts_when_it_is_old_enough(granted_by, age, counts):
+    """A day from anybody, a week from the requester's side, and no time from a command."""
+    role = approver_role([(granted_by, NOW - age)], NOW, SIDE)
+    assert role == ApproverRole(granted_by, NOW - age, counts)
+
+
+def test_one_grant_that_counts_is_enough():
+    """Whatever else was granted, and in whichever order it is read."""
+    grants = [(REQUESTER, NOW - 6 * DAY), (OTHER, NOW - 2 * DAY), (OTHER, NOW - HOUR)]
+    good = ApproverRole(OTHER, NOW - 2 * DAY, counts=True)
+    assert approver_role(grants, NOW, SIDE) == good
+    assert approver_role(grants[::-1], NOW, SIDE) == good
+
+
+def test_of_several_grants_the_oldest_is_named():
+    """Of those that count, else of all."""
+    old, older = (OTHER, NOW - 2 * DAY), (OTHER, NOW - 3 * DAY)
+    assert approver_role([old, older], NOW, SIDE) == ApproverRole(*older, counts=True)
+    new, newer = (REQUESTER, NOW - 2 * DAY), (OTHER, NOW - HOUR)
+    assert approver_role([newer, new], NOW, SIDE) == ApproverRole(*new, counts=False)
+
+
+def test_without_a_grant_there_is_no_role():
+    """Nothing to show and nothing to answer with."""
+    assert approver_role([], NOW, SIDE) is None
