@@ -21,6 +21,7 @@ from lib.operations.delivery import Delivery, NoFile
 from lib.operations.vault import Vault
 from lib.settings import ROOT
 from lib.store.engine import open_engine, writing
+from lib.ui import confirmations
 from lib.ui.desk import desk
 from lib.ui.session import Session
 from tests.directory import ADMIN, ORG, SERVICE, build, by, tokens
@@ -353,6 +354,31 @@ class TestNothingDone:
             at.text_input(key="confirm_typed").set_value(typed)
             assert run(at).download_button[0].disabled is not meant
         assert at.text_input(key="confirm_typed").label == "Type 4 to confirm"
+
+    @pytest.mark.parametrize("left_by", ["confirm_cancel", "confirm_back", "another page"])
+    def test_the_download_of_a_confirmation_that_was_left_mints_nothing(self, at, left_by):
+        """Its button's id may still be known: what counts is the confirmation that is open."""
+        press(choose(at, Action.GENERATE), "confirm_next")
+        before, delivery = everything(desk().engine), delivery_of(at)
+        if left_by == "another page":
+            at.switch_page("help.py").run()
+        else:
+            press(at, "confirm_back")
+        if left_by == "confirm_cancel":
+            press(at, left_by)
+        with pytest.raises(NoFile):
+            delivery()
+        assert everything(desk().engine) == before
+
+    def test_a_click_of_the_last_step_counts_in_the_last_step_only(self, at, monkeypatch):
+        """A program can send the click of a button that is not drawn."""
+        before = everything(desk().engine)
+        choose(at, Action.GENERATE)
+        with monkeypatch.context() as patched:
+            patched.setattr(confirmations, "session", lambda: desk_of(at))
+            confirmations._ask_approval()
+        assert everything(desk().engine) == before
+        assert desk_of(at).confirming
 
     def test_a_typed_number_does_not_stay_for_the_next_time(self, at):
         """The deliberate act is asked for again."""
