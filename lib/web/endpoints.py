@@ -23,14 +23,13 @@ from starlette.types import Receive, Scope, Send
 
 from lib.domain.clock import SECOND
 from lib.domain.errors import AuditUnwritten, StoreUnavailable
-from lib.domain.guessing import Guess
 from lib.domain.rows import FoundToken
 from lib.web import exchange, openapi
 from lib.web.exchange import Problem, answer
+from lib.web.failure_log import Failure, FailureLog
 
 if TYPE_CHECKING:  # the dashboard opens the database, and loads what that takes, after it has begun
     from lib.operations.checking import Checker
-    from lib.operations.throttle import Throttle
 
 _log = logging.getLogger(__name__)
 
@@ -53,13 +52,22 @@ class Api:
     """
 
     checker: "Checker"
-    throttle: "Throttle"
+    failures: FailureLog
     token_header: str = ""
     trusted_proxies: tuple[IPv4Network | IPv6Network, ...] = ()
     open_revoke: bool = False
 
+    def note_failure(self, failure: Failure, request: Request) -> None:
+        """Write a wrong token or credential into the log."""
+        self.failures.note(failure, self.address_of(request))
+
+    def close(self) -> None:
+        """Write what is noted."""
+        self.checker.close()
+        self.failures.close()
+
     def address_of(self, request: Request) -> str:
-        """Return the address whose guesses are counted."""
+        """Return the address that the log and the events name."""
         return exchange.client_address(request, self.trusted_proxies)
 
 
@@ -101,7 +109,7 @@ class Opened:
         """Write what is noted."""
         with self._lock:
             if self._api:
-                self._api.checker.close()
+                self._api.close()
 
 
 async def introspect(opened: Opened, request: Request) -> Response:
@@ -119,19 +127,16 @@ async def verify(opened: Opened, request: Request) -> Response:
     Two tokens are 401 as well, where RFC 6750 has 400: nginx knows 2xx, 401 and 403 only.
     """
     api = await opened.api()
-    address = api.address_of(request)
-    if seconds := api.throttle.seconds_to_wait(Guess.TOKEN, address):
-        raise exchange.too_many(seconds)
     token = exchange.bearer_token(request, api.token_header)
     if token is None:
         headers = {"www-authenticate": f"Bearer {_REALM}"}
         raise Problem(401, "unauthorized", "Send one Authorization: Bearer header.", headers)
     found = await api.checker.check_in_loop(token, _asked_service(request))
     if found is None:
-        await _in_thread(api.throttle.failed, Guess.TOKEN, address)
+        api.note_failure(Failure.TOKEN, request)
         headers = {"www-authenticate": f'Bearer {_REALM}, error="invalid_token"'}
         raise Problem(401, "invalid_token", "The token is not good.", headers)
-    return Response(status_code=204, headers=_told(found))
+    return Response(status_code=200, headers=_told(found))
 
 
 def _asked_service(request: Request) -> str | None:
@@ -150,11 +155,9 @@ async def revoke(opened: Opened, request: Request) -> Response:
     api = await opened.api()
     address = api.address_of(request)
     if api.open_revoke and "authorization" not in request.headers:
-        if seconds := api.throttle.seconds_to_wait(Guess.TOKEN, address):
-            raise exchange.too_many(seconds)
         token = await _token_field(request)
         if not await _in_thread(api.checker.revoke, token, address):
-            await _in_thread(api.throttle.failed, Guess.TOKEN, address)
+            api.note_failure(Failure.TOKEN, request)
     else:
         service_id = await _calling_service(api, request)
         token = await _token_field(request)
@@ -278,22 +281,12 @@ def _wrong_method(methods: tuple[str, ...]) -> Problem:
 
 
 async def _calling_service(api: Api, request: Request) -> str:
-    """Return the service that calls. Raises Problem: 401 invalid_client, 429 after many of them.
-
-    Whoever guesses from a service's address does not shut it out: a credential that was good before
-    is looked at all the same, and of others one a second.
-    """
-    address = api.address_of(request)
+    """Return the service that calls. Raises Problem: 401 invalid_client."""
     given = exchange.basic_credentials(request)
-    seconds = api.throttle.seconds_to_wait(Guess.CREDENTIALS, address)
-    if seconds and not (given and (api.checker.is_proven(*given) or api.throttle.spares(address))):
-        raise exchange.too_many(seconds)
     service_id = await api.checker.service_of_in_loop(*given) if given else None
     if service_id is None:
-        if seconds:
-            raise exchange.too_many(seconds)
         if given:
-            await _in_thread(api.throttle.failed, Guess.CREDENTIALS, address)
+            api.note_failure(Failure.CREDENTIAL, request)
         headers = {"www-authenticate": f'Basic {_REALM}, charset="UTF-8"'}
         raise Problem(401, "invalid_client", "Send the service's own credentials.", headers)
     return service_id

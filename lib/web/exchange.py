@@ -43,16 +43,6 @@ def answer(
     return JSONResponse(body, status, {**_NO_STORE, **(headers or {})})
 
 
-def too_many(seconds: int) -> Problem:
-    """Return the problem of someone who guesses."""
-    return Problem(
-        429,
-        "too_many_requests",
-        "Too many wrong attempts from this address; try again later.",
-        {"retry-after": str(seconds)},
-    )
-
-
 async def read_form(request: Request) -> dict[str, str]:
     """Return the form's fields. A body that is too large is refused unread.
 

@@ -38,7 +38,6 @@ _RESPONSES = {
     "NoService": _problem("The service's credentials are missing or wrong.", _CHALLENGE),
     "TooLarge": _problem("The body is larger than a form with a token can be."),
     "NoForm": _problem("The body has another content type."),
-    "TooMany": _problem("Too many wrong attempts from this address in this hour.", _LATER),
     "NoDatabase": _problem("The database does not answer; nothing is known or done.", _LATER),
 }
 
@@ -47,7 +46,6 @@ _FAULTS = {
     "401": _ref("responses", "NoService"),
     "413": _ref("responses", "TooLarge"),
     "415": _ref("responses", "NoForm"),
-    "429": _ref("responses", "TooMany"),
     "503": _ref("responses", "NoDatabase"),
 }
 
@@ -156,7 +154,6 @@ def _verify(method: str) -> _Json:
                 },
             },
             "401": _problem("It is not, or there is none.", _CHALLENGE),
-            "429": _ref("responses", "TooMany"),
             "503": _ref("responses", "NoDatabase"),
         },
     }

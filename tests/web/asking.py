@@ -1,7 +1,8 @@
 """What tests of the HTTP side share: the routes on a database, asked by a client of our own."""
 
+import asyncio
 import base64
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,8 +13,8 @@ from starlette.testclient import TestClient
 from lib.domain.secrets import Minting
 from lib.operations import credentials
 from lib.operations.checking import Checker
-from lib.operations.throttle import Throttle
 from lib.web.endpoints import Api, Opened, routes
+from lib.web.failure_log import FailureLog
 from tests.directory import MINTING, SERVICE, ledger
 from tests.operations.acting import Moving
 
@@ -33,6 +34,26 @@ class Asked:
         """Ask as a gateway does."""
         headers = {"authorization": f"Bearer {token}"} | options.pop("headers", {})
         return self.client.get("/api/v1/verify", headers=headers, **options)
+
+    def statuses(self, path: str, many: Iterable[dict[str, str]]) -> set[int]:
+        """Ask once with each of these headers, as fast as the application answers."""
+        scope = {"type": "http", "method": "POST", "path": path, "query_string": b""}
+        found: set[int] = set()
+
+        async def receive() -> dict[str, Any]:
+            return {"type": "http.request", "body": b"token=x"}
+
+        async def send(message: Any) -> None:
+            found.add(message.get("status", 0))
+
+        async def ask_all() -> None:
+            for headers in many:
+                raw = [(name.encode(), value.encode()) for name, value in headers.items()]
+                asking = scope | {"headers": raw, "client": (ADDRESS, 50_000)}
+                await self.client.app(asking, receive, send)
+
+        asyncio.run(ask_all())
+        return found - {0}  # a body has no status
 
     def introspect(self, token: str, secret: tuple[str, str]) -> Any:
         """Ask as a service does."""
@@ -56,7 +77,7 @@ def ask(
     """Return the routes on `engine`; `settings` are the Api's."""
     clock = Moving()
     checker = Checker(ledger(engine, clock), minting)
-    api = Api(checker, Throttle(engine, clock), **settings)
+    api = Api(checker, FailureLog(clock), **settings)
     return Asked(api, clock, client_of(lambda: api, address))
 
 

@@ -113,7 +113,6 @@ class TestSchemathesis:
     def test_a_few_of_each(self, server, known, tmp_path):
         """Good and bad headers, forms, methods and content types."""
         report = run_schemathesis(server, known, 20, tmp_path)
-        # Asked more often, verify takes them for somebody who guesses, and says 429 to everything.
         assert "Authentication failed" not in report
 
     @pytest.mark.soak
