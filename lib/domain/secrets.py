@@ -21,6 +21,9 @@ _ALPHABET = (string.digits + string.ascii_uppercase + string.ascii_lowercase).en
 # away, so that every character is equally likely. One call does a whole batch at C speed.
 _TABLE = bytes(_ALPHABET[b % 62] for b in range(256))
 _BIASED = bytes(range(248, 256))
+# What a file, a spreadsheet or a client leaves round a token: spaces, line ends, a no-break space,
+# and the byte order mark with which a file may begin.
+_WHITE_SPACE = string.whitespace + "\x85\xa0\u2028\u2029\ufeff"
 _PAIRS = [chr(a) + chr(b) for a in _ALPHABET for b in _ALPHABET]
 
 
@@ -72,6 +75,11 @@ def tokens_in(text: str, prefix: str) -> list[str]:
     length = RANDOM_LENGTH + CHECK_LENGTH
     looks = re.compile(rf"(?<![0-9A-Za-z]){prefix}_[0-9A-Za-z]{{{length}}}(?![0-9A-Za-z])")
     return [t for t in dict.fromkeys(looks.findall(text)) if is_well_formed(t, prefix)]
+
+
+def trim(token: str) -> str:
+    """Return a token without the white space round it."""
+    return token.strip(_WHITE_SPACE)
 
 
 def is_well_formed(token: str, prefix: str) -> bool:

@@ -100,7 +100,9 @@ class Checker:
         """Return the token's digest under every pepper; none when it has not the form of one.
 
         All of them are asked, also when the first is the one: what is asked must not depend on it.
+        White space round the token is cut here, for whoever checks or revokes it.
         """
+        token = secrets.trim(token)
         if not secrets.is_well_formed(token, self.minting.prefix):
             return []
         return [secrets.digests([token], pepper)[0] for pepper in self.minting.peppers.values()]

@@ -116,7 +116,7 @@ async def introspect(opened: Opened, request: Request) -> Response:
     """Tell a service whether a token is one of its own and good; nothing else of any other."""
     api = await opened.api()
     service_id = await _calling_service(api, request)
-    token = await _token_field(request)
+    token = await exchange.read_token(request)
     found = await api.checker.check_in_loop(token, service_id)
     return answer(_introspected(found) if found else {"active": False})
 
@@ -155,12 +155,12 @@ async def revoke(opened: Opened, request: Request) -> Response:
     api = await opened.api()
     address = api.address_of(request)
     if api.open_revoke and "authorization" not in request.headers:
-        token = await _token_field(request)
+        token = await exchange.read_token(request)
         if not await _in_thread(api.checker.revoke, token, address):
             api.note_failure(Failure.TOKEN, request)
     else:
         service_id = await _calling_service(api, request)
-        token = await _token_field(request)
+        token = await exchange.read_token(request)
         await _in_thread(api.checker.revoke, token, address, service_id)
     return answer({})
 
@@ -290,14 +290,6 @@ async def _calling_service(api: Api, request: Request) -> str:
         headers = {"www-authenticate": f'Basic {_REALM}, charset="UTF-8"'}
         raise Problem(401, "invalid_client", "Send the service's own credentials.", headers)
     return service_id
-
-
-async def _token_field(request: Request) -> str:
-    """Return the form's field `token`; what else is there is ignored, hints included."""
-    token = (await exchange.read_form(request)).get("token")
-    if token is None:
-        raise Problem(400, "invalid_request", "The field token is missing.")
-    return token
 
 
 def _told(found: FoundToken) -> dict[str, str]:

@@ -34,7 +34,7 @@ _CHALLENGE = {"WWW-Authenticate": _header("How to sign in (RFC 9110, section 11.
 _LATER = {"Retry-After": _header("Seconds until it is worth asking again", pattern="^[1-9][0-9]*$")}
 
 _RESPONSES = {
-    "BadForm": _problem("The body is no form, has a field twice, or lacks `token`."),
+    "BadForm": _problem("The form has no field `token`, or two, or one that is not UTF-8."),
     "NoService": _problem("The service's credentials are missing or wrong.", _CHALLENGE),
     "TooLarge": _problem("The body is larger than a form with a token can be."),
     "NoForm": _problem("The body has another content type."),
@@ -57,7 +57,12 @@ _TOKEN_FORM = {
                 "type": "object",
                 "required": ["token"],
                 "properties": {
-                    "token": {"type": "string", "description": "The token, as its user sends it."},
+                    "token": {
+                        "type": "string",
+                        "minLength": 1,
+                        "description": "The token, as its user sends it; white space round it is"
+                        " cut.",
+                    },
                 },
                 # A hint about the token's type, for one.
                 "additionalProperties": {"type": "string", "description": "Ignored."},

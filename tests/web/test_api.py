@@ -113,7 +113,7 @@ class TestIntrospect:
     def test_what_no_database_takes(self, asked, engine):
         """A NUL, and what is no UTF-8, in the token and in the credentials."""
         secret = credential(engine)
-        for token in ("", "\0", "é" * 40, "demo_" + "\0" * 46):
+        for token in ("\0", "é" * 40, "demo_" + "\0" * 46):
             assert asked.introspect(token, secret).json() == INACTIVE
             assert asked.introspect(token, (quote(token), secret[1])).status_code == 401
             assert asked.introspect(token, (secret[0], quote(token))).status_code == 401
@@ -176,21 +176,31 @@ class TestForm:
             (b"", FORM, 400),
             (b"other=x", FORM, 400),
             (b"token", FORM, 400),
+            (b"token=", FORM, 400),
             (b"token=a&token=b", FORM, 400),
+            (b"token=a&token=a", FORM, 400),
+            (b"token=a&%74oken=b", FORM, 400),
+            (b"token=a&token", FORM, 400),
             (b"token=%ff", FORM, 400),
             (b"token=\xff", FORM, 400),
             (b"&&&", FORM, 400),
             (b"\0", FORM, 400),
+            (b'{"token": "x"}', FORM, 400),
+            (b"<token>x</token>", FORM, 400),
+            (b"--x\r\nContent-Disposition: form-data; name=token\r\n\r\nx", FORM, 400),
+            (b"Token=x", FORM, 400),
             (b'{"token": "x"}', "application/json", 415),
             (b"token=x", "", 415),
             (b"token=x", "text/plain", 415),
             (b"token=x", "multipart/form-data; boundary=x", 415),
             (b"token=x", f"{FORM}x", 415),
             (b"token=x", f"{FORM.upper()}; charset=utf-8", 200),
-            (b"token=", FORM, 200),
+            (b"token=%00", FORM, 200),
+            (b"token=%C3%A9", FORM, 200),
             (b"token=" + b"x" * 65_000, FORM, 200),
             (b"token=" + b"x" * 66_000, FORM, 413),
             (b"a=b&" * 16_000 + b"c=d", FORM, 400),
+            (b"a=b&" * 16_000 + b"token=x", FORM, 200),
         ],
     )
     def test_each(self, one, secret, path, body, kind, expected):
@@ -200,6 +210,30 @@ class TestForm:
         assert response.status_code == expected
         if expected != 200:
             assert problem(response) == (expected, "invalid_request")
+
+    @pytest.mark.parametrize(
+        "form",
+        [
+            "token={}&",
+            "&token={}",
+            "&&token={}&&",
+            "token={}&token_type_hint",
+            "token_type_hint&token={}",
+            "token={}&token_type_hint=",
+            "=&token={}&=x",
+            "token={}&token_type_hint=a&token_type_hint=b",
+            "client_id=a&token={}&client_id=a",
+            "token={}&name=%E9&other=%zz&more=\xe9",
+            "%74oken={}",
+        ],
+    )
+    def test_forms_as_clients_build_them(self, asked, engine, ids, form):
+        """What stands beside the one token is ignored, whatever it is."""
+        (token,) = give(engine, ids[0], Holding.ACCEPTED)
+        secret = credential(engine)
+        assert asked.send("introspect", form.format(token), secret).json()["active"]
+        assert asked.send("revoke", form.format(token), secret).status_code == 200
+        assert asked.verify(token).status_code == 401
 
     def test_in_pieces(self, one, secret):
         """Without a length: read as far as a form can be, and no further."""
@@ -389,6 +423,29 @@ class TestRevoke:
         (token,) = give(engine, ids[0], Holding.ACCEPTED)
         change(engine, "UPDATE member SET status = 'inactive'")
         asked.revoke(token, credential(engine))
+        assert select(engine, "SELECT state FROM token") == [("removed",)]
+
+    @pytest.mark.parametrize(
+        "form",
+        [
+            "token={}\n",
+            "token={}\r\n",
+            "token={}%0A",
+            "token={}%0D%0A",
+            "token={}%0D",
+            "token={}+",
+            "token=%20{}",
+            "token=%09{}%C2%A0",
+            "token=%EF%BB%BF{}",
+        ],
+    )
+    def test_a_token_with_white_space_round_it_is_ended(self, asked, engine, ids, form):
+        """As one that was read from a file: afterwards verify says 401."""
+        (token,) = give(engine, ids[0], Holding.ACCEPTED)
+        secret = credential(engine)
+        assert asked.send("introspect", form.format(token), secret).json()["active"]
+        assert asked.send("revoke", form.format(token), secret).status_code == 200
+        assert asked.verify(token).status_code == 401
         assert select(engine, "SELECT state FROM token") == [("removed",)]
 
     def test_what_is_not_there(self, asked, engine, ids):

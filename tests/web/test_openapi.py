@@ -208,6 +208,14 @@ class TestRawRequests:
         request = raw_request("POST", "/api/v1/introspect", "", headers, b"")
         assert status_of(server.address, request) == 413
 
+    @pytest.mark.parametrize("length", [10_000, 10_000_000])
+    def test_a_long_token_is_refused_at_verify(self, server, length):
+        """By us, or by the server before it is whole."""
+        headers = {"authorization": f"Bearer demo_{'x' * length}"}
+        request = raw_request("GET", "/api/v1/verify", "", headers, b"")
+        assert status_of(server.address, request) in ({401} if length == 10_000 else {400, 431, 0})
+        assert server.process.poll() is None
+
 
 def test_ask_is_what_the_server_runs(one_engine) -> None:
     """The tests' own client and the process have the same routes."""
