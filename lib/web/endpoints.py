@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 from urllib.parse import quote
 
 from starlette.concurrency import run_in_threadpool
+from starlette.convertors import PathConvertor, register_url_convertor
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -122,9 +123,10 @@ async def introspect(opened: Opened, request: Request) -> Response:
 
 
 async def verify(opened: Opened, request: Request) -> Response:
-    """Tell a gateway whether the request that it holds may pass: 204, or 401 with the reason.
+    """Tell a gateway whether the request that it holds may pass: 200, or 401 with the reason.
 
-    Two tokens are 401 as well, where RFC 6750 has 400: nginx knows 2xx, 401 and 403 only.
+    Envoy takes 200 only, without a body. Two tokens are 401 as well, where RFC 6750 has 400: nginx
+    knows 2xx, 401 and 403 only.
     """
     api = await opened.api()
     token = exchange.bearer_token(request, api.token_header)
@@ -136,16 +138,19 @@ async def verify(opened: Opened, request: Request) -> Response:
         api.note_failure(Failure.TOKEN, request)
         headers = {"www-authenticate": f'Bearer {_REALM}, error="invalid_token"'}
         raise Problem(401, "invalid_token", "The token is not good.", headers)
-    return Response(status_code=200, headers=_told(found))
+    return Response(headers=_told(found))
 
 
 def _asked_service(request: Request) -> str | None:
     """Return the one service whose tokens are good here; None for all.
 
-    Behind a path of its client's, as Envoy asks, the query string is its client's too. Looked at
-    only where there is one: taking it apart costs as much as the answer.
+    A service in the path wins. Behind a path of its client's, as Envoy asks, the query string is
+    its client's too. Looked at only where there is one: taking it apart costs as much as the
+    answer.
     """
-    if request.path_params or not request.scope["query_string"]:
+    if service_id := request.path_params.get("service_id"):
+        return str(service_id)
+    if request.path_params.get("rest") or not request.scope["query_string"]:
         return None
     return request.query_params.get("service")
 
@@ -251,18 +256,30 @@ class Endpoint:
             return _FAULT.response()
 
 
+class _AnyPath(PathConvertor):
+    """The rest of a path, whatever it is: Starlette's own `path` stops at a line end (`%0A`)."""
+
+    regex = r"[\s\S]*"
+
+
+register_url_convertor("any", _AnyPath())
+
+
 def routes(opened: Opened) -> list[Route]:
     """Return the routes."""
     verifies = Endpoint(verify, opened)
+    of_service = f"{PREFIX}/services/{{service_id}}/verify"
     posts = {"introspect": introspect, "revoke": revoke}
     reads = {f"{PREFIX}/openapi.json": describe, "/healthz": healthz, "/readyz": readyz}
     return [
         # Envoy keeps the method of the request that it asks about, and puts its path behind ours.
         Route(f"{PREFIX}/verify", verifies),
-        Route(f"{PREFIX}/verify/{{rest:path}}", verifies),
+        Route(f"{PREFIX}/verify/{{rest:any}}", verifies),
+        Route(of_service, verifies),
+        Route(f"{of_service}/{{rest:any}}", verifies),
         *(Route(f"{PREFIX}/{at}", Endpoint(do, opened, ("POST",))) for at, do in posts.items()),
         *(Route(at, Endpoint(do, opened, _READS)) for at, do in reads.items()),
-        Route(f"{PREFIX}/{{rest:path}}", Endpoint(nothing, opened)),
+        Route(f"{PREFIX}/{{rest:any}}", Endpoint(nothing, opened)),
     ]
 
 

@@ -5,6 +5,7 @@ import base64
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import unquote
 
 from sqlalchemy import Engine
 from starlette.applications import Starlette
@@ -32,28 +33,40 @@ class Asked:
 
     def verify(self, token: str, **options: Any) -> Any:
         """Ask as a gateway does."""
-        headers = {"authorization": f"Bearer {token}"} | options.pop("headers", {})
+        headers = bearer(token) | options.pop("headers", {})
         return self.client.get("/api/v1/verify", headers=headers, **options)
 
-    def statuses(self, path: str, many: Iterable[dict[str, str]]) -> set[int]:
-        """Ask once with each of these headers, as fast as the application answers."""
-        scope = {"type": "http", "method": "POST", "path": path, "query_string": b""}
-        found: set[int] = set()
+    def statuses(self, method: str, targets: Iterable[tuple[str, dict[str, str]]]) -> list[int]:
+        """Ask for each target with its headers, as fast as the application answers.
+
+        A target is a path and a query string as they stand in a request: a client resolves dots.
+        """
+
+        async def ask_all() -> list[int]:
+            return [await self._status(method, *target) for target in targets]
+
+        return asyncio.run(ask_all())
+
+    async def _status(self, method: str, target: str, headers: dict[str, str]) -> int:
+        path, _, query = target.partition("?")
+        found: list[int] = []
 
         async def receive() -> dict[str, Any]:
             return {"type": "http.request", "body": b"token=x"}
 
         async def send(message: Any) -> None:
-            found.add(message.get("status", 0))
+            found.extend([message["status"]] if "status" in message else [])
 
-        async def ask_all() -> None:
-            for headers in many:
-                raw = [(name.encode(), value.encode()) for name, value in headers.items()]
-                asking = scope | {"headers": raw, "client": (ADDRESS, 50_000)}
-                await self.client.app(asking, receive, send)
-
-        asyncio.run(ask_all())
-        return found - {0}  # a body has no status
+        scope = {
+            "type": "http",
+            "method": method,
+            "path": unquote(path),  # as uvicorn does it
+            "query_string": query.encode(),
+            "headers": [(name.encode(), value.encode()) for name, value in headers.items()],
+            "client": (ADDRESS, 50_000),
+        }
+        await self.client.app(scope, receive, send)
+        return found[0]
 
     def send(self, path: str, form: str, secret: tuple[str, str]) -> Any:
         """Send a form as it stands, as a service."""
@@ -68,6 +81,11 @@ class Asked:
         """End a token, as a service or as whoever found it."""
         headers = basic(*secret) if secret else {}
         return self.client.post("/api/v1/revoke", data={"token": token}, headers=headers)
+
+
+def bearer(token: str) -> dict[str, str]:
+    """Return the header of a bearer token; none for no token."""
+    return {"authorization": f"Bearer {token}"} if token else {}
 
 
 def basic(client_id: str, client_secret: str) -> dict[str, str]:

@@ -20,7 +20,7 @@ from lib.web.endpoints import Opened
 from tests.directory import ORG, SERVICE, build
 from tests.facts import NOW
 from tests.operations.acting import act, change, give, select
-from tests.web.asking import ADDRESS, FORM, Asked, ask, basic, client_of, credential
+from tests.web.asking import ADDRESS, FORM, Asked, ask, basic, bearer, client_of, credential
 from tests.web.conftest import OTHER_SERVICE
 
 INACTIVE = {"active": False}
@@ -353,28 +353,101 @@ class TestVerify:
         assert status(("api_token", token), ("api_token", token)) == 401
         asked.api.close()
 
-    @pytest.mark.parametrize("path", ["", "/", "/api/v3/packages", "/%2e%2e//x?service=none"])
-    def test_any_method_and_path(self, asked, engine, ids, path):
+    @pytest.mark.parametrize("base", ["verify", f"services/{SERVICE}/verify"])
+    @pytest.mark.parametrize(
+        "rest",
+        [
+            "",
+            "/",
+            "//",
+            "/api/v3/packages",
+            "/%2e%2e//x?service=none",
+            "/../../../openapi.json",
+            "/a%2Fb%0A%00%ff",
+            "/services/none/verify",
+            f"/{'x' * 10_000}",
+        ],
+    )
+    def test_any_method_and_path(self, asked, engine, ids, base, rest):
         """Envoy keeps both of the request that it asks about, and puts ours before it.
 
         The query string is then its client's, who has no say in which service's tokens are good.
         """
-        (token,) = give(engine, ids[0], Holding.ACCEPTED)
-        headers = {"authorization": f"Bearer {token}"}
+        good, other = (
+            give(engine, ids[0], Holding.ACCEPTED, service_id=each)[0]
+            for each in (SERVICE, OTHER_SERVICE)
+        )
+        targets = [(f"/api/v1/{base}{rest}", bearer(token)) for token in ("", "x", good, other)]
+        expected = [401, 401, 200, 200 if base == "verify" else 401]
         for method in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "COPY"):
-            response = asked.client.request(method, f"/api/v1/verify{path}", headers=headers)
-            assert response.status_code == 200
+            assert asked.statuses(method, targets) == expected
 
     @pytest.mark.parametrize(
-        ("service", "status"), [(SERVICE, 200), (OTHER_SERVICE, 401), ("", 401), ("%00", 401)]
+        ("path", "services"),
+        [
+            ("verify", [SERVICE, OTHER_SERVICE]),
+            ("verify?other=x", [SERVICE, OTHER_SERVICE]),
+            (f"verify?service={SERVICE}", [SERVICE]),
+            (f"verify/?service={SERVICE}", [SERVICE]),
+            (f"verify/x?service={SERVICE}", [SERVICE, OTHER_SERVICE]),
+            (f"verify//?service={SERVICE}", [SERVICE, OTHER_SERVICE]),
+            ("verify?service=", []),
+            ("verify?service=none", []),
+            ("verify?service=%00", []),
+            (f"verify?service={SERVICE}%0A", []),
+            (f"services/{SERVICE}/verify", [SERVICE]),
+            (f"services/{SERVICE}/verify/", [SERVICE]),
+            (f"services/{SERVICE}/verify/x", [SERVICE]),
+            (f"services/{SERVICE}/verify?service={OTHER_SERVICE}", [SERVICE]),
+            (f"services/{SERVICE}/verify/?service={OTHER_SERVICE}", [SERVICE]),
+            (f"services/{SERVICE}/verify/x?service={OTHER_SERVICE}", [SERVICE]),
+            (f"services/{SERVICE}/verify/../../{OTHER_SERVICE}/verify", [SERVICE]),
+            (f"services/{SERVICE}/verify/%2e%2e/%2e%2e/{OTHER_SERVICE}/verify", [SERVICE]),
+            ("services/none/verify", []),
+            (f"services/{SERVICE.upper()}/verify", []),
+            ("services/%00/verify", []),
+            ("services/../verify", []),
+        ],
     )
-    def test_for_one_service(self, asked, engine, ids, service, status):
-        """A gateway takes the tokens of the service behind it."""
+    def test_for_one_service(self, asked, engine, ids, path, services):
+        """A gateway takes the tokens of the service behind it: what it wrote decides."""
+        both = (SERVICE, OTHER_SERVICE)
+        tokens = [give(engine, ids[0], Holding.ACCEPTED, service_id=each)[0] for each in both]
+        statuses = asked.statuses("GET", [(f"/api/v1/{path}", bearer(token)) for token in tokens])
+        assert statuses == [200 if each in services else 401 for each in both]
+
+    @pytest.mark.parametrize(
+        "path",
+        [
+            "/",
+            "/verify",
+            "/v1/verify",
+            "/desk/api/v1/verify",
+            "/API/V1/verify",
+            "/api/v1/Verify",
+            "/api/v1/verifyy",
+            "/api/v1//verify",
+            "//api/v1/verify",
+            "/api//v1/verify",
+            "/api/v1/./verify",
+            "/api/v1/x/../verify",
+            "/api/v1/%2e%2e/v1/verify",
+            "/api/v1/services",
+            "/api/v1/services/",
+            f"/api/v1/services/{SERVICE}",
+            f"/api/v1/services/{SERVICE}/",
+            f"/api/v1/services/{SERVICE}/verifyy",
+            f"/api/v1/services/{SERVICE}//verify",
+            "/api/v1/services//verify",
+            f"/api/v1/services/x/{SERVICE}/verify",
+            f"/api/v1/Services/{SERVICE}/verify",
+            f"/{'x' * 10_000}",
+        ],
+    )
+    def test_an_address_that_is_not_declared_is_404(self, asked, engine, ids, path):
+        """With a good token as well: a typo in a gateway's address opens nothing."""
         (token,) = give(engine, ids[0], Holding.ACCEPTED)
-        response = asked.client.get(
-            f"/api/v1/verify?service={service}", headers={"authorization": f"Bearer {token}"}
-        )
-        assert response.status_code == status
+        assert asked.statuses("GET", [(path, {}), (path, bearer(token))]) == [404, 404]
 
 
 REVOKED = f"revoke, asked by service {SERVICE}"
@@ -495,8 +568,8 @@ class TestFailures:
         """A good one from there is good at once."""
         (token,) = give(engine, ids[0], Holding.ACCEPTED)
         bad = [wrong for one in mint(5_000, "demo") for wrong in (one, one[:-1])]
-        headers = ({"authorization": f"Bearer {one}"} for one in bad)
-        assert asked.statuses("/api/v1/verify", headers) == {401}
+        targets = [("/api/v1/verify", bearer(one)) for one in bad]
+        assert set(asked.statuses("GET", targets)) == {401}
         assert asked.verify(token).status_code == 200
 
     def test_a_thousand_wrong_credentials_shut_no_service_out(self, asked, engine, ids):
@@ -504,8 +577,8 @@ class TestFailures:
         secret, new = credential(engine), credential(engine)
         (token,) = give(engine, ids[0], Holding.ACCEPTED)
         assert asked.introspect(token, secret).json()["active"]
-        wrong = (basic(secret[0], f"x{number}") for number in range(1_000))
-        assert asked.statuses("/api/v1/introspect", wrong) == {401}
+        wrong = [("/api/v1/introspect", basic(secret[0], f"x{n}")) for n in range(1_000)]
+        assert set(asked.statuses("POST", wrong)) == {401}
         for good in (secret, new):
             assert asked.introspect(token, good).json()["active"]
 
