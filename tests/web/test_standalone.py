@@ -17,9 +17,8 @@ from lib.operations.opening import open_store
 from tests.directory import SERVICE, build
 from tests.operations.acting import act, exported, give, select
 from tests.processes import wait_for
-from tests.web.asking import credential
+from tests.web.asking import bearer, credential
 from tests.web.serving import ROOT, serving
-from tests.web.test_nginx import bearer
 
 ACCEPTED = "SELECT count(*) FROM token WHERE state = 'accepted'"
 
