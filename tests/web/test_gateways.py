@@ -18,6 +18,7 @@ from tests.processes import wait_for
 from tests.web.asking import bearer
 from tests.web.conftest import OTHER_SERVICE
 from tests.web.gateways import (
+    DATA,
     ENVOY,
     GATEWAYS,
     NGINX,
@@ -28,7 +29,7 @@ from tests.web.gateways import (
     ask_each,
     print_table,
 )
-from tests.web.serving import Serving, serving
+from tests.web.serving import ROOT, Serving, serving
 
 OURS = ("X-Token-Username", "X-Organization-ID", "X-Token-Service")
 
@@ -222,6 +223,18 @@ class TestAddresses:
         assert not any(row.leaked for row in rows)
         assert not any(429 in row.refused for row in rows)  # each was answered by Token Desk
         assert [row.passed for row in rows] == [True] + [False] * (len(rows) - 1)
+
+
+class TestSamples:
+    """What people copy."""
+
+    @pytest.mark.parametrize("gateway", [*GATEWAYS.values(), NGINX_API_TOKEN])
+    def test_each_is_in_readme_and_ends_with_its_check(self, gateway):
+        """A `curl` without a token that must say 401."""
+        assert f"(data/{gateway.sample})" in (ROOT / "README.md").read_text()
+        *_, words, command = (DATA / gateway.sample).read_text().splitlines()
+        assert "must say 401" in words
+        assert command == "#   curl -s -o /dev/null -w '%{http_code}\\n' localhost:8080/"
 
 
 class TestRateLimits:
