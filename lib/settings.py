@@ -116,8 +116,8 @@ class Settings(BaseSettings):
     )
     trusted_proxies: Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode] = Field(
         default=(),
-        description="Addresses or networks of the proxies whose `X-Forwarded-For` says whose wrong "
-        "attempts they are, with commas between.",
+        description="Addresses or networks of the proxies whose `X-Forwarded-For` says which "
+        "address a request to the API comes from, for the log and for events; with commas between.",
     )
     open_revoke: bool = Field(
         default=False,

@@ -26,6 +26,9 @@ _ALPHABET = (string.digits + string.ascii_uppercase + string.ascii_lowercase).en
 # away, so that every character is equally likely. One call does a whole batch at C speed.
 _TABLE = bytes(_ALPHABET[b % 62] for b in range(256))
 _BIASED = bytes(range(248, 256))
+# What a file, a spreadsheet or a client leaves round a token: spaces, line ends, a no-break space,
+# and the byte order mark with which a file may begin.
+_WHITE_SPACE = string.whitespace + "\x85\xa0\u2028\u2029\ufeff"
 _PAIRS = [chr(a) + chr(b) for a in _ALPHABET for b in _ALPHABET]
 
 
@@ -92,6 +95,11 @@ def _pieces(text: str) -> Iterator[str]:
     """
     for start in range(0, len(text), _PIECE):
         yield text[start : start + _PIECE + _LONGEST_FORM]
+
+
+def trim(token: str) -> str:
+    """Return a token without the white space round it."""
+    return token.strip(_WHITE_SPACE)
 
 
 def is_well_formed(token: str, prefix: str) -> bool:

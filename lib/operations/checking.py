@@ -14,7 +14,7 @@ from lib.operations import revocation
 from lib.operations.credentials import service_of
 from lib.operations.ledger import Ledger
 from lib.operations.uses import Uses
-from lib.store.lookups import FoundCredential, Looked, Lookups
+from lib.store.lookups import Looked, Lookups
 from lib.store.loop_lookups import LoopLookups
 from lib.store.migrate import is_newest
 
@@ -33,7 +33,6 @@ class Checker:
         if ledger.engine.dialect.name == "postgresql":
             self._in_loop = LoopLookups(ledger.engine)
         self._answers_at_once = self._lookups.readers_never_wait()
-        self._proven: set[tuple[str, bytes]] = set()
 
     def check(self, token: str, service_id: str | None = None) -> FoundToken | None:
         """Return the token's row when it is good now, and note the use; else None.
@@ -73,29 +72,14 @@ class Checker:
     def service_of(self, client_id: str, client_secret: str) -> str | None:
         """Return the service that signs in with this, or None. Raises StoreUnavailable."""
         found = self._lookups.credential(client_id)
-        return self._proven_service(found, client_id, client_secret)
+        return service_of(found, client_secret, self.minting)
 
     async def service_of_in_loop(self, client_id: str, client_secret: str) -> str | None:
         """Do what `service_of` does where nothing may wait: in the event loop."""
         if self._in_loop is None:
             return await asyncio.to_thread(self.service_of, client_id, client_secret)
         found = await self._in_loop.credential(client_id)
-        return self._proven_service(found, client_id, client_secret)
-
-    def _proven_service(
-        self, found: FoundCredential | None, client_id: str, client_secret: str
-    ) -> str | None:
-        service_id = service_of(found, client_secret, self.minting)
-        known = self._credential(client_id, client_secret)
-        if service_id is not None:
-            self._proven.add(known)
-        else:
-            self._proven.discard(known)  # it was ended: from now on it is a guess
-        return service_id
-
-    def is_proven(self, client_id: str, client_secret: str) -> bool:
-        """Tell whether this credential was good before, so that it is no guess."""
-        return self._credential(client_id, client_secret) in self._proven
+        return service_of(found, client_secret, self.minting)
 
     def is_ready(self) -> bool:
         """Tell whether the database answers and has the newest tables. Raises StoreUnavailable."""
@@ -116,7 +100,9 @@ class Checker:
         """Return the token's digest under every pepper; none when it has not the form of one.
 
         All of them are asked, also when the first is the one: what is asked must not depend on it.
+        White space round the token is cut here, for whoever checks or revokes it.
         """
+        token = secrets.trim(token)
         if not secrets.is_well_formed(token, self.minting.prefix):
             return []
         return [secrets.digests([token], pepper)[0] for pepper in self.minting.peppers.values()]
@@ -135,9 +121,6 @@ class Checker:
         if good & (not noted):
             self.uses.note(found, now)
         return (None, found)[good]
-
-    def _credential(self, client_id: str, client_secret: str) -> tuple[str, bytes]:
-        return client_id, self.minting.digests([client_secret])[0]
 
 
 def _chosen(found: Iterable[Looked | None]) -> Looked | None:

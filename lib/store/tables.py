@@ -394,13 +394,3 @@ audit_event = Table(
         **_where("operation_id <> ''"),
     ),
 )
-
-#: Guesses by hour, shared by the replicas of a PostgreSQL installation.
-failed_attempt = Table(
-    "failed_attempt",
-    metadata,
-    Column("kind", _Key, primary_key=True),
-    Column("address", _Key, primary_key=True),
-    Column("hour", BigInteger, primary_key=True, autoincrement=False),
-    Column("attempts", Integer, nullable=False),
-)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 from urllib.parse import quote
 
 from starlette.concurrency import run_in_threadpool
+from starlette.convertors import PathConvertor, register_url_convertor
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -23,14 +24,13 @@ from starlette.types import Receive, Scope, Send
 
 from lib.domain.clock import SECOND
 from lib.domain.errors import AuditUnwritten, StoreUnavailable
-from lib.domain.guessing import Guess
 from lib.domain.rows import FoundToken
 from lib.web import exchange, openapi
 from lib.web.exchange import Problem, answer
+from lib.web.failure_log import Failure, FailureLog
 
 if TYPE_CHECKING:  # the dashboard opens the database, and loads what that takes, after it has begun
     from lib.operations.checking import Checker
-    from lib.operations.throttle import Throttle
 
 _log = logging.getLogger(__name__)
 
@@ -53,13 +53,22 @@ class Api:
     """
 
     checker: "Checker"
-    throttle: "Throttle"
+    failures: FailureLog
     token_header: str = ""
     trusted_proxies: tuple[IPv4Network | IPv6Network, ...] = ()
     open_revoke: bool = False
 
+    def note_failure(self, failure: Failure, request: Request) -> None:
+        """Write a wrong token or credential into the log."""
+        self.failures.note(failure, self.address_of(request))
+
+    def close(self) -> None:
+        """Write what is noted."""
+        self.checker.close()
+        self.failures.close()
+
     def address_of(self, request: Request) -> str:
-        """Return the address whose guesses are counted."""
+        """Return the address that the log and the events name."""
         return exchange.client_address(request, self.trusted_proxies)
 
 
@@ -101,46 +110,47 @@ class Opened:
         """Write what is noted."""
         with self._lock:
             if self._api:
-                self._api.checker.close()
+                self._api.close()
 
 
 async def introspect(opened: Opened, request: Request) -> Response:
     """Tell a service whether a token is one of its own and good; nothing else of any other."""
     api = await opened.api()
     service_id = await _calling_service(api, request)
-    token = await _token_field(request)
+    token = await exchange.read_token(request)
     found = await api.checker.check_in_loop(token, service_id)
     return answer(_introspected(found) if found else {"active": False})
 
 
 async def verify(opened: Opened, request: Request) -> Response:
-    """Tell a gateway whether the request that it holds may pass: 204, or 401 with the reason.
+    """Tell a gateway whether the request that it holds may pass: 200, or 401 with the reason.
 
-    Two tokens are 401 as well, where RFC 6750 has 400: nginx knows 2xx, 401 and 403 only.
+    Envoy takes 200 only, without a body. Two tokens are 401 as well, where RFC 6750 has 400: nginx
+    knows 2xx, 401 and 403 only.
     """
     api = await opened.api()
-    address = api.address_of(request)
-    if seconds := api.throttle.seconds_to_wait(Guess.TOKEN, address):
-        raise exchange.too_many(seconds)
     token = exchange.bearer_token(request, api.token_header)
     if token is None:
         headers = {"www-authenticate": f"Bearer {_REALM}"}
         raise Problem(401, "unauthorized", "Send one Authorization: Bearer header.", headers)
     found = await api.checker.check_in_loop(token, _asked_service(request))
     if found is None:
-        await _in_thread(api.throttle.failed, Guess.TOKEN, address)
+        api.note_failure(Failure.TOKEN, request)
         headers = {"www-authenticate": f'Bearer {_REALM}, error="invalid_token"'}
         raise Problem(401, "invalid_token", "The token is not good.", headers)
-    return Response(status_code=204, headers=_told(found))
+    return Response(headers=_told(found))
 
 
 def _asked_service(request: Request) -> str | None:
     """Return the one service whose tokens are good here; None for all.
 
-    Behind a path of its client's, as Envoy asks, the query string is its client's too. Looked at
-    only where there is one: taking it apart costs as much as the answer.
+    A service in the path wins. Behind a path of its client's, as Envoy asks, the query string is
+    its client's too. Looked at only where there is one: taking it apart costs as much as the
+    answer.
     """
-    if request.path_params or not request.scope["query_string"]:
+    if service_id := request.path_params.get("service_id"):
+        return str(service_id)
+    if request.path_params.get("rest") or not request.scope["query_string"]:
         return None
     return request.query_params.get("service")
 
@@ -150,14 +160,12 @@ async def revoke(opened: Opened, request: Request) -> Response:
     api = await opened.api()
     address = api.address_of(request)
     if api.open_revoke and "authorization" not in request.headers:
-        if seconds := api.throttle.seconds_to_wait(Guess.TOKEN, address):
-            raise exchange.too_many(seconds)
-        token = await _token_field(request)
+        token = await exchange.read_token(request)
         if not await _in_thread(api.checker.revoke, token, address):
-            await _in_thread(api.throttle.failed, Guess.TOKEN, address)
+            api.note_failure(Failure.TOKEN, request)
     else:
         service_id = await _calling_service(api, request)
-        token = await _token_field(request)
+        token = await exchange.read_token(request)
         await _in_thread(api.checker.revoke, token, address, service_id)
     return answer({})
 
@@ -248,18 +256,30 @@ class Endpoint:
             return _FAULT.response()
 
 
+class _AnyPath(PathConvertor):
+    """The rest of a path, whatever it is: Starlette's own `path` stops at a line end (`%0A`)."""
+
+    regex = r"[\s\S]*"
+
+
+register_url_convertor("any", _AnyPath())
+
+
 def routes(opened: Opened) -> list[Route]:
     """Return the routes."""
     verifies = Endpoint(verify, opened)
+    of_service = f"{PREFIX}/services/{{service_id}}/verify"
     posts = {"introspect": introspect, "revoke": revoke}
     reads = {f"{PREFIX}/openapi.json": describe, "/healthz": healthz, "/readyz": readyz}
     return [
         # Envoy keeps the method of the request that it asks about, and puts its path behind ours.
         Route(f"{PREFIX}/verify", verifies),
-        Route(f"{PREFIX}/verify/{{rest:path}}", verifies),
+        Route(f"{PREFIX}/verify/{{rest:any}}", verifies),
+        Route(of_service, verifies),
+        Route(f"{of_service}/{{rest:any}}", verifies),
         *(Route(f"{PREFIX}/{at}", Endpoint(do, opened, ("POST",))) for at, do in posts.items()),
         *(Route(at, Endpoint(do, opened, _READS)) for at, do in reads.items()),
-        Route(f"{PREFIX}/{{rest:path}}", Endpoint(nothing, opened)),
+        Route(f"{PREFIX}/{{rest:any}}", Endpoint(nothing, opened)),
     ]
 
 
@@ -278,33 +298,15 @@ def _wrong_method(methods: tuple[str, ...]) -> Problem:
 
 
 async def _calling_service(api: Api, request: Request) -> str:
-    """Return the service that calls. Raises Problem: 401 invalid_client, 429 after many of them.
-
-    Whoever guesses from a service's address does not shut it out: a credential that was good before
-    is looked at all the same, and of others one a second.
-    """
-    address = api.address_of(request)
+    """Return the service that calls. Raises Problem: 401 invalid_client."""
     given = exchange.basic_credentials(request)
-    seconds = api.throttle.seconds_to_wait(Guess.CREDENTIALS, address)
-    if seconds and not (given and (api.checker.is_proven(*given) or api.throttle.spares(address))):
-        raise exchange.too_many(seconds)
     service_id = await api.checker.service_of_in_loop(*given) if given else None
     if service_id is None:
-        if seconds:
-            raise exchange.too_many(seconds)
         if given:
-            await _in_thread(api.throttle.failed, Guess.CREDENTIALS, address)
+            api.note_failure(Failure.CREDENTIAL, request)
         headers = {"www-authenticate": f'Basic {_REALM}, charset="UTF-8"'}
         raise Problem(401, "invalid_client", "Send the service's own credentials.", headers)
     return service_id
-
-
-async def _token_field(request: Request) -> str:
-    """Return the form's field `token`; what else is there is ignored, hints included."""
-    token = (await exchange.read_form(request)).get("token")
-    if token is None:
-        raise Problem(400, "invalid_request", "The field token is missing.")
-    return token
 
 
 def _told(found: FoundToken) -> dict[str, str]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Any
-from urllib.parse import parse_qsl, unquote_plus
+from urllib.parse import unquote_plus, unquote_to_bytes
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse
@@ -43,38 +43,31 @@ def answer(
     return JSONResponse(body, status, {**_NO_STORE, **(headers or {})})
 
 
-def too_many(seconds: int) -> Problem:
-    """Return the problem of someone who guesses."""
-    return Problem(
-        429,
-        "too_many_requests",
-        "Too many wrong attempts from this address; try again later.",
-        {"retry-after": str(seconds)},
-    )
+async def read_token(request: Request) -> str:
+    """Return the form's field `token`; every other field is ignored, hints included.
 
-
-async def read_form(request: Request) -> dict[str, str]:
-    """Return the form's fields. A body that is too large is refused unread.
-
-    Raises Problem: 415 for another content type, 413 for too large, 400 for what is no form or has
-    a field twice (RFC 6749, section 3.1).
+    A field without a value counts as missing (RFC 6749, section 3.1). A body that is too large is
+    refused unread. Raises Problem: 415 for another content type, 413 for too large, 400 for no
+    token, or two.
     """
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind != _FORM:
         raise Problem(415, "invalid_request", f"Send the fields as {_FORM}.")
-    body = await _read_body(request)
+    pairs = [pair.partition(b"=") for pair in (await _read_body(request)).split(b"&")]
+    values = [value for name, _, value in pairs if _form_bytes(name) == b"token"]
+    if len(values) > 1:
+        raise Problem(400, "invalid_request", "The field token is there twice.")
+    if not any(values):
+        raise Problem(400, "invalid_request", "The form has no field token with a value.")
     try:
-        pairs = parse_qsl(
-            body.decode("ascii"), keep_blank_values=True, strict_parsing=True, errors="strict"
-        )
-    except ValueError:  # UnicodeDecodeError is one
-        pairs = []
-        if body:
-            raise Problem(400, "invalid_request", "The body is not a form.") from None
-    fields = dict(pairs)
-    if len(fields) != len(pairs):
-        raise Problem(400, "invalid_request", "A field is there twice.")
-    return fields
+        return _form_bytes(values[0]).decode()
+    except UnicodeDecodeError:
+        raise Problem(400, "invalid_request", "The field token is not UTF-8.") from None
+
+
+def _form_bytes(text: bytes) -> bytes:
+    """Return what a name or a value of a form stands for."""
+    return unquote_to_bytes(text.replace(b"+", b" "))
 
 
 async def _read_body(request: Request) -> bytes:
@@ -114,7 +107,7 @@ def bearer_token(request: Request, plain_header: str) -> str | None:
         scheme, _, token = value.partition(" ")
         if scheme.lower() == "bearer":
             tokens = [*tokens, token]
-    return tokens[0].strip() if len(tokens) == 1 else None
+    return tokens[0] if len(tokens) == 1 else None
 
 
 def client_address(request: Request, trusted: Iterable[IPv4Network | IPv6Network]) -> str:

@@ -34,11 +34,10 @@ _CHALLENGE = {"WWW-Authenticate": _header("How to sign in (RFC 9110, section 11.
 _LATER = {"Retry-After": _header("Seconds until it is worth asking again", pattern="^[1-9][0-9]*$")}
 
 _RESPONSES = {
-    "BadForm": _problem("The body is no form, has a field twice, or lacks `token`."),
+    "BadForm": _problem("The form has no field `token`, or two, or one that is not UTF-8."),
     "NoService": _problem("The service's credentials are missing or wrong.", _CHALLENGE),
     "TooLarge": _problem("The body is larger than a form with a token can be."),
     "NoForm": _problem("The body has another content type."),
-    "TooMany": _problem("Too many wrong attempts from this address in this hour.", _LATER),
     "NoDatabase": _problem("The database does not answer; nothing is known or done.", _LATER),
 }
 
@@ -47,7 +46,6 @@ _FAULTS = {
     "401": _ref("responses", "NoService"),
     "413": _ref("responses", "TooLarge"),
     "415": _ref("responses", "NoForm"),
-    "429": _ref("responses", "TooMany"),
     "503": _ref("responses", "NoDatabase"),
 }
 
@@ -59,7 +57,12 @@ _TOKEN_FORM = {
                 "type": "object",
                 "required": ["token"],
                 "properties": {
-                    "token": {"type": "string", "description": "The token, as its user sends it."},
+                    "token": {
+                        "type": "string",
+                        "minLength": 1,
+                        "description": "The token, as its user sends it; white space round it is"
+                        " cut.",
+                    },
                 },
                 # A hint about the token's type, for one.
                 "additionalProperties": {"type": "string", "description": "Ignored."},
@@ -115,10 +118,28 @@ _ACTIVE = {
     "additionalProperties": False,
 }
 
-_SERVICE_PARAMETER = {
+_OF_SERVICE = "/api/v1/services/{service_id}"
+_SERVICE_IN_QUERY = {
     "name": "service",
     "in": "query",
-    "description": "Take tokens of this service only; ignored behind a further path.",
+    "description": "Take tokens of this service only.",
+    "schema": {"type": "string"},
+}
+_SERVICE_IN_PATH = {
+    "name": "service_id",
+    "in": "path",
+    "required": True,
+    "description": "Take tokens of this service only.",
+    "schema": {"type": "string", "minLength": 1},
+    "example": "erecording",
+}
+_REST = {
+    "name": "rest",
+    "in": "path",
+    "required": True,
+    "description": "The path that the gateway's client asks for, slashes included. It is not looked"
+    " at, nor is the query string behind it, which is the client's too. When it is empty, this is"
+    " the address without it.",
     "schema": {"type": "string"},
 }
 
@@ -138,17 +159,17 @@ def _answered(description: str, *schemas: _Json) -> _Json:
     return {"description": description, "content": _json(schema)}
 
 
-def _verify(method: str) -> _Json:
+def _verify(method: str, name: str, *parameters: _Json) -> _Json:
     return {
-        "operationId": f"verify_{method}",
+        "operationId": f"{name}_{method}",
         "summary": "Is the token of this request good?",
-        "description": "For gateways: any method, and anything after this path, as Envoy asks."
-        " The answer to both headers, or to none, is 401.",
-        "parameters": [_SERVICE_PARAMETER],
+        "description": "For gateways, by any method. The answer to two tokens, or to none, is 401.",
+        "parameters": list(parameters),
         "security": [{"token": []}],
         "responses": {
-            "204": {
-                "description": "It is. Letters beyond ASCII are percent-encoded in the headers.",
+            "200": {
+                "description": "It is; there is no body. Letters beyond ASCII are percent-encoded"
+                " in the headers.",
                 "headers": {
                     "X-Token-Username": _header("Whose it is"),
                     "X-Organization-ID": _header("In which organization"),
@@ -156,10 +177,14 @@ def _verify(method: str) -> _Json:
                 },
             },
             "401": _problem("It is not, or there is none.", _CHALLENGE),
-            "429": _ref("responses", "TooMany"),
             "503": _ref("responses", "NoDatabase"),
         },
     }
+
+
+def _verify_path(name: str, *parameters: _Json) -> _Json:
+    """Return one address of verify, with every method."""
+    return {method: _verify(method, name, *parameters) for method in _METHODS}
 
 
 _PATHS = {
@@ -179,7 +204,12 @@ _PATHS = {
             },
         }
     },
-    "/api/v1/verify": {method: _verify(method) for method in _METHODS},
+    "/api/v1/verify": _verify_path("verify", _SERVICE_IN_QUERY),
+    "/api/v1/verify/{rest}": _verify_path("verify_behind", _REST),
+    f"{_OF_SERVICE}/verify": _verify_path("verify_of_service", _SERVICE_IN_PATH),
+    f"{_OF_SERVICE}/verify/{{rest}}": _verify_path(
+        "verify_of_service_behind", _SERVICE_IN_PATH, _REST
+    ),
     "/api/v1/revoke": {
         "post": {
             "operationId": "revoke",

@@ -7,8 +7,9 @@ tokens in SQLite, make a virtual environment with tests/benchmarks/requirements.
 the environment: `PEER=folder`.
 
 All are served by uvicorn with one worker, and asked by wrk in turn, through 8 connections, each
-request with another of 20,000 tokens; then verify at half of its rate, for the tail. Processor time
-a request is what a worker needs of a machine that has other things to do.
+request with another of 20,000 tokens; then verify at half of its rate, for the tail; then verify
+with good tokens again, after 10,000 bad ones from the same address, beside its rate just before.
+Processor time a request is what a worker needs of a machine that has other things to do.
 """
 
 import itertools
@@ -22,12 +23,17 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import NamedTuple
 
+import httpx2
+
+from lib.domain.secrets import mint
 from tests.benchmarks.asked import asked_for
 from tests.benchmarks.many_tokens import TOKENS, fill, new_database
+from tests.directory import MINTING
 from tests.web.serving import ROOT, Serving, serving
 
 ROUNDS, SECONDS, CONNECTIONS = 5, 4, 8
 GOAL, TAIL_MS = 0.5, 20.0
+BAD_TOKENS = 10_000
 _TICKS = os.sysconf("SC_CLK_TCK")
 _SCRIPT = """
 local tokens = {{}}
@@ -76,6 +82,19 @@ class Target(NamedTuple):
         value, unit = re.search(r"99%\s+([\d.]+)(us|ms|s)\b", told).groups()
         tail = float(value) * {"us": 1e-3, "ms": 1, "s": 1e3}[unit]
         return Load(requests / SECONDS, spent / requests * 1e6, tail)
+
+
+def median(loads: list[Load]) -> Load:
+    """Return the median of each number."""
+    return Load(*map(statistics.median, zip(*loads, strict=True)))
+
+
+def send_bad_tokens(target: Target) -> None:
+    """Ask with 10,000 tokens that are well-formed and unknown; each must be refused."""
+    with httpx2.Client(base_url=target.running.address) as client:
+        for bad in mint(BAD_TOKENS, MINTING.prefix):
+            answer = client.get(target.path, headers={"authorization": f"Bearer {bad}"})
+            assert answer.status_code == 401, answer.status_code
 
 
 def _processor(running: Serving) -> float:
@@ -131,12 +150,11 @@ def measure(kind: str, tokens: int) -> None:
         for _ in range(ROUNDS):
             for name, target in targets.items():
                 loads[name].append(target.load())
-        medians = {
-            name: Load(*map(statistics.median, zip(*each, strict=True)))
-            for name, each in loads.items()
-        }
+        medians = {name: median(each) for name, each in loads.items()}
         pause = 1e3 * CONNECTIONS / (medians["verify"].rate / 2)
         half = targets["verify"].load(pause)
+        send_bad_tokens(targets["verify"])
+        after = median([targets["verify"].load() for _ in range(ROUNDS)])
     limit = medians["nothing"]
     for name, found in medians.items():
         sys.stdout.write(
@@ -148,6 +166,9 @@ def measure(kind: str, tokens: int) -> None:
         f"{kind:10} verify at {half.rate / medians['verify'].rate:.2f} of its rate:"
         f" p99 {half.tail:.1f} ms (limit {TAIL_MS:.0f}; goal {GOAL} of nothing;"
         f" {tokens:,} tokens, medians of {ROUNDS})\n"
+        f"{kind:10} verify after {BAD_TOKENS:,} bad tokens from the same address:"
+        f" {after.rate / medians['verify'].rate:.2f} of its rate before,"
+        f" {after.processor / medians['verify'].processor:.2f} of its processor time\n"
     )
 
 

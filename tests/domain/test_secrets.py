@@ -9,12 +9,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lib.domain.secrets import Minting, digests, hint, is_well_formed, mint, text_of, tokens_in
+from lib.domain.secrets import (
+    Minting,
+    digests,
+    hint,
+    is_well_formed,
+    mint,
+    text_of,
+    tokens_in,
+    trim,
+)
 from tests.leak_forms import ENCODED, FORMS
 
 ALPHABET = string.digits + string.ascii_uppercase + string.ascii_lowercase
 PREFIXES = st.from_regex(r"[a-z][a-z0-9]{1,11}", fullmatch=True)
 PEPPER = b"p" * 32
+WHITE_SPACE = " \n\r\t\v\f\u00a0\u2028\ufeff"
 
 
 def base62(number: int) -> str:
@@ -195,6 +205,17 @@ def chi_squared(counts: Counter) -> float:
     """Return how far `counts` of the alphabet's characters are from even."""
     even = sum(counts.values()) / len(ALPHABET)
     return sum((counts[c] - even) ** 2 / even for c in ALPHABET)
+
+
+class TestTrim:
+    """White space round a token is no part of it."""
+
+    @given(st.text(WHITE_SPACE), TOKENS, st.text(WHITE_SPACE))
+    def test_white_space_is_cut_on_both_sides_and_nowhere_else(self, before, token, after):
+        """In the middle it stays, and makes it no token."""
+        assert trim(f"{before}{token}{after}") == token
+        broken = f"{token[:9]}{before}{after}{token[9:]}"
+        assert trim(broken) == broken
 
 
 class TestMemory:

@@ -224,7 +224,9 @@ class TestMalformed:
             lambda token: f"{token[:-1]}{'0' if token[-1] != '0' else '1'}",
             lambda token: token.replace("demo_", "demi_"),
             lambda token: token.removeprefix("demo_"),
-            lambda token: f" {token}",
+            lambda token: f"{token[:20]} {token[20:]}",
+            lambda token: f"\0{token}",
+            lambda token: f"{token}\0",
             lambda token: f"{token[:20]}\0{token[21:]}",
             lambda token: f"{token[:20]}é{token[21:]}",
             lambda token: f"{token[:20]}\udcff{token[21:]}",
@@ -238,6 +240,22 @@ class TestMalformed:
         monkeypatch.setattr(Lookups, "_ask", lambda *_: pytest.fail("the database was asked"))
         assert checker.check(spoil(token)) is None
         assert not checker.revoke(spoil(token), "")
+
+
+class TestWhiteSpace:
+    """A token read from a file has a line end; cut round the token, never inside."""
+
+    @pytest.mark.parametrize(
+        "round_it", ["{}\n", "{}\r\n", " {}", "\t{} ", "\u00a0{}", "\ufeff{}\n", "\v\f{}\u2028"]
+    )
+    def test_it_is_the_same_token(self, checker, engine, ids, round_it):
+        """It is good, in a thread and in the loop, and is ended by revoke."""
+        (token,) = give(engine, ids[0], Holding.ACCEPTED)
+        written = round_it.format(token)
+        assert checker.check(written)
+        assert in_loop(checker, written)
+        assert checker.revoke(written, "")
+        assert checker.check(token) is None
 
 
 class TestSteps:

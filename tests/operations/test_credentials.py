@@ -140,20 +140,6 @@ class TestChange:
             checker.close()
 
 
-class TestProven:
-    """A credential that was good before is no guess."""
-
-    def test_it_is_known_by_both_halves(self, engine, checker):
-        """Only after it was good."""
-        new = create(engine)
-        assert not checker.is_proven(*new)
-        checker.service_of(new.client_id, "wrong")
-        assert not checker.is_proven(new.client_id, "wrong")
-        checker.service_of(*new)
-        assert checker.is_proven(*new)
-        assert not checker.is_proven(new.client_id, "wrong")
-
-
 class TestWho:
     """Only who looks after access everywhere."""
 

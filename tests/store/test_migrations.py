@@ -5,6 +5,7 @@ import subprocess
 import sys
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import CheckConstraint, Connection, Engine, inspect, text
@@ -12,7 +13,7 @@ from sqlalchemy import CheckConstraint, Connection, Engine, inspect, text
 from lib.settings import ROOT
 from lib.store import tables
 from lib.store.engine import open_engine, reading, writing
-from lib.store.migrate import migrate
+from lib.store.migrate import _config, migrate
 
 PROCESSES = 2
 
@@ -50,7 +51,7 @@ def defaults_differ(*compared: object) -> bool:
 MIGRATING = """
 import sys
 from lib.store.engine import open_engine
-from lib.store.migrate import migrate
+from lib.store.migrate import _config, migrate
 engine = open_engine(sys.argv[1])
 print("ready", flush=True)
 sys.stdin.readline()
@@ -69,6 +70,13 @@ def start_migrating(url: str) -> subprocess.Popen[str]:
     )
     assert process.stdout.readline() == "ready\n"
     return process
+
+
+def upgrade_to(connection: Connection, revision: str) -> None:
+    """Apply the migrations up to one of them."""
+    config = _config()
+    config.attributes["connection"] = connection
+    command.upgrade(config, revision)
 
 
 class TestMigrations:
@@ -161,4 +169,16 @@ class TestMigrations:
             migrate(engine)
         with reading(engine) as connection:
             assert inspect(connection).get_table_names() == ["token"]
+        engine.dispose()
+
+    def test_a_database_with_counted_guesses_loses_the_counts_alone(self, empty_url: str):
+        """Nothing is throttled any more: 0004 drops the table that 0003 made."""
+        engine = open_engine(empty_url)
+        with writing(engine) as connection:
+            upgrade_to(connection, "0003")
+            connection.execute(text("INSERT INTO failed_attempt VALUES ('token', 'a', 1, 1)"))
+            before = set(inspect(connection).get_table_names())
+        migrate(engine)
+        with reading(engine) as connection:
+            assert before - set(inspect(connection).get_table_names()) == {"failed_attempt"}
         engine.dispose()

@@ -1,9 +1,11 @@
 """What tests of the HTTP side share: the routes on a database, asked by a client of our own."""
 
+import asyncio
 import base64
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import unquote
 
 from sqlalchemy import Engine
 from starlette.applications import Starlette
@@ -12,8 +14,8 @@ from starlette.testclient import TestClient
 from lib.domain.secrets import Minting
 from lib.operations import credentials
 from lib.operations.checking import Checker
-from lib.operations.throttle import Throttle
 from lib.web.endpoints import Api, Opened, routes
+from lib.web.failure_log import FailureLog
 from tests.directory import MINTING, SERVICE, ledger
 from tests.operations.acting import Moving
 
@@ -31,8 +33,45 @@ class Asked:
 
     def verify(self, token: str, **options: Any) -> Any:
         """Ask as a gateway does."""
-        headers = {"authorization": f"Bearer {token}"} | options.pop("headers", {})
+        headers = bearer(token) | options.pop("headers", {})
         return self.client.get("/api/v1/verify", headers=headers, **options)
+
+    def statuses(self, method: str, targets: Iterable[tuple[str, dict[str, str]]]) -> list[int]:
+        """Ask for each target with its headers, as fast as the application answers.
+
+        A target is a path and a query string as they stand in a request: a client resolves dots.
+        """
+
+        async def ask_all() -> list[int]:
+            return [await self._status(method, *target) for target in targets]
+
+        return asyncio.run(ask_all())
+
+    async def _status(self, method: str, target: str, headers: dict[str, str]) -> int:
+        path, _, query = target.partition("?")
+        found: list[int] = []
+
+        async def receive() -> dict[str, Any]:
+            return {"type": "http.request", "body": b"token=x"}
+
+        async def send(message: Any) -> None:
+            found.extend([message["status"]] if "status" in message else [])
+
+        scope = {
+            "type": "http",
+            "method": method,
+            "path": unquote(path),  # as uvicorn does it
+            "query_string": query.encode(),
+            "headers": [(name.encode(), value.encode()) for name, value in headers.items()],
+            "client": (ADDRESS, 50_000),
+        }
+        await self.client.app(scope, receive, send)
+        return found[0]
+
+    def send(self, path: str, form: str, secret: tuple[str, str]) -> Any:
+        """Send a form as it stands, as a service."""
+        headers = basic(*secret) | {"content-type": FORM}
+        return self.client.post(f"/api/v1/{path}", content=form.encode("latin-1"), headers=headers)
 
     def introspect(self, token: str, secret: tuple[str, str]) -> Any:
         """Ask as a service does."""
@@ -42,6 +81,11 @@ class Asked:
         """End a token, as a service or as whoever found it."""
         headers = basic(*secret) if secret else {}
         return self.client.post("/api/v1/revoke", data={"token": token}, headers=headers)
+
+
+def bearer(token: str) -> dict[str, str]:
+    """Return the header of a bearer token; none for no token."""
+    return {"authorization": f"Bearer {token}"} if token else {}
 
 
 def basic(client_id: str, client_secret: str) -> dict[str, str]:
@@ -56,7 +100,7 @@ def ask(
     """Return the routes on `engine`; `settings` are the Api's."""
     clock = Moving()
     checker = Checker(ledger(engine, clock), minting)
-    api = Api(checker, Throttle(engine, clock), **settings)
+    api = Api(checker, FailureLog(clock), **settings)
     return Asked(api, clock, client_of(lambda: api, address))
 
 

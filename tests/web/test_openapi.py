@@ -65,10 +65,10 @@ class TestDocument:
     """What it says of itself."""
 
     def test_every_route_is_in_it(self):
-        """But for the path behind verify, and for what is nowhere."""
+        """But for what is nowhere."""
         routes = endpoints.routes(endpoints.Opened(lambda: pytest.fail("opened")))
-        paths = {route.path for route in routes if "{rest:path}" not in route.path}
-        assert set(DOCUMENT["paths"]) == paths
+        paths = {route.path.replace("{rest:any}", "{rest}") for route in routes}
+        assert set(DOCUMENT["paths"]) == paths - {"/api/v1/{rest}"}
 
     def test_it_is_served(self):
         """To whoever asks, without a database."""
@@ -85,7 +85,9 @@ bearer = "{2}"
 """
 
 
-def run_schemathesis(server: Serving, known: Known, examples: int, folder: Path) -> str:
+def run_schemathesis(
+    server: Serving, known: Known, examples: int, folder: Path, *options: str
+) -> str:
     """Ask the server so many times for each operation and phase; return the report."""
     configuration = _CONFIGURATION.format(*known.secret, known.token)
     (folder / "schemathesis.toml").write_text(configuration)
@@ -95,6 +97,8 @@ def run_schemathesis(server: Serving, known: Known, examples: int, folder: Path)
         f"{server.address}/api/v1/openapi.json",
         f"--max-examples={examples}",
         "--checks=all",
+        "--exclude-checks=unsupported_method",  # verify knows more than OpenAPI can name, as QUERY
+        *options,
         "--phases=examples,coverage,fuzzing",
         "--seed=1",
         "--no-color",
@@ -112,8 +116,8 @@ class TestSchemathesis:
 
     def test_a_few_of_each(self, server, known, tmp_path):
         """Good and bad headers, forms, methods and content types."""
-        report = run_schemathesis(server, known, 20, tmp_path)
-        # Asked more often, verify takes them for somebody who guesses, and says 429 to everything.
+        by_one_method = "--exclude-operation-id-regex=(behind|of_service)_(?!get$)"
+        report = run_schemathesis(server, known, 20, tmp_path, by_one_method)
         assert "Authentication failed" not in report
 
     @pytest.mark.soak
@@ -208,6 +212,14 @@ class TestRawRequests:
         headers |= {"content-length": "10000000"}
         request = raw_request("POST", "/api/v1/introspect", "", headers, b"")
         assert status_of(server.address, request) == 413
+
+    @pytest.mark.parametrize("length", [10_000, 10_000_000])
+    def test_a_long_token_is_refused_at_verify(self, server, length):
+        """By us, or by the server before it is whole."""
+        headers = {"authorization": f"Bearer demo_{'x' * length}"}
+        request = raw_request("GET", "/api/v1/verify", "", headers, b"")
+        assert status_of(server.address, request) in ({401} if length == 10_000 else {400, 431, 0})
+        assert server.process.poll() is None
 
 
 def test_ask_is_what_the_server_runs(one_engine) -> None:

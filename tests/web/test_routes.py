@@ -38,8 +38,10 @@ EXPECTED = {
     "/api/v1/openapi.json": For.SERVICES,
     "/api/v1/revoke": For.SERVICES,
     "/api/v1/verify": For.SERVICES,
-    "/api/v1/verify/{rest:path}": For.SERVICES,
-    "/api/v1/{rest:path}": For.SERVICES,
+    "/api/v1/verify/{rest:any}": For.SERVICES,
+    "/api/v1/services/{service_id}/verify": For.SERVICES,
+    "/api/v1/services/{service_id}/verify/{rest:any}": For.SERVICES,
+    "/api/v1/{rest:any}": For.SERVICES,
     "/healthz": For.ANYONE,
     "/readyz": For.ANYONE,
 }

@@ -17,9 +17,8 @@ from lib.operations.opening import open_store
 from tests.directory import SERVICE, build
 from tests.operations.acting import act, exported, give, select
 from tests.processes import wait_for
-from tests.web.asking import credential
+from tests.web.asking import bearer, credential
 from tests.web.serving import ROOT, serving
-from tests.web.test_nginx import bearer
 
 ACCEPTED = "SELECT count(*) FROM token WHERE state = 'accepted'"
 
@@ -72,7 +71,7 @@ class TestProcess:
         tokens = exported(act(engine, Action.GENERATE, ids(engine))[1])
         with serving(url, tmp_path, "--workers=2") as running:
             for token in tokens * 2:
-                assert verify(running, token) == 204
+                assert verify(running, token) == 200
             wait_for(lambda: select(engine, ACCEPTED) == [(20,)], 5)
         events = "SELECT sum(users) FROM audit_event WHERE action = 'first-use'"
         assert select(engine, events) == [(20,)]
@@ -98,7 +97,7 @@ class TestEnd:
         engine, url = store
         (token,) = give(engine, ids(engine)[0], Holding.ACCEPTED)
         with serving(url, tmp_path) as running:
-            assert verify(running, token) == 204
+            assert verify(running, token) == 200
             assert select(engine, "SELECT last_used_at FROM token") == [(None,)]
             running.process.send_signal(signal.SIGTERM)
             running.process.wait(timeout=20)
@@ -110,17 +109,17 @@ class TestEnd:
         tokens = exported(act(engine, Action.GENERATE, ids(engine))[1])
         with serving(url, tmp_path) as running:
             for token in tokens[:10]:
-                assert verify(running, token) == 204
+                assert verify(running, token) == 200
             wait_for(lambda: select(engine, ACCEPTED) == [(10,)], 5)
             for token in tokens[10:]:
-                assert verify(running, token) == 204
+                assert verify(running, token) == 200
             os.kill(running.process.pid, signal.SIGKILL)
             running.process.wait(timeout=20)
         before = select(engine, ACCEPTED)[0][0]
         assert before >= 10
         with serving(url, tmp_path) as running:
             for token in tokens:
-                assert verify(running, token) == 204
+                assert verify(running, token) == 200
             wait_for(lambda: select(engine, ACCEPTED) == [(20,)], 5)
         users = "SELECT sum(users) FROM audit_event WHERE action = 'first-use'"
         assert select(engine, users) == [(20,)]
@@ -131,7 +130,7 @@ class TestEnd:
         build(engine, 1)
         (token,) = give(engine, ids(engine)[0], Holding.ACCEPTED)
         with serving(str(engine.url), tmp_path) as running:
-            assert verify(running, token) == 204
+            assert verify(running, token) == 200
             engine.dispose()
             for file in tmp_path.glob("desk.db*"):
                 file.chmod(0o400)

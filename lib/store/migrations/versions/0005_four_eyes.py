@@ -4,7 +4,7 @@ from alembic import op
 from sqlalchemy import BigInteger, Column, String, text
 
 revision = "0005"
-down_revision = "0003"
+down_revision = "0004"
 
 _Key = String().with_variant(String(collation="C"), "postgresql")
 

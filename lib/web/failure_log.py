@@ -1,0 +1,97 @@
+"""Wrong tokens and wrong service credentials in the log: who sent how many.
+
+A line names an address, never what was sent. There is one line a minute and address, and one for
+all addresses beyond the first 1,000.
+"""
+
+import logging
+import threading
+from collections import Counter
+from dataclasses import dataclass, field
+from enum import Enum
+
+from lib.domain.clock import MINUTE, SECOND, Clock, Moment, iso
+from lib.domain.words import count
+
+_log = logging.getLogger(__name__)
+
+MOST_ADDRESSES = 1_000
+_OTHERS = "other addresses"
+_SECONDS = MINUTE / SECOND  # between two looks at what is due
+
+
+class Failure(Enum):
+    """What was wrong."""
+
+    TOKEN = "wrong token"  # noqa: S105 - words for the log
+    CREDENTIAL = "wrong service credential"
+
+
+@dataclass(slots=True)
+class _Unwritten:
+    """Failures of one address since `since`, when its last line was written."""
+
+    since: Moment
+    counts: Counter[Failure] = field(default_factory=Counter)
+
+
+class FailureLog:
+    """Write the first failure of an address at once, and count what follows within a minute.
+
+    Safe to use from several threads.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        """Take the time from `clock`."""
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._unwritten: dict[str, _Unwritten] = {}
+        self._timer: threading.Timer | None = None
+
+    def note(self, failure: Failure, address: str) -> None:
+        """Note one failure of `address`."""
+        with self._lock:
+            if address not in self._unwritten and len(self._unwritten) >= MOST_ADDRESSES:
+                address = _OTHERS
+            if known := self._unwritten.get(address):
+                known.counts[failure] += 1
+            else:
+                now = self._clock()
+                self._unwritten[address] = _Unwritten(now)
+                _write(address, Counter([failure]), now)
+                self._start_timer()
+
+    def write_due(self) -> None:
+        """Write a line for each address whose last line is a minute old; forget the quiet ones."""
+        with self._lock:
+            self._timer = None
+            now = self._clock()
+            for address, known in list(self._unwritten.items()):
+                if now - known.since >= MINUTE:
+                    del self._unwritten[address]
+                    if known.counts:
+                        _write(address, known.counts, known.since)
+                        self._unwritten[address] = _Unwritten(now)
+            self._start_timer()
+
+    def close(self) -> None:
+        """Write what is left, and end."""
+        with self._lock:
+            if self._timer:
+                self._timer.cancel()
+            for address, known in self._unwritten.items():
+                if known.counts:
+                    _write(address, known.counts, known.since)
+            self._unwritten.clear()
+
+    def _start_timer(self) -> None:
+        """Call `write_due` in a minute, while an address is remembered."""
+        if self._unwritten and self._timer is None:
+            self._timer = threading.Timer(_SECONDS, self.write_due)
+            self._timer.daemon = True
+            self._timer.start()
+
+
+def _write(address: str, counts: Counter[Failure], since: Moment) -> None:
+    told = ", ".join(count(counts[each], each.value) for each in Failure if counts[each])
+    _log.warning("Refused from %s since %s: %s", address, iso(since), told)

@@ -1,0 +1,283 @@
+"""Real gateways with the samples that README shows, in front of a small API."""
+
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+
+import httpx2
+import pytest
+from sqlalchemy import Engine
+
+from lib.domain import clock
+from lib.domain.states import Action, Holding
+from lib.operations.actions import carry_out, plan_action
+from lib.operations.opening import open_store
+from tests.directory import ADMIN, MINTING, ORG, SERVICE, build, by, ledger
+from tests.operations.acting import exported, give, select
+from tests.processes import wait_for
+from tests.web.asking import bearer
+from tests.web.conftest import OTHER_SERVICE
+from tests.web.gateways import (
+    DATA,
+    ENVOY,
+    GATEWAYS,
+    NGINX,
+    NGINX_API_TOKEN,
+    NO_ADDRESS,
+    WRONG,
+    SmallApi,
+    ask_each,
+    print_table,
+)
+from tests.web.serving import ROOT, Serving, serving
+
+OURS = ("X-Token-Username", "X-Organization-ID", "X-Token-Service")
+
+
+@pytest.fixture(scope="module")
+def api() -> Iterator[SmallApi]:
+    """The API behind the gateways."""
+    with SmallApi().serving() as api:
+        yield api
+
+
+@pytest.fixture(scope="module")
+def engine(tmp_path_factory) -> Iterator[Engine]:
+    """A database with five users and two services."""
+    engine = open_store(f"sqlite:///{tmp_path_factory.mktemp('gateways') / 'desk.db'}")
+    build(engine, 5, services=(SERVICE, OTHER_SERVICE))
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture(scope="module")
+def token(engine) -> str:
+    """A good token of the first user."""
+    return give(engine, members(engine)[0], Holding.ACCEPTED)[0]
+
+
+@pytest.fixture(scope="module")
+def foreign(engine) -> str:
+    """A good token of the first user for another service."""
+    return give(engine, members(engine)[0], Holding.ACCEPTED, service_id=OTHER_SERVICE)[0]
+
+
+@pytest.fixture(scope="module")
+def desk(engine, tmp_path_factory) -> Iterator[Serving]:
+    """The API's own process of Token Desk, as the samples say that it is run."""
+    settings = {
+        "TOKEN_DESK_TRUSTED_PROXIES": "127.0.0.1",
+        "TOKEN_DESK_TOKEN_HEADER": "api_token",
+    }
+    folder = tmp_path_factory.mktemp("desk")
+    with serving(str(engine.url), folder, "--no-proxy-headers", **settings) as running:
+        yield running
+
+
+@pytest.fixture(scope="module", params=GATEWAYS)
+def gateway(request) -> str:
+    """The name of each gateway in turn."""
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def urls(gateway, desk, api, tmp_path_factory) -> Iterator[dict[str, str]]:
+    """The running gateway: its URL for each address at which it asks."""
+    folder = tmp_path_factory.mktemp("gateway") / "run"
+    with GATEWAYS[gateway].running(folder, desk.address, api.port, *WRONG, *NO_ADDRESS) as urls:
+        yield urls
+
+
+@pytest.fixture
+def client(gateway, urls) -> Iterator[httpx2.Client]:
+    """A client of the gateway as its sample has it."""
+    with httpx2.Client(base_url=urls[GATEWAYS[gateway].own]) as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def api_token_url(desk, api, tmp_path_factory) -> Iterator[str]:
+    """The URL of nginx with the sample that takes a token in `api_token`."""
+    folder = tmp_path_factory.mktemp("gateway") / "run"
+    with NGINX_API_TOKEN.running(folder, desk.address, api.port) as urls:
+        yield urls[NGINX_API_TOKEN.own]
+
+
+def members(engine: Engine) -> list[str]:
+    """Return every member's id, by username."""
+    return [row[0] for row in select(engine, "SELECT member_id FROM member ORDER BY username")]
+
+
+def act(engine: Engine, action: Action):
+    """Do it to everybody but the first user, now."""
+    others = members(engine)[1:]
+    plan = plan_action(ledger(engine, clock.now), ADMIN, action, ORG, SERVICE, others)
+    return carry_out(ledger(engine, clock.now), by(plan), plan, MINTING)
+
+
+def spellings(name: str) -> list[str]:
+    """Return a header's name with an underscore for each hyphen, or not."""
+    first, *rest = name.split("-")
+    found = [first]
+    for part in rest:
+        found = [f"{each}{sign}{part}" for each in found for sign in "-_"]
+    return found
+
+
+def got(answer: httpx2.Response) -> dict[str, str]:
+    """Return the headers that the API got, as one that takes an underscore for a hyphen has them.
+
+    Each is there once.
+    """
+    assert answer.status_code == 200
+    pairs = [(name.lower().replace("_", "-"), value) for name, value in answer.json()]
+    assert len(dict(pairs)) == len(pairs)
+    return dict(pairs)
+
+
+def ours(told: dict[str, str]) -> list[str | None]:
+    """Return what Token Desk says: whose token it is, in which organization, for which service."""
+    return [told.get(name.lower()) for name in OURS]
+
+
+class TestGateway:
+    """Each gateway, with its sample."""
+
+    def test_a_tokens_life(self, client, engine):
+        """200 with a token from the CSV, a check mark afterwards; 401 within a second of Remove."""
+        tokens = exported(act(engine, Action.GENERATE))
+        for token in tokens:
+            told = got(client.get("/packages", headers=bearer(token)))
+            assert told["x-organization-id"] == ORG
+            assert told["x-token-service"] == SERVICE
+            assert told["x-token-username"].startswith("utcjf1-u")
+            assert token not in told.values()
+            assert "authorization" not in told
+        pending = "SELECT count(*) FROM token WHERE state = 'pending'"
+        wait_for(lambda: select(engine, pending) == [(0,)], 5)
+        act(engine, Action.REMOVE)
+        removed = time.monotonic()
+        for token in tokens:
+            answer = client.get("/packages", headers=bearer(token))
+            assert answer.status_code == 401
+            challenge = 'Bearer realm="token-desk", error="invalid_token"'
+            assert answer.headers["www-authenticate"] == challenge
+        assert time.monotonic() - removed < 1
+
+    def test_without_a_token_there_is_the_challenge_alone(self, client):
+        """As each sample's last lines say."""
+        answer = client.get("/packages")
+        assert answer.status_code == 401
+        assert answer.headers["www-authenticate"] == 'Bearer realm="token-desk"'
+
+    def test_another_services_token_is_refused(self, client, foreign):
+        """Whatever the client writes into its query string or its path."""
+        for target in ("/", f"/?service={OTHER_SERVICE}", f"/../../{OTHER_SERVICE}/verify"):
+            assert client.get(target, headers=bearer(foreign)).status_code == 401
+
+    def test_what_a_client_writes_into_our_headers_does_not_arrive(self, client, token):
+        """In any spelling that an API takes for the header."""
+        names = [spelling for name in OURS for spelling in spellings(name)]
+        told = got(client.get("/packages", headers=bearer(token) | dict.fromkeys(names, "root")))
+        assert ours(told) == ["utcjf1-u0", ORG, SERVICE]
+        assert "root" not in told.values()
+
+    def test_a_client_cannot_have_our_headers_dropped(self, client, token):
+        """By naming them as headers of the connection (RFC 9110, section 7.6.1)."""
+        hop = {"connection": ", ".join(["keep-alive", *OURS])}
+        told = got(client.get("/packages", headers=bearer(token) | hop))
+        assert ours(told) == ["utcjf1-u0", ORG, SERVICE]
+
+    def test_a_body_goes_to_the_api_alone(self, client, token):
+        """And the API's own faults come back as they are."""
+        answer = client.post("/packages", headers=bearer(token), content=b"x" * 100_000)
+        assert (answer.status_code, answer.content) == (500, b"x" * 100_000)
+
+    def test_the_log_names_the_client_behind_the_gateway(self, gateway, client, desk):
+        """Not the gateway, and not what the client says of itself."""
+        address = f"127.0.0.{10 + list(GATEWAYS).index(gateway)}"
+        transport = httpx2.HTTPTransport(local_address=address)
+        forwarded = {"x-forwarded-for": "192.0.2.9"}
+        with httpx2.Client(base_url=client.base_url, transport=transport) as other:
+            assert other.get("/", headers=bearer("x") | forwarded).status_code == 401
+        wait_for(lambda: f"Refused from {address} since" in desk.log.read_text(), 10)
+        assert "192.0.2.9" not in desk.log.read_text()
+
+    def test_no_request_passes_while_token_desk_does_not_answer(self, gateway, api, tmp_path):
+        """5xx, never a yes."""
+        own = GATEWAYS[gateway]
+        with own.running(tmp_path / "run", "http://127.0.0.1:9", api.port) as urls:
+            api.reached.clear()
+            assert httpx2.get(urls[own.own], headers=bearer("x")).status_code in {502, 503}
+            assert api.reached == []
+
+
+class TestAddresses:
+    """A typo in a gateway's address must not open the door."""
+
+    def test_only_the_right_address_lets_a_good_token_pass(self, gateway, urls, api, token):
+        """And none lets anything else pass."""
+        rows = ask_each(gateway, urls, api, token)
+        print_table(rows)
+        assert len(rows) == 1 + len(WRONG) + len(NO_ADDRESS)
+        assert not any(row.leaked for row in rows)
+        assert not any(429 in row.refused for row in rows)  # each was answered by Token Desk
+        assert [row.passed for row in rows] == [True] + [False] * (len(rows) - 1)
+
+
+class TestSamples:
+    """What people copy."""
+
+    @pytest.mark.parametrize("gateway", [*GATEWAYS.values(), NGINX_API_TOKEN])
+    def test_each_is_in_readme_and_ends_with_its_check(self, gateway):
+        """A `curl` without a token that must say 401."""
+        assert f"(data/{gateway.sample})" in (ROOT / "README.md").read_text()
+        *_, words, command = (DATA / gateway.sample).read_text().splitlines()
+        assert "must say 401" in words
+        assert command == "#   curl -s -o /dev/null -w '%{http_code}\\n' localhost:8080/"
+
+
+class TestRateLimits:
+    """Each gateway's own, where it has one."""
+
+    @pytest.mark.parametrize(
+        ("gateway", "changes"),
+        [
+            (NGINX, (("rate=100r/s", "rate=1r/m"), ("burst=200", "burst=2"))),
+            (ENVOY, (("max_tokens: 2000", "max_tokens: 3"), ("interval: 1s", "interval: 3600s"))),
+        ],
+        ids=["nginx", "Envoy"],
+    )
+    def test_beyond_it_is_429(self, desk, api, token, tmp_path, gateway, changes):
+        """Three requests, as the sample is changed here; then no more, with a good token too."""
+        limited = replace(gateway, changes=changes)
+        with limited.running(tmp_path / "run", desk.address, api.port) as urls:
+            ask = [httpx2.get(urls[gateway.own], headers=bearer(token)) for _ in range(5)]
+        assert [answer.status_code for answer in ask] == [200, 200, 200, 429, 429]
+
+
+class TestPlainHeader:
+    """nginx before clients that send the token in `api_token`."""
+
+    def test_it_is_taken_and_never_reaches_the_api(self, api_token_url, token):
+        """Nor does what the client writes into our headers, in any spelling."""
+        forged = dict.fromkeys((each for name in OURS for each in spellings(name)), "root")
+        told = got(httpx2.get(api_token_url, headers=forged | {"api_token": token}))
+        assert ours(told) == ["utcjf1-u0", ORG, SERVICE]
+        assert {"root", token}.isdisjoint(told.values())
+        assert {"api-token", "authorization"}.isdisjoint(told)
+
+    @pytest.mark.parametrize("name", ["api_token", "api-token", "API_TOKEN"])
+    def test_what_stands_beside_a_bearer_token_does_not_reach_the_api(
+        self, api_token_url, token, name
+    ):
+        """Refused where it is a second token; dropped where it is none of ours."""
+        answer = httpx2.get(api_token_url, headers=bearer(token) | {name: token})
+        assert answer.status_code == (200 if name == "api-token" else 401)
+        if name == "api-token":
+            assert token not in got(answer).values()
+
+    def test_without_a_good_token_is_401(self, api_token_url):
+        """None, and a bad one."""
+        for headers in ({}, {"api_token": "x"}, {"api-token": "x"}):
+            assert httpx2.get(api_token_url, headers=headers).status_code == 401
