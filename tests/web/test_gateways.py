@@ -74,6 +74,13 @@ def desk(engine, tmp_path_factory) -> Iterator[Serving]:
         yield running
 
 
+@pytest.fixture(scope="module")
+def dashboard(engine, tmp_path_factory) -> Iterator[Serving]:
+    """The dashboard on the same database."""
+    with serving(str(engine.url), tmp_path_factory.mktemp("dashboard"), app="app:app") as running:
+        yield running
+
+
 @pytest.fixture(scope="module", params=GATEWAYS)
 def gateway(request) -> str:
     """The name of each gateway in turn."""
@@ -223,6 +230,19 @@ class TestAddresses:
         assert not any(row.leaked for row in rows)
         assert not any(429 in row.refused for row in rows)  # each was answered by Token Desk
         assert [row.passed for row in rows] == [True] + [False] * (len(rows) - 1)
+
+
+class TestTheDashboardsPort:
+    """The dashboard serves the API as well, beside its pages; at its port a typo is as harmless."""
+
+    def test_a_wrong_address_lets_nobody_pass(self, gateway, dashboard, api, token, tmp_path):
+        """Streamlit alone answers each of them with its page and 200. The table is printed."""
+        folder = tmp_path / "run"
+        with GATEWAYS[gateway].running(folder, dashboard.address, api.port, *WRONG) as urls:
+            rows = ask_each(gateway, urls, api, token)
+        print_table(rows)
+        assert not any(row.leaked for row in rows)
+        assert [row.passed for row in rows] == [True] + [False] * len(WRONG)
 
 
 class TestSamples:
