@@ -237,8 +237,11 @@ class TestTheDashboardsPort:
 
     def test_a_wrong_address_lets_nobody_pass(self, gateway, dashboard, api, token, tmp_path):
         """Streamlit alone answers each of them with its page and 200. The table is printed."""
-        folder = tmp_path / "run"
-        with GATEWAYS[gateway].running(folder, dashboard.address, api.port, *WRONG) as urls:
+        asking = GATEWAYS[gateway]
+        if asking is NGINX:  # by the name of its upstream it would be a stranger: 403
+            off = "proxy_pass_request_body off;"
+            asking = replace(NGINX, changes=((off, f"{off} proxy_set_header Host $host;"),))
+        with asking.running(tmp_path / "run", dashboard.address, api.port, *WRONG) as urls:
             rows = ask_each(gateway, urls, api, token)
         print_table(rows)
         assert not any(row.leaked for row in rows)
