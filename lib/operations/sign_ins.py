@@ -117,16 +117,8 @@ def username_of(ledger: Ledger, limits: Limits, sign_in_id: str) -> str:
 
 
 def leave(ledger: Ledger, arrival: Arrival) -> None:
-    """End a sign-in by hand, for every copy of its cookie.
-
-    One that was never seen here is kept as ended: its cookie could begin it later.
-    """
-    now = ledger.clock()
-    with writing(ledger.engine) as connection:
-        unseen = SignInRow("", now, now, now)
-        is_new = sign_in_queries.add(connection, arrival.sign_in_id, unseen)
-    if not is_new:
-        _end(ledger, arrival.sign_in_id, arrival.address, "")
+    """End a sign-in by hand, for every copy of its cookie."""
+    _end(ledger, arrival.sign_in_id, arrival.address, "")
 
 
 def arrive_by_proxy(ledger: Ledger, username: str, address: str) -> Actor:
@@ -232,10 +224,14 @@ def _still_in(
 
 
 def _end(ledger: Ledger, sign_in_id: str, address: str, detail: str) -> None:
+    """End a sign-in; one never seen here is kept as ended, or its cookie could begin it later."""
     attempt = Event(EventAction.SIGN_OUT, actor="", address=address, detail=detail)
     with ledger.acting(attempt) as connection:
+        now = ledger.clock()
+        if sign_in_queries.add(connection, sign_in_id, SignInRow("", now, now, now)):
+            return
         row = sign_in_queries.find(connection, sign_in_id)
-        if row and sign_in_queries.end(connection, sign_in_id, ledger.clock()) and row.username:
+        if row and sign_in_queries.end(connection, sign_in_id, now) and row.username:
             ledger.record(connection, attempt._replace(actor=row.username))
 
 
