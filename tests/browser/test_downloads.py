@@ -111,6 +111,33 @@ def test_another_person_gets_neither_the_address_nor_the_button(people):
     assert mine.headers["cache-control"].endswith("no-store")
 
 
+def test_a_sign_in_in_another_tab_keeps_the_downloads_of_this_one(desk, new_tab):
+    """Both tabs showed the sign-in page; the cookie is that of the second sign-in, then."""
+    tab = new_tab(desk.address)
+    tab.open(TOKENS)
+    second = Browsing(tab.page.context.new_page(), desk.address)
+    second.open("organizations")
+    sign_in(tab, "mhale")
+    sign_in(second, "mhale")
+    tab.tick([0])
+    tab.pick("Actions", "Generate & Export Token")
+    first = tab.generate(1)
+    assert len(rows_of(first)) == 1
+    expect(tab.button("Download again")).to_be_visible()
+    assert read(download(tab, "Download again")) == read(first)
+
+
+def test_a_click_on_a_download_after_the_sign_in_ended_keeps_the_place(desk, signed_in):
+    """The browser loads the page anew; the address still says where."""
+    signed_in.tick([0])
+    signed_in.pick("Actions", "Generate & Export Token")
+    signed_in.type_to_confirm(1)
+    desk.execute("UPDATE sign_in SET ended_at = last_seen_at")
+    signed_in.button(GENERATE).click()
+    signed_in.heading("Sign in to Token Desk")
+    assert signed_in.page.url == f"{desk.address}/{TOKENS}"
+
+
 def deferred_ids(tab: Browsing) -> list[str]:
     """Return the ids of the tab's download buttons as they are drawn, from its next page load."""
     ids: list[str] = []
