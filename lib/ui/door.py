@@ -47,7 +47,8 @@ def address() -> str:
 
 def _address(known: str) -> str:
     try:
-        return str(ip_address(known))
+        # Without the zone of an IPv6 address (`%eth0`), which is any text.
+        return str(ip_address(known)).partition("%")[0]
     except ValueError:  # whoever is at this machine can say anything in that header
         return ""
 
