@@ -103,9 +103,8 @@ def standing(claims: Mapping[str, Any] | None, names: list[str]) -> Stay:
 def holder(claims: Mapping[str, Any] | None, names: list[str]) -> str:
     """Return whose the downloads of a browser are: the username, empty for nobody.
 
-    Of the person and not of the sign-in: a second sign-in in another tab takes the place of the
-    first one's cookie. In demo mode, where anyone can be anyone, they are everybody's. Raises
-    StoreUnavailable.
+    Of the person and not of the sign-in: one in another tab can take its place meanwhile. In demo
+    mode, where anyone can be anyone, they are everybody's. Raises StoreUnavailable.
     """
     return "demo" if desk().settings.demo_mode else _username(claims, names)
 

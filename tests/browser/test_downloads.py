@@ -10,7 +10,15 @@ from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
 from tests.browser.browsing import Browsing, rows_of
-from tests.browser.signing_in import TOKENS, ask, sign_in, step, stream_of
+from tests.browser.signing_in import (
+    TOKENS,
+    ask,
+    asks_to_sign_in,
+    sign_in,
+    sign_out,
+    step,
+    stream_of,
+)
 
 pytestmark = pytest.mark.browser
 
@@ -111,7 +119,7 @@ def test_another_person_gets_neither_the_address_nor_the_button(people):
     assert mine.headers["cache-control"].endswith("no-store")
 
 
-def test_a_sign_in_in_another_tab_keeps_the_downloads_of_this_one(desk, new_tab):
+def test_after_a_sign_in_in_another_tab_downloads_come_down_in_this_one(desk, new_tab):
     """Both tabs showed the sign-in page; the cookie is that of the second sign-in, then."""
     tab = new_tab(desk.address)
     tab.open(TOKENS)
@@ -119,12 +127,21 @@ def test_a_sign_in_in_another_tab_keeps_the_downloads_of_this_one(desk, new_tab)
     second.open("organizations")
     sign_in(tab, "mhale")
     sign_in(second, "mhale")
+    step("the first click of this tab loads its page anew, in the new sign-in")
+    with tab.page.expect_navigation():
+        tab.button("Select page").click()
+    tab.heading("Recipient API Tokens")
+    assert tab.page.url == f"{desk.address}/{TOKENS}"
     tab.tick([0])
     tab.pick("Actions", "Generate & Export Token")
     first = tab.generate(1)
     assert len(rows_of(first)) == 1
     expect(tab.button("Download again")).to_be_visible()
     assert read(download(tab, "Download again")) == read(first)
+    step("signing out in the other tab ends this one, too")
+    sign_out(second)
+    tab.button("Download again").click()
+    asks_to_sign_in(tab)
 
 
 def test_a_click_on_a_download_after_the_sign_in_ended_keeps_the_place(desk, signed_in):
