@@ -288,7 +288,8 @@ def trimmed(value: str) -> str:
 
     Files, panels and copied text add them: a line end, a carriage return, a byte order mark.
     """
-    return value.strip("".join(char for char in set(value) if char.isspace() or _is_unseen(char)))
+    around = _JOINERS.union(char for char in value if char.isspace() or _is_unseen(char))
+    return value.strip("".join(around))
 
 
 def readable(value: str) -> str:

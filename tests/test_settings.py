@@ -176,7 +176,7 @@ VALUES = {
     "TOKEN_DESK_TOKEN_PREFIX": "desk",
     "TOKEN_DESK_IMPORT_MAX": "1000",
 }
-AROUND = ("\r\n", *" \n\r\t\x1b\x7f\u00a0\u200b\u2028\u202e\ufeff")
+AROUND = ("\r\n", *" \n\r\t\x1b\x7f\u00a0\u200b\u200c\u200d\u2028\u202e\ufeff")
 INSIDE = "\n\r\t\0\x1b\x7f\x85\u200b\u2028\u202e\ufeff\udcff"
 
 

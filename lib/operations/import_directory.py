@@ -176,15 +176,16 @@ def import_into(
     import_queries.wait_for_other_imports(connection)
     files = _referring(connection, {name: files[name] for name in SHEETS if name in files})
     people = _people(connection, files, same_person)
+    unsaid = {u: account for u, account in people.accounts.items() if u not in same_person}
     if "users" in files:
         files["users"] = files["users"].refusing(_staff_and_user(files["users"].rows, people))
-        files["users"] = files["users"].refusing(
-            _reused(connection, files, people, now, same_person)
-        )
+        files["users"] = files["users"].refusing(_reused(connection, files, people, unsaid, now))
     found = {name: _sorted(connection, name, file.rows, people) for name, file in files.items()}
     report = _report(files, found, skip_bad_rows=skip_bad_rows)
     if report.written:
         _write(connection, found, people, now)
+        if "users" in files:
+            import_reuse.end_sign_ins(connection, files["users"].rows, unsaid, now)
     return report
 
 
@@ -249,11 +250,13 @@ def _reused(
     connection: Connection,
     files: Mapping[str, Parsed],
     people: _People,
+    unsaid: Mapping[str, import_queries.StoredAccount],
     now: Moment,
-    same_person: Collection[str],
 ) -> Iterator[Refusal]:
-    """Refuse rows that would give a username, and what its holder has, to somebody else."""
-    others = {u: account for u, account in people.accounts.items() if u not in same_person}
+    """Refuse rows that would give a username, and what its holder has, to somebody else.
+
+    `unsaid` are the accounts of which nobody said that they stay with the same person.
+    """
     named = {
         row.values["organization_id"]
         for name, file in files.items()
@@ -261,7 +264,7 @@ def _reused(
         for row in file.rows
     }
     places = named | {place for _, place in people.members}
-    return import_reuse.refusals(connection, files["users"].rows, others, places, now)
+    return import_reuse.refusals(connection, files["users"].rows, unsaid, places, now)
 
 
 def _stored(connection: Connection, name: str, values: Iterable[str]) -> dict[Key, Values]:

@@ -2,6 +2,7 @@
 
 Roles, tokens and requests hang on the username. A row that changes both the name and the e-mail of
 an account is taken for another person: the account must have nothing that this person would get.
+Whoever is signed in with it is signed out.
 """
 
 import shlex
@@ -14,7 +15,7 @@ from lib.domain.clock import Moment
 from lib.domain.search import same_but_for_case
 from lib.operations.actions import APPROVAL_LASTS
 from lib.operations.import_rows import Refusal, Row, Values
-from lib.store import audit_queries, import_queries
+from lib.store import audit_queries, import_queries, sign_in_queries
 from lib.store.import_queries import StoredAccount
 
 _ROLE, _TOKEN, _APPROVAL = "a role", "a live token or request", "a request for approval"
@@ -55,6 +56,17 @@ def refusals(
         if username in held:
             reason = _reason(username, accounts[username], held[username])
             yield Refusal(row.line, "username", username, reason)
+
+
+def end_sign_ins(
+    connection: Connection,
+    rows: Iterable[Row],
+    accounts: Mapping[str, StoredAccount],
+    now: Moment,
+) -> None:
+    """End the sign-ins of accounts that `rows` give to somebody else; `accounts` as `refusals`."""
+    others = {row.values["username"] for row in rows if _is_for_another(row.values, accounts)}
+    sign_in_queries.end_all_of(connection, others, now)
 
 
 def _is_for_another(person: Values, accounts: Mapping[str, StoredAccount]) -> bool:

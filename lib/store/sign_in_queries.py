@@ -1,10 +1,12 @@
 """Sign-ins: a row each, read at every click by its key."""
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from sqlalchemy import Connection, text
 
 from lib.domain.clock import Moment
+from lib.store.bulk import ids_parameter, with_ids
 
 
 class SignInRow(NamedTuple):
@@ -62,6 +64,18 @@ def end(connection: Connection, sign_in_id: str, now: Moment) -> bool:
         {"sign_in_id": sign_in_id, "now": now},
     )
     return done.rowcount == 1
+
+
+def end_all_of(connection: Connection, usernames: Iterable[str], now: Moment) -> None:
+    """End every sign-in of `usernames`."""
+    connection.execute(
+        with_ids(
+            connection,
+            "UPDATE sign_in SET ended_at = :now WHERE ended_at IS NULL"
+            " AND username IN (SELECT value FROM {ids} i)",
+        ),
+        {"ids": ids_parameter(connection, usernames), "now": now},
+    )
 
 
 def usernames_of(connection: Connection, email: str) -> list[str]:

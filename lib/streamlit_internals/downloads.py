@@ -1,5 +1,6 @@
 """How long a download lives, and whose it is."""
 
+import hashlib
 import threading
 from collections.abc import Callable
 from contextvars import ContextVar
@@ -10,7 +11,7 @@ from streamlit.proto.ForwardMsg_pb2 import BackendOperationResponse
 from streamlit.runtime import app_session
 from streamlit.runtime.backend_operation_handler import DeferredFileHandler
 from streamlit.runtime.media_file_storage import MediaFileKind
-from streamlit.runtime.memory_media_file_storage import MemoryMediaFileStorage
+from streamlit.runtime.memory_media_file_storage import MemoryFile, MemoryMediaFileStorage
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 LASTS_SECONDS = 60.0
@@ -91,11 +92,14 @@ class OwnedDownloads(MemoryMediaFileStorage):
         filename: str | None = None,
     ) -> str:
         """Add a file; a download's time starts, anew when it was here already."""
-        file_id = super().load_and_get_id(path_or_data, mimetype, kind, filename)
-        if kind == MediaFileKind.DOWNLOADABLE:
-            holder = self._holder_of_session(_asking.get() or _drawing_session())
-            self._holders.setdefault(file_id, set()).add(holder)
-            self._end_in(file_id, self._lasts)
+        if kind != MediaFileKind.DOWNLOADABLE:
+            return super().load_and_get_id(path_or_data, mimetype, kind, filename)
+        content = self._read_file(path_or_data) if isinstance(path_or_data, str) else path_or_data
+        holder = self._holder_of_session(_asking.get() or _drawing_session())
+        file_id = _id_of(content, mimetype, filename)
+        self._holders.setdefault(file_id, set()).add(holder)
+        self._files_by_id.setdefault(file_id, MemoryFile(content, mimetype, kind, filename))
+        self._end_in(file_id, self._lasts)
         return file_id
 
     def may_fetch(self, file_id: str, holder: str) -> bool:
@@ -129,6 +133,13 @@ class OwnedDownloads(MemoryMediaFileStorage):
             del self._timers[file_id]
             super().delete_file(file_id)
             self._holders.pop(file_id, None)
+
+
+def _id_of(content: bytes, mimetype: str, filename: str | None) -> str:
+    """Return the id of a download, from all of it: Streamlit hashes parts of a large file only."""
+    digest = hashlib.sha256(f"{mimetype}\n{filename}\n".encode())
+    digest.update(content)
+    return digest.hexdigest()
 
 
 def _drawing_session() -> str:

@@ -29,12 +29,15 @@ def message_type(frame: bytes) -> str | None:
 def reload_page(frame: bytes) -> bytes:
     """Return the message that makes the browser load its page anew, place and all.
 
-    `frame` is what the page has sent: it holds the page's query string.
+    `frame` is what the page has sent: a rerun holds the page's query string. After any other, such
+    as the click on a download, the browser goes to the address that it has.
     """
+    # The message of Streamlit's own sign-in and sign-out: go to this address.
+    answer = ForwardMsg()
+    answer.auth_redirect.url = ""
     message = BackMsg()
     with suppress(DecodeError):
         message.ParseFromString(frame)
-    # The message of Streamlit's own sign-in and sign-out: go to this address.
-    answer = ForwardMsg()
-    answer.auth_redirect.url = f"?{message.rerun_script.query_string}"
+    if message.HasField("rerun_script"):
+        answer.auth_redirect.url = f"?{message.rerun_script.query_string}"
     return bytes(answer.SerializeToString())

@@ -47,7 +47,8 @@ def address() -> str:
 
 def _address(known: str) -> str:
     try:
-        return str(ip_address(known))
+        # Without the zone of an IPv6 address (`%eth0`), which is any text.
+        return str(ip_address(known)).partition("%")[0]
     except ValueError:  # whoever is at this machine can say anything in that header
         return ""
 
@@ -100,16 +101,12 @@ def standing(claims: Mapping[str, Any] | None, names: list[str]) -> Stay:
 
 
 def holder(claims: Mapping[str, Any] | None, names: list[str]) -> str:
-    """Return whose the downloads of a browser are: a sign-in's, or those of the named person.
+    """Return whose the downloads of a browser are: the username, empty for nobody.
 
-    Empty for nobody. In demo mode, where anyone can be anyone, they are everybody's.
+    Of the person and not of the sign-in: one in another tab can take its place meanwhile. In demo
+    mode, where anyone can be anyone, they are everybody's. Raises StoreUnavailable.
     """
-    settings = desk().settings
-    if settings.demo_mode:
-        return "demo"
-    if settings.sign_in == "proxy":
-        return _only(names)
-    return Arrival(claims, "").sign_in_id if claims else ""
+    return "demo" if desk().settings.demo_mode else _username(claims, names)
 
 
 def end_sign_in(claims: Mapping[str, Any], address: str) -> None:
@@ -119,16 +116,19 @@ def end_sign_in(claims: Mapping[str, Any], address: str) -> None:
 
 def may_drop(claims: Mapping[str, Any] | None, names: list[str]) -> bool:
     """Tell whether somebody may drop a file on Recall; in demo mode, where nobody is known, yes."""
-    settings = desk().settings
-    if settings.demo_mode:
+    if desk().settings.demo_mode:
         return True
-    if settings.sign_in == "proxy":
-        username = _only(names)
-    else:
-        sign_in_id = Arrival(claims or {}, "").sign_in_id
-        username = sign_ins.username_of(desk().ledger, limits(settings), sign_in_id)
-    person = directory.find_actor(desk().engine, username)
+    person = directory.find_actor(desk().engine, _username(claims, names))
     return person is not None and person.may_somewhere(Permission.RECALL)
+
+
+def _username(claims: Mapping[str, Any] | None, names: list[str]) -> str:
+    """Return who is signed in, or whom the proxy names; empty for nobody."""
+    settings = desk().settings
+    if settings.sign_in == "proxy":
+        return _only(names)
+    sign_in_id = Arrival(claims or {}, "").sign_in_id
+    return sign_ins.username_of(desk().ledger, limits(settings), sign_in_id)
 
 
 def proxy_header() -> str:

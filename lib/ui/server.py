@@ -105,11 +105,15 @@ def may_fetch(storage: OwnedDownloads, connection: HTTPConnection) -> bool:
 def holder(connection: HTTPConnection) -> str:
     """Return whose the downloads are that are made at the other end; empty for nobody.
 
-    It is the sign-in, or the person whom the proxy names. In demo mode all are one.
+    It is the person who is signed in, or whom the proxy names. In demo mode all are one. Nobody as
+    well when the database cannot say.
     """
     from lib.ui import door  # noqa: PLC0415 - as below
 
-    return door.holder(claims_of(connection), connection.headers.getlist(door.proxy_header()))
+    try:
+        return door.holder(claims_of(connection), connection.headers.getlist(door.proxy_header()))
+    except DeskError:
+        return ""
 
 
 def holder_of_session(session_id: str) -> str:

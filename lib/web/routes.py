@@ -112,7 +112,8 @@ class RouteGuard:
             await not_found(scope, receive, send)
 
     def _whom(self, scope: Scope) -> For:
-        if scope["type"] == "websocket" and scope["path"] != _STREAM:
+        # The stream is the one WebSocket; asked as a page, it would be Streamlit's page.
+        if (scope["type"] == "websocket") != (scope["path"] == _STREAM):
             return For.NOBODY
         return whom(scope["path"], scope.get("method", "GET"), self._is_declared)
 

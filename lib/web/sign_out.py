@@ -1,18 +1,19 @@
-"""Streamlit's route of the sign-out: it takes back the cookie, and here ends the sign-in as well.
+"""Where Streamlit takes back or replaces the cookie of a sign-in, the sign-in ends as well.
 
-A copy of the cookie would go on working otherwise.
+A copy of the cookie would go on working otherwise, and so would another tab of the browser.
 """
 
 from collections.abc import Callable
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import HTTPConnection
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from lib.domain.errors import DeskError
 from lib.web.gate import refuse
 
-_LOGOUT = "/auth/logout"
+_LOGOUT, _CALLBACK = "/auth/logout", "/oauth2callback"
+_COOKIE = b"_streamlit_user="
 STILL_IN = (
     "You are still signed in: Token Desk cannot reach its database to end your sign-in. "
     "Try again in a moment.\n"
@@ -28,11 +29,23 @@ class SignOut:
         self._end = end
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass everything on; a sign-out only after the sign-in was ended."""
-        if scope["type"] == "http" and scope["path"] == _LOGOUT:
-            try:
+        """Pass everything on; a sign-out, or a new cookie, only after the sign-in was ended."""
+        path = scope["path"] if scope["type"] == "http" else ""
+
+        async def end_before(message: Message) -> None:
+            if message["type"] == "http.response.start" and _signs_in(message):
                 await run_in_threadpool(self._end, HTTPConnection(scope))
-            except DeskError:
-                await refuse(scope, receive, send, STILL_IN, status_code=503)
-                return
-        await self._app(scope, receive, send)
+            await send(message)
+
+        try:
+            if path == _LOGOUT:
+                await run_in_threadpool(self._end, HTTPConnection(scope))
+            await self._app(scope, receive, end_before if path == _CALLBACK else send)
+        except DeskError:
+            await refuse(scope, receive, send, STILL_IN, status_code=503)
+
+
+def _signs_in(start: Message) -> bool:
+    """Tell whether an answer sets the cookie of a sign-in, and not an empty one in its place."""
+    cookies = [value for name, value in start["headers"] if name.lower() == b"set-cookie"]
+    return any(c.startswith(_COOKIE) and not c.startswith(_COOKIE + b'""') for c in cookies)

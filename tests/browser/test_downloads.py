@@ -10,7 +10,15 @@ from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
 from tests.browser.browsing import Browsing, rows_of
-from tests.browser.signing_in import TOKENS, ask, sign_in, step, stream_of
+from tests.browser.signing_in import (
+    TOKENS,
+    ask,
+    asks_to_sign_in,
+    sign_in,
+    sign_out,
+    step,
+    stream_of,
+)
 
 pytestmark = pytest.mark.browser
 
@@ -109,6 +117,42 @@ def test_another_person_gets_neither_the_address_nor_the_button(people):
     mine = tab.page.request.get(f"{tab.address}{path}")
     assert (mine.status, mine.body() == content) == (200, True)
     assert mine.headers["cache-control"].endswith("no-store")
+
+
+def test_after_a_sign_in_in_another_tab_downloads_come_down_in_this_one(desk, new_tab):
+    """Both tabs showed the sign-in page; the cookie is that of the second sign-in, then."""
+    tab = new_tab(desk.address)
+    tab.open(TOKENS)
+    second = Browsing(tab.page.context.new_page(), desk.address)
+    second.open("organizations")
+    sign_in(tab, "mhale")
+    sign_in(second, "mhale")
+    step("the first click of this tab loads its page anew, in the new sign-in")
+    with tab.page.expect_navigation():
+        tab.button("Select page").click()
+    tab.heading("Recipient API Tokens")
+    assert tab.page.url == f"{desk.address}/{TOKENS}"
+    tab.tick([0])
+    tab.pick("Actions", "Generate & Export Token")
+    first = tab.generate(1)
+    assert len(rows_of(first)) == 1
+    expect(tab.button("Download again")).to_be_visible()
+    assert read(download(tab, "Download again")) == read(first)
+    step("signing out in the other tab ends this one, too")
+    sign_out(second)
+    tab.button("Download again").click()
+    asks_to_sign_in(tab)
+
+
+def test_a_click_on_a_download_after_the_sign_in_ended_keeps_the_place(desk, signed_in):
+    """The browser loads the page anew; the address still says where."""
+    signed_in.tick([0])
+    signed_in.pick("Actions", "Generate & Export Token")
+    signed_in.type_to_confirm(1)
+    desk.execute("UPDATE sign_in SET ended_at = last_seen_at")
+    signed_in.button(GENERATE).click()
+    signed_in.heading("Sign in to Token Desk")
+    assert signed_in.page.url == f"{desk.address}/{TOKENS}"
 
 
 def deferred_ids(tab: Browsing) -> list[str]:

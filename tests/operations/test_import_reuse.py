@@ -17,8 +17,9 @@ from lib.domain.states import Action, Holding
 from lib.operations import grants
 from lib.operations.import_directory import FileReport, Report, import_directory
 from lib.operations.import_rows import parse
-from lib.store import audit_queries, grant_queries, operation_queries, tables
+from lib.store import audit_queries, grant_queries, operation_queries, sign_in_queries, tables
 from lib.store.engine import open_engine, writing
+from lib.store.sign_in_queries import SignInRow
 from tests.directory import ledger
 from tests.facts import NOW
 from tests.operations.acting import act, everything, give, select
@@ -183,6 +184,25 @@ class TestSomebodyElse:
         NOT_HELD[held](base)
         assert counts(take(base, SOMEBODY_ELSE)) == (0, 1, 0, 0)
         assert name_of(base) == "John Dorsey"
+
+    @pytest.mark.parametrize(
+        ("line", "options", "lasts"),
+        [
+            (SOMEBODY_ELSE, {}, False),
+            (SOMEBODY_ELSE, {"same_person": ["jdoe"]}, True),
+            ("jdoe,Jane Dorsey,jane@example.org,UTCJF1,active", {}, True),
+        ],
+        ids=["somebody else", "said to be the same", "renamed"],
+    )
+    def test_the_sign_ins_of_the_person_before_end(self, base, line, options, lasts):
+        """Or their browser would be signed in as whoever has the username now."""
+        with writing(base) as connection:
+            for username in ("jdoe", "boss"):
+                row = SignInRow(username, NOW, NOW, None)
+                sign_in_queries.add(connection, f"of {username}", row)
+        assert take(base, line, **options).written
+        found = dict(select(base, "SELECT username, ended_at FROM sign_in"))
+        assert found == {"jdoe": None if lasts else NOW, "boss": None}
 
     def test_everything_that_an_account_has_is_named(self, base):
         """One who sees only the role would end only the role."""

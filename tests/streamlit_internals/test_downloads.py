@@ -221,6 +221,25 @@ class TestHolders:
         assert storage.may_fetch(file_id, "ANNA")
         assert storage.may_fetch(file_id, "BEN")
 
+    def test_large_files_that_differ_anywhere_are_two(self, storage):
+        """Streamlit hashes only parts of a file above 1 MiB: one would get what another made."""
+        mine, theirs = bytes(3_000_000), bytearray(3_000_000)
+        theirs[500_000] = 1
+        first, second = put(storage, mine), put(storage, bytes(theirs))
+        assert first != second
+        assert storage.get_file(f"{second}.csv").content == theirs
+
+    def test_a_file_whose_maker_cannot_be_found_is_not_kept(self):
+        """Without holders it would be for everybody."""
+
+        def fail(_session_id: str) -> str:
+            raise LookupError
+
+        storage = OwnedDownloads(fail)
+        with pytest.raises(LookupError):
+            put(storage)
+        assert storage._files_by_id == {}
+
     def test_what_nobody_made_is_nobodys(self, storage):
         """A session that has no person any more leaves no key for whoever has none either."""
         assert not storage.may_fetch(put(storage), "")

@@ -78,6 +78,9 @@ class TestReloadPage:
         answer = ForwardMsg.FromString(reload_page(message.SerializeToString()))
         assert answer.auth_redirect.url == "?org=UTCJF1&service=erecording"
 
-    def test_a_frame_that_does_not_parse_has_no_place(self):
-        """The page is loaded anew all the same."""
-        assert ForwardMsg.FromString(reload_page(b"\xff")).auth_redirect.url == "?"
+    @pytest.mark.parametrize("frame", [b"\xff", of_type("deferred_file"), of_type("app_heartbeat")])
+    def test_after_any_other_frame_the_address_stays(self, frame):
+        """An empty address is the one that the browser has, query string included."""
+        answer = ForwardMsg.FromString(reload_page(frame))
+        assert answer.HasField("auth_redirect")
+        assert answer.auth_redirect.url == ""

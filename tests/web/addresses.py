@@ -65,7 +65,8 @@ def _lookalikes(path: str) -> list[str]:
 def undeclared(most: int = 1_000) -> list[str]:
     """Return at least `most` addresses that are not declared, the same ones each time."""
     random = Random(8)  # noqa: S311 - to be made again
-    found = dict.fromkeys([*TYPOS, "/index.html", "/root", "/service-", "/" + "x" * 10_000])
+    found = dict.fromkeys([*TYPOS, "/_stcore/stream", "/index.html", "/root", "/service-"])
+    found["/" + "x" * 10_000] = None
     found |= dict.fromkeys(like for path in _DECLARED for like in _lookalikes(path))
     found |= dict.fromkeys(["/service-" + "x" * 33, "/service-É", "/service-a/b", "/service-A"])
     for path in (*PAGES, *OF_MACHINES):

@@ -81,10 +81,10 @@ def download_answers(client: TestClient, path: str) -> dict[str, int]:
     """Return how a download is answered to those who come with a cookie, and to whom it is not."""
     secret = read_settings().oidc_cookie_secret
     claims = {"iss": "tests", "sub": "mhale", "iat": clock.now() // 1000}
-    ended = claims | {"nonce": "ended"}
+    ended, again = claims | {"nonce": "ended"}, claims | {"nonce": "again"}
     now = clock.now()
     with writing(desk().engine) as connection:
-        for known, ended_at in ((claims, None), (ended, now)):
+        for known, ended_at in ((claims, None), (ended, now), (again, None)):
             row = SignInRow("mhale", now, now, ended_at)
             sign_in_queries.add(connection, Arrival(known, "").sign_in_id, row)
     other = claims | {"sub": "ivarga"}
@@ -93,6 +93,7 @@ def download_answers(client: TestClient, path: str) -> dict[str, int]:
         sign_in_queries.add(connection, Arrival(other, "").sign_in_id, row)
     headers = {
         "signed in": signed(claims, secret),
+        "signed in once more": signed(again, secret),
         "another who is signed in": signed(other, secret),
         "ended": signed(ended, secret),
         "never seen": signed(claims | {"nonce": "new"}, secret),

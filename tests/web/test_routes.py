@@ -171,7 +171,7 @@ class TestEveryRoute:
         assert told["strange host"] == {"/": 403, "/healthz": 200, "/api/v1/verify": 401}
 
     def test_whose_a_download_is(self, told, mode):
-        """Of the sign-in, or of the named person, that made it: each in its own mode.
+        """Of the person who made it, while a sign-in of theirs lasts, or whom the proxy names.
 
         In demo mode it is everybody's.
         """
@@ -179,7 +179,7 @@ class TestEveryRoute:
         refused = {status for status in told["downloads"].values() if status != 200}
         wanted = {
             "demo": set(told["downloads"]),
-            "oidc": {"signed in"},
+            "oidc": {"signed in", "signed in once more"},
             "proxy": {"named by a header"},
         }
         assert allowed == wanted[mode]
