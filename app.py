@@ -47,7 +47,6 @@ if _auth:
     server.allow_host(providers.own_host(_auth))
     drop_access_tokens()
     _at_a_provider = [
-        Middleware(CookieLimits, seconds=_settings.session_hours * 3600, https=_https),
         Middleware(ReturnTo, https=_https),
         Middleware(SignOut, end=server.end_sign_in),
     ]
@@ -90,6 +89,7 @@ app = st.App(
             visitors=Visitors(_may_fetch, server.may_drop),
             signing_in=bool(_auth),
         ),
+        Middleware(CookieLimits, seconds=_settings.session_hours * 3600, https=_https),
         *_at_a_provider,
         Middleware(WebSocketGuard, reader=Reader(server.standing, message_type, reload_page)),
         Middleware(DownloadObserver, fetched=_downloads.fetched),

@@ -22,17 +22,18 @@ class CookieLimits:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass everything on, with the cookies changed where an answer starts."""
+        https = self._https or scope.get("scheme") == "https"
 
         async def change(message: Message) -> None:
             if message["type"] == "http.response.start":
                 message["headers"] = [
-                    (name, self._limited(value) if name.lower() == b"set-cookie" else value)
+                    (name, self._limited(value, https) if name.lower() == b"set-cookie" else value)
                     for name, value in message["headers"]
                 ]
             await send(message)
 
         await self._app(scope, receive, change)
 
-    def _limited(self, cookie: bytes) -> bytes:
+    def _limited(self, cookie: bytes, https: bool) -> bytes:  # noqa: FBT001 - how it was asked
         shorter = _MAX_AGE.sub(lambda age: b"%d" % min(int(age[0]), self._seconds), cookie)
-        return shorter if not self._https or _SECURE.search(shorter) else shorter + b"; Secure"
+        return shorter if not https or _SECURE.search(shorter) else shorter + b"; Secure"

@@ -82,9 +82,9 @@ class WebSocketGuard:
         """Make room for a newcomer. Who has signed in since they connected is not closed."""
         while len(self._signed_out) > self._most:
             oldest = next(iter(self._signed_out))
-            del self._signed_out[oldest]
             if await oldest.is_signed_out():
                 oldest.closing.set()
+            self._signed_out.pop(oldest, None)
 
 
 class _ClosingError(Exception):
