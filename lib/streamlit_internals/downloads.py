@@ -83,6 +83,7 @@ class OwnedDownloads(MemoryMediaFileStorage):
         self._after_fetch = after_fetch
         self._timers: dict[str, threading.Timer] = {}
         self._holders: dict[str, set[str]] = {}
+        self._lock = threading.RLock()  # a file that is put again while its time ends stays whole
 
     def load_and_get_id(
         self,
@@ -97,9 +98,10 @@ class OwnedDownloads(MemoryMediaFileStorage):
         content = self._read_file(path_or_data) if isinstance(path_or_data, str) else path_or_data
         holder = self._holder_of_session(_asking.get() or _drawing_session())
         file_id = _id_of(content, mimetype, filename)
-        self._holders.setdefault(file_id, set()).add(holder)
-        self._files_by_id.setdefault(file_id, MemoryFile(content, mimetype, kind, filename))
-        self._end_in(file_id, self._lasts)
+        with self._lock:
+            self._holders.setdefault(file_id, set()).add(holder)
+            self._files_by_id.setdefault(file_id, MemoryFile(content, mimetype, kind, filename))
+            self._end_in(file_id, self._lasts)
         return file_id
 
     def may_fetch(self, file_id: str, holder: str) -> bool:
@@ -114,9 +116,10 @@ class OwnedDownloads(MemoryMediaFileStorage):
 
     def fetched(self, file_id: str) -> None:
         """Let a download end soon, now that a browser has all of it; asking again adds nothing."""
-        timer = self._timers.get(file_id)
-        if timer and timer.interval != self._after_fetch:
-            self._end_in(file_id, self._after_fetch)
+        with self._lock:
+            timer = self._timers.get(file_id)
+            if timer and timer.interval != self._after_fetch:
+                self._end_in(file_id, self._after_fetch)
 
     def _end_in(self, file_id: str, seconds: float) -> None:
         earlier = self._timers.get(file_id)
@@ -129,10 +132,11 @@ class OwnedDownloads(MemoryMediaFileStorage):
 
     def _end(self, file_id: str, timer: threading.Timer) -> None:
         # A timer that could no longer be cancelled does not end a file that was just renewed.
-        if self._timers.get(file_id) is timer:
-            del self._timers[file_id]
-            super().delete_file(file_id)
-            self._holders.pop(file_id, None)
+        with self._lock:
+            if self._timers.get(file_id) is timer:
+                del self._timers[file_id]
+                super().delete_file(file_id)
+                self._holders.pop(file_id, None)
 
 
 def _id_of(content: bytes, mimetype: str, filename: str | None) -> str:

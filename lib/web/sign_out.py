@@ -20,6 +20,10 @@ STILL_IN = (
 )
 
 
+class _NotEndedError(Exception):
+    """The sign-in could not be ended."""
+
+
 class SignOut:
     """End the sign-in before its cookie is taken back; where that fails, both stay."""
 
@@ -34,15 +38,21 @@ class SignOut:
 
         async def end_before(message: Message) -> None:
             if message["type"] == "http.response.start" and _signs_in(message):
-                await run_in_threadpool(self._end, HTTPConnection(scope))
+                await self._end_sign_in(scope)
             await send(message)
 
         try:
             if path == _LOGOUT:
-                await run_in_threadpool(self._end, HTTPConnection(scope))
+                await self._end_sign_in(scope)
             await self._app(scope, receive, end_before if path == _CALLBACK else send)
-        except DeskError:
+        except _NotEndedError:
             await refuse(scope, receive, send, STILL_IN, status_code=503)
+
+    async def _end_sign_in(self, scope: Scope) -> None:
+        try:
+            await run_in_threadpool(self._end, HTTPConnection(scope))
+        except DeskError as error:
+            raise _NotEndedError from error
 
 
 def _signs_in(start: Message) -> bool:
