@@ -23,6 +23,7 @@ CHROMIUM_ARGUMENTS = (
     "--disable-sync",
 )
 OVER = (ForwardMsg.FINISHED_SUCCESSFULLY, ForwardMsg.FINISHED_FRAGMENT_RUN_SUCCESSFULLY)
+SELECTED = re.compile(r"^(None|[\d,]+) selected$")
 COLUMNS = ("Select", "Name", "Username", "Email", "API Token", "Requested", "Last used", "Expires")
 
 
@@ -114,8 +115,12 @@ class Browsing:
         for row in rows:
             cell = self.page.get_by_test_id(f"glide-cell-0-{row}").first
             self._step_to(row, cell)
+            count = self.page.get_by_text(SELECTED).first
+            before = count.inner_text()
             self.page.keyboard.press("Space")
             self.settle()
+            # What is chosen next depends on it: the menu's names are others for one and for many.
+            expect(count).not_to_have_text(before, timeout=15_000)
 
     def _step_to(self, row: int, cell: Locator) -> None:
         """Move the cursor to Select in `row`; a grid that has just come takes no keys yet."""
