@@ -71,7 +71,7 @@ class TestRefusals:
         program = machine / place
         program.write_text(TOO_OLD)
         program.chmod(0o755)
-        assert "need Python 3.11 or newer" in refusal(machine)
+        assert "need Python 3.11 to 3.14" in refusal(machine)
         assert refusal(machine).endswith("is Python 3.10.13")
 
     def test_when_there_is_no_python_it_says_so(self, machine):
