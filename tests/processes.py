@@ -1,5 +1,6 @@
 """What tests of real servers share: a free port, and waiting until something is so."""
 
+import secrets
 import socket
 import subprocess
 import time
@@ -8,12 +9,27 @@ import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 
+#: Below the ports that systems give to connections, so that none takes one before its server does.
+_PORTS = range(20_000, 32_000)
+
 
 def free_port() -> int:
-    """Return a port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """Return a port that nobody listens on, and that no test beside this one draws."""
+    for _ in range(1_000):
+        port = secrets.choice(_PORTS)
+        held = socket.socket(type=socket.SOCK_DGRAM)
+        try:
+            held.bind(("127.0.0.1", port))
+            with socket.socket() as probe:
+                probe.bind(("127.0.0.1", port))
+        except OSError:
+            held.close()
+        else:
+            # Open until this process ends: no other test draws the port, and a TCP server gets it.
+            held.detach()
+            return port
+    msg = f"no free port was found in {_PORTS}"
+    raise AssertionError(msg)
 
 
 def wait_until_ready(address: str, process: subprocess.Popen[bytes], log: Path) -> None:

