@@ -13,13 +13,15 @@ st.set_page_config(
 st.logo(str(ROOT / "data" / "logo.svg"), icon_image=str(ROOT / "data" / "icon.svg"))
 
 with guard.telling():
-    actor = guard.sign_in(lambda: menu.opened(menu.declare()))
+    actor = guard.sign_in(menu.declare_hidden)
     services = directory.services(desk().engine)
     declared = menu.declare(services)
-    url_path = menu.opened(declared)
     places.adopt_url()
+    url_path = menu.open_page(declared)
     places.arrive(url_path)
-    page = st.navigation(menu.sections(actor, url_path, services, declared), expanded=True)
     if menu.is_below(actor, url_path):
-        places.write_url(service=url_path not in {"contact", "services"})
+        # Before the menu: the browser puts the query that it knows behind the page's address. The
+        # other way round it makes two entries in its history, and Back is caught between them.
+        places.write_url()
+    page = st.navigation(menu.sections(actor, url_path, services, declared), expanded=True)
     page.run()

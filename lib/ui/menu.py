@@ -1,12 +1,13 @@
 """The menu of each level, as the manual walks down: it changes, and the current item is marked."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import streamlit as st
 from streamlit import Page
 
 from lib.domain.roles import Permission
 from lib.domain.rows import Actor, Service
+from lib.streamlit_internals.pages import open_instead, requested_page
 from lib.ui import places, ways
 from lib.ui.page_registry import (
     ACTIVITY,
@@ -25,20 +26,35 @@ from lib.ui.page_registry import (
 from lib.ui.session import session
 from lib.ui.wording import plain
 
+_ROOT = ""  # the url path of the default page, whatever is given for it
+
 
 def declare(services: Sequence[Service] = ()) -> dict[str, Page]:
     """Return every page by its address, hidden from the menu, so that deep links work."""
     pages = {item.url_path: _page(item, hidden=True) for item in (*TOP, LIST, *BELOW)}
     return (
-        {"": _root()}
+        {_ROOT: _root(hidden=True)}
         | pages
         | {f"{SERVICE_PREFIX}{s.service_id}": _service_page(s, hidden=True) for s in services}
     )
 
 
-def opened(pages: Mapping[str, Page]) -> str:
-    """Declare `pages` and draw no menu; return the address of the one that is asked for."""
-    return st.navigation(list(pages.values()), position="hidden").url_path
+def declare_hidden() -> None:
+    """Declare every page and draw no menu, for somebody who is not signed in."""
+    st.navigation(list(declare().values()), position="hidden")
+
+
+def open_page(pages: Mapping[str, Page]) -> str:
+    """Return the url path of the page to open: the one asked for.
+
+    A service's page leads on to the license of that service.
+    """
+    asked = requested_page(pages.values()).url_path
+    if not asked.startswith(SERVICE_PREFIX):
+        return asked
+    places.go_to(session().place.organization_id, asked.removeprefix(SERVICE_PREFIX))
+    open_instead(pages[LICENSE.url_path])
+    return LICENSE.url_path
 
 
 def sections(
@@ -50,7 +66,7 @@ def sections(
         menu = {"": [back], heading: shown}
     else:
         mine = [i for i in TOP if i.permission is None or actor.may_somewhere(i.permission)]
-        menu = {"": [_page(_activity(url_path) if item is ACTIVITY else item) for item in mine]}
+        menu = {"": [_top_page(item, url_path) for item in mine]}
     visible = {page.url_path for pages in menu.values() for page in pages}
     hidden = [page for page in pages.values() if page.url_path not in visible]
     menu[""] = [*menu[""], *hidden]
@@ -61,6 +77,13 @@ def is_below(actor: Actor, url_path: str) -> bool:
     """Tell whether this is a page of an organization, and one that `actor` may open."""
     below = url_path in {item.url_path for item in BELOW}
     return below and actor.may_somewhere(Permission.READ)
+
+
+def _top_page(item: Item, url_path: str) -> Page:
+    """Return a menu item of the top level: of its two pages, where it has two, the one open."""
+    if item is ORGANIZATIONS and url_path == _ROOT:
+        return _root()
+    return _page(_activity(url_path) if item is ACTIVITY else item)
 
 
 def _activity(url_path: str) -> Item:
@@ -99,19 +122,19 @@ def _page(item: Item, *, title: str = "", icon: str = "", hidden: bool = False) 
     )
 
 
-def _root() -> Page:
-    """Return the default page, which has no address but the root's: it leads to Organizations."""
+def _root(*, hidden: bool = False) -> Page:
+    """Return the default page: Organizations at the root's address.
+
+    It does not lead on to the other address, for Back would never come past it.
+    """
     return st.Page(
-        _open_organizations,
+        ORGANIZATIONS.file,
         title=ORGANIZATIONS.title,
+        icon=f":material/{ORGANIZATIONS.icon}:",
         url_path="root",
         default=True,
-        visibility="hidden",
+        visibility="hidden" if hidden else "visible",
     )
-
-
-def _open_organizations() -> None:
-    st.switch_page(ORGANIZATIONS.file)
 
 
 def _back(item: Item, title: str = "") -> Page:
@@ -119,9 +142,9 @@ def _back(item: Item, title: str = "") -> Page:
 
 
 def _service_page(service: Service, *, hidden: bool = False) -> Page:
-    """Return the menu item of a service: it sets the service and moves on to its license."""
+    """Return the menu item of a service, which leads on to its license."""
     return st.Page(
-        _open_service(service.service_id),
+        _draw_nothing,
         title=plain(service.name),
         icon=":material/widgets:",
         url_path=f"{SERVICE_PREFIX}{service.service_id}",
@@ -129,10 +152,5 @@ def _service_page(service: Service, *, hidden: bool = False) -> Page:
     )
 
 
-def _open_service(service_id: str) -> Callable[[], None]:
-    def open_service() -> None:
-        organization_id = session().place.organization_id
-        places.go_to(organization_id, service_id)
-        st.switch_page(LICENSE.file, query_params=places.parameters(organization_id, service_id))
-
-    return open_service
+def _draw_nothing() -> None:
+    """Stand for a service's page, which leads on to another one and so is never drawn."""

@@ -35,16 +35,15 @@ def adopt_url() -> None:
         return
     remembered.url_seen = url
     remembered.place = Place(
-        url.organization_id or remembered.place.organization_id,
-        url.service_id or remembered.place.service_id,
+        url.organization_id or remembered.place.organization_id, url.service_id
     )
 
 
-def write_url(*, service: bool) -> None:
+def write_url() -> None:
     """Say in the URL where we are: the menu's own links drop the query string."""
     place = session().place
     wanted = {"org": place.organization_id} if place.organization_id else {}
-    if service and place.service_id:
+    if place.service_id:
         wanted["service"] = place.service_id
     if wanted != st.query_params.to_dict():
         st.query_params.from_dict(wanted)
@@ -105,7 +104,7 @@ def subscription() -> tuple[Here, Subscription]:
     if not session().place.service_id and here.subscriptions:
         first = here.subscriptions[0]
         go_to(first.organization_id, first.service_id)
-        write_url(service=True)
+        write_url()
         return here, first
     if here.subscription is None:
         wanted = plain(session().place.service_id[:60])

@@ -34,7 +34,9 @@ def test_deep_link_reload_back_and_a_wrong_address(request, tab):
     tab.heading("Recipient API Tokens")
     step("on to Notifications, and Back")
     tab.menu("Notifications")
+    tab.heading("Notifications")
     tab.page.go_back()
+    tab.page.wait_for_url(f"**/{TOKENS}")
     tab.settle()
     tab.heading("Recipient API Tokens")
     assert tab.page.url == f"{tab.address}/{TOKENS}"
