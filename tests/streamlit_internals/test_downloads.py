@@ -16,8 +16,8 @@ from streamlit.runtime.media_file_storage import MediaFileKind, MediaFileStorage
 from lib.streamlit_internals import downloads
 from lib.streamlit_internals.downloads import (
     DownloadObserver,
-    OwnDeferredFiles,
-    OwnedDownloads,
+    DownloadStorage,
+    SessionDeferredFiles,
     bind_deferred_files,
     file_id_of,
 )
@@ -31,18 +31,18 @@ CSV = b"tokens"
 @pytest.fixture
 def storage():
     """A storage whose times are longer than a test."""
-    storage = OwnedDownloads(str.upper, lasts=60, after_fetch=60)
+    storage = DownloadStorage(str.upper, lasts=60, after_fetch=60)
     yield storage
     for timer in storage._timers.values():
         timer.cancel()
 
 
-def put(storage: OwnedDownloads, content: bytes = CSV, kind=MediaFileKind.DOWNLOADABLE) -> str:
+def put(storage: DownloadStorage, content: bytes = CSV, kind=MediaFileKind.DOWNLOADABLE) -> str:
     """Put a file into the storage and return its id."""
     return storage.load_and_get_id(content, "text/csv", kind, "tokens.csv")
 
 
-def is_there(storage: OwnedDownloads, file_id: str) -> bool:
+def is_there(storage: DownloadStorage, file_id: str) -> bool:
     """Tell whether a browser would get the file."""
     try:
         storage.get_file(f"{file_id}.csv")
@@ -51,12 +51,12 @@ def is_there(storage: OwnedDownloads, file_id: str) -> bool:
     return True
 
 
-def ended(storage: OwnedDownloads, file_id: str) -> None:
+def ended(storage: DownloadStorage, file_id: str) -> None:
     """Wait for the file's own time."""
     storage._timers[file_id].join(10)
 
 
-class TestOwnedDownloads:
+class TestDownloadStorage:
     """Media storage that lets downloads wait."""
 
     def test_a_collector_does_nothing_to_a_download(self, storage):
@@ -68,7 +68,7 @@ class TestOwnedDownloads:
 
     def test_its_own_time_ends_it(self):
         """By a timer, without anybody asking."""
-        storage = OwnedDownloads(str.upper, lasts=0.05, after_fetch=60)
+        storage = DownloadStorage(str.upper, lasts=0.05, after_fetch=60)
         file_id = put(storage)
         assert is_there(storage, file_id)
         ended(storage, file_id)
@@ -77,7 +77,7 @@ class TestOwnedDownloads:
 
     def test_a_whole_fetch_shortens_it(self):
         """Gone soon after a browser has all of it."""
-        storage = OwnedDownloads(str.upper, lasts=60, after_fetch=0.05)
+        storage = DownloadStorage(str.upper, lasts=60, after_fetch=0.05)
         file_id = put(storage)
         long = storage._timers[file_id]
         storage.fetched(file_id)
@@ -108,7 +108,7 @@ class TestOwnedDownloads:
 
     def test_the_defaults(self):
         """At least sixty seconds, and a few after a whole fetch, in the background."""
-        storage = OwnedDownloads(str.upper)
+        storage = DownloadStorage(str.upper)
         file_id = put(storage)
         timer = storage._timers[file_id]
         assert (timer.interval, timer.daemon) == (60.0, True)
@@ -235,7 +235,7 @@ class TestHolders:
         def fail(_session_id: str) -> str:
             raise LookupError
 
-        storage = OwnedDownloads(fail)
+        storage = DownloadStorage(fail)
         with pytest.raises(LookupError):
             put(storage)
         assert storage._files_by_id == {}
@@ -246,7 +246,7 @@ class TestHolders:
 
     def test_holders_end_with_the_file(self):
         """The next one with the same content begins anew."""
-        storage = OwnedDownloads(str.upper, lasts=0.05, after_fetch=60)
+        storage = DownloadStorage(str.upper, lasts=0.05, after_fetch=60)
         file_id = made_by(storage, "anna")
         ended(storage, file_id)
         assert storage._holders == {}
@@ -262,7 +262,7 @@ class TestHolders:
         assert file_id_of(path) == "0a1b"
 
 
-def made_by(storage: OwnedDownloads, session_id: str) -> str:
+def made_by(storage: DownloadStorage, session_id: str) -> str:
     """Put a file into the storage as the deferred download of a session."""
     return contextvars.copy_context().run(
         lambda: (downloads._asking.set(session_id), put(storage))[1]
@@ -273,10 +273,10 @@ def ask(manager: MediaFileManager, file_id: str, session_id: str) -> BackendOper
     """Ask for a deferred download as a session does."""
     request = BackendOperationRequest(request_id="1")
     request.deferred_file.file_id = file_id
-    return asyncio.run(OwnDeferredFiles(lambda: manager).handle(request, session_id))
+    return asyncio.run(SessionDeferredFiles(lambda: manager).handle(request, session_id))
 
 
-class TestOwnDeferredFiles:
+class TestSessionDeferredFiles:
     """A deferred download runs for the session that drew its button."""
 
     def test_its_own_session_gets_the_file(self, storage):
@@ -309,7 +309,7 @@ class TestOwnDeferredFiles:
         dispatcher = app_session.AppSession._create_backend_operation_dispatcher(
             SimpleNamespace(_script_data=None)
         )
-        assert type(dispatcher._handlers["deferred_file"]) is OwnDeferredFiles
+        assert type(dispatcher._handlers["deferred_file"]) is SessionDeferredFiles
 
 
 class TestUseStorages:
@@ -321,7 +321,7 @@ class TestUseStorages:
 
         def delete(file_id: str) -> None:
             collected.append(file_id)
-            OwnedDownloads.delete_file(storage, file_id)
+            DownloadStorage.delete_file(storage, file_id)
 
         monkeypatch.setattr(storage, "delete_file", delete)
         (tmp_path / "page.py").write_text("import streamlit as st\n")

@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 
 from lib.ui.page_registry import is_page
+from lib.web import paths
 from lib.web.not_found import NOTHING_HERE, not_found
-from lib.web.routes import NOT_YOURS, ROUTES, UPLOADS, For, whom
+from lib.web.routes import NOT_YOURS, ROUTES, For, whom
 
 ROOT = Path(__file__).parents[2]
 
@@ -27,7 +28,7 @@ EXPECTED = {
     "/_stcore/health": For.ANYONE,
     "/_stcore/host-config": For.ANYONE,
     "/_stcore/metrics": For.NOBODY,
-    "/_stcore/stream": For.ANYONE,
+    "/_stcore/stream": For.NOBODY,  # asked by plain HTTP; a WebSocket is for anyone
     "/_stcore/upload_file/{session_id}/{file_id}": For.RECALLING,
     "/auth/login": For.SIGNING_IN,
     "/auth/logout": For.SIGNING_IN,
@@ -112,7 +113,7 @@ class TestEveryRoute:
     def test_the_table_says_what_was_decided(self):
         """`whom` is the one that the middleware asks."""
         for path, whose in EXPECTED.items():
-            method = "PUT" if path.startswith(UPLOADS) else "GET"
+            method = "PUT" if path.startswith(paths.UPLOADS) else "GET"
             assert whom(path or "/", method, is_declared) is whose, path
         assert set(ROUTES) <= set(EXPECTED)
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from lib.domain.states import Stay
-from lib.web.websocket_guard import SIGNED_OUT_BYTES, Reader, WebSocketGuard
+from lib.web.websocket_guard import SIGNED_OUT_BYTES, SocketChecks, WebSocketGuard
 
 CONNECT = {"type": "websocket.connect"}
 OFFERED = (b"sec-websocket-protocol", b"streamlit, xsrf, session")
@@ -49,9 +49,9 @@ class Streamlit:
         return [message["type"].removeprefix("websocket.") for message in self.read]
 
 
-def reader(status: Callable[..., Stay]) -> Reader:
-    """Return a reader for frames that are the name of their type."""
-    return Reader(
+def checks(status: Callable[..., Stay]) -> SocketChecks:
+    """Return a checks for frames that are the name of their type."""
+    return SocketChecks(
         status,
         lambda sent: None if sent == b"nonsense" else sent.decode().strip(),
         lambda sent: b"reload " + sent,
@@ -70,7 +70,7 @@ def talk(answers: list[Stay], messages: list[dict]) -> tuple[Streamlit, list[dic
         sent.append(message)
 
     scope = {"type": "websocket", "path": "/_stcore/stream", "headers": [OFFERED]}
-    asyncio.run(WebSocketGuard(app, reader(lambda _: next(answered)))(scope, receive, send))
+    asyncio.run(WebSocketGuard(app, checks(lambda _: next(answered)))(scope, receive, send))
     return app, sent
 
 
@@ -184,7 +184,7 @@ class TestWhatPagesSend:
         async def app(scope, _receive, _send):
             reached.append(scope["type"])
 
-        asyncio.run(WebSocketGuard(app, reader(lambda _: OUT))({"type": "http"}, None, None))
+        asyncio.run(WebSocketGuard(app, checks(lambda _: OUT))({"type": "http"}, None, None))
         assert reached == ["http"]
 
 
@@ -223,7 +223,7 @@ class TestHowManyAreNotSignedIn:
             browsers, tasks = [], []
             guard = WebSocketGuard(
                 lambda scope, receive, send: scope["app"](scope, receive, send),
-                reader(status),
+                checks(status),
                 most,
             )
             for number, name in enumerate(names):
