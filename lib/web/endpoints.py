@@ -265,6 +265,16 @@ class _AnyPath(PathConvertor):
 register_url_convertor("any", _AnyPath())
 
 
+class _ExactRoute(Route):
+    """A route for just its path: Starlette's own also takes the path with a line end (`%0A`)."""
+
+    def __init__(self, path: str, endpoint: Endpoint) -> None:
+        """Answer at `path` by `endpoint`."""
+        super().__init__(path, endpoint)
+        # `$` stands before a last line end, too.
+        self.path_regex = re.compile(self.path_regex.pattern.removesuffix("$") + r"\Z")
+
+
 def routes(opened: Opened) -> list[Route]:
     """Return the routes."""
     verifies = Endpoint(verify, opened)
@@ -273,13 +283,13 @@ def routes(opened: Opened) -> list[Route]:
     reads = {f"{API}openapi.json": describe, HEALTHZ: healthz, READYZ: readyz}
     return [
         # Envoy keeps the method of the request that it asks about, and puts its path behind ours.
-        Route(f"{API}verify", verifies),
-        Route(f"{API}verify/{{rest:any}}", verifies),
-        Route(of_service, verifies),
-        Route(f"{of_service}/{{rest:any}}", verifies),
-        *(Route(f"{API}{at}", Endpoint(do, opened, ("POST",))) for at, do in posts.items()),
-        *(Route(at, Endpoint(do, opened, _READS)) for at, do in reads.items()),
-        Route(f"{API}{{rest:any}}", Endpoint(nothing, opened)),
+        _ExactRoute(f"{API}verify", verifies),
+        _ExactRoute(f"{API}verify/{{rest:any}}", verifies),
+        _ExactRoute(of_service, verifies),
+        _ExactRoute(f"{of_service}/{{rest:any}}", verifies),
+        *(_ExactRoute(f"{API}{at}", Endpoint(do, opened, ("POST",))) for at, do in posts.items()),
+        *(_ExactRoute(at, Endpoint(do, opened, _READS)) for at, do in reads.items()),
+        _ExactRoute(f"{API}{{rest:any}}", Endpoint(nothing, opened)),
     ]
 
 
