@@ -2,6 +2,9 @@
 
 import asyncio
 import contextvars
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from types import SimpleNamespace
 
 import pytest
@@ -202,6 +205,61 @@ class TestDownloadObserver:
         assert reached == ["websocket"]
 
 
+class TestAtOnce:
+    """Several threads make, fetch and end the same downloads."""
+
+    PEOPLE = ("anna", "ben", "cleo", "dan")
+
+    @pytest.fixture(autouse=True)
+    def _often_interrupted(self):
+        """Let threads take turns all the time, so that each order of their steps comes up."""
+        before = sys.getswitchinterval()
+        sys.setswitchinterval(1e-6)
+        yield
+        sys.setswitchinterval(before)
+
+    def test_a_download_is_whole_or_gone_when_it_is_put_fetched_and_ended_at_once(self):
+        """A file without holders would be everybody's; holders without a file would stay."""
+        storage = DownloadStorage(str.upper, lasts=0.002, after_fetch=0.0)
+        contents = (b"one", b"two")
+        broken: list[tuple[set[str], ...]] = []
+
+        def look() -> None:
+            with storage._lock:
+                parts = (storage._files_by_id, storage._holders, storage._timers)
+                if len({frozenset(part) for part in parts}) != 1:
+                    broken.append(tuple(set(part) for part in parts))
+
+        def work(person: str) -> None:
+            for number in range(1_000):
+                file_id = made_by(storage, person, contents[number % 2])
+                look()
+                if number % 3 == 0:
+                    storage.fetched(file_id)
+                storage.delete_file(file_id)
+                look()
+
+        with ThreadPoolExecutor(len(self.PEOPLE)) as threads:
+            list(threads.map(work, self.PEOPLE))
+        assert broken == []
+        for timer in list(storage._timers.values()):
+            timer.join(10)
+        assert (storage._files_by_id, storage._holders, storage._timers) == ({}, {}, {})
+
+    def test_every_holder_may_fetch_when_the_time_ends_as_they_put_it(self):
+        """However the threads meet, the file's new time is a whole one."""
+        for _ in range(300):
+            storage = DownloadStorage(str.upper, lasts=0.0)
+            file_id = put(storage)
+            storage._lasts = 60
+            with ThreadPoolExecutor(len(self.PEOPLE)) as threads:
+                list(threads.map(partial(made_by, storage), self.PEOPLE))
+            assert is_there(storage, file_id)
+            assert all(storage.may_fetch(file_id, who.upper()) for who in self.PEOPLE)
+            assert not storage.may_fetch(file_id, "EVE")
+            storage._timers[file_id].cancel()
+
+
 class TestHolders:
     """A download belongs to those whose sessions made it."""
 
@@ -262,10 +320,10 @@ class TestHolders:
         assert file_id_of(path) == "0a1b"
 
 
-def made_by(storage: DownloadStorage, session_id: str) -> str:
+def made_by(storage: DownloadStorage, session_id: str, content: bytes = CSV) -> str:
     """Put a file into the storage as the deferred download of a session."""
     return contextvars.copy_context().run(
-        lambda: (downloads._asking.set(session_id), put(storage))[1]
+        lambda: (downloads._asking.set(session_id), put(storage, content))[1]
     )
 
 
