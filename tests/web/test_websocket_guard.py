@@ -1,6 +1,7 @@
 """What comes through the WebSocket, and from whom."""
 
 import asyncio
+from asyncio import FIRST_COMPLETED
 from collections.abc import Callable
 
 import pytest
@@ -260,6 +261,38 @@ class TestHowManyAreNotSignedIn:
     def test_who_has_signed_in_since_is_not_closed(self):
         """They clicked nothing yet; the database knows."""
         assert self.closed(self.connect(["a", "b", "c"], most=2, signing_in="a")) == []
+
+    @pytest.mark.parametrize(("many", "most"), [(300, 100), (100, 1)])
+    def test_many_who_come_at_once_are_never_more_than_the_limit(self, many, most):
+        """Whoever is let in finds the limit kept, and all others are closed."""
+        found: list[int] = []
+
+        async def app(scope, receive, send) -> None:
+            found.append(len(guard._signed_out))
+            await scope["app"](scope, receive, send)
+
+        async def main() -> list[Browser]:
+            browsers, tasks = [Browser(f"{number}") for number in range(many)], []
+            for browser in browsers:
+                browser.says.put_nowait(CONNECT)
+                scope = browser.scope | {"app": browser.app}
+                tasks.append(asyncio.create_task(guard(scope, browser.says.get, browser.send)))
+            open_ones = set(tasks)
+            async with asyncio.timeout(20):
+                while len(open_ones) > most:
+                    _, open_ones = await asyncio.wait(open_ones, return_when=FIRST_COMPLETED)
+                for browser in browsers:
+                    await browser.app.connected.wait()
+            for browser in browsers:
+                browser.says.put_nowait({"type": "websocket.disconnect"})
+            await asyncio.wait(tasks, timeout=20)
+            return browsers
+
+        guard = WebSocketGuard(app, checks(lambda _: OUT), most)
+        browsers = asyncio.run(main())
+        assert max(found) <= most
+        assert len(self.closed(browsers)) == many - most
+        assert guard._signed_out == {}
 
     def test_nothing_is_sent_after_the_end(self):
         """A script that still runs would send into a closed connection."""
