@@ -11,26 +11,26 @@ from streamlit.web.server.starlette.starlette_websocket import is_host_allowed
 from lib.settings import read_settings
 from lib.streamlit_internals.downloads import (
     DownloadObserver,
-    OwnedDownloads,
+    DownloadStorage,
     bind_deferred_files,
 )
 from lib.streamlit_internals.messages import message_type, reload_page
 from lib.streamlit_internals.runtime import use_storages
-from lib.streamlit_internals.sign_in_cookies import drop_access_tokens
+from lib.streamlit_internals.sign_in_cookies import USER_COOKIE, drop_access_tokens
 from lib.streamlit_internals.uploads import LimitedUploads
 from lib.ui import page_registry, providers, server
 from lib.web import gate
 from lib.web.cookies import CookieLimits
 from lib.web.endpoints import Api, Opened, routes
 from lib.web.return_to import ReturnTo
-from lib.web.routes import RouteGuard, Visitors
+from lib.web.routes import AccessChecks, RouteGuard
 from lib.web.sign_out import SignOut
-from lib.web.websocket_guard import Reader, WebSocketGuard
+from lib.web.websocket_guard import SocketChecks, WebSocketGuard
 
 _settings = read_settings()
 _auth = providers.auth_section(_settings)
 _https = providers.is_https(_auth)
-_downloads = OwnedDownloads(server.holder_of_session)
+_downloads = DownloadStorage(server.holder_of_session)
 _static_files = server.static_files()
 server.refuse_base_path()
 
@@ -48,7 +48,7 @@ if _auth:
     drop_access_tokens()
     _at_a_provider = [
         Middleware(ReturnTo, https=_https),
-        Middleware(SignOut, end=server.end_sign_in),
+        Middleware(SignOut, end=server.end_sign_in, cookie=USER_COOKIE),
     ]
 
 
@@ -86,12 +86,12 @@ app = st.App(
         Middleware(
             RouteGuard,
             is_declared=_is_declared,
-            visitors=Visitors(_may_fetch, server.may_drop),
+            checks=AccessChecks(_may_fetch, server.may_drop),
             signing_in=bool(_auth),
         ),
         Middleware(CookieLimits, seconds=_settings.session_hours * 3600, https=_https),
         *_at_a_provider,
-        Middleware(WebSocketGuard, reader=Reader(server.standing, message_type, reload_page)),
+        Middleware(WebSocketGuard, checks=SocketChecks(server.standing, message_type, reload_page)),
         Middleware(DownloadObserver, fetched=_downloads.fetched),
     ],
 )

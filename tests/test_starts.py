@@ -77,6 +77,39 @@ class TestSettings:
         assert list(tmp_path.iterdir()) == []
 
 
+class TestBasePath:
+    """A start below a path, where nothing would be guarded."""
+
+    @pytest.mark.parametrize(
+        ("start", "by"),
+        [
+            ("dashboard", "flag"),
+            ("dashboard", "variable"),
+            ("dashboard", "file"),
+            ("dashboard by uvicorn", "file"),  # which has no flag, and reads no such variable
+        ],
+    )
+    def test_the_dashboard_does_not_start_below_a_path(self, tmp_path, start, by):
+        """A sentence, no traceback, and nothing is written."""
+        command, home = words(start, free_port()), tmp_path / "home"
+        env = environment(tmp_path / "data", HOME=str(home))
+        (home / ".streamlit").mkdir(parents=True)
+        if by == "flag":
+            command.append("--server.baseUrlPath=desk")
+        elif by == "variable":
+            env["STREAMLIT_SERVER_BASE_URL_PATH"] = "desk"
+        else:
+            settings = home / ".streamlit" / "config.toml"
+            settings.write_text('[server]\nbaseUrlPath = "desk"\n')
+        run = subprocess.run(
+            command, cwd=ROOT, env=env, capture_output=True, timeout=60, check=False, text=True
+        )
+        assert run.returncode == 1
+        assert "Token Desk cannot be served below /desk," in run.stderr
+        assert "Traceback" not in run.stderr + run.stdout
+        assert not (tmp_path / "data").exists()
+
+
 class TestFiles:
     """Every file that holds data of ours is made with mode 600, whatever the umask."""
 

@@ -1,8 +1,13 @@
-"""Identifiers made by the application: UUID version 7 (RFC 9562) as 32 hexadecimal digits."""
+"""Identifiers: those made by the application, and the pattern of a service's.
+
+The application makes UUIDs of version 7 (RFC 9562) as 32 hexadecimal digits.
+"""
 
 import secrets
 
 from lib.domain.clock import Moment
+
+SERVICE_ID = "[a-z0-9-]{1,32}"  # a pattern; the directory's files give services their ids
 
 _VERSION = 0x7 << 76
 _VARIANT = 0b10 << 62

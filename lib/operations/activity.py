@@ -137,20 +137,24 @@ def find_people(engine: Engine, actor: Actor, search: str, limit: int) -> list[P
 def open_approvals(
     engine: Engine, clock: Clock, actor: Actor
 ) -> tuple[list[Approval], list[Approval]]:
-    """Return what waits for the actor's answer, and what the actor has asked for, oldest first."""
+    """Return what waits for the actor's answer, and what the actor has asked for, oldest first.
+
+    Left out is what the actor's role is too new to answer.
+    """
     now = clock()
     with reading(engine) as connection:
         within = reach(connection, actor.username, Permission.ACTIVITY)
         approving = reach_if_any(connection, actor.username, Permission.APPROVE)
         asked = approval_queries.still_open(connection, now - 2 * APPROVAL_LASTS, _OPEN_APPROVALS)
-    lasting = [a for a in asked if _progress_of(a, now, done=False) is not Progress.LAPSED]
-    answerable = [
-        a
-        for a in lasting
-        if a.answered_at is None
-        and a.requester != actor.username
-        and roles.covers(approving, a.organization_id)
-    ]
+        lasting = [a for a in asked if _progress_of(a, now, done=False) is not Progress.LAPSED]
+        answerable = [
+            a
+            for a in lasting
+            if a.answered_at is None
+            and a.requester != actor.username
+            and roles.covers(approving, a.organization_id)
+            and _is_old_enough(role_for(connection, actor.username, a))
+        ]
     own = [
         a
         for a in lasting
@@ -185,6 +189,10 @@ def open_operation(
             activity_queries.events_of_operation(connection, *at, _EVENTS_OF_ONE),
             _others_of_batch(connection, actor, done) if done and done.batch_id else [],
         )
+
+
+def _is_old_enough(role: ApproverRole | None) -> bool:
+    return role is not None and role.counts
 
 
 def _approver(connection: Connection, actor: Actor, asked: Approval) -> ApproverRole | None:

@@ -5,7 +5,7 @@ differs, by its key; a column that a file does not have leaves what is stored as
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sqlalchemy import Connection
@@ -46,10 +46,16 @@ class FileReport:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What became of all files, by name. `written` is False when refused rows held all back."""
+    """What became of all files, by name. `written` is False when refused rows held all back.
+
+    `same_person` has those whom only this option kept from being taken for somebody else;
+    `signed_out` the username of each sign-in that ended because somebody else got the username.
+    """
 
     files: Mapping[str, FileReport]
     written: bool
+    same_person: tuple[str, ...] = ()
+    signed_out: tuple[str, ...] = ()
 
     @property
     def all_taken(self) -> bool:
@@ -146,22 +152,33 @@ def import_directory(
             connection, files, ledger.clock(), skip_bad_rows=skip_bad_rows, same_person=same
         )
         if report.written:
-            ledger.record(connection, event._replace(**_figures(report, same)))
+            ledger.record(connection, event._replace(**_figures(report)), *_sign_outs(report))
         if had and not grant_queries.has_administrator(connection):
             raise LastAdministrator
     return report
 
 
-def _figures(report: Report, same_person: Collection[str]) -> dict[str, Any]:
+def _figures(report: Report) -> dict[str, Any]:
     """Return what the event of an import says: users that changed, and rows of each file.
 
-    It also names those of whom somebody said that they are the same person.
+    It also names those who kept what they have because somebody said that they are the same person.
     """
     changed = {name: file.added + file.updated for name, file in report.files.items()}
     detail = ", ".join(f"{name} {rows}" for name, rows in changed.items())
-    if same_person:
-        detail += f"; same person: {', '.join(sorted(same_person))}"
+    if report.same_person:
+        detail += f"; same person: {', '.join(report.same_person)}"
     return {"users": changed.get("users", 0), "detail": detail}
+
+
+def _sign_outs(report: Report) -> Iterator[Event]:
+    """Yield an event for each sign-in that ended."""
+    for username in report.signed_out:
+        yield Event(
+            EventAction.SIGN_OUT,
+            username,
+            COMMAND_LINE.address,
+            detail="another person got the username",
+        )
 
 
 def import_into(
@@ -185,7 +202,13 @@ def import_into(
     if report.written:
         _write(connection, found, people, now)
         if "users" in files:
-            import_reuse.end_sign_ins(connection, files["users"].rows, unsaid, now)
+            rows = files["users"].rows
+            said = {u: account for u, account in people.accounts.items() if u in same_person}
+            return replace(
+                report,
+                same_person=tuple(sorted(import_reuse.given_away(rows, said))),
+                signed_out=tuple(import_reuse.end_sign_ins(connection, rows, unsaid, now)),
+            )
     return report
 
 

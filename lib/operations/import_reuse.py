@@ -63,10 +63,18 @@ def end_sign_ins(
     rows: Iterable[Row],
     accounts: Mapping[str, StoredAccount],
     now: Moment,
-) -> None:
-    """End the sign-ins of accounts that `rows` give to somebody else; `accounts` as `refusals`."""
-    others = {row.values["username"] for row in rows if _is_for_another(row.values, accounts)}
-    sign_in_queries.end_all_of(connection, others, now)
+) -> list[str]:
+    """End the sign-ins of accounts that `rows` give to somebody else; return whose, one for each.
+
+    `accounts` as `refusals`, which has locked the chain.
+    """
+    others = given_away(rows, accounts)
+    return sign_in_queries.end_all_of(connection, others, now) if others else []
+
+
+def given_away(rows: Iterable[Row], accounts: Mapping[str, StoredAccount]) -> set[str]:
+    """Return the usernames of those of `accounts` that `rows` would give to somebody else."""
+    return {row.values["username"] for row in rows if _is_for_another(row.values, accounts)}
 
 
 def _is_for_another(person: Values, accounts: Mapping[str, StoredAccount]) -> bool:

@@ -15,6 +15,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Any, NamedTuple, TypeAlias
 
+from lib.domain.ids import SERVICE_ID
 from lib.domain.states import OrganizationType, Status
 
 Value: TypeAlias = str | int | None
@@ -36,7 +37,7 @@ STAFF_FIX = "give the staff account a username of its own"
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 _LINE_BREAK = re.compile(r"\r\n?")
 _ORGANIZATION_ID = re.compile(r"[A-Z0-9]{6}")
-_SERVICE_ID = re.compile(r"[a-z0-9-]{1,32}")
+_SERVICE_ID = re.compile(SERVICE_ID)
 _USERNAME = re.compile(r"\S+")
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+")
 _DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)

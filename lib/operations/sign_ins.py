@@ -1,8 +1,11 @@
-"""Who stands at the door: a sign-in from its first sight to its end.
+"""Sign-ins: each is a row, from its first sight to its end.
 
-The identity provider vouches for a person with signed claims, which the browser keeps in a cookie
-for 30 days. So what counts is the row here: a sign-in that was ended, by hand or by a time-out, is
-over for every copy of its cookie.
+The identity provider vouches for a person with signed claims, which the browser keeps in a cookie.
+Whoever copies the cookie can keep it for longer. So what counts is the row here: a sign-in that was
+ended, by hand, by a time-out or by an import, is over for every copy of its cookie.
+
+Whoever begins or ends a sign-in locks the chain of its event first, and the row after that. An
+import does the same, so that no two transactions wait for each other.
 """
 
 import hashlib
@@ -13,7 +16,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Engine
 
-from lib.domain.audit import Event, EventAction
+from lib.domain.audit import REST, Event, EventAction
 from lib.domain.clock import MINUTE, SECOND, Moment
 from lib.domain.errors import (
     AmbiguousEmail,
@@ -30,7 +33,7 @@ from lib.domain.rows import Actor
 from lib.domain.search import possible_name
 from lib.domain.states import Stay
 from lib.operations.ledger import Ledger
-from lib.store import grant_queries, sign_in_queries
+from lib.store import audit_queries, grant_queries, sign_in_queries
 from lib.store.engine import reading, writing
 from lib.store.sign_in_queries import SignInRow
 
@@ -165,13 +168,17 @@ def refuse_page(ledger: Ledger, actor: Actor, permission: Permission, organizati
 
 
 def _begin(ledger: Ledger, limits: Limits, user_claim: str, arrival: Arrival) -> Actor:
-    """Record the first sight of a sign-in, whether it is let in or not."""
+    """Record the first sight of a sign-in, whether it is let in or not.
+
+    When another tab, or a sign-out, was first, its row counts.
+    """
     now = ledger.clock()
     began = arrival.began(now)
     attempt = Event(
         EventAction.SIGN_IN, actor=_claimed(arrival.claims, user_claim), address=arrival.address
     )
     with ledger.acting(attempt) as connection:
+        audit_queries.lock_head(connection, REST)
         found = _resolve(connection, arrival, user_claim)
         username = found.username if isinstance(found, Actor) else ""
         if isinstance(found, Inactive):
@@ -181,9 +188,12 @@ def _begin(ledger: Ledger, limits: Limits, user_claim: str, arrival: Arrival) ->
         refusal = limits.over(row, now) or (found if isinstance(found, SignInRefused) else None)
         ended = now if isinstance(refusal, TimedOut) else None
         row = row._replace(last_seen_at=began if ended else now, ended_at=ended)
-        if sign_in_queries.add(connection, arrival.sign_in_id, row):
+        is_first = sign_in_queries.add(connection, arrival.sign_in_id, row)
+        if is_first:
             named = attempt._replace(actor=username or attempt.actor)
             ledger.record(connection, _refused(named, refusal) if refusal else named)
+    if not is_first:
+        return stay(ledger, limits, user_claim, arrival)
     if refusal or not isinstance(found, Actor):
         raise refusal or SignedOut
     return found
@@ -227,6 +237,7 @@ def _end(ledger: Ledger, sign_in_id: str, address: str, detail: str) -> None:
     """End a sign-in; one never seen here is kept as ended, or its cookie could begin it later."""
     attempt = Event(EventAction.SIGN_OUT, actor="", address=address, detail=detail)
     with ledger.acting(attempt) as connection:
+        audit_queries.lock_head(connection, REST)
         now = ledger.clock()
         if sign_in_queries.add(connection, sign_in_id, SignInRow("", now, now, now)):
             return

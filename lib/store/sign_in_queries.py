@@ -66,16 +66,19 @@ def end(connection: Connection, sign_in_id: str, now: Moment) -> bool:
     return done.rowcount == 1
 
 
-def end_all_of(connection: Connection, usernames: Iterable[str], now: Moment) -> None:
-    """End every sign-in of `usernames`."""
-    connection.execute(
-        with_ids(
-            connection,
-            "UPDATE sign_in SET ended_at = :now WHERE ended_at IS NULL"
-            " AND username IN (SELECT value FROM {ids} i)",
-        ),
-        {"ids": ids_parameter(connection, usernames), "now": now},
-    )
+def end_all_of(connection: Connection, usernames: Iterable[str], now: Moment) -> list[str]:
+    """End every sign-in of `usernames`; return the username of each that was not ended before.
+
+    The caller has locked the chain of what belongs to no organization, as each who ends one does.
+    """
+    live = "ended_at IS NULL AND username IN (SELECT value FROM {ids} i)"
+    ids = ids_parameter(connection, usernames)
+    found = with_ids(connection, f"SELECT username FROM sign_in WHERE {live} ORDER BY username")
+    ended = list(connection.execute(found, {"ids": ids}).scalars())
+    if ended:
+        end_them = with_ids(connection, f"UPDATE sign_in SET ended_at = :now WHERE {live}")
+        connection.execute(end_them, {"ids": ids, "now": now})
+    return ended
 
 
 def usernames_of(connection: Connection, email: str) -> list[str]:

@@ -13,17 +13,18 @@ from streamlit.runtime.backend_operation_handler import DeferredFileHandler
 from streamlit.runtime.media_file_storage import MediaFileKind
 from streamlit.runtime.memory_media_file_storage import MemoryFile, MemoryMediaFileStorage
 from streamlit.runtime.scriptrunner import get_script_run_ctx
+from streamlit.web.server.starlette.starlette_routes import BASE_ROUTE_MEDIA
 
 LASTS_SECONDS = 60.0
 AFTER_FETCH_SECONDS = 5.0  # a browser may ask for the same address twice
-_MEDIA = "/media"
+_MEDIA = f"/{BASE_ROUTE_MEDIA}"
 _OK = 200
 
 #: The session that asks for the deferred download which is made in this context.
 _asking: ContextVar[str] = ContextVar("asking_session", default="")
 
 
-class OwnDeferredFiles(DeferredFileHandler):
+class SessionDeferredFiles(DeferredFileHandler):
     """Runs a deferred download only for the session that drew its button.
 
     Streamlit runs it for whoever knows its id.
@@ -45,8 +46,8 @@ class OwnDeferredFiles(DeferredFileHandler):
 
 
 def bind_deferred_files() -> None:
-    """Make every later session use OwnDeferredFiles."""
-    app_session.DeferredFileHandler = OwnDeferredFiles  # type: ignore[attr-defined]
+    """Make every later session use SessionDeferredFiles."""
+    app_session.DeferredFileHandler = SessionDeferredFiles  # type: ignore[attr-defined]
 
 
 def file_id_of(path: str) -> str:
@@ -54,7 +55,7 @@ def file_id_of(path: str) -> str:
     return path.rsplit("/", 1)[-1].partition(".")[0]
 
 
-class OwnedDownloads(MemoryMediaFileStorage):
+class DownloadStorage(MemoryMediaFileStorage):
     """Media storage that keeps a download for 60 s, or 5 s after it was fetched whole.
 
     Streamlit forgets a deferred download at the second script end of any session, so a slow

@@ -1,9 +1,13 @@
-"""Which of the provider's tokens stay in the browser's cookies after a sign-in."""
+"""The cookies of a sign-in: their name, and which of the provider's tokens stay in them."""
 
 from typing import Any
 
 from starlette.responses import Response
 from streamlit.web.server.starlette import starlette_auth_routes
+from streamlit.web.server.starlette.starlette_server_config import USER_COOKIE_NAME
+
+#: The cookie that says who is signed in.
+USER_COOKIE = USER_COOKIE_NAME
 
 _KEPT = "id_token"  # Streamlit's sign-out sends it to the provider as a hint
 _set_auth_cookie = starlette_auth_routes._set_auth_cookie  # noqa: SLF001

@@ -6,11 +6,12 @@ from collections import deque
 
 from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
 from streamlit.runtime.uploaded_file_manager import UploadedFileRec
+from streamlit.web.server.starlette.starlette_routes import BASE_ROUTE_UPLOAD_FILE
 
 FILES = 3
 BYTES = 15_000_000
 SECONDS = 600.0
-_ENDPOINT = "/_stcore/upload_file"
+_ENDPOINT = f"/{BASE_ROUTE_UPLOAD_FILE}"
 
 
 class LimitedUploads(MemoryUploadedFileManager):

@@ -170,6 +170,12 @@ def _word(name: str) -> str:
     return name.replace("-", " ").capitalize()
 
 
+def _signed_out(event: ActivityRow) -> str:
+    if event.address in BY_COMMAND:
+        return f"Signed out: {event.detail}"
+    return "Timed out" if event.detail else "Signed out"
+
+
 def _role(event: ActivityRow) -> str:
     return ROLES[Role(event.detail)] if event.detail in set(Role) else event.detail
 
@@ -183,7 +189,7 @@ _DID: dict[EventAction, Callable[[ActivityRow], str]] = {
     EventAction.REJECT: lambda _: f"Rejected: {ACTIONS[Action.GENERATE].many}",
     EventAction.DOWNLOAD: lambda event: f"Downloaded {event.detail or 'a file'}",
     EventAction.SIGN_IN: lambda _: "Signed in",
-    EventAction.SIGN_OUT: lambda event: "Timed out" if event.detail else "Signed out",
+    EventAction.SIGN_OUT: _signed_out,
     EventAction.GRANT: lambda event: f"Granted {_role(event)} to {event.subject}",
     EventAction.REVOKE: lambda event: f"Took {_role(event)} from {event.subject}",
     EventAction.POLICY: lambda event: f"Set expiry: {event.detail}",

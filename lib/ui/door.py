@@ -101,12 +101,15 @@ def standing(claims: Mapping[str, Any] | None, names: list[str]) -> Stay:
 
 
 def holder(claims: Mapping[str, Any] | None, names: list[str]) -> str:
-    """Return whose the downloads of a browser are: the username, empty for nobody.
+    """Return whose the downloads of a browser are: a username of the directory; empty for nobody.
 
     Of the person and not of the sign-in: one in another tab can take its place meanwhile. In demo
     mode, where anyone can be anyone, they are everybody's. Raises StoreUnavailable.
     """
-    return "demo" if desk().settings.demo_mode else _username(claims, names)
+    if desk().settings.demo_mode:
+        return "demo"
+    person = _person(claims, names)
+    return person.username if person else ""
 
 
 def end_sign_in(claims: Mapping[str, Any], address: str) -> None:
@@ -118,17 +121,19 @@ def may_drop(claims: Mapping[str, Any] | None, names: list[str]) -> bool:
     """Tell whether somebody may drop a file on Recall; in demo mode, where nobody is known, yes."""
     if desk().settings.demo_mode:
         return True
-    person = directory.find_actor(desk().engine, _username(claims, names))
+    person = _person(claims, names)
     return person is not None and person.may_somewhere(Permission.RECALL)
 
 
-def _username(claims: Mapping[str, Any] | None, names: list[str]) -> str:
-    """Return who is signed in, or whom the proxy names; empty for nobody."""
+def _person(claims: Mapping[str, Any] | None, names: list[str]) -> Actor | None:
+    """Return who is signed in, or whom the proxy names, if the directory has them as active."""
     settings = desk().settings
     if settings.sign_in == "proxy":
-        return _only(names)
-    sign_in_id = Arrival(claims or {}, "").sign_in_id
-    return sign_ins.username_of(desk().ledger, limits(settings), sign_in_id)
+        username = _only(names)
+    else:
+        sign_in_id = Arrival(claims or {}, "").sign_in_id
+        username = sign_ins.username_of(desk().ledger, limits(settings), sign_in_id)
+    return directory.find_actor(desk().engine, username)
 
 
 def proxy_header() -> str:

@@ -11,10 +11,10 @@ from lib.streamlit_internals.pages import open_instead, requested_page
 from lib.ui import places, ways
 from lib.ui.page_registry import (
     ACTIVITY,
+    ACTIVITY_LIST,
     BELOW,
     CONTACT,
     LICENSE,
-    LIST,
     NOTIFICATIONS,
     ORGANIZATIONS,
     SERVICE_PREFIX,
@@ -31,7 +31,7 @@ _ROOT = ""  # the url path of the default page, whatever is given for it
 
 def declare(services: Sequence[Service] = ()) -> dict[str, Page]:
     """Return every page by its address, hidden from the menu, so that deep links work."""
-    pages = {item.url_path: _page(item, hidden=True) for item in (*TOP, LIST, *BELOW)}
+    pages = {item.url_path: _page(item, hidden=True) for item in (*TOP, ACTIVITY_LIST, *BELOW)}
     return (
         {_ROOT: _root(hidden=True)}
         | pages
@@ -88,7 +88,8 @@ def _top_page(item: Item, url_path: str) -> Page:
 
 def _activity(url_path: str) -> Item:
     """Return the item Activity: the page one is on where that is the list, else the other one."""
-    here, there = (LIST, ACTIVITY) if url_path == LIST.url_path else (ACTIVITY, LIST)
+    at_list = url_path == ACTIVITY_LIST.url_path
+    here, there = (ACTIVITY_LIST, ACTIVITY) if at_list else (ACTIVITY, ACTIVITY_LIST)
     return here if ways.is_at_list() or url_path != here.url_path else there
 
 

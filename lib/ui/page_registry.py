@@ -6,6 +6,7 @@ It imports neither Streamlit nor the pages, so that the server can read it befor
 import re
 from dataclasses import dataclass, replace
 
+from lib.domain.ids import SERVICE_ID
 from lib.domain.roles import Permission
 
 
@@ -25,7 +26,7 @@ COVERAGE = Item("coverage.py", "Token coverage", "grid_on", "coverage", Permissi
 ACTIVITY = Item("activity.py", "Activity", "history", "activity", Permission.ACTIVITY)
 # The same page at a second address: the menu leads from an operation or a person back to the list,
 # and Streamlit keeps the query string where an item is that of the page one is on.
-LIST = replace(ACTIVITY, url_path="activity-list")
+ACTIVITY_LIST = replace(ACTIVITY, url_path="activity-list")
 RECALL = Item("recall.py", "Recall", "block", "recall", Permission.RECALL)
 ACCESS = Item("access.py", "Access", "admin_panel_settings", "access", Permission.ACCESS)
 OWN = Item("my_api_tokens.py", "My API tokens", "key", "my-api-tokens", None)
@@ -41,8 +42,8 @@ BELOW = (CONTACT, SERVICES, LICENSE, NOTIFICATIONS, TOKENS)
 
 #: A service has a page of its own, which leads on to its license: `service-erecording`.
 SERVICE_PREFIX = "service-"
-_SERVICE_PAGE = re.compile(f"/{SERVICE_PREFIX}[a-z0-9-]{{1,32}}")
-_PAGES = frozenset({"/", *(f"/{item.url_path}" for item in (*TOP, LIST, *BELOW))})
+_SERVICE_PAGE = re.compile(f"/{SERVICE_PREFIX}{SERVICE_ID}")
+_PAGES = frozenset({"/", *(f"/{item.url_path}" for item in (*TOP, ACTIVITY_LIST, *BELOW))})
 
 
 def is_page(path: str) -> bool:

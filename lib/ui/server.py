@@ -14,13 +14,13 @@ from streamlit.auth_util import get_cookie_with_chunks
 from streamlit.runtime import get_instance
 from streamlit.web.server.server_util import get_cookie_secret
 from streamlit.web.server.starlette.starlette_app_utils import decode_signed_value
-from streamlit.web.server.starlette.starlette_server_config import USER_COOKIE_NAME
 
 from lib.domain.errors import DeskError
 from lib.domain.states import Stay
 from lib.settings import UnsafeSettings
-from lib.streamlit_internals.downloads import OwnedDownloads, file_id_of
+from lib.streamlit_internals.downloads import DownloadStorage, file_id_of
 from lib.streamlit_internals.sessions import SignedInSessions
+from lib.streamlit_internals.sign_in_cookies import USER_COOKIE
 
 _INLINE_SCRIPT = re.compile(rb"<script>(.*?)</script>", re.DOTALL)
 
@@ -91,22 +91,22 @@ def claims_of(connection: HTTPConnection) -> dict[str, Any] | None:
             return None
         return decode_signed_value(get_cookie_secret(), name, value.encode("latin-1", "replace"))
 
-    cookie = get_cookie_with_chunks(unsigned, USER_COOKIE_NAME)
+    cookie = get_cookie_with_chunks(unsigned, USER_COOKIE)
     claims = json.loads(cookie) if cookie else None
     return claims if isinstance(claims, dict) and claims.get("is_logged_in") else None
 
 
-def may_fetch(storage: OwnedDownloads, connection: HTTPConnection) -> bool:
+def may_fetch(storage: DownloadStorage, connection: HTTPConnection) -> bool:
     """Tell whether the download at this address is that of the person at the other end."""
-    file_id = file_id_of(connection.scope["path"])
-    return standing(connection) is Stay.IN and storage.may_fetch(file_id, holder(connection))
+    person = holder(connection)
+    return bool(person) and storage.may_fetch(file_id_of(connection.scope["path"]), person)
 
 
 def holder(connection: HTTPConnection) -> str:
     """Return whose the downloads are that are made at the other end; empty for nobody.
 
-    It is the person who is signed in, or whom the proxy names. In demo mode all are one. Nobody as
-    well when the database cannot say.
+    It is the person who is signed in, or whom the proxy names, while the directory has them. In
+    demo mode all are one. Nobody as well when the database cannot say.
     """
     from lib.ui import door  # noqa: PLC0415 - as below
 

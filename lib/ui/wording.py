@@ -235,9 +235,9 @@ _SENTENCES: tuple[tuple[type[Exception], str], ...] = (
     (
         errors.NewApprover,
         (
-            "Your role is too new for this request: it was granted in the last 24 hours before it, "
-            "in the last 7 days before it by the person who asks, or after it. Another API "
-            "administrator must answer."
+            "Your role is too new for this request. A role may answer requests that are made at "
+            "least 24 hours after it was granted, or 7 days if the requester, or somebody they "
+            "gave a role to, granted it. Ask another API administrator."
         ),
     ),
     (

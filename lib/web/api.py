@@ -34,3 +34,4 @@ app = Starlette(
     middleware=_here if _settings.demo_mode and not _settings.demo else [],
     lifespan=_opened.lifespan,
 )
+app.router.redirect_slashes = False  # an address with a slash too many is none

@@ -28,13 +28,13 @@ from lib.domain.rows import FoundToken
 from lib.web import exchange, openapi
 from lib.web.exchange import Problem, answer
 from lib.web.failure_log import Failure, FailureLog
+from lib.web.paths import API, HEALTHZ, READYZ
 
 if TYPE_CHECKING:  # the dashboard opens the database, and loads what that takes, after it has begun
     from lib.operations.checking import Checker
 
 _log = logging.getLogger(__name__)
 
-PREFIX = "/api/v1"
 _SECONDS = 5.0  # for which a request waits for what it needs of the database
 _REALM = 'realm="token-desk"'
 _READS = ("GET", "HEAD")
@@ -265,21 +265,31 @@ class _AnyPath(PathConvertor):
 register_url_convertor("any", _AnyPath())
 
 
+class _ExactRoute(Route):
+    """A route for just its path: Starlette's own also takes the path with a line end (`%0A`)."""
+
+    def __init__(self, path: str, endpoint: Endpoint) -> None:
+        """Answer at `path` by `endpoint`."""
+        super().__init__(path, endpoint)
+        # `$` stands before a last line end, too.
+        self.path_regex = re.compile(self.path_regex.pattern.removesuffix("$") + r"\Z")
+
+
 def routes(opened: Opened) -> list[Route]:
     """Return the routes."""
     verifies = Endpoint(verify, opened)
-    of_service = f"{PREFIX}/services/{{service_id}}/verify"
+    of_service = f"{API}services/{{service_id}}/verify"
     posts = {"introspect": introspect, "revoke": revoke}
-    reads = {f"{PREFIX}/openapi.json": describe, "/healthz": healthz, "/readyz": readyz}
+    reads = {f"{API}openapi.json": describe, HEALTHZ: healthz, READYZ: readyz}
     return [
         # Envoy keeps the method of the request that it asks about, and puts its path behind ours.
-        Route(f"{PREFIX}/verify", verifies),
-        Route(f"{PREFIX}/verify/{{rest:any}}", verifies),
-        Route(of_service, verifies),
-        Route(f"{of_service}/{{rest:any}}", verifies),
-        *(Route(f"{PREFIX}/{at}", Endpoint(do, opened, ("POST",))) for at, do in posts.items()),
-        *(Route(at, Endpoint(do, opened, _READS)) for at, do in reads.items()),
-        Route(f"{PREFIX}/{{rest:any}}", Endpoint(nothing, opened)),
+        _ExactRoute(f"{API}verify", verifies),
+        _ExactRoute(f"{API}verify/{{rest:any}}", verifies),
+        _ExactRoute(of_service, verifies),
+        _ExactRoute(f"{of_service}/{{rest:any}}", verifies),
+        *(_ExactRoute(f"{API}{at}", Endpoint(do, opened, ("POST",))) for at, do in posts.items()),
+        *(_ExactRoute(at, Endpoint(do, opened, _READS)) for at, do in reads.items()),
+        _ExactRoute(f"{API}{{rest:any}}", Endpoint(nothing, opened)),
     ]
 
 

@@ -7,6 +7,7 @@ all addresses beyond the first 1,000.
 import logging
 import threading
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
@@ -38,7 +39,8 @@ class _Unwritten:
 class FailureLog:
     """Write the first failure of an address at once, and count what follows within a minute.
 
-    Safe to use from several threads.
+    Safe to use from several threads. Lines are collected under the lock and written after it: a
+    handler of the log may be slow.
     """
 
     def __init__(self, clock: Clock) -> None:
@@ -55,34 +57,33 @@ class FailureLog:
                 address = _OTHERS
             if known := self._unwritten.get(address):
                 known.counts[failure] += 1
-            else:
-                now = self._clock()
-                self._unwritten[address] = _Unwritten(now)
-                _write(address, Counter([failure]), now)
-                self._start_timer()
+                return
+            now = self._clock()
+            self._unwritten[address] = _Unwritten(now)
+            self._start_timer()
+        _write(address, _Unwritten(now, Counter([failure])))
 
     def write_due(self) -> None:
         """Write a line for each address whose last line is a minute old; forget the quiet ones."""
         with self._lock:
             self._timer = None
             now = self._clock()
-            for address, known in list(self._unwritten.items()):
-                if now - known.since >= MINUTE:
-                    del self._unwritten[address]
-                    if known.counts:
-                        _write(address, known.counts, known.since)
-                        self._unwritten[address] = _Unwritten(now)
+            due = {a: known for a, known in self._unwritten.items() if now - known.since >= MINUTE}
+            for address, known in due.items():
+                del self._unwritten[address]
+                if known.counts:
+                    self._unwritten[address] = _Unwritten(now)
             self._start_timer()
+        _write_all(due)
 
     def close(self) -> None:
         """Write what is left, and end."""
         with self._lock:
             if self._timer:
                 self._timer.cancel()
-            for address, known in self._unwritten.items():
-                if known.counts:
-                    _write(address, known.counts, known.since)
-            self._unwritten.clear()
+                self._timer = None
+            left, self._unwritten = self._unwritten, {}
+        _write_all(left)
 
     def _start_timer(self) -> None:
         """Call `write_due` in a minute, while an address is remembered."""
@@ -92,6 +93,13 @@ class FailureLog:
             self._timer.start()
 
 
-def _write(address: str, counts: Counter[Failure], since: Moment) -> None:
+def _write_all(unwritten: Mapping[str, _Unwritten]) -> None:
+    for address, known in unwritten.items():
+        if known.counts:
+            _write(address, known)
+
+
+def _write(address: str, known: _Unwritten) -> None:
+    counts = known.counts
     told = ", ".join(count(counts[each], each.value) for each in Failure if counts[each])
-    _log.warning("Refused from %s since %s: %s", address, iso(since), told)
+    _log.warning("Refused from %s since %s: %s", address, iso(known.since), told)

@@ -7,6 +7,8 @@ from starlette.datastructures import Headers
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from lib.web import paths
+
 DEMO_ONLY_HERE = (
     "Token Desk runs in demo mode, where anyone can be anyone, so it answers on this machine only "
     "(localhost). To show the demo to others, set TOKEN_DESK_DEMO=1; keep real tokens out of it.\n"
@@ -24,8 +26,7 @@ _POLICY_VIOLATION = 1008  # RFC 6455, section 7.4.1
 _YEAR = 365 * 24 * 3600
 #: Asked for by machines, at whatever address they have. Nothing that a browser sends along by
 #: itself counts there, so a page that calls itself by our name (DNS rebinding) learns nothing.
-_FOR_MACHINES = ("/_stcore/health", "/healthz", "/readyz")
-_API = "/api/v1/"
+_FOR_MACHINES = (paths.HEALTH, paths.HEALTHZ, paths.READYZ)
 
 
 def security_policy(inline_scripts: Sequence[str]) -> str:
@@ -73,7 +74,7 @@ class SecurityHeaders:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass everything on, with headers added where an answer starts."""
-        download = scope["type"] == "http" and scope["path"].startswith("/media/")
+        download = scope["type"] == "http" and scope["path"].startswith(paths.MEDIA)
 
         async def add(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -145,7 +146,7 @@ async def refuse(
 
 def _is_for_machines(scope: Scope) -> bool:
     path = scope["path"]
-    return scope["type"] == "http" and (path in _FOR_MACHINES or path.startswith(_API))
+    return scope["type"] == "http" and (path in _FOR_MACHINES or path.startswith(paths.API))
 
 
 def _authority(origins: list[str]) -> str:

@@ -12,9 +12,10 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from lib.web import paths
+
 COOKIE = "token_desk_return_to"
 _MINUTES_10 = 600
-_LOGIN, _CALLBACK = "/auth/login", "/oauth2callback"
 # A page's path has one segment, and a place's parameters are plain ids: nothing else is kept, so
 # neither another host nor a header's end can be written this way.
 _OWN_PAGE = re.compile(r"/[A-Za-z0-9-]{1,64}(\?[A-Za-z0-9_.~=&%+-]{0,400})?")
@@ -31,10 +32,10 @@ class ReturnTo:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Add the cookie where a sign-in leaves, and use it where one comes back."""
-        if scope["type"] != "http" or scope["path"] not in {_LOGIN, _CALLBACK}:
+        if scope["type"] != "http" or scope["path"] not in {paths.LOGIN, paths.CALLBACK}:
             await self._app(scope, receive, send)
             return
-        leaving = scope["path"] == _LOGIN
+        leaving = scope["path"] == paths.LOGIN
         page = _came_from(scope) if leaving else _kept(scope)
 
         async def change(message: Message) -> None:
@@ -52,7 +53,7 @@ class ReturnTo:
 
     def _cookie(self, value: str, seconds: int) -> str:
         return (
-            f'{COOKIE}="{value}"; Max-Age={seconds}; Path={_CALLBACK}; HttpOnly; SameSite=Lax'
+            f'{COOKIE}="{value}"; Max-Age={seconds}; Path={paths.CALLBACK}; HttpOnly; SameSite=Lax'
             f"{self._secure}"
         )
 

@@ -8,12 +8,11 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from lib.web import paths
 from lib.web.gate import refuse
 from lib.web.not_found import not_found
 
 NOT_YOURS = "This is not yours, or you are not signed in to Token Desk.\n"
-_CALLBACK = "/oauth2callback"
-_STREAM = "/_stcore/stream"
 
 
 class For(Enum):
@@ -27,47 +26,43 @@ class For(Enum):
     NOBODY = "nobody"
 
 
-#: Health, Streamlit's own routes and the API's: exactly these addresses.
-#: The stream is for anyone: through it the sign-in page comes (lib.web.websocket_guard).
+#: Health, and Streamlit's own routes: exactly these addresses.
 ROUTES = {
-    "/healthz": For.ANYONE,
-    "/readyz": For.ANYONE,
-    "/_stcore/health": For.ANYONE,
-    "/_stcore/host-config": For.ANYONE,
-    _STREAM: For.ANYONE,
-    "/auth/login": For.SIGNING_IN,
-    "/auth/logout": For.SIGNING_IN,
-    _CALLBACK: For.SIGNING_IN,
+    paths.HEALTHZ: For.ANYONE,
+    paths.READYZ: For.ANYONE,
+    paths.HEALTH: For.ANYONE,
+    paths.HOST_CONFIG: For.ANYONE,
+    paths.LOGIN: For.SIGNING_IN,
+    paths.LOGOUT: For.SIGNING_IN,
+    paths.CALLBACK: For.SIGNING_IN,
 }
-MEDIA = "/media/"
-#: The file that somebody drops on Recall; Streamlit asks for the session and its XSRF token.
-UPLOADS = "/_stcore/upload_file/"
-API = "/api/v1/"
 _READS = {"GET", "HEAD"}
 _WRITES = {"PUT", "DELETE"}
 
 
 def whom(path: str, method: str, is_declared: Callable[[str], bool]) -> For:
-    """Return whom an address is for; `is_declared` tells whether it is a page or a static file.
+    """Return whom an address is for when it is asked by plain HTTP.
 
-    Only declared addresses are for anybody. Streamlit answers any other with its page and 200,
-    which a gateway whose address has a typo would take for a good token.
+    `is_declared` tells whether it is a page or a static file. Only declared addresses are for
+    anybody. Streamlit answers any other with its page and 200, which a gateway whose address has a
+    typo would take for a good token.
     """
-    if path.startswith(API):
+    if path.startswith(paths.API):
         return For.SERVICES
-    if path.startswith(UPLOADS):
+    # The file that somebody drops on Recall; Streamlit asks for the session and its XSRF token.
+    if path.startswith(paths.UPLOADS):
         return For.RECALLING if method in _WRITES else For.NOBODY
     if path in ROUTES:
         return ROUTES[path]
     if method not in _READS:
         return For.NOBODY
-    if path.startswith(MEDIA):
+    if path.startswith(paths.MEDIA):
         return For.HOLDERS
     return For.ANYONE if is_declared(path) else For.NOBODY
 
 
 @dataclass(frozen=True)
-class Visitors:
+class AccessChecks:
     """What the guard asks about who is at the other end; both may read the database.
 
     `may_fetch` tells whether a download is theirs, `may_drop` whether they may drop a file on
@@ -85,7 +80,7 @@ class RouteGuard:
         self,
         app: ASGIApp,
         is_declared: Callable[[str], bool],
-        visitors: Visitors,
+        checks: AccessChecks,
         *,
         signing_in: bool,
     ) -> None:
@@ -95,7 +90,7 @@ class RouteGuard:
         """
         self._app = app
         self._is_declared = is_declared
-        self._visitors = visitors
+        self._checks = checks
         self._signing_in = signing_in
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -112,17 +107,17 @@ class RouteGuard:
             await not_found(scope, receive, send)
 
     def _whom(self, scope: Scope) -> For:
-        # The stream is the one WebSocket; asked as a page, it would be Streamlit's page.
-        if (scope["type"] == "websocket") != (scope["path"] == _STREAM):
-            return For.NOBODY
+        if scope["type"] == "websocket":
+            # For anyone: through it the sign-in page comes (lib.web.websocket_guard).
+            return For.ANYONE if scope["path"] == paths.STREAM else For.NOBODY
         return whom(scope["path"], scope.get("method", "GET"), self._is_declared)
 
     async def _may(self, whose: For, scope: Scope) -> bool:
         connection = HTTPConnection(scope)
         if whose is For.HOLDERS:
-            return await run_in_threadpool(self._visitors.may_fetch, connection)
+            return await run_in_threadpool(self._checks.may_fetch, connection)
         if whose is For.RECALLING:
-            return await run_in_threadpool(self._visitors.may_drop, connection)
+            return await run_in_threadpool(self._checks.may_drop, connection)
         if whose is For.SIGNING_IN:
             return self._signing_in and not _from_elsewhere(connection)
         return True
@@ -134,4 +129,4 @@ def _from_elsewhere(connection: HTTPConnection) -> bool:
     The provider sends it to the callback, from its own site.
     """
     site = connection.headers.get("sec-fetch-site", "none")
-    return site in {"cross-site", "same-site"} and connection.url.path != _CALLBACK
+    return site in {"cross-site", "same-site"} and connection.url.path != paths.CALLBACK

@@ -10,10 +10,9 @@ from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from lib.domain.errors import DeskError
+from lib.web import paths
 from lib.web.gate import refuse
 
-_LOGOUT, _CALLBACK = "/auth/logout", "/oauth2callback"
-_COOKIE = b"_streamlit_user="
 STILL_IN = (
     "You are still signed in: Token Desk cannot reach its database to end your sign-in. "
     "Try again in a moment.\n"
@@ -27,24 +26,28 @@ class _NotEndedError(Exception):
 class SignOut:
     """End the sign-in before its cookie is taken back; where that fails, both stay."""
 
-    def __init__(self, app: ASGIApp, end: Callable[[HTTPConnection], None]) -> None:
-        """Stand before `app`; `end` ends a browser's sign-in, and raises DeskError if it cannot."""
+    def __init__(self, app: ASGIApp, end: Callable[[HTTPConnection], None], *, cookie: str) -> None:
+        """Stand before `app`; `cookie` is the name of the cookie that a sign-in sets.
+
+        `end` ends a browser's sign-in, and raises DeskError if it cannot.
+        """
         self._app = app
         self._end = end
+        self._cookie = f"{cookie}=".encode()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass everything on; a sign-out, or a new cookie, only after the sign-in was ended."""
         path = scope["path"] if scope["type"] == "http" else ""
 
         async def end_before(message: Message) -> None:
-            if message["type"] == "http.response.start" and _signs_in(message):
+            if message["type"] == "http.response.start" and self._signs_in(message):
                 await self._end_sign_in(scope)
             await send(message)
 
         try:
-            if path == _LOGOUT:
+            if path == paths.LOGOUT:
                 await self._end_sign_in(scope)
-            await self._app(scope, receive, end_before if path == _CALLBACK else send)
+            await self._app(scope, receive, end_before if path == paths.CALLBACK else send)
         except _NotEndedError:
             await refuse(scope, receive, send, STILL_IN, status_code=503)
 
@@ -54,8 +57,8 @@ class SignOut:
         except DeskError as error:
             raise _NotEndedError from error
 
-
-def _signs_in(start: Message) -> bool:
-    """Tell whether an answer sets the cookie of a sign-in, and not an empty one in its place."""
-    cookies = [value for name, value in start["headers"] if name.lower() == b"set-cookie"]
-    return any(c.startswith(_COOKIE) and not c.startswith(_COOKIE + b'""') for c in cookies)
+    def _signs_in(self, start: Message) -> bool:
+        """Tell whether an answer sets the cookie of a sign-in, and not an empty one instead."""
+        cookies = [value for name, value in start["headers"] if name.lower() == b"set-cookie"]
+        empty = self._cookie + b'""'
+        return any(c.startswith(self._cookie) and not c.startswith(empty) for c in cookies)

@@ -34,7 +34,7 @@ _SESSION = 2  # Streamlit's protocols: its own, the XSRF token, the session to t
 
 
 @dataclass(frozen=True)
-class Reader:
+class SocketChecks:
     """What the guard knows of people and messages.
 
     `status` returns how a sign-in stands, from the database. `message_type` names what a frame
@@ -54,10 +54,10 @@ class WebSocketGuard:
     the one before, with its open dialogs, nothing can be taken up again.
     """
 
-    def __init__(self, app: ASGIApp, reader: Reader, most: int = SIGNED_OUT_SOCKETS) -> None:
+    def __init__(self, app: ASGIApp, checks: SocketChecks, most: int = SIGNED_OUT_SOCKETS) -> None:
         """Stand before `app`; `most` is how many people who are not signed in may be connected."""
         self._app = app
-        self._reader = reader
+        self._checks = checks
         self._most = most
         self._signed_out: dict[_Socket, None] = {}  # in the order in which they came
 
@@ -67,8 +67,8 @@ class WebSocketGuard:
             await self._app(scope, receive, send)
             return
         connection = HTTPConnection(scope)
-        status = await run_in_threadpool(self._reader.status, connection)
-        socket = _Socket(self._reader, connection, receive, send, status, self._signed_out)
+        status = await run_in_threadpool(self._checks.status, connection)
+        socket = _Socket(self._checks, connection, receive, send, status, self._signed_out)
         if status is not Stay.IN:
             _forget_session(scope)
             self._signed_out[socket] = None
@@ -98,20 +98,23 @@ class _ClosingError(Exception):
 
 @dataclass(eq=False)
 class _Socket:
-    """One connection. `signed_out` holds those at whose end nobody is signed in."""
+    """One connection. `last_status` is how the sign-in stood at the last look.
 
-    reader: Reader
+    `signed_out` holds the connections at whose end nobody is signed in.
+    """
+
+    checks: SocketChecks
     connection: HTTPConnection
     from_browser: Receive
     to_browser: Send
-    before: Stay
+    last_status: Stay
     signed_out: dict["_Socket", None]
     closing: asyncio.Event = field(default_factory=asyncio.Event)
     closed: bool = False
 
     async def is_signed_out(self) -> bool:
         """Tell whether nobody is signed in now, from the database."""
-        return await run_in_threadpool(self.reader.status, self.connection) is not Stay.IN
+        return await run_in_threadpool(self.checks.status, self.connection) is not Stay.IN
 
     async def send(self, message: Message) -> None:
         """Send to the browser what Streamlit sends; nothing any more once it was closed here."""
@@ -149,16 +152,16 @@ class _Socket:
         """Tell whether Streamlit may see this frame. Raises _ClosingError for what ends it all."""
         if frame is None:  # a text, which Streamlit answers with a traceback in its log
             raise _ClosingError(_UNSUPPORTED)
-        now = await run_in_threadpool(self.reader.status, self.connection)
-        if _ended(self.before, now):
-            await self.to_browser({"type": "websocket.send", "bytes": self.reader.reload(frame)})
+        now = await run_in_threadpool(self.checks.status, self.connection)
+        if _ended(self.last_status, now):
+            await self.to_browser({"type": "websocket.send", "bytes": self.checks.reload(frame)})
             raise _ClosingError(_POLICY_VIOLATION)
-        self.before = now
+        self.last_status = now
         if now is Stay.IN:
             self.signed_out.pop(self, None)
         elif len(frame) > SIGNED_OUT_BYTES:
             raise _ClosingError(_TOO_BIG)
-        name = self.reader.message_type(frame)
+        name = self.checks.message_type(frame)
         if name is None:
             raise _ClosingError(_PROTOCOL_ERROR)
         return name in (SIGNED_IN if now is Stay.IN else SIGNED_OUT)

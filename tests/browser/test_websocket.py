@@ -74,6 +74,15 @@ def passes(desk: Desk, socket: ClientConnection, name: str) -> bool:
     return name in taken(desk)[before:]
 
 
+def sessions(desk: Desk, socket: ClientConnection) -> int:
+    """Return how many sessions there are; `socket` is one that asks."""
+    before = len(taken(desk))
+    socket.send(of_type("app_heartbeat"))
+    wait_for(lambda: len(taken(desk)) > before, 20)
+    lines = desk.log.read_text(errors="replace").splitlines()
+    return int([line for line in lines if line.startswith("sessions: ")][-1].partition(" ")[2])
+
+
 def close_code(socket: ClientConnection) -> int | None:
     """Read to the end of a connection that the server closes, and return with which code."""
     with suppress(ConnectionClosed):
@@ -133,26 +142,34 @@ class TestStrangers:
     """Who is not signed in cannot fill the memory, nor take what others have."""
 
     def test_large_state_is_refused_and_nothing_stays(self, noting):
-        """Thirty connections with 7.9 MB of invented state each."""
+        """Thirty connections at a time, with 7.9 MB of invented state each."""
         process = psutil.Process(noting.pid)
         before = process.memory_info().rss
         frame = with_state(int(7.9 * MEGABYTE))
-        codes, highest = [], 0
+        sockets, codes, highest = [], [], 0
         with ExitStack() as open_sockets:
             for _ in range(30):
                 socket = open_sockets.enter_context(stream(noting.address, noting.address))
+                sockets.append(socket)
+            for socket in sockets:
                 socket.send(frame)
+                highest = max(highest, process.memory_info().rss)
+            for socket in sockets:
                 codes.append(close_code(socket))
                 highest = max(highest, process.memory_info().rss)
         after = process.memory_info().rss
         grown = [(size - before) / MEGABYTE for size in (highest, after)]
         print(f"\n  30 sockets with 7.9 MB: +{grown[0]:.0f} MB at most, +{grown[1]:.0f} MB after")
         assert set(codes) == {1009}
-        assert max(grown) < 100
+        # All frames at once are 237 MB; kept as state they took up to 933 MB, of which 693 stayed.
+        assert grown[0] < 200
+        assert grown[1] < 100
 
     def test_a_hundred_connections_and_no_session_afterwards(self, noting, browsers):
-        """The oldest makes room; a person who closed their lid comes back to their session."""
-        with ExitStack() as open_sockets:
+        """The oldest makes room; what a stranger had in a session goes with the connection."""
+        tab = browsers["adoyle"]
+        with stream_of(tab) as person, ExitStack() as open_sockets:
+            before = sessions(noting, person)
             sockets = [
                 open_sockets.enter_context(stream(noting.address, noting.address))
                 for _ in range(130)
@@ -161,11 +178,15 @@ class TestStrangers:
                 assert close_code(socket) == 1013
             for socket in sockets[-100:]:
                 socket.send(of_type("app_heartbeat"))
+            wait_for(lambda: sessions(noting, person) == before + 100, 20)
             step("the sign-in page still comes, for whoever is next")
-            tab = browsers["adoyle"]
             tab.page.context.clear_cookies()
             tab.open("organizations")
             asks_to_sign_in(tab)
+            step("when all are gone, so are their sessions")
+            tab.page.goto("about:blank")
+            open_sockets.close()
+            wait_for(lambda: sessions(noting, person) == before, 20)
 
     def test_download_again_outlives_a_message_that_clears_caches(self, noting, browsers):
         """It emptied the store of secrets of everybody."""

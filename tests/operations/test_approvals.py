@@ -435,6 +435,12 @@ class TestApproversRole:
                 answer(self.engine, self.asked, APPROVER, approve=approve, minutes=2)
         assert everything(self.engine) == before
         assert not self.seen_by(APPROVER).counts
+        assert self.waiting_for(APPROVER) == []
+
+    def waiting_for(self, viewer: Actor) -> list[str]:
+        """Return the requests that Activity lists as waiting for this person's answer."""
+        waiting, _ = activity.open_approvals(self.engine, lambda: NOW, viewer)
+        return [approval.operation_id for approval in waiting]
 
     def seen_by(self, viewer: Actor) -> ApproverRole | None:
         """Return the approver's role as the page of the request shows it."""
@@ -459,6 +465,7 @@ class TestApproversRole:
         role = ApproverRole(by.username if by else "", NOW - days * DAY, counts=True)
         assert self.seen_by(APPROVER) == role
         assert self.seen_by(ADMIN) is None
+        assert self.waiting_for(APPROVER) == [self.asked.operation_id]
         answer(self.engine, self.asked, APPROVER)
         take_roles(self.engine, APPROVER)
         assert [self.seen_by(who) for who in (ADMIN, OTHER_ADMIN)] == [role, role]

@@ -1,22 +1,25 @@
 """A username belongs to one person: an import that gives it to somebody else is refused."""
 
+import contextlib
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection, Engine, event
 
 from lib.domain.audit import REST
 from lib.domain.clock import HOUR
-from lib.domain.errors import UnknownPerson
+from lib.domain.errors import SignedOut, UnknownPerson
 from lib.domain.ids import new_id
 from lib.domain.roles import Grant, Role
 from lib.domain.rows import Actor
 from lib.domain.states import Action, Holding
-from lib.operations import grants
+from lib.operations import grants, sign_ins
 from lib.operations.import_directory import FileReport, Report, import_directory
 from lib.operations.import_rows import parse
+from lib.operations.sign_ins import Arrival, Limits
 from lib.store import audit_queries, grant_queries, operation_queries, sign_in_queries, tables
 from lib.store.engine import open_engine, writing
 from lib.store.sign_in_queries import SignInRow
@@ -147,6 +150,30 @@ NOT_HELD: dict[str, Callable[[Engine], None]] = {
 }
 
 
+IMPORTED_SIGN_OUT = ("jdoe", "command line", "another person got the username")
+
+
+def sign_outs(engine: Engine) -> list[tuple[str, str, str]]:
+    """Return actor, address and detail of every sign-out."""
+    query = "SELECT actor, address, detail FROM audit_event WHERE action = 'sign-out'"
+    return select(engine, query)
+
+
+@contextlib.contextmanager
+def noted_statements(engine: Engine) -> Iterator[list[str]]:
+    """Yield the statements that the database is asked meanwhile."""
+    statements: list[str] = []
+
+    def note(_connection, _cursor, statement, *_: object) -> None:
+        statements.append(statement)
+
+    event.listen(engine, "before_cursor_execute", note)
+    try:
+        yield statements
+    finally:
+        event.remove(engine, "before_cursor_execute", note)
+
+
 class TestSomebodyElse:
     """A row with another name and another e-mail."""
 
@@ -203,6 +230,23 @@ class TestSomebodyElse:
         assert take(base, line, **options).written
         found = dict(select(base, "SELECT username, ended_at FROM sign_in"))
         assert found == {"jdoe": None if lasts else NOW, "boss": None}
+        assert sign_outs(base) == ([] if lasts else [IMPORTED_SIGN_OUT])
+
+    def test_each_sign_in_that_an_import_ends_is_an_event(self, base):
+        """As each other end is; one that had ended before is none."""
+        with writing(base) as connection:
+            for number, ended_at in enumerate((None, NOW, None)):
+                row = SignInRow("jdoe", NOW, NOW, ended_at)
+                sign_in_queries.add(connection, f"{number}", row)
+        take(base, SOMEBODY_ELSE)
+        assert sign_outs(base) == [IMPORTED_SIGN_OUT] * 2
+
+    @pytest.mark.parametrize("line", ["jdoe,Jane Doe,jane@example.org,UTCJF1,inactive", None])
+    def test_sign_ins_are_not_looked_at_when_nobody_else_gets_a_username(self, base, line):
+        """Most imports: without a statement about sign-ins."""
+        with noted_statements(base) as statements:
+            take(base, *([line] if line else []))
+        assert [statement for statement in statements if "sign_in" in statement] == []
 
     def test_everything_that_an_account_has_is_named(self, base):
         """One who sees only the role would end only the role."""
@@ -315,11 +359,29 @@ class TestSaidToBeTheSamePerson:
         lines = [f"{name},New Name,new@example.org,{ORG},active" for name in ("ann", "bob")]
         report = take(base, *lines, same_person=["ann"], skip_bad_rows=True)
         assert [r.value for r in users(report).refusals] == ["bob"]
+        lines = [f"{name},Third Name,third@example.org,{ORG},active" for name in ("ann", "bob")]
         assert take(base, *lines, same_person=["bob", "ann", "bob"]).all_taken
         assert select(base, "SELECT detail FROM audit_event WHERE detail LIKE '%same person%'") == [
             ("users 1; same person: ann",),
-            ("users 1; same person: ann, bob",),
+            ("users 2; same person: ann, bob",),
         ]
+
+    def test_the_event_names_only_those_of_whom_it_was_true(self, base):
+        """Not who kept name or e-mail, whose row was refused, or who has no row."""
+        for username in ("ann", "bob", "cyd"):
+            take(base, f"{username},Old Name,old@example.org,{ORG},active")
+        lines = (
+            f"ann,New Name,new@example.org,{ORG},active",
+            f"bob,New Name,old@example.org,{ORG},active",
+            f"cyd,New Name,new@example.org,{ORG},nonsense",
+        )
+        named = ["ann", "bob", "cyd", "jdoe"]
+        assert take(base, *lines, same_person=named, skip_bad_rows=True).written
+        take(base, *lines, same_person=named, skip_bad_rows=True)
+        details = select(
+            base, "SELECT detail FROM audit_event WHERE action = 'import' ORDER BY number"
+        )
+        assert details[-2:] == [("users 2; same person: ann",), ("users 0",)]
 
     def test_a_username_is_read_as_in_a_file(self, base):
         """White space round it goes, and accents are composed."""
@@ -385,6 +447,38 @@ class TestMeanwhile:
 
         assert not imported_while(served, add_request).written
 
+    def test_a_sign_out_and_an_import_do_not_wait_in_a_circle(self, served):
+        """Both lock the chain first, then the sign-in."""
+        arrival = Arrival({"preferred_username": "jdoe"}, "")
+        with writing(served) as connection:
+            row = SignInRow("jdoe", NOW, NOW, None)
+            sign_in_queries.add(connection, arrival.sign_in_id, row)
+        leaving = threading.Thread(target=sign_ins.leave, args=(ledger(served), arrival))
+        with writing(served) as connection:
+            audit_queries.lock_head(connection, REST)
+            leaving.start()
+            wait_for_waiting_connections(served, 1)
+            assert sign_in_queries.end_all_of(connection, ["jdoe"], NOW) == ["jdoe"]
+        leaving.join(30)
+        assert sign_outs(served) == []
+
+    def test_a_sign_out_and_the_first_sight_do_not_wait_in_a_circle(self, served):
+        """The sign-out comes first: the page that opens meanwhile is for nobody."""
+        arrival = Arrival({"preferred_username": "jdoe"}, "")
+        limits = Limits(idle=HOUR, whole=HOUR)
+        with ThreadPoolExecutor(2) as threads:
+            with writing(served) as connection:
+                audit_queries.lock_head(connection, REST)
+                leaving = threads.submit(sign_ins.leave, ledger(served), arrival)
+                wait_for_waiting_connections(served, 1)
+                coming = threads.submit(
+                    sign_ins.stay, ledger(served), limits, "preferred_username", arrival
+                )
+                wait_for_waiting_connections(served, 2)
+            leaving.result(30)
+            with pytest.raises(SignedOut):
+                coming.result(30)
+
 
 def imported_while(engine: Engine, write: Callable[[Connection], None]) -> Report:
     """Return what an import reports that begins after `write`, and before that is committed."""
@@ -393,18 +487,18 @@ def imported_while(engine: Engine, write: Callable[[Connection], None]) -> Repor
     with writing(engine) as connection:
         write(connection)
         importing.start()
-        wait_for_a_waiting_connection(engine)
+        wait_for_waiting_connections(engine, 1)
     importing.join(30)
     (report,) = reports
     return report
 
 
-def wait_for_a_waiting_connection(engine: Engine) -> None:
-    """Return when a connection to the database waits for a lock."""
+def wait_for_waiting_connections(engine: Engine, number: int) -> None:
+    """Return when so many connections to the database wait for a lock."""
     waiting = (
         "SELECT count(*) FROM pg_stat_activity"
         " WHERE datname = current_database() AND wait_event_type = 'Lock'"
     )
     deadline = time.monotonic() + 20
-    while select(engine, waiting) == [(0,)]:
+    while select(engine, waiting) != [(number,)]:
         assert time.monotonic() < deadline

@@ -361,7 +361,7 @@ class TestFourEyes:
         at = address_of(open_page, OTHER_ADMIN, operation=asked)
         assert not {"Approve", "Reject"} & set(labels(at))
         (sentence,) = [text for text in values(at.markdown) if "was granted by mhale on" in text]
-        assert sentence.endswith("Another API administrator must answer.")
+        assert sentence.endswith("Ask another API administrator.")
 
     def test_the_requester_waits(self, asked, open_page):
         """And is not asked."""

@@ -2,6 +2,9 @@
 
 import asyncio
 import contextvars
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from types import SimpleNamespace
 
 import pytest
@@ -16,8 +19,8 @@ from streamlit.runtime.media_file_storage import MediaFileKind, MediaFileStorage
 from lib.streamlit_internals import downloads
 from lib.streamlit_internals.downloads import (
     DownloadObserver,
-    OwnDeferredFiles,
-    OwnedDownloads,
+    DownloadStorage,
+    SessionDeferredFiles,
     bind_deferred_files,
     file_id_of,
 )
@@ -31,18 +34,18 @@ CSV = b"tokens"
 @pytest.fixture
 def storage():
     """A storage whose times are longer than a test."""
-    storage = OwnedDownloads(str.upper, lasts=60, after_fetch=60)
+    storage = DownloadStorage(str.upper, lasts=60, after_fetch=60)
     yield storage
     for timer in storage._timers.values():
         timer.cancel()
 
 
-def put(storage: OwnedDownloads, content: bytes = CSV, kind=MediaFileKind.DOWNLOADABLE) -> str:
+def put(storage: DownloadStorage, content: bytes = CSV, kind=MediaFileKind.DOWNLOADABLE) -> str:
     """Put a file into the storage and return its id."""
     return storage.load_and_get_id(content, "text/csv", kind, "tokens.csv")
 
 
-def is_there(storage: OwnedDownloads, file_id: str) -> bool:
+def is_there(storage: DownloadStorage, file_id: str) -> bool:
     """Tell whether a browser would get the file."""
     try:
         storage.get_file(f"{file_id}.csv")
@@ -51,12 +54,12 @@ def is_there(storage: OwnedDownloads, file_id: str) -> bool:
     return True
 
 
-def ended(storage: OwnedDownloads, file_id: str) -> None:
+def ended(storage: DownloadStorage, file_id: str) -> None:
     """Wait for the file's own time."""
     storage._timers[file_id].join(10)
 
 
-class TestOwnedDownloads:
+class TestDownloadStorage:
     """Media storage that lets downloads wait."""
 
     def test_a_collector_does_nothing_to_a_download(self, storage):
@@ -68,7 +71,7 @@ class TestOwnedDownloads:
 
     def test_its_own_time_ends_it(self):
         """By a timer, without anybody asking."""
-        storage = OwnedDownloads(str.upper, lasts=0.05, after_fetch=60)
+        storage = DownloadStorage(str.upper, lasts=0.05, after_fetch=60)
         file_id = put(storage)
         assert is_there(storage, file_id)
         ended(storage, file_id)
@@ -77,7 +80,7 @@ class TestOwnedDownloads:
 
     def test_a_whole_fetch_shortens_it(self):
         """Gone soon after a browser has all of it."""
-        storage = OwnedDownloads(str.upper, lasts=60, after_fetch=0.05)
+        storage = DownloadStorage(str.upper, lasts=60, after_fetch=0.05)
         file_id = put(storage)
         long = storage._timers[file_id]
         storage.fetched(file_id)
@@ -108,7 +111,7 @@ class TestOwnedDownloads:
 
     def test_the_defaults(self):
         """At least sixty seconds, and a few after a whole fetch, in the background."""
-        storage = OwnedDownloads(str.upper)
+        storage = DownloadStorage(str.upper)
         file_id = put(storage)
         timer = storage._timers[file_id]
         assert (timer.interval, timer.daemon) == (60.0, True)
@@ -202,6 +205,61 @@ class TestDownloadObserver:
         assert reached == ["websocket"]
 
 
+class TestAtOnce:
+    """Several threads make, fetch and end the same downloads."""
+
+    PEOPLE = ("anna", "ben", "cleo", "dan")
+
+    @pytest.fixture(autouse=True)
+    def _often_interrupted(self):
+        """Let threads take turns all the time, so that each order of their steps comes up."""
+        before = sys.getswitchinterval()
+        sys.setswitchinterval(1e-6)
+        yield
+        sys.setswitchinterval(before)
+
+    def test_a_download_is_whole_or_gone_when_it_is_put_fetched_and_ended_at_once(self):
+        """A file without holders would be everybody's; holders without a file would stay."""
+        storage = DownloadStorage(str.upper, lasts=0.002, after_fetch=0.0)
+        contents = (b"one", b"two")
+        broken: list[tuple[set[str], ...]] = []
+
+        def look() -> None:
+            with storage._lock:
+                parts = (storage._files_by_id, storage._holders, storage._timers)
+                if len({frozenset(part) for part in parts}) != 1:
+                    broken.append(tuple(set(part) for part in parts))
+
+        def work(person: str) -> None:
+            for number in range(1_000):
+                file_id = made_by(storage, person, contents[number % 2])
+                look()
+                if number % 3 == 0:
+                    storage.fetched(file_id)
+                storage.delete_file(file_id)
+                look()
+
+        with ThreadPoolExecutor(len(self.PEOPLE)) as threads:
+            list(threads.map(work, self.PEOPLE))
+        assert broken == []
+        for timer in list(storage._timers.values()):
+            timer.join(10)
+        assert (storage._files_by_id, storage._holders, storage._timers) == ({}, {}, {})
+
+    def test_every_holder_may_fetch_when_the_time_ends_as_they_put_it(self):
+        """However the threads meet, the file's new time is a whole one."""
+        for _ in range(300):
+            storage = DownloadStorage(str.upper, lasts=0.0)
+            file_id = put(storage)
+            storage._lasts = 60
+            with ThreadPoolExecutor(len(self.PEOPLE)) as threads:
+                list(threads.map(partial(made_by, storage), self.PEOPLE))
+            assert is_there(storage, file_id)
+            assert all(storage.may_fetch(file_id, who.upper()) for who in self.PEOPLE)
+            assert not storage.may_fetch(file_id, "EVE")
+            storage._timers[file_id].cancel()
+
+
 class TestHolders:
     """A download belongs to those whose sessions made it."""
 
@@ -235,7 +293,7 @@ class TestHolders:
         def fail(_session_id: str) -> str:
             raise LookupError
 
-        storage = OwnedDownloads(fail)
+        storage = DownloadStorage(fail)
         with pytest.raises(LookupError):
             put(storage)
         assert storage._files_by_id == {}
@@ -246,7 +304,7 @@ class TestHolders:
 
     def test_holders_end_with_the_file(self):
         """The next one with the same content begins anew."""
-        storage = OwnedDownloads(str.upper, lasts=0.05, after_fetch=60)
+        storage = DownloadStorage(str.upper, lasts=0.05, after_fetch=60)
         file_id = made_by(storage, "anna")
         ended(storage, file_id)
         assert storage._holders == {}
@@ -262,10 +320,10 @@ class TestHolders:
         assert file_id_of(path) == "0a1b"
 
 
-def made_by(storage: OwnedDownloads, session_id: str) -> str:
+def made_by(storage: DownloadStorage, session_id: str, content: bytes = CSV) -> str:
     """Put a file into the storage as the deferred download of a session."""
     return contextvars.copy_context().run(
-        lambda: (downloads._asking.set(session_id), put(storage))[1]
+        lambda: (downloads._asking.set(session_id), put(storage, content))[1]
     )
 
 
@@ -273,10 +331,10 @@ def ask(manager: MediaFileManager, file_id: str, session_id: str) -> BackendOper
     """Ask for a deferred download as a session does."""
     request = BackendOperationRequest(request_id="1")
     request.deferred_file.file_id = file_id
-    return asyncio.run(OwnDeferredFiles(lambda: manager).handle(request, session_id))
+    return asyncio.run(SessionDeferredFiles(lambda: manager).handle(request, session_id))
 
 
-class TestOwnDeferredFiles:
+class TestSessionDeferredFiles:
     """A deferred download runs for the session that drew its button."""
 
     def test_its_own_session_gets_the_file(self, storage):
@@ -309,7 +367,7 @@ class TestOwnDeferredFiles:
         dispatcher = app_session.AppSession._create_backend_operation_dispatcher(
             SimpleNamespace(_script_data=None)
         )
-        assert type(dispatcher._handlers["deferred_file"]) is OwnDeferredFiles
+        assert type(dispatcher._handlers["deferred_file"]) is SessionDeferredFiles
 
 
 class TestUseStorages:
@@ -321,7 +379,7 @@ class TestUseStorages:
 
         def delete(file_id: str) -> None:
             collected.append(file_id)
-            OwnedDownloads.delete_file(storage, file_id)
+            DownloadStorage.delete_file(storage, file_id)
 
         monkeypatch.setattr(storage, "delete_file", delete)
         (tmp_path / "page.py").write_text("import streamlit as st\n")

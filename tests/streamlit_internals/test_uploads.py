@@ -1,8 +1,11 @@
 """Dropped files: so many of a session, of so many bytes, for so long."""
 
+from unittest.mock import Mock
+
 import pytest
-from streamlit.proto.Common_pb2 import FileURLs
+from starlette.routing import Match
 from streamlit.runtime.uploaded_file_manager import UploadedFileRec
+from streamlit.web.server.starlette.starlette_routes import create_upload_routes
 
 from lib.streamlit_internals.uploads import LimitedUploads
 
@@ -62,4 +65,8 @@ class TestLimitedUploads:
         """The browser is told where to put a file, and the route is there."""
         (urls,) = LimitedUploads().get_upload_urls("session", ["leak.txt"])
         assert urls.upload_url == f"/_stcore/upload_file/session/{urls.file_id}"
-        assert FileURLs(upload_url=urls.upload_url).upload_url == urls.upload_url
+        put, *_ = create_upload_routes(Mock(), Mock(), None)
+        scope = {"type": "http", "path": urls.upload_url, "method": "PUT"}
+        match, found = put.matches(scope)
+        assert match is Match.FULL
+        assert found["path_params"] == {"session_id": "session", "file_id": urls.file_id}

@@ -1,11 +1,11 @@
-"""What Activity says of refusals."""
+"""What Activity says of refusals and sign-outs."""
 
 import pytest
 
 from lib.domain import errors
 from lib.domain.activity import ActivityRow
-from lib.domain.audit import EventAction
-from lib.ui.activity_words import why
+from lib.domain.audit import COMMAND_LINE, EventAction
+from lib.ui.activity_words import what, why
 
 #: Bases, and faults of the database, which are no refusals.
 OTHERS = (errors.StoreUnavailable, errors.AuditUnwritten)
@@ -31,3 +31,20 @@ def test_every_reason_has_words(kind):
     assert len(KINDS) > 15
     assert kind.__name__ not in why(refusal(kind))
     assert why(refusal(kind))
+
+
+@pytest.mark.parametrize(
+    ("address", "detail", "words"),
+    [
+        ("203.0.113.7", "", "Signed out"),
+        ("203.0.113.7", "timed out: idle", "Timed out"),
+        (COMMAND_LINE, "another person got the username", "Signed out: another person got the"),
+    ],
+)
+def test_the_end_of_a_sign_in_says_why(address, detail, words):
+    """By hand, by a time-out, or by an import."""
+    facts = dict.fromkeys(ActivityRow._fields, "")
+    row = ActivityRow(
+        **facts | {"action": EventAction.SIGN_OUT, "address": address, "detail": detail}
+    )
+    assert what(row).startswith(words)

@@ -2,11 +2,11 @@
 
 from random import Random
 
-from lib.ui.page_registry import BELOW, LIST, TOP
+from lib.ui.page_registry import ACTIVITY_LIST, BELOW, TOP
 
 PAGES = [
     "/",
-    *(f"/{item.url_path}" for item in (*TOP, LIST, *BELOW)),
+    *(f"/{item.url_path}" for item in (*TOP, ACTIVITY_LIST, *BELOW)),
     "/service-erecording",
     "/service-no-such-service",
 ]

@@ -198,7 +198,7 @@ def _caddy(_folder: Path, file: Path) -> list[str]:
 
 NGINX = Gateway(
     sample="nginx-verify.conf",
-    own="/api/v1/verify?service=erecording",
+    own="/api/v1/services/erecording/verify",
     no_prefix="",
     token_desk="server 127.0.0.1:{};",  # noqa: S106 - an address
     api="server 127.0.0.1:{};",

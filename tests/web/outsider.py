@@ -87,14 +87,16 @@ def download_answers(client: TestClient, path: str) -> dict[str, int]:
         for known, ended_at in ((claims, None), (ended, now), (again, None)):
             row = SignInRow("mhale", now, now, ended_at)
             sign_in_queries.add(connection, Arrival(known, "").sign_in_id, row)
-    other = claims | {"sub": "ivarga"}
-    row = SignInRow("ivarga", now, now, None)
+    other, gone = claims | {"sub": "ivarga"}, claims | {"sub": "gone"}
     with writing(desk().engine) as connection:
-        sign_in_queries.add(connection, Arrival(other, "").sign_in_id, row)
+        for known in (other, gone):
+            row = SignInRow(known["sub"], now, now, None)
+            sign_in_queries.add(connection, Arrival(known, "").sign_in_id, row)
     headers = {
         "signed in": signed(claims, secret),
         "signed in once more": signed(again, secret),
         "another who is signed in": signed(other, secret),
+        "signed in, and no longer in the directory": signed(gone, secret),
         "ended": signed(ended, secret),
         "never seen": signed(claims | {"nonce": "new"}, secret),
         "another key": signed(claims, "another-secret-of-thirty-two-chars"),
@@ -103,10 +105,11 @@ def download_answers(client: TestClient, path: str) -> dict[str, int]:
         "another who is named": {"X-Forwarded-User": "ivarga"},
         "named twice": [("X-Forwarded-User", "mhale"), ("X-Forwarded-User", "mhale")],
         "unknown to the directory": {"X-Forwarded-User": "nobody"},
+        "named, and no longer in the directory": {"X-Forwarded-User": "gone"},
     }
     made_by = [signed(claims, secret), {"X-Forwarded-User": "mhale"}]
     storage = application._downloads
-    storage._holders[file_id_of(path)] = {holder_with(sent) for sent in made_by}
+    storage._holders[file_id_of(path)] = {*map(holder_with, made_by), "gone"}
     return {who: client.get(path, headers=sent).status_code for who, sent in headers.items()}
 
 

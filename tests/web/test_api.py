@@ -442,6 +442,15 @@ class TestVerify:
             f"/api/v1/services/x/{SERVICE}/verify",
             f"/api/v1/Services/{SERVICE}/verify",
             f"/{'x' * 10_000}",
+            "/healthz%0A",
+            "/readyz%0A",
+            "/api/v1/verify%0A",
+            f"/api/v1/services/{SERVICE}/verify%0A",
+            "/api/v1/openapi.json%0A",
+            "/api/v1/introspect%0A",
+            "/api/v1/revoke%0A",
+            "/healthz%0D",
+            "/healthz%00",
         ],
     )
     def test_an_address_that_is_not_declared_is_404(self, asked, engine, ids, path):

@@ -1,5 +1,6 @@
 """Failures in the log: one line a minute and address, and how many there were."""
 
+import logging
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -90,6 +91,42 @@ class TestFailureLog:
         failures.close()
         failures.close()
         assert caplog.messages[1:] == [line("a", "2 wrong tokens")]
+
+    def test_after_the_end_it_begins_anew(self, clock, caplog, monkeypatch):
+        """With a timer of its own: a server that starts again in the same process goes on."""
+        failures = FailureLog(clock)
+        failures.note(TOKEN, "a")
+        failures.close()
+        monkeypatch.setattr("lib.web.failure_log._SECONDS", 0.01)
+        failures.note(TOKEN, "a")
+        failures.note(TOKEN, "a")
+        clock.at += MINUTE
+        wait_for(lambda: len(caplog.messages) == 3, 10)
+        failures.close()
+
+    def test_no_line_is_written_while_the_lock_is_held(self, failures, clock):
+        """A handler that is slow, or fails a check itself, stops no other thread."""
+        held: list[bool] = []
+
+        class Noting(logging.Handler):
+            """Notes whether the lock is held when a line comes."""
+
+            def emit(self, _record: logging.LogRecord) -> None:
+                """Look at it."""
+                held.append(failures._lock.locked())
+
+        handler = Noting()
+        logging.getLogger("lib.web.failure_log").addHandler(handler)
+        try:
+            for address in ("a", "a", "b"):
+                failures.note(TOKEN, address)
+            clock.at += MINUTE
+            failures.write_due()
+            failures.note(TOKEN, "a")
+            failures.close()
+        finally:
+            logging.getLogger("lib.web.failure_log").removeHandler(handler)
+        assert held == [False] * 4
 
     def test_many_threads_lose_none(self, failures, caplog):
         """All are counted."""

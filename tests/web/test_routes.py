@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 
 from lib.ui.page_registry import is_page
+from lib.web import paths
 from lib.web.not_found import NOTHING_HERE, not_found
-from lib.web.routes import NOT_YOURS, ROUTES, UPLOADS, For, whom
+from lib.web.routes import NOT_YOURS, ROUTES, AccessChecks, For, RouteGuard, whom
 
 ROOT = Path(__file__).parents[2]
 
@@ -27,7 +28,7 @@ EXPECTED = {
     "/_stcore/health": For.ANYONE,
     "/_stcore/host-config": For.ANYONE,
     "/_stcore/metrics": For.NOBODY,
-    "/_stcore/stream": For.ANYONE,
+    "/_stcore/stream": For.NOBODY,  # asked by plain HTTP; a WebSocket is for anyone
     "/_stcore/upload_file/{session_id}/{file_id}": For.RECALLING,
     "/auth/login": For.SIGNING_IN,
     "/auth/logout": For.SIGNING_IN,
@@ -112,7 +113,7 @@ class TestEveryRoute:
     def test_the_table_says_what_was_decided(self):
         """`whom` is the one that the middleware asks."""
         for path, whose in EXPECTED.items():
-            method = "PUT" if path.startswith(UPLOADS) else "GET"
+            method = "PUT" if path.startswith(paths.UPLOADS) else "GET"
             assert whom(path or "/", method, is_declared) is whose, path
         assert set(ROUTES) <= set(EXPECTED)
 
@@ -194,6 +195,70 @@ def said(answer: dict[str, Any], text: str) -> str:
 def nothing(answer: dict[str, Any]) -> str:
     """Return the body of what is not there."""
     return said(answer, NOTHING_HERE)
+
+
+def guarded(kind: str, path: str, site: str | None = None) -> tuple[bool, list[dict]]:
+    """Ask the guard, where people sign in; return whether it let through, and what it sent."""
+    passed, sent = [], []
+
+    async def app(*_: object) -> None:
+        passed.append(True)
+
+    async def receive() -> dict:
+        return {"type": f"{kind}.connect"}
+
+    async def send(message: dict) -> None:
+        sent.append(message)
+
+    headers = [(b"host", b"desk.example.com")]
+    if site is not None:
+        headers.append((b"sec-fetch-site", site.encode()))
+    checks = AccessChecks(lambda _: False, lambda _: False)
+    guard = RouteGuard(app, is_declared, checks, signing_in=True)
+    scope = {"type": kind, "method": "GET", "path": path, "headers": headers}
+    asyncio.run(guard(scope, receive, send))
+    return passed == [True], sent
+
+
+class TestWhoSendsTheBrowser:
+    """Another site, or a sibling host, can make a browser go to an address."""
+
+    @pytest.mark.parametrize("path", [paths.LOGIN, paths.LOGOUT])
+    @pytest.mark.parametrize("site", ["same-site", "cross-site"])
+    def test_signing_in_and_out_is_refused_when_others_send_it(self, path, site):
+        """Nobody is signed out, or in as somebody else, by a link elsewhere."""
+        passed, sent = guarded("http", path, site)
+        assert (passed, sent[0]["status"]) == (False, 404)
+
+    @pytest.mark.parametrize("path", [paths.LOGIN, paths.LOGOUT])
+    @pytest.mark.parametrize("site", ["same-origin", "none", None])
+    def test_signing_in_and_out_passes_from_our_own_pages(self, path, site):
+        """And when it is typed, or when a browser does not say."""
+        assert guarded("http", path, site) == (True, [])
+
+    @pytest.mark.parametrize("site", ["cross-site", "same-site"])
+    def test_the_callback_passes_when_the_provider_sends_it(self, site):
+        """It has a site of its own, or a sibling host."""
+        assert guarded("http", paths.CALLBACK, site) == (True, [])
+
+
+class TestTheWebSocket:
+    """There is one, and nothing else is at its address."""
+
+    def test_the_stream_passes(self):
+        """Through it the sign-in page comes."""
+        assert guarded("websocket", paths.STREAM) == (True, [])
+
+    @pytest.mark.parametrize("path", ["/", "/api-tokens", "/healthz", f"{paths.STREAM}/"])
+    def test_it_is_closed_elsewhere(self, path):
+        """Before it is open."""
+        passed, sent = guarded("websocket", path)
+        assert (passed, [message["type"] for message in sent]) == (False, ["websocket.close"])
+
+    def test_the_stream_is_not_found_by_plain_http(self):
+        """It would be Streamlit's page."""
+        passed, sent = guarded("http", paths.STREAM)
+        assert (passed, sent[0]["status"]) == (False, 404)
 
 
 class TestNotFound:

@@ -24,7 +24,7 @@ def visit(path: str, *, error: Exception | None = None) -> tuple[list[str], list
         sent.append(message)
 
     scope = {"type": "http", "method": "GET", "path": path, "headers": []}
-    asyncio.run(SignOut(app, end)(scope, None, send))
+    asyncio.run(SignOut(app, end, cookie="_streamlit_user")(scope, None, send))
     return happened, sent
 
 
@@ -46,7 +46,7 @@ def come_back(cookie: bytes, *, error: Exception | None = None) -> list[str]:
         happened.append(str(message.get("status", "body")))
 
     scope = {"type": "http", "method": "GET", "path": "/oauth2callback", "headers": []}
-    asyncio.run(SignOut(app, end)(scope, None, send))
+    asyncio.run(SignOut(app, end, cookie="_streamlit_user")(scope, None, send))
     return happened
 
 

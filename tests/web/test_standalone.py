@@ -65,6 +65,13 @@ class TestProcess:
         assert run.returncode != 0
         assert b"TOKEN_DESK_TRUSTED_PROXIES: must be addresses or networks" in run.stderr
 
+    def test_an_address_that_is_nearly_one_is_not_found(self, tmp_path):
+        """Neither answered nor redirected."""
+        near = ("/healthz/", "/readyz/", "/healthz%0A", "/api/v1", "/api/v1/verify%0A", "//healthz")
+        with serving(f"sqlite:///{tmp_path / 'desk.db'}", tmp_path) as running:
+            found = {path: httpx2.get(f"{running.address}{path}").status_code for path in near}
+            assert found == dict.fromkeys(near, 404)
+
     def test_several_workers(self, store, tmp_path):
         """On a database that none of them has seen yet; each token is accepted once."""
         engine, url = store

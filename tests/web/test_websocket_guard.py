@@ -1,12 +1,13 @@
 """What comes through the WebSocket, and from whom."""
 
 import asyncio
+from asyncio import FIRST_COMPLETED
 from collections.abc import Callable
 
 import pytest
 
 from lib.domain.states import Stay
-from lib.web.websocket_guard import SIGNED_OUT_BYTES, Reader, WebSocketGuard
+from lib.web.websocket_guard import SIGNED_OUT_BYTES, SocketChecks, WebSocketGuard
 
 CONNECT = {"type": "websocket.connect"}
 OFFERED = (b"sec-websocket-protocol", b"streamlit, xsrf, session")
@@ -49,9 +50,9 @@ class Streamlit:
         return [message["type"].removeprefix("websocket.") for message in self.read]
 
 
-def reader(status: Callable[..., Stay]) -> Reader:
-    """Return a reader for frames that are the name of their type."""
-    return Reader(
+def checks(status: Callable[..., Stay]) -> SocketChecks:
+    """Return a checks for frames that are the name of their type."""
+    return SocketChecks(
         status,
         lambda sent: None if sent == b"nonsense" else sent.decode().strip(),
         lambda sent: b"reload " + sent,
@@ -70,7 +71,7 @@ def talk(answers: list[Stay], messages: list[dict]) -> tuple[Streamlit, list[dic
         sent.append(message)
 
     scope = {"type": "websocket", "path": "/_stcore/stream", "headers": [OFFERED]}
-    asyncio.run(WebSocketGuard(app, reader(lambda _: next(answered)))(scope, receive, send))
+    asyncio.run(WebSocketGuard(app, checks(lambda _: next(answered)))(scope, receive, send))
     return app, sent
 
 
@@ -184,7 +185,7 @@ class TestWhatPagesSend:
         async def app(scope, _receive, _send):
             reached.append(scope["type"])
 
-        asyncio.run(WebSocketGuard(app, reader(lambda _: OUT))({"type": "http"}, None, None))
+        asyncio.run(WebSocketGuard(app, checks(lambda _: OUT))({"type": "http"}, None, None))
         assert reached == ["http"]
 
 
@@ -223,7 +224,7 @@ class TestHowManyAreNotSignedIn:
             browsers, tasks = [], []
             guard = WebSocketGuard(
                 lambda scope, receive, send: scope["app"](scope, receive, send),
-                reader(status),
+                checks(status),
                 most,
             )
             for number, name in enumerate(names):
@@ -260,6 +261,38 @@ class TestHowManyAreNotSignedIn:
     def test_who_has_signed_in_since_is_not_closed(self):
         """They clicked nothing yet; the database knows."""
         assert self.closed(self.connect(["a", "b", "c"], most=2, signing_in="a")) == []
+
+    @pytest.mark.parametrize(("many", "most"), [(300, 100), (100, 1)])
+    def test_many_who_come_at_once_are_never_more_than_the_limit(self, many, most):
+        """Whoever is let in finds the limit kept, and all others are closed."""
+        found: list[int] = []
+
+        async def app(scope, receive, send) -> None:
+            found.append(len(guard._signed_out))
+            await scope["app"](scope, receive, send)
+
+        async def main() -> list[Browser]:
+            browsers, tasks = [Browser(f"{number}") for number in range(many)], []
+            for browser in browsers:
+                browser.says.put_nowait(CONNECT)
+                scope = browser.scope | {"app": browser.app}
+                tasks.append(asyncio.create_task(guard(scope, browser.says.get, browser.send)))
+            open_ones = set(tasks)
+            async with asyncio.timeout(20):
+                while len(open_ones) > most:
+                    _, open_ones = await asyncio.wait(open_ones, return_when=FIRST_COMPLETED)
+                for browser in browsers:
+                    await browser.app.connected.wait()
+            for browser in browsers:
+                browser.says.put_nowait({"type": "websocket.disconnect"})
+            await asyncio.wait(tasks, timeout=20)
+            return browsers
+
+        guard = WebSocketGuard(app, checks(lambda _: OUT), most)
+        browsers = asyncio.run(main())
+        assert max(found) <= most
+        assert len(self.closed(browsers)) == many - most
+        assert guard._signed_out == {}
 
     def test_nothing_is_sent_after_the_end(self):
         """A script that still runs would send into a closed connection."""
