@@ -9,13 +9,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from pydantic import (
-    Field,
-    StringConstraints,
-    ValidationError,
-    field_validator,
-    model_validator,
-)
+from pydantic import Field, StringConstraints, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -27,7 +21,7 @@ _UNSEEN = {"Cc", "Cf", "Cs", "Zl", "Zp"}  # Unicode's controls, formats, halves,
 _JOINERS = {"\u200c", "\u200d"}  # unseen, and part of words in some scripts
 
 
-class UnsafeSettings(SystemExit):
+class UnsafeSettingsError(SystemExit):
     """A setting is missing or unsafe; the text says how to mend it."""
 
 
@@ -280,7 +274,7 @@ class Settings(BaseSettings):
             return _parse_peppers(_demo_pepper(path))
         except ValueError as error:
             msg = f"Token Desk does not start:\n- {path}: {error}, or be deleted with the demo"
-            raise UnsafeSettings(msg) from None
+            raise UnsafeSettingsError(msg) from None
 
 
 def trimmed(value: str) -> str:
@@ -337,6 +331,17 @@ def safe_cookie_secret(value: str) -> str:
     return value
 
 
+def refuse_base_path(path: str) -> None:
+    """Stop the start when the server is to answer below a path. Raises UnsafeSettingsError."""
+    if path:
+        msg = (
+            "Token Desk does not start:\n- server.baseUrlPath: Token Desk cannot be served below "
+            f"/{path}, since its addresses would not be those that it guards. Leave the setting "
+            "empty, and give Token Desk a host name or a port of its own"
+        )
+        raise UnsafeSettingsError(msg)
+
+
 def read_settings() -> Settings:
     """Return the settings of this process. Raises UnsafeSettings with a sentence a setting."""
     try:
@@ -344,7 +349,7 @@ def read_settings() -> Settings:
     except ValidationError as error:
         faults = "\n".join(f"- {_name(e['loc'])}: {_say(e['msg'])}" for e in error.errors())
         msg = f"Token Desk does not start:\n{faults}"
-        raise UnsafeSettings(msg) from None
+        raise UnsafeSettingsError(msg) from None
 
 
 def _name(location: tuple[int | str, ...]) -> str:

@@ -4,13 +4,14 @@ import streamlit as st
 
 from lib.domain.roles import Permission
 from lib.operations import grants
-from lib.ui import access_form, access_list, guard
-from lib.ui.desk import desk
+from lib.ui.access import access_form, access_list
+from lib.ui.app_context import app_context
+from lib.ui.auth import permissions
 
 st.header("Access", anchor=False)
-actor = guard.need(Permission.ACCESS)
+actor = permissions.require_permission(Permission.ACCESS)
 
-access_form.show_messages()
-access_form.ask(actor)
-access_list.show(actor, grants.list_grants(desk().engine, actor))
-access_form.show_roles()
+access_form.render_messages()
+access_form.render_grant_form(actor)
+access_list.render_grants(actor, grants.list_grants(app_context().engine, actor))
+access_form.render_role_table()

@@ -3,25 +3,27 @@
 import streamlit as st
 
 from lib.domain.roles import Permission
-from lib.ui import activity_list, four_eyes, guard, operation_view, person_view
+from lib.ui.activity import activity_list, operation_view, person_view
+from lib.ui.auth import permissions
 from lib.ui.session import session
+from lib.ui.tokens import approvals
 
 operation, person = st.query_params.get("operation", ""), st.query_params.get("person", "")
 if not (operation or person):
     st.header("Activity", anchor=False)
-actor = guard.need(Permission.ACTIVITY)
-session().look_at(operation or person)
+actor = permissions.require_permission(Permission.ACTIVITY)
+session().open_activity_view(operation or person)
 
 if operation:
-    operation_view.show(actor, operation)
+    operation_view.render_operation(actor, operation)
     st.stop()
 if person:
-    person_view.show(actor, person)
+    person_view.render_person(actor, person)
     st.stop()
 
-four_eyes.show_open(actor)
-wanted = activity_list.ask(actor)
+approvals.render_open_approvals(actor)
+wanted = activity_list.activity_filters(actor)
 if wanted is None:
-    activity_list.show_nobody()
+    activity_list.render_unknown_person()
     st.stop()
-activity_list.show(actor, wanted)
+activity_list.render_activity_list(actor, wanted)

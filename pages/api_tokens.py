@@ -2,13 +2,14 @@
 
 import streamlit as st
 
-from lib.ui import action_bar, confirmations, places, receipts, scope_pickers, token_table
+from lib.ui.navigation import scope
+from lib.ui.tokens import action_bar, confirmations, receipts, scope_pickers, token_table
 
-here, chosen = places.subscription()
+here, chosen = scope.require_subscription()
 st.header("Recipient API Tokens", anchor=False)
-scope_pickers.show(here, chosen)
-receipts.show()
+scope_pickers.render_scope_pickers(here, chosen)
+receipts.render_receipt()
 acts = bool(action_bar.allowed_actions(here.actor, chosen.organization_id))
-shown = token_table.show(here, chosen, selectable=acts)
-action_bar.show(here, chosen, shown)
-confirmations.show()
+shown = token_table.render_token_table(here, chosen, selectable=acts)
+action_bar.render_action_bar(here, chosen, shown)
+confirmations.render_confirmation()

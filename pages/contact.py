@@ -2,15 +2,15 @@
 
 import streamlit as st
 
-from lib.ui import places
-from lib.ui.facts import show_facts, warn_when_inactive
-from lib.ui.wording import STATUS, TYPES
+from lib.ui.components.definition_list import render_definitions, warn_when_inactive
+from lib.ui.navigation import scope
+from lib.wording.labels import STATUS, TYPES
 
 st.header("Organization Contact Information", anchor=False)
-organization = places.organization().organization
+organization = scope.require_organization().organization
 
 warn_when_inactive(organization)
-show_facts(
+render_definitions(
     {
         "Name": organization.name,
         "Organization ID": organization.organization_id,
@@ -31,5 +31,5 @@ st.page_link(
     "services.py",
     label=":blue[Services]",
     icon=":material/apps:",
-    query_params=places.parameters(organization.organization_id),
+    query_params=scope.query_params(organization.organization_id),
 )

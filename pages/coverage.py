@@ -4,29 +4,31 @@ import streamlit as st
 
 from lib.domain.roles import Permission
 from lib.operations import directory
-from lib.ui import coverage_view, guard, places
-from lib.ui.desk import desk
+from lib.ui.app_context import app_context
+from lib.ui.auth import permissions
+from lib.ui.coverage import coverage_view
+from lib.ui.navigation import scope
 
 st.header("Token coverage", anchor=False)
-actor = guard.need(Permission.COVERAGE)
+actor = permissions.require_permission(Permission.COVERAGE)
 
-chosen = coverage_view.chosen()
+chosen = coverage_view.clicked_cell()
 if chosen:
-    st.switch_page("api_tokens.py", query_params=places.parameters(*chosen))
+    st.switch_page("api_tokens.py", query_params=scope.query_params(*chosen))
 
-everything = directory.read_coverage(desk().engine, desk().clock, actor)
+everything = directory.read_coverage(app_context().engine, app_context().clock, actor)
 if not everything:
-    coverage_view.show_none(filtered=False)
+    coverage_view.render_no_coverage(filtered=False)
     st.stop()
 
-state, kind, order = coverage_view.ask(directory.states(desk().engine, actor))
-rows = coverage_view.pick(everything, state, kind, order)
+state, kind, order = coverage_view.coverage_filters(directory.states(app_context().engine, actor))
+rows = coverage_view.order_picker(everything, state, kind, order)
 if not rows:
-    coverage_view.show_none(filtered=True)
+    coverage_view.render_no_coverage(filtered=True)
     st.stop()
 
 with st.container(gap="xxsmall"):
     st.markdown(coverage_view.totals_sentence(rows))
     st.caption("A user counts once for each service of the organization.")
-coverage_view.show_chart(rows, order, directory.services(desk().engine))
-coverage_view.show_table(rows, actor)
+coverage_view.render_heat_map(rows, order, directory.services(app_context().engine))
+coverage_view.render_coverage_table(rows, actor)

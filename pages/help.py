@@ -2,7 +2,8 @@
 
 import streamlit as st
 
-from lib.ui import guard, tasks
+from lib.ui.auth import permissions
+from lib.ui.help import topics
 
 st.header("Help", anchor=False)
 
@@ -13,4 +14,4 @@ st.markdown(
     "- **✓ and Pending** means both: the token that the user has keeps working until the new one "
     "is accepted."
 )
-tasks.show(guard.current())
+topics.render_topics(permissions.current_user())

@@ -3,22 +3,28 @@
 import streamlit as st
 
 from lib.operations import directory
-from lib.ui import expiry_form, places
-from lib.ui.desk import desk
-from lib.ui.facts import date_text, seats_text, show_facts, warn_when_inactive
-from lib.ui.wording import STATUS, plain
+from lib.ui.app_context import app_context
+from lib.ui.components.definition_list import (
+    date_text,
+    render_definitions,
+    seats_text,
+    warn_when_inactive,
+)
+from lib.ui.navigation import scope
+from lib.ui.organizations import expiry_form
+from lib.wording.labels import STATUS, plain
 
-here, subscription = places.subscription()
+here, subscription = scope.require_subscription()
 st.header(f"{plain(subscription.service_name)} License", anchor=False)
 warn_when_inactive(here.organization)
 
 organization_id, service_id = subscription.organization_id, subscription.service_id
 covered = directory.read_organization_coverage(
-    desk().engine, desk().clock, here.actor, organization_id
+    app_context().engine, app_context().clock, here.actor, organization_id
 )
 accepted = {row.service_id: row.accepted for row in covered}
 
-show_facts(
+render_definitions(
     {
         "License number": subscription.license_number,
         "Plan": subscription.plan,
@@ -30,10 +36,10 @@ show_facts(
     }
 )
 st.caption("A seat is used by each active user with an accepted token.")
-expiry_form.show(here, subscription)
+expiry_form.render_expiry_form(here, subscription)
 st.page_link(
     "notifications.py",
     label=":blue[Notifications]",
     icon=":material/notifications:",
-    query_params=places.parameters(organization_id, service_id),
+    query_params=scope.query_params(organization_id, service_id),
 )

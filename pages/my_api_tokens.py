@@ -4,22 +4,23 @@ import streamlit as st
 
 from lib.domain.states import TokenState
 from lib.operations import own_tokens as use_cases
-from lib.ui import guard, own_tokens
-from lib.ui.desk import desk
+from lib.ui.app_context import app_context
+from lib.ui.auth import permissions
+from lib.ui.my_tokens import my_tokens
 
 st.header("My API tokens", anchor=False)
-actor = guard.current()
+actor = permissions.current_user()
 
-mine = use_cases.list_own(desk().engine, desk().clock, actor)
+mine = use_cases.list_own(app_context().engine, app_context().clock, actor)
 pending = [token for token in mine if token.state is TokenState.PENDING]
 accepted = [token for token in mine if token.state is TokenState.ACCEPTED]
 
-own_tokens.show_notice()
-own_tokens.show_new_token(actor, mine)
+my_tokens.render_flash()
+my_tokens.render_new_token(actor, mine)
 if not mine:
-    own_tokens.show_none()
+    my_tokens.render_no_tokens()
 if pending:
-    own_tokens.show_pending(actor, pending, accepted)
+    my_tokens.render_pending(actor, pending, accepted)
 if accepted:
-    own_tokens.show_accepted(accepted)
-own_tokens.confirm_decline(pending)
+    my_tokens.render_accepted(accepted)
+my_tokens.confirm_decline(pending)

@@ -4,24 +4,25 @@ import streamlit as st
 
 from lib.operations import directory
 from lib.settings import ROOT
-from lib.ui import guard, menu, places
-from lib.ui.desk import desk
+from lib.ui.app_context import app_context
+from lib.ui.auth import permissions
+from lib.ui.navigation import menu, scope
 
 st.set_page_config(
     layout="wide", initial_sidebar_state=244, page_icon=str(ROOT / "data" / "icon.svg")
 )
 st.logo(str(ROOT / "data" / "logo.svg"), icon_image=str(ROOT / "data" / "icon.svg"))
 
-with guard.telling():
-    actor = guard.sign_in(menu.declare_hidden)
-    services = directory.services(desk().engine)
+with permissions.errors_shown():
+    actor = permissions.require_sign_in(menu.declare_hidden)
+    services = directory.services(app_context().engine)
     declared = menu.declare(services)
-    places.adopt_url()
+    scope.read_url()
     url_path = menu.open_page(declared)
-    places.arrive(url_path)
+    scope.reset_on_navigation(url_path)
     if menu.is_below(actor, url_path):
         # Before the menu: the browser puts the query that it knows behind the page's address. The
         # other way round it makes two entries in its history, and Back is caught between them.
-        places.write_url()
+        scope.write_url()
     page = st.navigation(menu.sections(actor, url_path, services, declared), expanded=True)
     page.run()

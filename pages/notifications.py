@@ -2,14 +2,14 @@
 
 import streamlit as st
 
-from lib.ui import places
-from lib.ui.facts import show_facts, warn_when_inactive
+from lib.ui.components.definition_list import render_definitions, warn_when_inactive
+from lib.ui.navigation import scope
 
 st.header("Notifications", anchor=False)
-here, subscription = places.subscription()
+here, subscription = scope.require_subscription()
 
 warn_when_inactive(here.organization)
-show_facts(
+render_definitions(
     {
         "Service": subscription.service_name,
         "Document recorded": subscription.notify_recorded or "Not notified",
@@ -22,5 +22,5 @@ st.page_link(
     "api_tokens.py",
     label=":blue[API 2.0 Tokens]",
     icon=":material/vpn_key:",
-    query_params=places.parameters(subscription.organization_id, subscription.service_id),
+    query_params=scope.query_params(subscription.organization_id, subscription.service_id),
 )

@@ -4,18 +4,20 @@ import streamlit as st
 
 from lib.domain.roles import Permission
 from lib.operations import directory
-from lib.ui import guard, organization_list, places
-from lib.ui.desk import desk
+from lib.ui.app_context import app_context
+from lib.ui.auth import permissions
+from lib.ui.navigation import scope
+from lib.ui.organizations import organization_list
 
 st.header("Organizations", anchor=False)
-actor = guard.need(Permission.READ)
+actor = permissions.require_permission(Permission.READ)
 
-wanted, order = organization_list.ask(
-    directory.states(desk().engine, actor), directory.services(desk().engine)
+wanted, order = organization_list.organization_filters(
+    directory.states(app_context().engine, actor), directory.services(app_context().engine)
 )
 total, listed = directory.list_organizations(
-    desk().engine,
-    desk().clock,
+    app_context().engine,
+    app_context().clock,
     actor,
     wanted,
     order=order,
@@ -26,10 +28,10 @@ if total and not listed:
     organization_list.go_to_first_page()
     st.rerun()
 if not listed:
-    organization_list.show_none(wanted)
+    organization_list.render_no_organizations(wanted)
     st.stop()
 
-pressed = organization_list.show(listed)
-organization_list.turn_pages(total, len(listed))
+pressed = organization_list.render_organizations(listed)
+organization_list.render_pager(total, len(listed))
 if pressed:
-    st.switch_page("contact.py", query_params=places.parameters(pressed.organization_id))
+    st.switch_page("contact.py", query_params=scope.query_params(pressed.organization_id))

@@ -3,13 +3,14 @@
 import streamlit as st
 
 from lib.domain.roles import Permission
-from lib.ui import guard, recall_form
+from lib.ui.auth import permissions
+from lib.ui.recall import recall_form
 
 st.header("Recall", anchor=False)
-guard.need(Permission.RECALL)
-recall_form.show_receipt()
-recall_form.ask()
-found = recall_form.found()
+permissions.require_permission(Permission.RECALL)
+recall_form.render_recall_receipt()
+recall_form.recall_input()
+found = recall_form.open_recall()
 if found:
-    recall_form.show_found(found)
+    recall_form.render_found_tokens(found)
 recall_form.confirm()

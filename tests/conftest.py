@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine
 
-from lib.operations.opening import open_store
+from lib.operations.database import open_database
 from lib.store.engine import open_engine
-from tests.postgresql import Databases, database, execute
+from tests.support.postgresql import Databases, database, execute
 
 ENGINES = ("sqlite", "postgresql")
 
@@ -56,7 +56,7 @@ def postgresql_url(databases: Databases) -> Iterator[str]:
 def migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A migrated SQLite database without rows, to be copied."""
     path = tmp_path_factory.mktemp("migrated") / "desk.db"
-    open_store(f"sqlite:///{path}").dispose()
+    open_database(f"sqlite:///{path}").dispose()
     return path
 
 

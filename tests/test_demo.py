@@ -7,15 +7,15 @@ from time import monotonic
 import pytest
 from sqlalchemy import Engine, text
 
-from lib import demo
+from lib.demo import demo_data
 from lib.domain.search import fold
 from lib.domain.states import Holding, Origin, TokenState
-from lib.operations.import_rows import SHEETS, parse
+from lib.operations.import_rows import SCHEMAS, parse
 from lib.store import directory_queries, token_queries
 from lib.store.engine import open_engine, reading, writing
 from lib.store.migrate import migrate
-from tests.directory import MINTING, ledger
-from tests.facts import NOW
+from tests.support.database_facts import NOW
+from tests.support.directory import MINTING, unit_of_work
 
 ORG, SERVICE = "UTCJF1", "erecording"
 
@@ -25,7 +25,7 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Engine:
     """A SQLite database with the demo in it, for tests that only look."""
     engine = open_engine(f"sqlite:///{tmp_path_factory.mktemp('demo') / 'desk.db'}")
     migrate(engine)
-    demo.fill_demo(ledger(engine), MINTING)
+    demo_data.fill_demo(unit_of_work(engine), MINTING)
     yield engine
     engine.dispose()
 
@@ -41,32 +41,32 @@ class TestFilling:
 
     def test_an_empty_database_is_filled_within_two_seconds(self, engine):
         """SQLite and PostgreSQL alike."""
-        assert demo.is_empty(engine)
+        assert demo_data.is_empty(engine)
         began = monotonic()
-        assert demo.fill_demo(ledger(engine), MINTING)
+        assert demo_data.fill_demo(unit_of_work(engine), MINTING)
         assert monotonic() - began < 2
-        assert not demo.is_empty(engine)
+        assert not demo_data.is_empty(engine)
 
     def test_the_second_time_changes_nothing(self, engine):
         """Two processes that start at once fill it once."""
-        demo.fill_demo(ledger(engine), MINTING)
+        demo_data.fill_demo(unit_of_work(engine), MINTING)
         before = ask(engine, "SELECT count(*) FROM token")
-        assert not demo.fill_demo(ledger(engine), MINTING)
+        assert not demo_data.fill_demo(unit_of_work(engine), MINTING)
         assert ask(engine, "SELECT count(*) FROM token") == before
 
     def test_a_database_in_use_is_left_alone(self, engine):
         """One service is enough to be no longer empty."""
         with writing(engine) as connection:
             connection.execute(text("INSERT INTO service (service_id, name) VALUES ('x', 'X')"))
-        assert not demo.is_empty(engine)
-        assert not demo.fill_demo(ledger(engine), MINTING)
+        assert not demo_data.is_empty(engine)
+        assert not demo_data.fill_demo(unit_of_work(engine), MINTING)
         assert ask(engine, "SELECT count(*) FROM organization") == [(0,)]
 
     def test_the_command_migrates_and_fills(self, empty_url, tmp_path, capsys, monkeypatch):
         """It says what it did; a second time it says why not, and exits with 1."""
         monkeypatch.setenv("DATABASE_URL", empty_url)
         monkeypatch.setenv("TOKEN_DESK_DATA", str(tmp_path))
-        assert [demo.main(), demo.main()] == [0, 1]
+        assert [demo_data.main(), demo_data.main()] == [0, 1]
         assert capsys.readouterr().out == "The demo data is in.\nThe database is not empty.\n"
         assert (tmp_path / "pepper").exists()
 
@@ -74,7 +74,7 @@ class TestFilling:
         """No traceback."""
         monkeypatch.setenv("DATABASE_URL", "sqlite:////none/x.db")
         monkeypatch.setenv("TOKEN_DESK_DATA", str(tmp_path))
-        assert demo.main() == 1
+        assert demo_data.main() == 1
         assert "cannot be opened" in capsys.readouterr().err
 
     def test_no_room_for_the_pepper_gets_its_sentence(self, tmp_path, capsys, monkeypatch):
@@ -82,17 +82,17 @@ class TestFilling:
         (tmp_path / "data").write_text("a file")
         monkeypatch.setenv("DATABASE_URL", f"sqlite:///{tmp_path / 'x.db'}")
         monkeypatch.setenv("TOKEN_DESK_DATA", str(tmp_path / "data"))
-        assert demo.main() == 1
+        assert demo_data.main() == 1
         assert "The demo's pepper cannot be kept in" in capsys.readouterr().err
 
 
 class TestDirectory:
     """Organizations and people."""
 
-    @pytest.mark.parametrize("name", SHEETS)
+    @pytest.mark.parametrize("name", SCHEMAS)
     def test_the_files_are_good(self, name):
         """No row refused, no column unknown."""
-        parsed = parse(name, (demo.FOLDER / f"{name}.csv").read_bytes())
+        parsed = parse(name, (demo_data.FOLDER / f"{name}.csv").read_bytes())
         assert (parsed.refusals, parsed.ignored) == ((), ())
 
     def test_sizes(self, filled):
@@ -205,7 +205,7 @@ class TestTokens:
         """Only the secrets differ."""
         other = open_engine(f"sqlite:///{tmp_path / 'other.db'}")
         migrate(other)
-        demo.fill_demo(ledger(other), MINTING)
+        demo_data.fill_demo(unit_of_work(other), MINTING)
         story = (
             "SELECT m.username, t.organization_id, t.service_id, t.state, t.created_at,"
             " t.last_used_at FROM token t JOIN member m USING (organization_id, member_id)"

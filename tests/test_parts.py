@@ -14,7 +14,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.processes import wait_for
+from tests.support.processes import wait_for
 from tests.test_imports import ROOT
 
 RUN = "import json, sys; from tests import parts; sys.exit(parts.main(lambda _: json.loads({!r})))"

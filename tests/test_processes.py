@@ -8,11 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from tests import processes
-from tests.processes import free_port
-from tests.web.serving import ROOT
+from tests.support import processes
+from tests.support.processes import free_port
+from tests.support.servers import ROOT
 
-DRAW = "from tests.processes import free_port; print(*[free_port() for _ in range(300)]); input()"
+DRAW = (
+    "from tests.support.processes import free_port;"
+    "print(*[free_port() for _ in range(300)]); input()"
+)
 
 
 def draw() -> subprocess.Popen[str]:

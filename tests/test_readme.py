@@ -9,8 +9,8 @@ from lib.domain.roles import PERMISSIONS, Permission, Role
 from lib.domain.states import Action
 from lib.operations import import_rows
 from lib.settings import ROOT, Settings
-from lib.ui import menu
-from lib.ui.wording import ACTIONS, PERMISSION_WORDS
+from lib.ui.navigation import menu
+from lib.wording.labels import ACTIONS, PERMISSION_WORDS
 
 README = (ROOT / "README.md").read_text()
 
@@ -39,8 +39,10 @@ class TestReadme:
         assert ACTIONS[action].one in README
         assert ACTIONS[action].many in README
 
-    @pytest.mark.parametrize("item", [*menu.TOP, *menu.BELOW], ids=lambda item: item.url_path)
-    def test_it_names_every_page_as_the_menu_does(self, item: menu.Item) -> None:
+    @pytest.mark.parametrize(
+        "item", [*menu.TOP_PAGES, *menu.ORGANIZATION_PAGES], ids=lambda item: item.url_path
+    )
+    def test_it_names_every_page_as_the_menu_does(self, item: menu.PageEntry) -> None:
         """Each page's title in the menu stands in README, and its file exists."""
         if item is not menu.LICENSE:  # reached as the service's own item
             assert item.title in README
@@ -57,7 +59,7 @@ class TestReadme:
     def test_it_names_the_columns_that_the_importer_wants(self) -> None:
         """The required columns of each file are in its row of the table."""
         told = table_after("Use your own directory")
-        for name, sheet in import_rows.SHEETS.items():
+        for name, sheet in import_rows.SCHEMAS.items():
             required = told[name].split("|")[0]
             assert set(re.findall(r"`([a-z_]+)`", required)) == set(sheet.required)
 

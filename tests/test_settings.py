@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from lib.settings import ROOT, Settings, UnsafeSettings, read_settings
+from lib.settings import ROOT, Settings, UnsafeSettingsError, read_settings
 
 PEPPER = "ab" * 32
 READ_PEPPER = (
@@ -123,7 +123,7 @@ class TestRefusals:
     def test_each(self, monkeypatch, name, value, sentence):
         """One line a setting, under a heading; no traceback."""
         monkeypatch.setenv(name, value)
-        with pytest.raises(UnsafeSettings) as caught:
+        with pytest.raises(UnsafeSettingsError) as caught:
             read_settings()
         heading, fault = str(caught.value).split("\n")
         assert heading == "Token Desk does not start:"
@@ -134,7 +134,7 @@ class TestRefusals:
     def test_a_pepper_is_never_shown(self, monkeypatch):
         """Neither in a refusal nor in the representation."""
         monkeypatch.setenv("TOKEN_DESK_PEPPERS", f"1:{PEPPER},2:{PEPPER[:-2]}")
-        with pytest.raises(UnsafeSettings) as caught:
+        with pytest.raises(UnsafeSettingsError) as caught:
             read_settings()
         assert PEPPER[:8] not in str(caught.value)
         assert PEPPER[:8] not in repr(Settings(peppers=f"1:{PEPPER}"))
@@ -143,7 +143,7 @@ class TestRefusals:
         """All are named, so that one start shows them all."""
         monkeypatch.setenv("DATABASE_URL", "x")
         monkeypatch.setenv("TOKEN_DESK_IMPORT_MAX", "x")
-        with pytest.raises(UnsafeSettings) as caught:
+        with pytest.raises(UnsafeSettingsError) as caught:
             read_settings()
         assert [line.partition(":")[0] for line in str(caught.value).split("\n")[1:]] == [
             "- DATABASE_URL",
@@ -212,7 +212,7 @@ class TestCharacters:
         value = VALUES[name]
         middle = len(value) // 2
         for char in INSIDE:
-            with pytest.raises(UnsafeSettings) as caught:
+            with pytest.raises(UnsafeSettingsError) as caught:
                 read_with(monkeypatch, name, f"{value[:middle]}{char}{value[middle:]}")
             sentence = (
                 f"- {name}: must not have a control or invisible character inside: "
@@ -237,7 +237,7 @@ class TestCharacters:
     @pytest.mark.parametrize("url", ["sqlite:/// desk.db", "sqlite:///desk.db ?timeout=5"])
     def test_a_space_before_or_after_the_path_is_refused(self, monkeypatch, url):
         """It would be another file."""
-        with pytest.raises(UnsafeSettings, match="DATABASE_URL: must not have a space before"):
+        with pytest.raises(UnsafeSettingsError, match="DATABASE_URL: must not have a space before"):
             read_with(monkeypatch, "DATABASE_URL", url)
 
     @pytest.mark.parametrize(
@@ -251,14 +251,14 @@ class TestCharacters:
     )
     def test_a_database_in_memory_is_refused(self, monkeypatch, url):
         """It raised a traceback, or forgot everything."""
-        with pytest.raises(UnsafeSettings, match="DATABASE_URL: must name a file"):
+        with pytest.raises(UnsafeSettingsError, match="DATABASE_URL: must name a file"):
             read_with(monkeypatch, "DATABASE_URL", url)
 
     @pytest.mark.parametrize("name", ["OIDC_METADATA_URL", "OIDC_REDIRECT_URI"])
     def test_an_address_has_no_space(self, monkeypatch, name):
         """A browser would cut or encode it."""
         value = VALUES[f"TOKEN_DESK_{name}"].replace("example", "exa mple")
-        with pytest.raises(UnsafeSettings, match=f"{name}: must not have a space inside"):
+        with pytest.raises(UnsafeSettingsError, match=f"{name}: must not have a space inside"):
             read_with(monkeypatch, f"TOKEN_DESK_{name}", value)
 
 
@@ -284,13 +284,13 @@ class TestPeppers:
         """Tokens made with another pepper would all stop working."""
         monkeypatch.setenv("TOKEN_DESK_DATA", str(tmp_path))
         (tmp_path / "pepper").write_text("1:abcd\n")
-        with pytest.raises(UnsafeSettings, match=r"pepper: must have 64 hex digits"):
+        with pytest.raises(UnsafeSettingsError, match=r"pepper: must have 64 hex digits"):
             _ = read_settings().pepper_keys
 
     def test_a_number_that_stands_twice_is_refused(self, monkeypatch):
         """Which of the two would count nobody could tell."""
         monkeypatch.setenv("TOKEN_DESK_PEPPERS", f"1:{PEPPER},1:{PEPPER}")
-        with pytest.raises(UnsafeSettings, match=r"TOKEN_DESK_PEPPERS: .* each number once"):
+        with pytest.raises(UnsafeSettingsError, match=r"TOKEN_DESK_PEPPERS: .* each number once"):
             read_settings()
 
     def test_another_folder_has_another(self, monkeypatch, tmp_path):
@@ -346,7 +346,7 @@ class TestSigningIn:
         """Anyone could be anyone."""
         monkeypatch.setenv("TOKEN_DESK_SIGN_IN", way)
         monkeypatch.setenv("TOKEN_DESK_DEMO", "1")
-        with pytest.raises(UnsafeSettings, match="unset one of the two"):
+        with pytest.raises(UnsafeSettingsError, match="unset one of the two"):
             read_settings()
 
     @pytest.mark.parametrize("way", ["oidc", "proxy"])
@@ -354,7 +354,7 @@ class TestSigningIn:
         """The demo's lies beside the database."""
         monkeypatch.setenv("TOKEN_DESK_SIGN_IN", way)
         monkeypatch.delenv("TOKEN_DESK_PEPPERS")
-        with pytest.raises(UnsafeSettings, match="set TOKEN_DESK_PEPPERS=1:<64 hex digits>"):
+        with pytest.raises(UnsafeSettingsError, match="set TOKEN_DESK_PEPPERS=1:<64 hex digits>"):
             read_settings()
 
     def test_the_provider_becomes_streamlits_section(self, monkeypatch):
@@ -377,7 +377,7 @@ class TestSigningIn:
         assert read_settings().auth == {}
         for name in OIDC.keys() - {missing}:
             monkeypatch.setenv(name, OIDC[name])
-        with pytest.raises(UnsafeSettings, match=f"{missing}: missing"):
+        with pytest.raises(UnsafeSettingsError, match=f"{missing}: missing"):
             read_settings()
 
     def test_secrets_are_never_shown(self, monkeypatch):
@@ -386,7 +386,7 @@ class TestSigningIn:
             monkeypatch.setenv(name, value)
         shown = repr(read_settings())
         monkeypatch.setenv("TOKEN_DESK_OIDC_COOKIE_SECRET", "short-cookie-secret")
-        with pytest.raises(UnsafeSettings) as caught:
+        with pytest.raises(UnsafeSettingsError) as caught:
             read_settings()
         for secret in ("client-secret", "cookie secret", "short-cookie-secret"):
             assert secret not in shown + str(caught.value)

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.processes import free_port, wait_until_ready
-from tests.web.serving import ROOT
+from tests.support.processes import free_port, wait_until_ready
+from tests.support.servers import ROOT
 
 STARTS = {
     "dashboard": ("streamlit", "run", "app.py", "--server.headless=true", "--server.port={port}"),

@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Callable, Sequence
 
 from lib.cli import access, audit, credentials, importing, recall
-from lib.cli.telling import print_anything
+from lib.cli.console import print_anything
 from lib.settings import Settings, read_settings
 
 

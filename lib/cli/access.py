@@ -9,13 +9,13 @@ import json
 import sys
 from collections.abc import Callable, Iterable, Iterator
 
-from lib.cli.telling import REFUSED, TAKEN, show, shown, with_ledger
+from lib.cli.console import REFUSED, TAKEN, print_text, printable, with_database
+from lib.domain.access import GrantRow
 from lib.domain.clock import iso
-from lib.domain.errors import UnknownPerson, UnknownPlace
+from lib.domain.errors import UnknownPersonError, UnknownPlaceError
 from lib.domain.roles import Grant, Role
-from lib.domain.rows import GrantRow
 from lib.operations import grants
-from lib.operations.ledger import Ledger
+from lib.operations.unit_of_work import UnitOfWork
 from lib.settings import Settings
 
 _COLUMNS = ("Username", "Name", "Role", "Where", "Granted", "By")
@@ -52,47 +52,49 @@ def _wanted(options: argparse.Namespace) -> list[Grant]:
 def _grant(settings: Settings, options: argparse.Namespace) -> int:
     wanted = _wanted(options)
 
-    def act(ledger: Ledger) -> int:
+    def act(unit_of_work: UnitOfWork) -> int:
         try:
-            new = grants.grant_by_command(ledger, options.username, wanted)
-        except (UnknownPerson, UnknownPlace) as error:
-            show([_unknown(error, options.username)], sys.stderr)
+            new = grants.grant_by_command(unit_of_work, options.username, wanted)
+        except (UnknownPersonError, UnknownPlaceError) as error:
+            print_text([_unknown(error, options.username)], sys.stderr)
             return REFUSED
         for each in wanted:
             told = "is now" if each in new else "already was"
-            show([f"{options.username} {told} {_named(each)}."])
+            print_text([f"{options.username} {told} {_named(each)}."])
         return TAKEN
 
-    return with_ledger(settings, act)
+    return with_database(settings, act)
 
 
 def _revoke(settings: Settings, options: argparse.Namespace) -> int:
     wanted = _wanted(options)
 
-    def act(ledger: Ledger) -> int:
-        lost = grants.revoke_by_command(ledger, options.username, wanted)
-        show(f"{options.username} is no longer {_named(each)}." for each in lost)
+    def act(unit_of_work: UnitOfWork) -> int:
+        lost = grants.revoke_by_command(unit_of_work, options.username, wanted)
+        print_text(f"{options.username} is no longer {_named(each)}." for each in lost)
         kept = [each for each in wanted if each not in lost]
-        show((f"{shown(options.username)} was not {_named(each)}." for each in kept), sys.stderr)
+        print_text(
+            (f"{printable(options.username)} was not {_named(each)}." for each in kept), sys.stderr
+        )
         return REFUSED if kept else TAKEN
 
-    return with_ledger(settings, act)
+    return with_database(settings, act)
 
 
 def _list(settings: Settings, options: argparse.Namespace) -> int:
-    def act(ledger: Ledger) -> int:
-        rows = grants.list_all_grants(ledger.engine)
-        show(map(_json, rows) if options.json else _table(rows))
+    def act(unit_of_work: UnitOfWork) -> int:
+        rows = grants.list_all_grants(unit_of_work.engine)
+        print_text(map(_json, rows) if options.json else _table(rows))
         return TAKEN
 
-    return with_ledger(settings, act)
+    return with_database(settings, act)
 
 
-def _unknown(error: UnknownPerson | UnknownPlace, username: str) -> str:
-    if isinstance(error, UnknownPlace):
-        return f"There is no organization {shown(error.organization_id)}. Nothing was changed."
+def _unknown(error: UnknownPersonError | UnknownPlaceError, username: str) -> str:
+    if isinstance(error, UnknownPlaceError):
+        return f"There is no organization {printable(error.organization_id)}. Nothing was changed."
     return (
-        f"The directory has nobody of the username {shown(username)}. Look at its spelling, or"
+        f"The directory has nobody of the username {printable(username)}. Look at its spelling, or"
         " import the person first: python -m lib.cli import --users users.csv, where a line with"
         " an empty organization_id is a staff account."
     )
@@ -125,4 +127,4 @@ def _cells(row: GrantRow) -> tuple[str, ...]:
 
 
 def _printable(cell: str) -> str:
-    return cell if cell.isprintable() else shown(cell)
+    return cell if cell.isprintable() else printable(cell)

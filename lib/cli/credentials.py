@@ -8,12 +8,12 @@ import json
 import sys
 from collections.abc import Callable
 
-from lib.cli.telling import REFUSED, TAKEN, show, shown, with_ledger
+from lib.cli.console import REFUSED, TAKEN, print_text, printable, with_database
 from lib.domain.clock import iso
-from lib.domain.errors import TooManyCredentials, UnknownService
-from lib.domain.secrets import Minting
+from lib.domain.errors import TooManyCredentialsError, UnknownServiceError
+from lib.domain.token_format import Minting
 from lib.operations import credentials
-from lib.operations.ledger import Ledger
+from lib.operations.unit_of_work import UnitOfWork
 from lib.settings import Settings
 
 
@@ -32,44 +32,44 @@ def declare(add: Callable[..., argparse.ArgumentParser]) -> None:
 
 
 def _create(settings: Settings, options: argparse.Namespace) -> int:
-    def act(ledger: Ledger) -> int:
+    def act(unit_of_work: UnitOfWork) -> int:
         minting = Minting(settings.token_prefix, settings.pepper_keys)
         try:
-            new = credentials.create_by_command(ledger, options.service, minting)
-        except UnknownService:
-            show([f"There is no service {shown(options.service)}."], sys.stderr)
+            new = credentials.create_by_command(unit_of_work, options.service, minting)
+        except UnknownServiceError:
+            print_text([f"There is no service {printable(options.service)}."], sys.stderr)
             return REFUSED
-        except TooManyCredentials:
+        except TooManyCredentialsError:
             sentence = (
                 f"{options.service} has {credentials.MOST_LIVE} live credentials. End the one that"
                 " is no longer used: python -m lib.cli service-credential list"
             )
-            show([sentence], sys.stderr)
+            print_text([sentence], sys.stderr)
             return REFUSED
         told = new._asdict()
-        show([json.dumps(told)] if options.json else [f"{k}: {v}" for k, v in told.items()])
+        print_text([json.dumps(told)] if options.json else [f"{k}: {v}" for k, v in told.items()])
         return TAKEN
 
-    return with_ledger(settings, act)
+    return with_database(settings, act)
 
 
 def _end(settings: Settings, options: argparse.Namespace) -> int:
-    def act(ledger: Ledger) -> int:
-        if credentials.end_by_command(ledger, options.client_id):
-            show([f"{options.client_id} is ended."])
+    def act(unit_of_work: UnitOfWork) -> int:
+        if credentials.end_by_command(unit_of_work, options.client_id):
+            print_text([f"{options.client_id} is ended."])
             return TAKEN
-        show([f"There is no live credential {shown(options.client_id)}."], sys.stderr)
+        print_text([f"There is no live credential {printable(options.client_id)}."], sys.stderr)
         return REFUSED
 
-    return with_ledger(settings, act)
+    return with_database(settings, act)
 
 
 def _list(settings: Settings, _options: argparse.Namespace) -> int:
-    def act(ledger: Ledger) -> int:
-        live = credentials.list_all_credentials(ledger.engine)
-        show(f"{c.service_id}  {c.client_id}  {iso(c.created_at)}" for c in live)
+    def act(unit_of_work: UnitOfWork) -> int:
+        live = credentials.list_all_credentials(unit_of_work.engine)
+        print_text(f"{c.service_id}  {c.client_id}  {iso(c.created_at)}" for c in live)
         if not live:
-            show(["None: python -m lib.cli service-credential create SERVICE makes one."])
+            print_text(["None: python -m lib.cli service-credential create SERVICE makes one."])
         return TAKEN
 
-    return with_ledger(settings, act)
+    return with_database(settings, act)

@@ -6,11 +6,11 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
-from lib.cli.telling import REFUSED, TAKEN, WRONG_USAGE, show, shown, with_ledger
-from lib.domain.errors import UnknownPerson
+from lib.cli.console import REFUSED, TAKEN, WRONG_USAGE, print_text, printable, with_database
+from lib.domain.errors import UnknownPersonError
 from lib.operations.import_directory import FileReport, Report, import_directory
-from lib.operations.import_rows import SHEETS, FileFault, Parsed, Refusal, parse
-from lib.operations.ledger import Ledger
+from lib.operations.import_rows import SCHEMAS, FileError, Parsed, Refusal, parse
+from lib.operations.unit_of_work import UnitOfWork
 from lib.settings import Settings
 
 
@@ -21,7 +21,7 @@ def declare(add: Callable[..., argparse.ArgumentParser]) -> None:
         help="add and update a directory from CSV files",
         description="Add and update a directory from CSV files, in one transaction.",
     )
-    for name, sheet in SHEETS.items():
+    for name, sheet in SCHEMAS.items():
         importer.add_argument(
             f"--{name}", type=Path, metavar="F.csv", help=f"columns {', '.join(sheet.checks)}"
         )
@@ -40,34 +40,34 @@ def declare(add: Callable[..., argparse.ArgumentParser]) -> None:
 
 
 def _run(settings: Settings, options: argparse.Namespace) -> int:
-    paths = {name: path for name in SHEETS if (path := getattr(options, name))}
+    paths = {name: path for name in SCHEMAS if (path := getattr(options, name))}
     files, faults = _read(paths, settings.import_max)
     if options.same_person and "users" not in paths:
         faults.append("--same-person is about the users file: name that with --users.")
     if faults or not files:
-        show(faults or ["Name at least one file, such as --users users.csv."], sys.stderr)
+        print_text(faults or ["Name at least one file, such as --users users.csv."], sys.stderr)
         return WRONG_USAGE
 
-    def take(ledger: Ledger) -> int:
+    def take(unit_of_work: UnitOfWork) -> int:
         try:
             report = import_directory(
-                ledger,
+                unit_of_work,
                 files,
                 skip_bad_rows=options.skip_bad_rows,
                 same_person=options.same_person,
             )
-        except UnknownPerson as error:
-            show([_nobody(error)], sys.stderr)
+        except UnknownPersonError as error:
+            print_text([_nobody(error)], sys.stderr)
             return WRONG_USAGE
-        show(report_lines(report))
+        print_text(report_lines(report))
         return TAKEN if report.all_taken else REFUSED
 
-    return with_ledger(settings, take)
+    return with_database(settings, take)
 
 
-def _nobody(error: UnknownPerson) -> str:
+def _nobody(error: UnknownPersonError) -> str:
     return (
-        f"--same-person: the directory has nobody of the username {shown(error.username)}."
+        f"--same-person: the directory has nobody of the username {printable(error.username)}."
         " Look at its spelling. Nothing was changed."
     )
 
@@ -77,7 +77,7 @@ def _read(paths: Mapping[str, Path], limit: int) -> tuple[dict[str, Parsed], lis
     for name, path in paths.items():
         try:
             files[name] = parse(name, _content(path, limit))
-        except FileFault as fault:
+        except FileError as fault:
             faults.append(f"{name}: {path}: {fault}.")
         except OSError as error:
             faults.append(f"{name}: {path}: the file cannot be read: {error.strerror}.")
@@ -93,7 +93,7 @@ def _content(path: Path, limit: int) -> bytes:
             f"the file is larger than {limit:,} bytes and was not read; split it,"
             " or raise TOKEN_DESK_IMPORT_MAX"
         )
-        raise FileFault(msg)
+        raise FileError(msg)
     return content
 
 
@@ -102,7 +102,7 @@ def report_lines(report: Report) -> Iterator[str]:
     for name, file in report.files.items():
         yield _counts(name, file)
         if file.ignored:
-            yield f"  columns not known and ignored: {', '.join(map(shown, file.ignored))}"
+            yield f"  columns not known and ignored: {', '.join(map(printable, file.ignored))}"
         yield from map(_refused, file.refusals)
     if not report.written:
         yield "Nothing was written: mend these rows, or take the others with --skip-bad-rows."
@@ -116,4 +116,4 @@ def _counts(name: str, file: FileReport) -> str:
 
 
 def _refused(refusal: Refusal) -> str:
-    return f"  line {refusal.line}: {refusal.field} {shown(refusal.value)}: {refusal.reason}"
+    return f"  line {refusal.line}: {refusal.field} {printable(refusal.value)}: {refusal.reason}"

@@ -6,15 +6,15 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from lib.cli.telling import REFUSED, TAKEN, WRONG_USAGE, show, with_ledger
+from lib.cli.console import REFUSED, TAKEN, WRONG_USAGE, print_text, with_database
 from lib.domain.clock import iso
-from lib.domain.errors import PlanOutdated
-from lib.domain.rows import Receipt
-from lib.domain.secrets import Minting, text_of
-from lib.domain.words import count
+from lib.domain.errors import PlanOutdatedError
+from lib.domain.operations import Receipt
+from lib.domain.plural import counted
+from lib.domain.token_format import Minting, text_of
 from lib.operations import recall
-from lib.operations.ledger import Ledger
 from lib.operations.recall import Recall
+from lib.operations.unit_of_work import UnitOfWork
 from lib.settings import Settings
 
 _YES = {"y", "yes"}
@@ -37,35 +37,39 @@ def declare(add: Callable[..., argparse.ArgumentParser]) -> None:
 
 def _recall(settings: Settings, options: argparse.Namespace) -> int:
     if str(options.file) == _STANDARD_INPUT and not options.yes:
-        show(["The text comes by standard input, so nobody can be asked: add --yes."], sys.stderr)
+        print_text(
+            ["The text comes by standard input, so nobody can be asked: add --yes."], sys.stderr
+        )
         return WRONG_USAGE
     try:
         text = _read(options.file, settings.import_max)
     except OSError as error:
-        show([f"{options.file}: the file cannot be read: {error.strerror}."], sys.stderr)
+        print_text([f"{options.file}: the file cannot be read: {error.strerror}."], sys.stderr)
         return WRONG_USAGE
     except ValueError as error:
-        show([f"{options.file}: {error}."], sys.stderr)
+        print_text([f"{options.file}: {error}."], sys.stderr)
         return WRONG_USAGE
 
-    def act(ledger: Ledger) -> int:
+    def act(unit_of_work: UnitOfWork) -> int:
         minting = Minting(settings.token_prefix, settings.pepper_keys)
-        found = recall.look_up_by_command(ledger, text, minting, whole=options.whole)
-        show(_found(found))
+        found = recall.look_up_by_command(unit_of_work, text, minting, whole=options.whole)
+        print_text(_found(found))
         if not found.plans:
             return TAKEN
         if not options.yes and not _agreed(found.ending):
-            show(["Nothing was ended."])
+            print_text(["Nothing was ended."])
             return REFUSED
         try:
-            receipts = recall.end_by_command(ledger, found, reason=options.reason)
-        except PlanOutdated:
-            show(["Something changed meanwhile, so nothing was ended. Run it again."], sys.stderr)
+            receipts = recall.end_by_command(unit_of_work, found, reason=options.reason)
+        except PlanOutdatedError:
+            print_text(
+                ["Something changed meanwhile, so nothing was ended. Run it again."], sys.stderr
+            )
             return REFUSED
-        show(_receipt(receipts))
+        print_text(_receipt(receipts))
         return TAKEN
 
-    return with_ledger(settings, act)
+    return with_database(settings, act)
 
 
 def _read(path: Path, limit: int) -> str:
@@ -90,7 +94,7 @@ def _found(found: Recall) -> Iterator[str]:
     for organization_id, operation_id in sorted(found.operations):
         yield f"made by operation {operation_id} of {organization_id}"
     if found.unknown:
-        yield f"{count(found.unknown, 'more token')} of our shape, which nobody has."
+        yield f"{counted(found.unknown, 'more token')} of our shape, which nobody has."
     if not found.leaked:
         yield "No token of ours was found."
     elif not found.plans:
@@ -98,14 +102,14 @@ def _found(found: Recall) -> Iterator[str]:
 
 
 def _agreed(tokens: int) -> bool:
-    sys.stdout.write(f"End {count(tokens, 'token')}? What ends stops working at once. [y/N] ")
+    sys.stdout.write(f"End {counted(tokens, 'token')}? What ends stops working at once. [y/N] ")
     sys.stdout.flush()
     return sys.stdin.readline().strip().lower() in _YES
 
 
 def _receipt(receipts: tuple[Receipt, ...]) -> Iterator[str]:
     ended = sum(receipt.changed for receipt in receipts)
-    yield f"{count(ended, 'token')} ended."
+    yield f"{counted(ended, 'token')} ended."
     for receipt in receipts:
         yield (
             f"{receipt.organization_id}  {receipt.service_id}  {receipt.action.value}:"

@@ -19,7 +19,7 @@ from lib.domain.clock import Moment
 
 LONGEST_REASON = 500  # characters
 NO_MAC = bytes(32)  # before the first event of a chain
-REST = ""  # the chain of what belongs to no organization
+GLOBAL_CHAIN = ""  # the chain of what belongs to no organization
 
 #: The address of what nobody did in a browser or over HTTP: a command, a setting, the demo.
 COMMAND_LINE, FIRST_ADMINISTRATORS, DEMO_DATA = "command line", "TOKEN_DESK_ADMINS", "demo data"
@@ -62,7 +62,7 @@ class Event(NamedTuple):
     action: EventAction
     actor: str
     address: str
-    organization_id: str = REST
+    organization_id: str = GLOBAL_CHAIN
     service_id: str = ""
     operation_id: str = ""
     subject: str = ""
@@ -93,7 +93,7 @@ class SealedEvent(NamedTuple):
     mac: bytes
 
 
-class Head(NamedTuple):
+class ChainHead(NamedTuple):
     """The end of a chain: the last event's number and hash."""
 
     number: int = 0
@@ -101,13 +101,13 @@ class Head(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Seal:
+class AuditKeyring:
     """The numbered keys of the chains, derived from the peppers; the highest seals new events."""
 
     keys: Mapping[int, bytes] = field(repr=False)
 
     @classmethod
-    def of(cls, peppers: Mapping[int, bytes]) -> "Seal":
+    def of(cls, peppers: Mapping[int, bytes]) -> "AuditKeyring":
         """Return the seal for `peppers`: a leaked key of one use says nothing about the other."""
         return cls(
             {
@@ -127,7 +127,7 @@ class Seal:
         return {n: hashlib.blake2b(key=key, digest_size=32) for n, key in self.keys.items()}
 
     def chain(
-        self, head: Head, events: Iterable[Event], ids: Iterable[str], now: Moment
+        self, head: ChainHead, events: Iterable[Event], ids: Iterable[str], now: Moment
     ) -> Iterator[SealedEvent]:
         """Yield `events` of one organization sealed, each onto the one before, from `head` on.
 

@@ -1,169 +1,233 @@
 """What should not happen. Facts are attributes; lib.ui makes the sentences."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
+from lib.domain.operations import ChangedUser
 from lib.domain.roles import Permission
-from lib.domain.rows import ChangedUser
 
 
 class DeskError(Exception):
-    """Base of all errors of ours. None carries a token."""
+    """Base of all errors of ours. None carries a token.
+
+    `code` is the word that the audit trail stores, whatever the class is called.
+    """
+
+    code: ClassVar[str]
 
 
 @dataclass
-class NotAllowed(DeskError):
+class NotAllowedError(DeskError):
     """The person may not do this, or not here."""
+
+    code = "NotAllowed"
 
     username: str
     permission: Permission
 
 
 @dataclass
-class UnknownPlace(DeskError):
+class UnknownPlaceError(DeskError):
     """No such organization, or it never subscribed to this service."""
+
+    code = "UnknownPlace"
 
     organization_id: str
     service_id: str
 
 
 @dataclass
-class SelectionGone(DeskError):
+class SelectionChangedError(DeskError):
     """Some selected ids are no users of this organization."""
+
+    code = "SelectionGone"
 
     missing: int
 
 
 @dataclass
-class NothingToDo(DeskError):
+class NothingToDoError(DeskError):
     """The plan changes nobody, so there is nothing to confirm."""
+
+    code = "NothingToDo"
 
 
 @dataclass
-class PlanOutdated(DeskError):
+class PlanOutdatedError(DeskError):
     """Something about the selected users changed since the first confirmation."""
+
+    code = "PlanOutdated"
 
     changed: tuple[ChangedUser, ...]
 
 
 @dataclass
-class TokenGone(DeskError):
+class TokenNotPendingError(DeskError):
     """The pending token is no longer there: accepted, declined or ended elsewhere."""
+
+    code = "TokenGone"
 
 
 @dataclass
-class Refused(DeskError):
+class StepRefusedError(DeskError):
     """The lifecycle says no to a user's own step; `reason` is the skip's value."""
+
+    code = "Refused"
 
     reason: str
 
 
-class AuditUnwritten(DeskError):
+class AuditNotWrittenError(DeskError):
     """The audit trail did not take the event, so nothing was done."""
+
+    code = "AuditUnwritten"
 
 
 @dataclass
-class UnknownPerson(DeskError):
+class UnknownPersonError(DeskError):
     """The directory has nobody of this name."""
+
+    code = "UnknownPerson"
 
     username: str
 
 
-class ApprovalMissing(DeskError):
+class ApprovalMissingError(DeskError):
     """So many tokens need a second API administrator, who has not approved just this."""
 
+    code = "ApprovalMissing"
 
-class ApprovalLapsed(DeskError):
+
+class ApprovalExpiredError(DeskError):
     """The hour for the answer, or for the download after it, is over."""
 
+    code = "ApprovalLapsed"
 
-class OwnApproval(DeskError):
+
+class SelfApprovalError(DeskError):
     """Nobody approves their own request (four eyes)."""
 
+    code = "OwnApproval"
 
-class NewApprover(DeskError):
+
+class ApproverTooNewError(DeskError):
     """The approver's role is too new for this request (lib.domain.approver)."""
 
+    code = "NewApprover"
 
-class ApprovalAnswered(DeskError):
+
+class ApprovalAnsweredError(DeskError):
     """Somebody has answered this request already, or there is none."""
 
+    code = "ApprovalAnswered"
 
-class TooManyCredentials(DeskError):
+
+class TooManyCredentialsError(DeskError):
     """A service has two live credentials, which is what a change of them takes."""
+
+    code = "TooManyCredentials"
 
 
 @dataclass
-class BadDays(DeskError):
+class InvalidExpiryError(DeskError):
     """An expiry policy has between 1 and 730 days, or none."""
+
+    code = "BadDays"
 
     days: int
 
 
 @dataclass
-class UnknownService(DeskError):
+class UnknownServiceError(DeskError):
     """There is no such service."""
+
+    code = "UnknownService"
 
     service_id: str
 
 
-class LastAdministrator(DeskError):
+class LastAdministratorError(DeskError):
     """Nobody would be left who is API administrator in all organizations."""
 
+    code = "LastAdministrator"
 
-class StoreUnavailable(DeskError):
+
+class DatabaseUnavailableError(DeskError):
     """The database did not take part. Nothing was changed."""
 
+    code = "StoreUnavailable"
 
-class StoreBusy(StoreUnavailable):
+
+class DatabaseBusyError(DatabaseUnavailableError):
     """Another writer holds the database for longer than we wait."""
 
+    code = "StoreBusy"
 
-class StoreReadOnly(StoreUnavailable):
+
+class DatabaseReadOnlyError(DatabaseUnavailableError):
     """The database cannot be written."""
 
+    code = "StoreReadOnly"
 
-class StoreFull(StoreUnavailable):
+
+class DatabaseFullError(DatabaseUnavailableError):
     """No room left for the database."""
 
+    code = "StoreFull"
 
-class SignInRefused(DeskError):
+
+class SignInRefusedError(DeskError):
     """Whoever stands at the door is not let in; the kinds below say why."""
 
+    code = "SignInRefused"
 
-class SignedOut(SignInRefused):
+
+class SignedOutError(SignInRefusedError):
     """This sign-in was ended: its cookie is worth nothing any more."""
+
+    code = "SignedOut"
 
 
 @dataclass
-class TimedOut(SignInRefused):
+class SessionTimedOutError(SignInRefusedError):
     """This sign-in lasted too long: without a click (`idle`), or altogether."""
+
+    code = "TimedOut"
 
     idle: bool
 
 
 @dataclass
-class NotInDirectory(SignInRefused):
+class NotInDirectoryError(SignInRefusedError):
     """The directory has nobody whom the provider's claim names."""
 
+    code = "NotInDirectory"
+
     name: str
 
 
 @dataclass
-class Inactive(SignInRefused):
+class InactiveAccountError(SignInRefusedError):
     """The directory knows this person, and they are inactive."""
 
+    code = "Inactive"
+
     name: str
 
 
 @dataclass
-class ClaimUnusable(SignInRefused):
+class ClaimUnusableError(SignInRefusedError):
     """The provider's claim is missing, is no name, or is an e-mail that it has not verified."""
+
+    code = "ClaimUnusable"
 
     claim: str
 
 
 @dataclass
-class AmbiguousEmail(SignInRefused):
+class AmbiguousEmailError(SignInRefusedError):
     """The e-mail belongs to two accounts or more, so it names nobody."""
+
+    code = "AmbiguousEmail"
 
     email: str

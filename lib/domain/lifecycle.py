@@ -24,7 +24,7 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class ActiveFlags:
     """Whether the member, the organization and the subscription are active."""
 
     user: bool = True
@@ -88,12 +88,12 @@ LIFECYCLE: Mapping[tuple[Holding, Act], Change | Skip] = MappingProxyType({
 HANDS_OUT: frozenset[Act] = frozenset({Action.REQUEST, Action.GENERATE, OwnStep.ACCEPT})
 
 
-def decide(holding: Holding, act: Act, standing: Standing) -> Change | Skip:
+def decide(holding: Holding, act: Act, active_flags: ActiveFlags) -> Change | Skip:
     """Return what `act` does to a member who has `holding`, or the reason why it is skipped.
 
     Raises KeyError for a pair that the lifecycle does not know.
     """
-    fault = standing.fault() if act in HANDS_OUT else None
+    fault = active_flags.fault() if act in HANDS_OUT else None
     return fault or LIFECYCLE[holding, act]
 
 

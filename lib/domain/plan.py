@@ -6,9 +6,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from lib.domain.clock import DAY, Moment, compact
-from lib.domain.lifecycle import Change, Standing, decide
-from lib.domain.rows import ChangedUser, Scope, Seen, SkippedUser, UserInScope
+from lib.domain.lifecycle import ActiveFlags, Change, decide
+from lib.domain.operations import ChangedUser, Scope, SkippedUser
 from lib.domain.states import Action, Skip, Status
+from lib.domain.tokens import UserInScope, UserSnapshot
 
 RECENT = 7 * DAY  # "used in the last 7 days"
 
@@ -37,7 +38,7 @@ class Plan:
     actor: str
     planned_at: Moment
     scope: Scope
-    seen: Mapping[str, Seen]
+    seen: Mapping[str, UserSnapshot]
     preview: Preview
 
     @property
@@ -56,20 +57,20 @@ class Plan:
         return hashlib.blake2b(lines.encode(), digest_size=16).hexdigest()
 
 
-def standing_of(user: UserInScope, standing: Standing) -> Standing:
+def active_flags_of(user: UserInScope, active_flags: ActiveFlags) -> ActiveFlags:
     """Return `standing` of an organization and service, with the user's own added."""
-    return standing if user.status == Status.ACTIVE else replace(standing, user=False)
+    return active_flags if user.status == Status.ACTIVE else replace(active_flags, user=False)
 
 
-def look(user: UserInScope, action: Action, standing: Standing) -> Seen:
+def snapshot_of(user: UserInScope, action: Action, active_flags: ActiveFlags) -> UserSnapshot:
     """Return what a plan remembers of `user`: live token ids, and the reason of a skip."""
-    decision = decide(user.holding, action, standing_of(user, standing))
+    decision = decide(user.holding, action, active_flags_of(user, active_flags))
     reason = decision if isinstance(decision, Skip) else None
-    return Seen(user.pending_token, user.accepted_token, reason)
+    return UserSnapshot(user.pending_token, user.accepted_token, reason)
 
 
 def preview(
-    users: Iterable[UserInScope], seen: Mapping[str, Seen], ends: Change, now: Moment
+    users: Iterable[UserInScope], seen: Mapping[str, UserSnapshot], ends: Change, now: Moment
 ) -> Preview:
     """Count what will happen to `users`, given what the action `ends`."""
     skipped, changed, tokens, recent, pending = [], 0, 0, 0, 0
@@ -87,7 +88,7 @@ def preview(
 
 
 def differences(
-    plan: Plan, users: Iterable[UserInScope], seen: Mapping[str, Seen]
+    plan: Plan, users: Iterable[UserInScope], seen: Mapping[str, UserSnapshot]
 ) -> tuple[ChangedUser, ...]:
     """Return the users whose tokens or standing are no longer what the plan saw."""
     if seen == plan.seen:
@@ -109,7 +110,7 @@ def plan_to_json(plan: Plan) -> str:
             "actor": plan.actor,
             "planned_at": plan.planned_at,
             "scope": [getattr(scope, part) for part in _SCOPE],
-            "standing": [getattr(scope.standing, part) for part in _STANDING],
+            "standing": [getattr(scope.active_flags, part) for part in _STANDING],
             "seen": {member_id: list(seen) for member_id, seen in plan.seen.items()},
             "counts": [getattr(counts, count) for count in _COUNTS],
             "skipped": [list(user) for user in counts.skipped],
@@ -127,9 +128,9 @@ def plan_from_json(text: str) -> Plan:
         kept["planned_at"],
         Scope(
             **dict(zip(_SCOPE, kept["scope"], strict=True)),
-            standing=Standing(**dict(zip(_STANDING, kept["standing"], strict=True))),
+            active_flags=ActiveFlags(**dict(zip(_STANDING, kept["standing"], strict=True))),
         ),
-        {m: Seen(p, a, _skip(s)) for m, (p, a, s) in kept["seen"].items()},
+        {m: UserSnapshot(p, a, _skip(s)) for m, (p, a, s) in kept["seen"].items()},
         Preview(
             **dict(zip(_COUNTS, kept["counts"], strict=True)),
             skipped=tuple(SkippedUser(n, u, Skip(reason)) for n, u, reason in kept["skipped"]),

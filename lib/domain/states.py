@@ -67,7 +67,7 @@ class Status(StrEnum):
     PENDING = "pending"
 
 
-class Stay(StrEnum):
+class SessionStatus(StrEnum):
     """How a sign-in stands: never seen or turned away, lasting, or over for good."""
 
     OUT = "out"

@@ -3,7 +3,7 @@
 from sqlalchemy import Connection
 
 from lib.domain import roles
-from lib.domain.errors import NotAllowed
+from lib.domain.errors import NotAllowedError
 from lib.domain.roles import NOWHERE, Permission, Reach
 from lib.store import grant_queries
 
@@ -13,14 +13,14 @@ def require(
 ) -> None:
     """Raise NotAllowed unless `username` has this in that organization; None asks for all."""
     if not roles.covers(reach_if_any(connection, username, permission), organization_id):
-        raise NotAllowed(username, permission)
+        raise NotAllowedError(username, permission)
 
 
 def reach(connection: Connection, username: str, permission: Permission) -> Reach:
     """Return where `username` has `permission`. Raises NotAllowed when that is nowhere."""
     found = reach_if_any(connection, username, permission)
     if found == NOWHERE:
-        raise NotAllowed(username, permission)
+        raise NotAllowedError(username, permission)
     return found
 
 

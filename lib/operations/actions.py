@@ -12,28 +12,31 @@ from dataclasses import dataclass, field
 from sqlalchemy import Connection, Engine
 
 from lib.domain import plan as planning
-from lib.domain import secrets
+from lib.domain import token_format
+from lib.domain.access import Actor
+from lib.domain.approvals import Approval
 from lib.domain.audit import Event, EventAction, clean_reason
 from lib.domain.clock import DAY, HOUR, Moment, iso
+from lib.domain.csv_writer import csv_bytes
 from lib.domain.errors import (
-    ApprovalLapsed,
-    ApprovalMissing,
-    NotAllowed,
-    NothingToDo,
-    PlanOutdated,
-    SelectionGone,
-    UnknownPlace,
+    ApprovalExpiredError,
+    ApprovalMissingError,
+    NotAllowedError,
+    NothingToDoError,
+    PlanOutdatedError,
+    SelectionChangedError,
+    UnknownPlaceError,
 )
 from lib.domain.ids import new_id, new_ids
 from lib.domain.lifecycle import ending
+from lib.domain.operations import Receipt, ResultRow, Scope
 from lib.domain.plan import Plan
 from lib.domain.roles import Permission
-from lib.domain.rows import Actor, Approval, Receipt, ResultRow, Scope, Seen, UserInScope
-from lib.domain.secrets import Minting
-from lib.domain.sheet import sheet
 from lib.domain.states import Action, ApprovalState, Origin
+from lib.domain.token_format import Minting
+from lib.domain.tokens import UserInScope, UserSnapshot
 from lib.operations.access import require
-from lib.operations.ledger import Ledger
+from lib.operations.unit_of_work import UnitOfWork
 from lib.store import approval_queries, operation_queries, token_queries
 from lib.store.engine import reading
 
@@ -66,7 +69,7 @@ class Outcome:
 
 
 def plan_action(
-    ledger: Ledger,
+    unit_of_work: UnitOfWork,
     actor: Actor,
     action: Action,
     organization_id: str,
@@ -85,10 +88,10 @@ def plan_action(
         service_id,
         users=len(member_ids),
     )
-    with ledger.recording_refusal(attempt), reading(ledger.engine) as connection:
+    with unit_of_work.refusals_recorded(attempt), reading(unit_of_work.engine) as connection:
         require(connection, actor.username, Permission(action.value), organization_id)
         return make_plan(
-            connection, ledger.clock(), actor, action, organization_id, service_id, member_ids
+            connection, unit_of_work.clock(), actor, action, organization_id, service_id, member_ids
         )
 
 
@@ -104,17 +107,17 @@ def make_plan(
     """Do what `plan_action` does inside the caller's transaction, who has asked for leave."""
     scope = operation_queries.read_scope(connection, organization_id, service_id)
     if scope is None:
-        raise UnknownPlace(organization_id, service_id)
+        raise UnknownPlaceError(organization_id, service_id)
     users = token_queries.users_in_scope(connection, organization_id, service_id, now, member_ids)
     if len(users) != len(set(member_ids)):
-        raise SelectionGone(len(set(member_ids)) - len(users))
-    seen = _look(users, action, scope)
+        raise SelectionChangedError(len(set(member_ids)) - len(users))
+    seen = _snapshot(users, action, scope)
     counts = planning.preview(users, seen, ending(action), now)
     return Plan(new_id(now), action, actor.username, now, scope, seen, counts)
 
 
-def carry_out(
-    ledger: Ledger, actor: Actor, plan: Plan, minting: Minting, *, reason: str = ""
+def execute(
+    unit_of_work: UnitOfWork, actor: Actor, plan: Plan, minting: Minting, *, reason: str = ""
 ) -> Outcome:
     """Do what `plan` says, all of it or nothing, once for its operation id.
 
@@ -124,19 +127,19 @@ def carry_out(
     AuditUnwritten. `minting` is used by Generate & Export alone.
     """
     event = event_of(plan, actor, reason)
-    with ledger.acting(event) as connection:
+    with unit_of_work.transaction(event) as connection:
         permission = Permission(plan.action.value)
         require(connection, actor.username, permission, plan.scope.organization_id)
         if actor.username != plan.actor:
-            raise NotAllowed(actor.username, permission)
-        outcome = perform(connection, ledger, plan, minting, event)
+            raise NotAllowedError(actor.username, permission)
+        outcome = execute_within(connection, unit_of_work, plan, minting, event)
     _log.info("%s: %d users changed", plan.action.value, plan.preview.changed)
     return outcome
 
 
-def perform(
+def execute_within(
     connection: Connection,
-    ledger: Ledger,
+    unit_of_work: UnitOfWork,
     plan: Plan,
     minting: Minting,
     event: Event,
@@ -145,40 +148,44 @@ def perform(
 ) -> Outcome:
     """Carry out `plan` for a caller who has asked whether it is allowed."""
     organization_id, service_id = plan.scope.organization_id, plan.scope.service_id
-    if plan.action is Action.GENERATE and ledger.four_eyes:
+    if plan.action is Action.GENERATE and unit_of_work.four_eyes:
         operation_queries.lock_generating(connection, plan.actor)
     scope = operation_queries.lock_scope(connection, organization_id, service_id)
     if scope is None:
-        raise UnknownPlace(organization_id, service_id)
+        raise UnknownPlaceError(organization_id, service_id)
     earlier = operation_queries.find_receipt(connection, organization_id, plan.operation_id)
     if earlier:
         return Outcome(earlier)
     if not plan.preview.changed:
-        raise NothingToDo
-    now = ledger.clock()
-    _require_four_eyes(connection, ledger, plan, now)
-    outcome = _write(connection, now, plan, scope, minting, batch_id, ledger.request_days)
-    ledger.record(connection, event._replace(detail=outcome.receipt.csv_name))
+        raise NothingToDoError
+    now = unit_of_work.clock()
+    _require_four_eyes(connection, unit_of_work, plan, now)
+    outcome = _apply_plan(
+        connection, now, plan, scope, minting, batch_id, unit_of_work.request_days
+    )
+    unit_of_work.record(connection, event._replace(detail=outcome.receipt.csv_name))
     return outcome
 
 
-def needs_approval(ledger: Ledger, plan: Plan) -> bool:
+def needs_approval(unit_of_work: UnitOfWork, plan: Plan) -> bool:
     """Tell whether a second API administrator must agree before `plan` is carried out."""
-    with reading(ledger.engine) as connection:
-        return needs_approval_within(connection, ledger, plan, ledger.clock())
+    with reading(unit_of_work.engine) as connection:
+        return needs_approval_within(connection, unit_of_work, plan, unit_of_work.clock())
 
 
-def needs_approval_within(connection: Connection, ledger: Ledger, plan: Plan, now: Moment) -> bool:
+def needs_approval_within(
+    connection: Connection, unit_of_work: UnitOfWork, plan: Plan, now: Moment
+) -> bool:
     """Do what `needs_approval` does inside the caller's transaction.
 
     What the same person generated within the hour counts as well, in whichever organization, or
     four eyes would be walked around in small steps.
     """
-    if plan.action is not Action.GENERATE or not ledger.four_eyes:
+    if plan.action is not Action.GENERATE or not unit_of_work.four_eyes:
         return False
     receivers = sum(not seen.skip for seen in plan.seen.values())
     lately = operation_queries.generated_since(connection, plan.actor, now - APPROVAL_LASTS)
-    return receivers + lately > ledger.four_eyes
+    return receivers + lately > unit_of_work.four_eyes
 
 
 def check_plan(connection: Connection, now: Moment, plan: Plan) -> None:
@@ -186,7 +193,7 @@ def check_plan(connection: Connection, now: Moment, plan: Plan) -> None:
     organization_id, service_id = plan.scope.organization_id, plan.scope.service_id
     scope = operation_queries.read_scope(connection, organization_id, service_id)
     if scope is None:
-        raise UnknownPlace(organization_id, service_id)
+        raise UnknownPlaceError(organization_id, service_id)
     _compare(connection, now, plan, scope)
 
 
@@ -214,7 +221,7 @@ def event_of(plan: Plan, actor: Actor, reason: str = "") -> Event:
     )
 
 
-def _write(
+def _apply_plan(
     connection: Connection,
     now: Moment,
     plan: Plan,
@@ -237,7 +244,9 @@ def _write(
     return Outcome(_receipt(plan, now))
 
 
-def _require_four_eyes(connection: Connection, ledger: Ledger, plan: Plan, now: Moment) -> None:
+def _require_four_eyes(
+    connection: Connection, unit_of_work: UnitOfWork, plan: Plan, now: Moment
+) -> None:
     """Raise ApprovalMissing or ApprovalLapsed where one person alone may not carry out `plan`.
 
     A plan for which approval was asked is carried out only as approved, however small it is.
@@ -245,7 +254,7 @@ def _require_four_eyes(connection: Connection, ledger: Ledger, plan: Plan, now: 
     if plan.action is not Action.GENERATE:
         return
     approval = approval_queries.find(connection, plan.scope.organization_id, plan.operation_id)
-    if approval or needs_approval_within(connection, ledger, plan, now):
+    if approval or needs_approval_within(connection, unit_of_work, plan, now):
         _require_approved(connection, plan, approval, now)
 
 
@@ -260,12 +269,12 @@ def _require_approved(
         or (approval.plan_digest, approval.service_id, approval.requester)
         != (plan.digest, plan.scope.service_id, plan.actor)
     ):
-        raise ApprovalMissing
+        raise ApprovalMissingError
     # Whoever approved it must still be one who may.
     organization_id = plan.scope.organization_id
     require(connection, approval.answered_by or "", Permission.APPROVE, organization_id)
     if now - approval.answered_at > APPROVAL_LASTS:
-        raise ApprovalLapsed
+        raise ApprovalExpiredError
 
 
 def _compare(connection: Connection, now: Moment, plan: Plan, scope: Scope) -> list[UserInScope]:
@@ -274,10 +283,10 @@ def _compare(connection: Connection, now: Moment, plan: Plan, scope: Scope) -> l
         connection, scope.organization_id, scope.service_id, now, plan.seen
     )
     if len(users) != len(plan.seen):
-        raise SelectionGone(len(plan.seen) - len(users))
-    changed = planning.differences(plan, users, _look(users, plan.action, scope))
+        raise SelectionChangedError(len(plan.seen) - len(users))
+    changed = planning.differences(plan, users, _snapshot(users, plan.action, scope))
     if changed:
-        raise PlanOutdated(changed)
+        raise PlanOutdatedError(changed)
     return users
 
 
@@ -289,7 +298,7 @@ def _generate(
     receivers: Sequence[UserInScope],
     minting: Minting,
 ) -> Outcome:
-    tokens = secrets.mint(len(receivers), minting.prefix)
+    tokens = token_format.mint(len(receivers), minting.prefix)
     csv = _csv(scope, receivers, tokens, now)
     sha256 = hashlib.sha256(csv).hexdigest()
     _record(connection, now, plan, plan.csv_name, sha256)
@@ -297,7 +306,7 @@ def _generate(
         new_ids(len(receivers), now),
         (user.member_id for user in receivers),
         minting.digests(tokens),
-        map(secrets.hint, tokens),
+        map(token_format.hint, tokens),
         strict=True,
     )
     token_queries.add_exported(
@@ -337,7 +346,7 @@ def _receipt(plan: Plan, now: Moment, csv_name: str = "", csv_sha256: str = "") 
 def _csv(scope: Scope, users: Iterable[UserInScope], tokens: Iterable[str], now: Moment) -> bytes:
     place = (scope.organization_id, scope.organization_name, scope.service_name)
     at = iso(now)
-    return sheet(
+    return csv_bytes(
         CSV_HEADER,
         (
             (*place, user.name, user.username, user.email, token, at)
@@ -346,5 +355,9 @@ def _csv(scope: Scope, users: Iterable[UserInScope], tokens: Iterable[str], now:
     )
 
 
-def _look(users: Iterable[UserInScope], action: Action, scope: Scope) -> dict[str, Seen]:
-    return {user.member_id: planning.look(user, action, scope.standing) for user in users}
+def _snapshot(
+    users: Iterable[UserInScope], action: Action, scope: Scope
+) -> dict[str, UserSnapshot]:
+    return {
+        user.member_id: planning.snapshot_of(user, action, scope.active_flags) for user in users
+    }

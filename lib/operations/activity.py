@@ -11,6 +11,7 @@ from typing import NamedTuple
 from sqlalchemy import Connection, Engine
 
 from lib.domain import roles
+from lib.domain.access import Actor, GrantRow
 from lib.domain.activity import (
     ActivityFilter,
     ActivityRow,
@@ -21,14 +22,15 @@ from lib.domain.activity import (
     ResultLine,
     TokenStory,
 )
+from lib.domain.approvals import Approval
 from lib.domain.approver import ApproverRole
 from lib.domain.audit import EventAction
 from lib.domain.clock import Clock, Moment
 from lib.domain.plan import Plan
 from lib.domain.roles import Permission, Reach
-from lib.domain.rows import Actor, Approval, GrantRow, OwnToken
 from lib.domain.search import fold
 from lib.domain.states import Action, ApprovalState
+from lib.domain.tokens import OwnToken
 from lib.operations.access import reach, reach_if_any, require
 from lib.operations.actions import APPROVAL_LASTS
 from lib.operations.approvals import role_for

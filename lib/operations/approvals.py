@@ -6,46 +6,52 @@ from the answer to carry out just the plan that was approved (lib.operations.act
 
 from sqlalchemy import Connection
 
+from lib.domain.access import Actor
+from lib.domain.approvals import Approval
 from lib.domain.approver import FROM_THE_REQUESTER, ApproverRole, approver_role
 from lib.domain.audit import Event, EventAction, clean_reason
 from lib.domain.clock import Moment
 from lib.domain.errors import (
-    ApprovalAnswered,
-    ApprovalLapsed,
-    NewApprover,
-    NotAllowed,
-    OwnApproval,
+    ApprovalAnsweredError,
+    ApprovalExpiredError,
+    ApproverTooNewError,
+    NotAllowedError,
+    SelfApprovalError,
 )
 from lib.domain.plan import Plan
 from lib.domain.roles import PERMISSIONS, Permission
-from lib.domain.rows import Actor, Approval
 from lib.domain.states import ApprovalState
 from lib.operations.access import require
 from lib.operations.actions import APPROVAL_LASTS, check_plan, event_of
-from lib.operations.ledger import Ledger
+from lib.operations.unit_of_work import UnitOfWork
 from lib.store import approval_queries, grant_queries
 
 
-def ask(ledger: Ledger, actor: Actor, plan: Plan, *, reason: str = "") -> None:
+def ask(unit_of_work: UnitOfWork, actor: Actor, plan: Plan, *, reason: str = "") -> None:
     """Keep `plan` until a second administrator has answered; asking twice asks once.
 
     Raises NotAllowed, and PlanOutdated when it could not be carried out as it was seen.
     """
     event = event_of(plan, actor, reason)._replace(action=EventAction.ASK_APPROVAL)
-    with ledger.acting(event) as connection:
-        organization_id, now = plan.scope.organization_id, ledger.clock()
+    with unit_of_work.transaction(event) as connection:
+        organization_id, now = plan.scope.organization_id, unit_of_work.clock()
         require(connection, actor.username, Permission.GENERATE, organization_id)
         if actor.username != plan.actor:
-            raise NotAllowed(actor.username, Permission.GENERATE)
+            raise NotAllowedError(actor.username, Permission.GENERATE)
         if approval_queries.find(connection, organization_id, plan.operation_id):
             return
         check_plan(connection, now, plan)
         approval_queries.add(connection, plan, now, clean_reason(reason))
-        ledger.record(connection, event)
+        unit_of_work.record(connection, event)
 
 
 def answer(
-    ledger: Ledger, actor: Actor, organization_id: str, operation_id: str, *, approve: bool
+    unit_of_work: UnitOfWork,
+    actor: Actor,
+    organization_id: str,
+    operation_id: str,
+    *,
+    approve: bool,
 ) -> None:
     """Approve or reject what another administrator asks.
 
@@ -55,9 +61,9 @@ def answer(
     """
     action = EventAction.APPROVE if approve else EventAction.REJECT
     event = Event(action, actor.username, actor.address, organization_id, operation_id=operation_id)
-    with ledger.acting(event) as connection:
+    with unit_of_work.transaction(event) as connection:
         require(connection, actor.username, Permission.APPROVE, organization_id)
-        now = ledger.clock()
+        now = unit_of_work.clock()
         asked, role = _waiting(connection, now, actor, organization_id, operation_id)
         if approve:
             check_plan(
@@ -67,7 +73,7 @@ def answer(
         approval_queries.answer(
             connection, organization_id, operation_id, state, actor.username, now, role
         )
-        ledger.record(
+        unit_of_work.record(
             connection,
             event._replace(
                 service_id=asked.service_id,
@@ -99,12 +105,12 @@ def _waiting(
     """Return the request that waits for the actor's answer, and the role by which they give it."""
     asked = approval_queries.find(connection, organization_id, operation_id, lock=True)
     if asked is None or asked.state is not ApprovalState.WAITING:
-        raise ApprovalAnswered
+        raise ApprovalAnsweredError
     if asked.requester == actor.username:
-        raise OwnApproval
+        raise SelfApprovalError
     if has_lapsed(asked, now):
-        raise ApprovalLapsed
+        raise ApprovalExpiredError
     role = role_for(connection, actor.username, asked)
     if role is None or not role.counts:
-        raise NewApprover
+        raise ApproverTooNewError
     return asked, role

@@ -7,16 +7,22 @@ from typing import NamedTuple, TypeAlias
 
 from sqlalchemy import Connection, Engine
 
-from lib.domain.audit import Head, Seal
-from lib.domain.inspection import BadEvent, Walk, Wrong, wrong_at_end, wrong_with
+from lib.domain.audit import AuditKeyring, ChainHead
+from lib.domain.audit_verification import (
+    BadEvent,
+    ChainVerifier,
+    TamperingKind,
+    classify,
+    classify_end,
+)
 from lib.store import audit_queries
 from lib.store.engine import reading
 
-Anchors: TypeAlias = Mapping[str, Sequence[Head]]
+Anchors: TypeAlias = Mapping[str, Sequence[ChainHead]]
 _NO_ANCHORS: Anchors = MappingProxyType({})
 
 
-class Verdict(NamedTuple):
+class ChainReport(NamedTuple):
     """What a walk of all chains found: the events that fit, and each broken chain's first bad."""
 
     events: int
@@ -24,45 +30,50 @@ class Verdict(NamedTuple):
     bad: tuple[BadEvent, ...]
 
 
-def anchor(engine: Engine) -> dict[str, Head]:
+def anchor(engine: Engine) -> dict[str, ChainHead]:
     """Return the end of every chain, to be kept where nobody can change it with the database."""
     with reading(engine) as connection:
         return audit_queries.heads(connection)
 
 
-def verify(engine: Engine, seal: Seal, anchors: Anchors = _NO_ANCHORS) -> Verdict:
+def verify(engine: Engine, seal: AuditKeyring, anchors: Anchors = _NO_ANCHORS) -> ChainReport:
     """Walk every chain. `anchors` are ends that were seen before, of each chain by its name."""
     with reading(engine) as connection:
         return verify_within(connection, seal, anchors)
 
 
-def verify_within(connection: Connection, seal: Seal, anchors: Anchors = _NO_ANCHORS) -> Verdict:
+def verify_within(
+    connection: Connection, seal: AuditKeyring, anchors: Anchors = _NO_ANCHORS
+) -> ChainReport:
     """Do what `verify` does inside the caller's transaction."""
     heads = audit_queries.heads(connection)
     known, foreign = audit_queries.chains(connection)
     names = sorted({*known, *anchors})
-    events, bad = 0, [BadEvent(repr(name), 1, Wrong.EXTRA) for name in foreign]
+    events, bad = 0, [BadEvent(repr(name), 1, TamperingKind.EXTRA) for name in foreign]
     for name in names:
-        walk = Walk(seal, name)
+        walk = ChainVerifier(seal, name)
         found = _walk(connection, walk, heads.get(name), anchors.get(name, ()))
         events += walk.events
         bad += [found] if found else []
-    return Verdict(events, len(names), tuple(bad))
+    return ChainReport(events, len(names), tuple(bad))
 
 
 def _walk(
-    connection: Connection, walk: Walk, head: Head | None, anchors: Sequence[Head]
+    connection: Connection,
+    walk: ChainVerifier,
+    head: ChainHead | None,
+    anchors: Sequence[ChainHead],
 ) -> BadEvent | None:
     broken = walk.follow(audit_queries.walk(connection, walk.chain))
     if broken is not None:
         rest = partial(audit_queries.walk, connection, walk.chain, first=walk.events + 1)
-        return wrong_with(walk, broken, head, rest)
-    return wrong_at_end(walk, head, anchors) or _unlike(connection, walk.chain, anchors)
+        return classify(walk, broken, head, rest)
+    return classify_end(walk, head, anchors) or _unlike(connection, walk.chain, anchors)
 
 
-def _unlike(connection: Connection, chain: str, anchors: Sequence[Head]) -> BadEvent | None:
+def _unlike(connection: Connection, chain: str, anchors: Sequence[ChainHead]) -> BadEvent | None:
     """Return the first event that is not the one that an anchor saw."""
     for seen in sorted(anchors):
         if seen.number and audit_queries.mac_of(connection, chain, seen.number) != seen.mac:
-            return BadEvent(chain, seen.number, Wrong.ANCHOR)
+            return BadEvent(chain, seen.number, TamperingKind.ANCHOR)
     return None

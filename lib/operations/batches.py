@@ -6,12 +6,12 @@ from dataclasses import replace
 from sqlalchemy import Connection
 
 from lib.domain.audit import Event
+from lib.domain.operations import Receipt
 from lib.domain.plan import Plan
-from lib.domain.rows import Receipt
-from lib.domain.secrets import Minting
 from lib.domain.states import Action
-from lib.operations.actions import perform
-from lib.operations.ledger import Ledger
+from lib.domain.token_format import Minting
+from lib.operations.actions import execute_within
+from lib.operations.unit_of_work import UnitOfWork
 from lib.store import operation_queries
 
 _NOTHING_TO_MINT = Minting("", {})
@@ -36,7 +36,7 @@ def after_removals(plans: Sequence[Plan]) -> tuple[Plan, ...]:
 
 def perform_all(
     connection: Connection,
-    ledger: Ledger,
+    unit_of_work: UnitOfWork,
     plans: Sequence[Plan],
     batch_id: str,
     event_of: Callable[[Plan], Event],
@@ -49,8 +49,8 @@ def perform_all(
     for organization_id, service_id in sorted(places):
         operation_queries.lock_scope(connection, organization_id, service_id)
     return tuple(
-        perform(
-            connection, ledger, plan, _NOTHING_TO_MINT, event_of(plan), batch_id=batch_id
+        execute_within(
+            connection, unit_of_work, plan, _NOTHING_TO_MINT, event_of(plan), batch_id=batch_id
         ).receipt
         for plan in plans
     )

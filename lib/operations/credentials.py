@@ -8,18 +8,19 @@ import hmac
 
 from sqlalchemy import Connection, Engine
 
-from lib.domain import secrets
+from lib.domain import token_format
+from lib.domain.access import Actor
 from lib.domain.audit import Event, EventAction
-from lib.domain.errors import TooManyCredentials, UnknownService
+from lib.domain.credentials import NewCredential, ServiceCredential
+from lib.domain.errors import TooManyCredentialsError, UnknownServiceError
 from lib.domain.roles import Permission
-from lib.domain.rows import Actor, NewCredential, ServiceCredential
-from lib.domain.secrets import Minting
+from lib.domain.token_format import Minting
 from lib.operations.access import require
 from lib.operations.grants import COMMAND_LINE
-from lib.operations.ledger import Ledger
+from lib.operations.unit_of_work import UnitOfWork
 from lib.store import credential_queries
 from lib.store.engine import reading
-from lib.store.lookups import FoundCredential
+from lib.store.token_lookup import FoundCredential
 
 MOST_LIVE = 2
 _SECRET_KIND = "sc"  # noqa: S105 - what tells a scanner a client's secret from a token
@@ -38,37 +39,39 @@ def list_all_credentials(engine: Engine) -> list[ServiceCredential]:
         return credential_queries.live(connection)
 
 
-def create(ledger: Ledger, actor: Actor, service_id: str, minting: Minting) -> NewCredential:
+def create(
+    unit_of_work: UnitOfWork, actor: Actor, service_id: str, minting: Minting
+) -> NewCredential:
     """Make a credential for a service. Its secret is in clear in what is returned, and only there.
 
     Raises NotAllowed, UnknownService, and TooManyCredentials when two are live.
     """
     event = _event(EventAction.CREDENTIAL, actor, service_id)
-    with ledger.acting(event) as connection:
+    with unit_of_work.transaction(event) as connection:
         require(connection, actor.username, Permission.ACCESS, None)
-        return _create(connection, ledger, event, minting)
+        return _create(connection, unit_of_work, event, minting)
 
 
-def create_by_command(ledger: Ledger, service_id: str, minting: Minting) -> NewCredential:
+def create_by_command(unit_of_work: UnitOfWork, service_id: str, minting: Minting) -> NewCredential:
     """Do what `create` does for whoever runs the command."""
     event = _event(EventAction.CREDENTIAL, COMMAND_LINE, service_id)
-    with ledger.acting(event) as connection:
-        return _create(connection, ledger, event, minting)
+    with unit_of_work.transaction(event) as connection:
+        return _create(connection, unit_of_work, event, minting)
 
 
-def end(ledger: Ledger, actor: Actor, client_id: str) -> bool:
+def end(unit_of_work: UnitOfWork, actor: Actor, client_id: str) -> bool:
     """End a credential; False when it is not live. Raises NotAllowed."""
     event = _event(EventAction.END_CREDENTIAL, actor, "")._replace(subject=client_id)
-    with ledger.acting(event) as connection:
+    with unit_of_work.transaction(event) as connection:
         require(connection, actor.username, Permission.ACCESS, None)
-        return _end(connection, ledger, event)
+        return _end(connection, unit_of_work, event)
 
 
-def end_by_command(ledger: Ledger, client_id: str) -> bool:
+def end_by_command(unit_of_work: UnitOfWork, client_id: str) -> bool:
     """Do what `end` does for whoever runs the command."""
     event = _event(EventAction.END_CREDENTIAL, COMMAND_LINE, "")._replace(subject=client_id)
-    with ledger.acting(event) as connection:
-        return _end(connection, ledger, event)
+    with unit_of_work.transaction(event) as connection:
+        return _end(connection, unit_of_work, event)
 
 
 def service_of(found: FoundCredential | None, client_secret: str, minting: Minting) -> str | None:
@@ -79,35 +82,35 @@ def service_of(found: FoundCredential | None, client_secret: str, minting: Minti
     pepper = minting.peppers.get(found.pepper if found else minting.pepper_number)
     if pepper is None:
         return None
-    (digest,) = secrets.digests([client_secret], pepper)
+    (digest,) = token_format.digests([client_secret], pepper)
     same = hmac.compare_digest(digest, found.digest if found else bytes(len(digest)))
     return found.service_id if found and same else None
 
 
 def _create(
-    connection: Connection, ledger: Ledger, event: Event, minting: Minting
+    connection: Connection, unit_of_work: UnitOfWork, event: Event, minting: Minting
 ) -> NewCredential:
     service_id = event.service_id
     if not credential_queries.lock_service(connection, service_id):
-        raise UnknownService(service_id)
+        raise UnknownServiceError(service_id)
     if len(credential_queries.live(connection, service_id)) >= MOST_LIVE:
-        raise TooManyCredentials
-    (secret,) = secrets.mint(1, f"{minting.prefix}{_SECRET_KIND}")
+        raise TooManyCredentialsError
+    (secret,) = token_format.mint(1, f"{minting.prefix}{_SECRET_KIND}")
     (digest,) = minting.digests([secret])
-    client_id = f"{service_id}-{secrets.random_name()}"
-    credential = ServiceCredential(client_id, service_id, ledger.clock(), event.actor)
+    client_id = f"{service_id}-{token_format.random_name()}"
+    credential = ServiceCredential(client_id, service_id, unit_of_work.clock(), event.actor)
     credential_queries.add(connection, credential, digest, minting.pepper_number)
-    ledger.record(connection, event._replace(subject=client_id))
+    unit_of_work.record(connection, event._replace(subject=client_id))
     return NewCredential(client_id, secret)
 
 
-def _end(connection: Connection, ledger: Ledger, event: Event) -> bool:
+def _end(connection: Connection, unit_of_work: UnitOfWork, event: Event) -> bool:
     client_id, service_id = event.subject, None
     if client_id.isprintable():
-        service_id = credential_queries.end(connection, client_id, ledger.clock())
+        service_id = credential_queries.end(connection, client_id, unit_of_work.clock())
     if service_id is None:
         return False
-    ledger.record(connection, event._replace(service_id=service_id))
+    unit_of_work.record(connection, event._replace(service_id=service_id))
     return True
 
 

@@ -2,16 +2,11 @@
 
 from sqlalchemy import Engine
 
+from lib.domain.access import Actor
 from lib.domain.clock import Clock
+from lib.domain.coverage import CoverageRow
+from lib.domain.directory import Organization, OrganizationListed, Service, Subscription
 from lib.domain.roles import Permission
-from lib.domain.rows import (
-    Actor,
-    CoverageRow,
-    Organization,
-    OrganizationListed,
-    Service,
-    Subscription,
-)
 from lib.operations.access import reach, require
 from lib.store import directory_queries, grant_queries
 from lib.store.directory_queries import ORDERS, OrganizationFilter

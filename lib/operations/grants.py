@@ -5,14 +5,14 @@ from collections.abc import Iterable, Sequence
 from sqlalchemy import Connection, Engine
 
 from lib.domain import audit
-from lib.domain.audit import REST, Event, EventAction
-from lib.domain.errors import LastAdministrator, UnknownPerson, UnknownPlace
+from lib.domain.access import Actor, GrantRow
+from lib.domain.audit import GLOBAL_CHAIN, Event, EventAction
+from lib.domain.errors import LastAdministratorError, UnknownPersonError, UnknownPlaceError
 from lib.domain.ids import new_ids
 from lib.domain.roles import Grant, Permission, Role, covers
-from lib.domain.rows import Actor, GrantRow
 from lib.domain.search import possible_name
 from lib.operations.access import reach, require
-from lib.operations.ledger import Ledger
+from lib.operations.unit_of_work import UnitOfWork
 from lib.store import audit_queries, directory_queries, grant_queries, import_queries
 from lib.store.engine import reading
 
@@ -38,7 +38,7 @@ def list_all_grants(engine: Engine) -> list[GrantRow]:
 
 
 def grant(
-    ledger: Ledger, actor: Actor, username: str, wanted: Sequence[Grant]
+    unit_of_work: UnitOfWork, actor: Actor, username: str, wanted: Sequence[Grant]
 ) -> tuple[Grant, ...]:
     """Grant all of `wanted` to `username`, or nothing; return those that they did not have.
 
@@ -46,21 +46,23 @@ def grant(
     """
     username = possible_name(username)
     attempt = _attempt(EventAction.GRANT, actor, username, wanted)
-    with ledger.acting(attempt) as connection:
+    with unit_of_work.transaction(attempt) as connection:
         _require(connection, actor, wanted)
-        return _grant(connection, ledger, attempt, username, wanted)
+        return _grant(connection, unit_of_work, attempt, username, wanted)
 
 
-def grant_by_command(ledger: Ledger, username: str, wanted: Sequence[Grant]) -> tuple[Grant, ...]:
+def grant_by_command(
+    unit_of_work: UnitOfWork, username: str, wanted: Sequence[Grant]
+) -> tuple[Grant, ...]:
     """Do what `grant` does for whoever runs the command; raises the same but NotAllowed."""
     username = possible_name(username)
     attempt = _attempt(EventAction.GRANT, COMMAND_LINE, username, wanted)
-    with ledger.acting(attempt) as connection:
-        return _grant(connection, ledger, attempt, username, wanted)
+    with unit_of_work.transaction(attempt) as connection:
+        return _grant(connection, unit_of_work, attempt, username, wanted)
 
 
 def revoke(
-    ledger: Ledger, actor: Actor, username: str, wanted: Sequence[Grant]
+    unit_of_work: UnitOfWork, actor: Actor, username: str, wanted: Sequence[Grant]
 ) -> tuple[Grant, ...]:
     """Take all of `wanted` away from `username`, or nothing; return those that they had.
 
@@ -68,20 +70,22 @@ def revoke(
     """
     username = possible_name(username)
     attempt = _attempt(EventAction.REVOKE, actor, username, wanted)
-    with ledger.acting(attempt) as connection:
+    with unit_of_work.transaction(attempt) as connection:
         _require(connection, actor, wanted)
-        return _revoke(connection, ledger, attempt, username, wanted)
+        return _revoke(connection, unit_of_work, attempt, username, wanted)
 
 
-def revoke_by_command(ledger: Ledger, username: str, wanted: Sequence[Grant]) -> tuple[Grant, ...]:
+def revoke_by_command(
+    unit_of_work: UnitOfWork, username: str, wanted: Sequence[Grant]
+) -> tuple[Grant, ...]:
     """Do what `revoke` does for whoever runs the command; raises LastAdministrator."""
     username = possible_name(username)
     attempt = _attempt(EventAction.REVOKE, COMMAND_LINE, username, wanted)
-    with ledger.acting(attempt) as connection:
-        return _revoke(connection, ledger, attempt, username, wanted)
+    with unit_of_work.transaction(attempt) as connection:
+        return _revoke(connection, unit_of_work, attempt, username, wanted)
 
 
-def appoint_first(ledger: Ledger, usernames: Iterable[str]) -> None:
+def appoint_first(unit_of_work: UnitOfWork, usernames: Iterable[str]) -> None:
     """Make `usernames` API administrators where there is none: the setting TOKEN_DESK_ADMINS.
 
     Whoever the directory does not know gets a staff account, with an e-mail when the username is
@@ -89,12 +93,12 @@ def appoint_first(ledger: Ledger, usernames: Iterable[str]) -> None:
     """
     wanted = Grant(Role.ADMINISTRATOR)
     names = list(usernames)
-    with reading(ledger.engine) as connection:
+    with reading(unit_of_work.engine) as connection:
         if not names or grant_queries.has_administrator(connection):
             return
     attempt = _attempt(EventAction.GRANT, COMMAND_LINE, names[0], [wanted])
-    with ledger.acting(attempt) as connection:
-        audit_queries.lock_head(connection, REST)
+    with unit_of_work.transaction(attempt) as connection:
+        audit_queries.lock_head(connection, GLOBAL_CHAIN)
         if grant_queries.has_administrator(connection):
             return
         for username in names:
@@ -109,7 +113,7 @@ def appoint_first(ledger: Ledger, usernames: Iterable[str]) -> None:
                     ],
                 )
             event = attempt._replace(subject=username, address=audit.FIRST_ADMINISTRATORS)
-            _grant(connection, ledger, event, username, [wanted])
+            _grant(connection, unit_of_work, event, username, [wanted])
 
 
 def _require(connection: Connection, actor: Actor, wanted: Sequence[Grant]) -> None:
@@ -118,35 +122,43 @@ def _require(connection: Connection, actor: Actor, wanted: Sequence[Grant]) -> N
 
 
 def _grant(
-    connection: Connection, ledger: Ledger, attempt: Event, username: str, wanted: Sequence[Grant]
+    connection: Connection,
+    unit_of_work: UnitOfWork,
+    attempt: Event,
+    username: str,
+    wanted: Sequence[Grant],
 ) -> tuple[Grant, ...]:
-    audit_queries.lock_head(connection, REST)  # one change of access at a time
+    audit_queries.lock_head(connection, GLOBAL_CHAIN)  # one change of access at a time
     if not username or grant_queries.find_account(connection, username) is None:
-        raise UnknownPerson(username)
+        raise UnknownPersonError(username)
     for place in {each.organization_id for each in wanted if each.organization_id}:
         if not directory_queries.is_organization(connection, place):
-            raise UnknownPlace(place, "")
+            raise UnknownPlaceError(place, "")
     held = grant_queries.grants_of(connection, username)
     new = tuple(each for each in dict.fromkeys(wanted) if each not in held)
-    now = ledger.clock()
+    now = unit_of_work.clock()
     for grant_id, each in zip(new_ids(len(new), now), new, strict=True):
         grant_queries.add_grant(connection, grant_id, username, each, now, attempt.actor)
-    ledger.record(connection, *(_of(attempt, username, each) for each in new))
+    unit_of_work.record(connection, *(_of(attempt, username, each) for each in new))
     return new
 
 
 def _revoke(
-    connection: Connection, ledger: Ledger, attempt: Event, username: str, wanted: Sequence[Grant]
+    connection: Connection,
+    unit_of_work: UnitOfWork,
+    attempt: Event,
+    username: str,
+    wanted: Sequence[Grant],
 ) -> tuple[Grant, ...]:
-    audit_queries.lock_head(connection, REST)
+    audit_queries.lock_head(connection, GLOBAL_CHAIN)
     held = grant_queries.grants_of(connection, username)
     lost = tuple(each for each in dict.fromkeys(wanted) if each in held)
     had = grant_queries.has_administrator(connection)
     for each in lost:
         grant_queries.delete_grant(connection, username, each)
     if had and not grant_queries.has_administrator(connection):
-        raise LastAdministrator
-    ledger.record(connection, *(_of(attempt, username, each) for each in lost))
+        raise LastAdministratorError
+    unit_of_work.record(connection, *(_of(attempt, username, each) for each in lost))
     return lost
 
 
@@ -158,5 +170,7 @@ def _attempt(action: EventAction, actor: Actor, username: str, wanted: Sequence[
 
 def _of(attempt: Event, username: str, given: Grant) -> Event:
     return attempt._replace(
-        organization_id=given.organization_id or REST, subject=username, detail=given.role.value
+        organization_id=given.organization_id or GLOBAL_CHAIN,
+        subject=username,
+        detail=given.role.value,
     )

@@ -12,13 +12,13 @@ from sqlalchemy import Connection
 
 from lib.domain.audit import Event, EventAction
 from lib.domain.clock import Moment
-from lib.domain.errors import LastAdministrator, UnknownPerson
+from lib.domain.errors import LastAdministratorError, UnknownPersonError
 from lib.domain.ids import new_ids
 from lib.domain.search import fold, possible_name
 from lib.operations import import_reuse
 from lib.operations.grants import COMMAND_LINE
 from lib.operations.import_rows import (
-    SHEETS,
+    SCHEMAS,
     STAFF_FIX,
     STAFF_RULE,
     Key,
@@ -29,7 +29,7 @@ from lib.operations.import_rows import (
     as_username,
     key_of,
 )
-from lib.operations.ledger import Ledger
+from lib.operations.unit_of_work import UnitOfWork
 from lib.store import grant_queries, import_queries
 
 
@@ -126,7 +126,7 @@ _COLUMNS = {"service": "service_id"}  # where the table's name of a column is no
 
 
 def import_directory(
-    ledger: Ledger,
+    unit_of_work: UnitOfWork,
     files: Mapping[str, Parsed],
     *,
     skip_bad_rows: bool = False,
@@ -146,15 +146,15 @@ def import_directory(
     """
     event = Event(EventAction.IMPORT, COMMAND_LINE.username, COMMAND_LINE.address)
     same = frozenset(map(as_username, same_person))
-    with ledger.acting(event) as connection:
+    with unit_of_work.transaction(event) as connection:
         had = grant_queries.has_administrator(connection)
         report = import_into(
-            connection, files, ledger.clock(), skip_bad_rows=skip_bad_rows, same_person=same
+            connection, files, unit_of_work.clock(), skip_bad_rows=skip_bad_rows, same_person=same
         )
         if report.written:
-            ledger.record(connection, event._replace(**_figures(report)), *_sign_outs(report))
+            unit_of_work.record(connection, event._replace(**_figures(report)), *_sign_outs(report))
         if had and not grant_queries.has_administrator(connection):
-            raise LastAdministrator
+            raise LastAdministratorError
     return report
 
 
@@ -191,7 +191,7 @@ def import_into(
 ) -> Report:
     """Do what `import_directory` does inside the caller's transaction."""
     import_queries.wait_for_other_imports(connection)
-    files = _referring(connection, {name: files[name] for name in SHEETS if name in files})
+    files = _referring(connection, {name: files[name] for name in SCHEMAS if name in files})
     people = _people(connection, files, same_person)
     unsaid = {u: account for u, account in people.accounts.items() if u not in same_person}
     if "users" in files:
@@ -292,7 +292,7 @@ def _reused(
 
 def _stored(connection: Connection, name: str, values: Iterable[str]) -> dict[Key, Values]:
     """Return what is stored of one kind, by key, where the key's first column is in `values`."""
-    sheet = SHEETS[name]
+    sheet = SCHEMAS[name]
     columns = [_COLUMNS.get(column, column) for column in sheet.checks]
     rows = import_queries.stored_rows(connection, _TABLES[name], columns, columns[0], values)
     renamed = (dict(zip(sheet.checks, row.values(), strict=True)) for row in rows)
@@ -310,12 +310,12 @@ def _people(
     usernames = {row.values["username"] for row in rows} | set(map(possible_name, same_person))
     accounts = import_queries.stored_accounts(connection, usernames)
     if unknown := set(same_person) - accounts.keys():
-        raise UnknownPerson(min(unknown))
+        raise UnknownPersonError(min(unknown))
     return _People(accounts, import_queries.stored_members(connection, usernames))
 
 
 def _sorted(connection: Connection, name: str, rows: Sequence[Row], people: _People) -> _Sorted:
-    key = SHEETS[name].key
+    key = SCHEMAS[name].key
     if name == "users":
         stored = people.rows()
     else:
@@ -336,7 +336,7 @@ def _write(
     import_queries.raise_revisions(connection, _touched(found, people))
     for name, table in _TABLES.items():
         rows = found.get(name, _Sorted())
-        keys = [_COLUMNS.get(column, column) for column in SHEETS[name].key]
+        keys = [_COLUMNS.get(column, column) for column in SCHEMAS[name].key]
         import_queries.add_rows(connection, table, [_as_stored(name, v) for v in rows.added])
         import_queries.update_rows(
             connection, table, keys, [_as_stored(name, v) for v in rows.updated]

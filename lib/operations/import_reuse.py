@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from sqlalchemy import Connection
 
-from lib.domain.audit import REST
+from lib.domain.audit import GLOBAL_CHAIN
 from lib.domain.clock import Moment
 from lib.domain.search import same_but_for_case
 from lib.operations.actions import APPROVAL_LASTS
@@ -89,7 +89,7 @@ def _lock_holdings(connection: Connection, organization_ids: Iterable[str]) -> N
     All subscriptions that the import can touch, so that they are locked in one sorted order.
     """
     import_queries.lock_subscriptions(connection, organization_ids)
-    audit_queries.lock_head(connection, REST)
+    audit_queries.lock_head(connection, GLOBAL_CHAIN)
 
 
 def _held(connection: Connection, usernames: Collection[str], now: Moment) -> dict[str, list[str]]:

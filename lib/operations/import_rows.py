@@ -44,11 +44,11 @@ _DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _SEATS = re.compile(r"\d{1,10}", re.ASCII)
 
 
-class FileFault(ValueError):
+class FileError(ValueError):
     """A file that cannot be used at all; the text says why and how to mend it."""
 
 
-class _CellFault(ValueError):
+class _CellError(ValueError):
     """A cell that is refused; the text is the reason."""
 
 
@@ -85,7 +85,7 @@ class Parsed:
 
 
 @dataclass(frozen=True, slots=True)
-class Sheet:
+class ImportSchema:
     """What a file holds: the checks of its columns, keys first, and which must be there."""
 
     key: tuple[str, ...]
@@ -96,10 +96,10 @@ class Sheet:
 def _text(longest: int, *, required: bool = False, lines: bool = False) -> Check:
     def check(cell: str) -> str:
         if required and not cell:
-            raise _CellFault("must not be empty")
+            raise _CellError("must not be empty")
         if len(cell) > longest:
             msg = f"has {len(cell):,} characters; at most {longest:,} are taken"
-            raise _CellFault(msg)
+            raise _CellError(msg)
         if not cell.isprintable():
             _refuse_control(cell, lines=lines)
         return cell
@@ -111,7 +111,7 @@ def _refuse_control(cell: str, *, lines: bool) -> None:
     found = _CONTROL.search(cell.replace("\n", "").replace("\t", "") if lines else cell)
     if found:
         msg = f"holds the control character U+{ord(found[0]):04X}; delete it"
-        raise _CellFault(msg)
+        raise _CellError(msg)
 
 
 def _pattern(longest: int, pattern: re.Pattern[str], rule: str, *, empty: bool = False) -> Check:
@@ -120,7 +120,7 @@ def _pattern(longest: int, pattern: re.Pattern[str], rule: str, *, empty: bool =
     def check(cell: str) -> Value:
         if (cell or not empty) and not pattern.fullmatch(cell):
             plain(cell)
-            raise _CellFault(rule)
+            raise _CellError(rule)
         return plain(cell)
 
     return check
@@ -132,7 +132,7 @@ def _one_of(words: type[StrEnum]) -> Check:
 
     def check(cell: str) -> str:
         if cell.lower() not in known:
-            raise _CellFault(rule)
+            raise _CellError(rule)
         return cell.lower()
 
     return check
@@ -147,13 +147,13 @@ def _date(cell: str) -> str:
         with suppress(ValueError):
             if _DATE.fullmatch(cell):
                 return date.fromisoformat(cell).isoformat()
-        raise _CellFault("must be a date written as 2026-01-31, or empty")
+        raise _CellError("must be a date written as 2026-01-31, or empty")
     return cell
 
 
 def _seats(cell: str) -> int | None:
     if cell and not (_SEATS.fullmatch(cell) and int(cell) <= MOST_SEATS):
-        raise _CellFault("must be a whole number, 0 or more, without signs or commas, or empty")
+        raise _CellError("must be a whole number, 0 or more, without signs or commas, or empty")
     return int(cell) if cell else None
 
 
@@ -177,13 +177,13 @@ def _staff_or(cell: str) -> Value:
     return _organization_id(cell) if cell else cell
 
 
-def _sheet(key: Sequence[str], required: Mapping[str, Check], **optional: Check) -> Sheet:
-    return Sheet(tuple(key), {**required, **optional}, tuple(required))
+def _schema(key: Sequence[str], required: Mapping[str, Check], **optional: Check) -> ImportSchema:
+    return ImportSchema(tuple(key), {**required, **optional}, tuple(required))
 
 
 #: What each file may hold, in the order in which files are taken.
-SHEETS: Mapping[str, Sheet] = MappingProxyType({
-    "organizations": _sheet(
+SCHEMAS: Mapping[str, ImportSchema] = MappingProxyType({
+    "organizations": _schema(
         ("organization_id",),
         {
             "organization_id": _organization_id,
@@ -201,8 +201,8 @@ SHEETS: Mapping[str, Sheet] = MappingProxyType({
         hours=_lines,
         document_types=_lines,
     ),
-    "services": _sheet(("service",), {"service": _service_id, "name": _name}),
-    "subscriptions": _sheet(
+    "services": _schema(("service",), {"service": _service_id, "name": _name}),
+    "subscriptions": _schema(
         ("organization_id", "service"),
         {"organization_id": _organization_id, "service": _service_id, "status": _status},
         since=_date,
@@ -216,7 +216,7 @@ SHEETS: Mapping[str, Sheet] = MappingProxyType({
         notify_fees=_line,
         notify_to=_lines,
     ),
-    "users": _sheet(
+    "users": _schema(
         ("username", "organization_id"),
         {
             "username": _username,
@@ -237,7 +237,7 @@ def parse(name: str, content: bytes) -> Parsed:
     Raises:
         FileFault: The file is no CSV in UTF-8, or its header is not what it must be.
     """
-    sheet = SHEETS[name]
+    sheet = SCHEMAS[name]
     lines = _lines_of(_decoded(content))
     header = _header(next(lines, (1, []))[1], sheet)
     columns = {column: header.index(column) for column in sheet.checks if column in header}
@@ -261,9 +261,9 @@ def _decoded(content: bytes) -> str:
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         msg = f"line {line} is not UTF-8; save the file as CSV UTF-8"
-        raise FileFault(msg) from None
+        raise FileError(msg) from None
     if not text.strip():
-        raise FileFault("the file is empty; its first line must name the columns")
+        raise FileError("the file is empty; its first line must name the columns")
     return text
 
 
@@ -282,7 +282,7 @@ def _lines_of(text: str) -> Iterator[tuple[int, list[str]]]:
             f'in the row that starts on line {start} a quotation mark (") never closes or stands'
             " inside a quoted cell; write it twice there, or save the file as CSV again"
         )
-        raise FileFault(msg) from None
+        raise FileError(msg) from None
 
 
 def _delimiter(text: str) -> str:
@@ -303,22 +303,22 @@ def _cleaned(cell: str) -> str:
     return cell if cell.isascii() else unicodedata.normalize("NFC", cell)
 
 
-def _header(cells: Sequence[str], sheet: Sheet) -> list[str]:
+def _header(cells: Sequence[str], sheet: ImportSchema) -> list[str]:
     header = [cell.lower() for cell in cells]
     if missing := [column for column in sheet.required if column not in header]:
         msg = (
             f"the first line lacks the column {' and '.join(missing)};"
             f" it must name {', '.join(sheet.required)}"
         )
-        raise FileFault(msg)
+        raise FileError(msg)
     if twice := [column for column in sheet.checks if header.count(column) > 1]:
         msg = f"the first line names the column {' and '.join(twice)} twice; delete one"
-        raise FileFault(msg)
+        raise FileError(msg)
     return header
 
 
 def _checked(
-    sheet: Sheet, columns: Mapping[str, int], width: int, line: int, cells: Sequence[str]
+    sheet: ImportSchema, columns: Mapping[str, int], width: int, line: int, cells: Sequence[str]
 ) -> Row | Refusal:
     if extra := "".join(cells[width:]):
         reason = "is one cell more than the header has; put text with a comma in quotation marks"
@@ -328,7 +328,7 @@ def _checked(
         cell = cells[at] if at < len(cells) else ""  # some spreadsheets leave out empty ends
         try:
             values[column] = sheet.checks[column](cell)
-        except _CellFault as fault:
+        except _CellError as fault:
             return Refusal(line, column, cell, str(fault))
     return Row(line, values)
 

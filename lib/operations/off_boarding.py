@@ -11,20 +11,27 @@ from itertools import groupby
 from sqlalchemy import Connection
 
 from lib.domain import roles
+from lib.domain.access import Actor
 from lib.domain.activity import Membership, Person
 from lib.domain.audit import Event, EventAction
 from lib.domain.clock import Moment
-from lib.domain.errors import NotAllowed, NothingToDo, PlanOutdated, UnknownPerson
+from lib.domain.errors import (
+    NotAllowedError,
+    NothingToDoError,
+    PlanOutdatedError,
+    UnknownPersonError,
+)
 from lib.domain.ids import new_id
 from lib.domain.lifecycle import ENDS
+from lib.domain.operations import ChangedUser, Receipt
 from lib.domain.plan import Plan
 from lib.domain.roles import Permission, Reach
-from lib.domain.rows import Actor, ChangedUser, OwnToken, Receipt
 from lib.domain.states import Action, Holding
+from lib.domain.tokens import OwnToken
 from lib.operations.access import reach, require
 from lib.operations.actions import event_of, make_plan
 from lib.operations.batches import after_removals, perform_all
-from lib.operations.ledger import Ledger
+from lib.operations.unit_of_work import UnitOfWork
 from lib.store import activity_queries, operation_queries, token_queries
 from lib.store.engine import reading
 
@@ -60,26 +67,26 @@ class OffBoarding:
         return len({plan.scope.organization_id for plan in self.plans})
 
 
-def plan_off_boarding(ledger: Ledger, actor: Actor, username: str) -> OffBoarding:
+def plan_off_boarding(unit_of_work: UnitOfWork, actor: Actor, username: str) -> OffBoarding:
     """Return what off-boarding `username` would end where the actor may do it; nothing is written.
 
     Raises NotAllowed, and UnknownPerson when none of the actor's organizations has them.
     """
     attempt = _attempt(actor, username)
-    with ledger.recording_refusal(attempt), reading(ledger.engine) as connection:
+    with unit_of_work.refusals_recorded(attempt), reading(unit_of_work.engine) as connection:
         within = reach(connection, actor.username, Permission.OFF_BOARD)
         person = activity_queries.find_person(connection, username)
         member_of = activity_queries.memberships(connection, username, within)
         if person is None or (not member_of and within is not None):
-            raise UnknownPerson(username)
-        now = ledger.clock()
+            raise UnknownPersonError(username)
+        now = unit_of_work.clock()
         live = _live(connection, username, within, now)
         plans = _plans(connection, now, actor, member_of, live)
     return OffBoarding(new_id(now), actor.username, person, plans, within is None)
 
 
 def off_board(
-    ledger: Ledger, actor: Actor, off_boarding: OffBoarding, *, reason: str = ""
+    unit_of_work: UnitOfWork, actor: Actor, off_boarding: OffBoarding, *, reason: str = ""
 ) -> tuple[Receipt, ...]:
     """End what was planned, all of it or nothing, once; a second call gives the same receipts.
 
@@ -88,22 +95,22 @@ def off_board(
     """
     username, plans = off_boarding.person.username, off_boarding.plans
     if not plans:
-        raise NothingToDo
-    with ledger.acting(_attempt(actor, username, plans[0])) as connection:
+        raise NothingToDoError
+    with unit_of_work.transaction(_attempt(actor, username, plans[0])) as connection:
         if actor.username != off_boarding.actor:
-            raise NotAllowed(actor.username, Permission.OFF_BOARD)
+            raise NotAllowedError(actor.username, Permission.OFF_BOARD)
         for organization_id in sorted({plan.scope.organization_id for plan in plans}):
             require(connection, actor.username, Permission.OFF_BOARD, organization_id)
         fresh = not any(_receipt(connection, plan) for plan in plans)
         receipts = perform_all(
             connection,
-            ledger,
+            unit_of_work,
             plans,
             off_boarding.batch_id,
             lambda plan: event_of(plan, actor, reason)._replace(subject=username),
         )
         if fresh:
-            _require_nothing_left(connection, ledger, actor, off_boarding.person)
+            _require_nothing_left(connection, unit_of_work, actor, off_boarding.person)
     _log.info("off-boarding: %d operations", len(receipts))
     return receipts
 
@@ -136,13 +143,13 @@ def _live(connection: Connection, username: str, within: Reach, now: Moment) -> 
 
 
 def _require_nothing_left(
-    connection: Connection, ledger: Ledger, actor: Actor, person: Person
+    connection: Connection, unit_of_work: UnitOfWork, actor: Actor, person: Person
 ) -> None:
     """Raise PlanOutdated when the person has something that the plan did not see."""
     within = reach(connection, actor.username, Permission.OFF_BOARD)
-    left = _live(connection, person.username, within, ledger.clock())
+    left = _live(connection, person.username, within, unit_of_work.clock())
     if left:
-        raise PlanOutdated(
+        raise PlanOutdatedError(
             tuple(
                 ChangedUser(
                     f"{person.name} · {token.organization_name} · {token.service_name}",

@@ -2,12 +2,13 @@
 
 from sqlalchemy import Engine
 
+from lib.domain.access import Actor
 from lib.domain.audit import Event, EventAction
-from lib.domain.errors import BadDays, UnknownPlace
+from lib.domain.errors import InvalidExpiryError, UnknownPlaceError
+from lib.domain.expiry import ExpiryPolicy
 from lib.domain.roles import Permission
-from lib.domain.rows import Actor, ExpiryPolicy
 from lib.operations.access import require
-from lib.operations.ledger import Ledger
+from lib.operations.unit_of_work import UnitOfWork
 from lib.store import policy_queries
 from lib.store.engine import reading
 
@@ -23,39 +24,41 @@ def read_policy(
         return policy_queries.read(connection, organization_id, service_id)
 
 
-def set_service_policy(ledger: Ledger, actor: Actor, service_id: str, days: int | None) -> None:
+def set_service_policy(
+    unit_of_work: UnitOfWork, actor: Actor, service_id: str, days: int | None
+) -> None:
     """Let new tokens of a service live for `days`, in every organization; None for no limit.
 
     Raises NotAllowed unless the actor may do this in all organizations; BadDays; UnknownPlace.
     """
     event = _event(actor, days)._replace(service_id=service_id)
-    with ledger.acting(event) as connection:
+    with unit_of_work.transaction(event) as connection:
         require(connection, actor.username, Permission.POLICY, None)
         _check(days)
         if not policy_queries.set_for_service(connection, service_id, days):
-            raise UnknownPlace("", service_id)
-        ledger.record(connection, event)
+            raise UnknownPlaceError("", service_id)
+        unit_of_work.record(connection, event)
 
 
 def set_organization_policy(
-    ledger: Ledger, actor: Actor, organization_id: str, days: int | None
+    unit_of_work: UnitOfWork, actor: Actor, organization_id: str, days: int | None
 ) -> None:
     """Let new tokens of an organization live for `days`, for every service; None for no limit.
 
     Raises NotAllowed, BadDays and UnknownPlace.
     """
     event = _event(actor, days)._replace(organization_id=organization_id)
-    with ledger.acting(event) as connection:
+    with unit_of_work.transaction(event) as connection:
         require(connection, actor.username, Permission.POLICY, organization_id)
         _check(days)
         if not policy_queries.set_for_organization(connection, organization_id, days):
-            raise UnknownPlace(organization_id, "")
-        ledger.record(connection, event)
+            raise UnknownPlaceError(organization_id, "")
+        unit_of_work.record(connection, event)
 
 
 def _check(days: int | None) -> None:
     if days is not None and not FEWEST_DAYS <= days <= MOST_DAYS:
-        raise BadDays(days)
+        raise InvalidExpiryError(days)
 
 
 def _event(actor: Actor, days: int | None) -> Event:

@@ -10,22 +10,24 @@ from typing import TypeAlias
 
 from sqlalchemy import Connection
 
-from lib.domain import roles, secrets
+from lib.domain import roles, token_format
+from lib.domain.access import Actor
 from lib.domain.audit import Event, EventAction
 from lib.domain.clock import Moment
-from lib.domain.errors import NotAllowed, NothingToDo
+from lib.domain.errors import NotAllowedError, NothingToDoError
 from lib.domain.ids import new_id
 from lib.domain.lifecycle import ENDS
+from lib.domain.operations import Receipt
 from lib.domain.plan import Plan
 from lib.domain.roles import Permission, Reach
-from lib.domain.rows import Actor, LeakedToken, Receipt
-from lib.domain.secrets import Minting
 from lib.domain.states import TokenState
+from lib.domain.token_format import Minting
+from lib.domain.tokens import LeakedToken
 from lib.operations.access import reach, require
 from lib.operations.actions import event_of, make_plan
 from lib.operations.batches import after_removals, perform_all
 from lib.operations.grants import COMMAND_LINE
-from lib.operations.ledger import Ledger
+from lib.operations.unit_of_work import UnitOfWork
 from lib.store import import_queries, recall_queries
 from lib.store.engine import reading
 
@@ -64,75 +66,81 @@ class Recall:
         )
 
 
-def look_up(ledger: Ledger, actor: Actor, text: str, minting: Minting) -> Recall:
+def look_up(unit_of_work: UnitOfWork, actor: Actor, text: str, minting: Minting) -> Recall:
     """Return whose the tokens in `text` are, and a plan that ends those that are live.
 
     Nothing is written. Raises NotAllowed.
     """
     attempt = Event(EventAction.REMOVE, actor.username, actor.address)
-    with ledger.recording_refusal(attempt), reading(ledger.engine) as connection:
+    with unit_of_work.refusals_recorded(attempt), reading(unit_of_work.engine) as connection:
         within = reach(connection, actor.username, Permission.RECALL)
-        return _look_up(connection, ledger.clock(), actor, text, minting, within)
+        return _look_up(connection, unit_of_work.clock(), actor, text, minting, within)
 
 
-def widen(ledger: Ledger, actor: Actor, recall: Recall) -> Recall:
+def widen(unit_of_work: UnitOfWork, actor: Actor, recall: Recall) -> Recall:
     """Return `recall` with everything that the same operations made and that is live.
 
     Raises NotAllowed.
     """
     attempt = Event(EventAction.REMOVE, actor.username, actor.address)
-    with ledger.recording_refusal(attempt), reading(ledger.engine) as connection:
+    with unit_of_work.refusals_recorded(attempt), reading(unit_of_work.engine) as connection:
         reach(connection, actor.username, Permission.RECALL)
         for organization_id, _ in recall.operations:
             require(connection, actor.username, Permission.RECALL, organization_id)
-        return _widen(connection, ledger.clock(), actor, recall)
+        return _widen(connection, unit_of_work.clock(), actor, recall)
 
 
-def end(ledger: Ledger, actor: Actor, recall: Recall, *, reason: str = "") -> tuple[Receipt, ...]:
+def end(
+    unit_of_work: UnitOfWork, actor: Actor, recall: Recall, *, reason: str = ""
+) -> tuple[Receipt, ...]:
     """End what was planned, all of it or nothing, once; a second call gives the same receipts.
 
     Raises NotAllowed, also when `actor` is not who looked it up; NothingToDo; PlanOutdated when
     something changed since it was planned.
     """
     if not recall.plans:
-        raise NothingToDo
-    with ledger.acting(event_of(recall.plans[0], actor, reason)) as connection:
+        raise NothingToDoError
+    with unit_of_work.transaction(event_of(recall.plans[0], actor, reason)) as connection:
         if actor.username != recall.actor:
-            raise NotAllowed(actor.username, Permission.RECALL)
+            raise NotAllowedError(actor.username, Permission.RECALL)
         for organization_id in sorted({plan.scope.organization_id for plan in recall.plans}):
             require(connection, actor.username, Permission.RECALL, organization_id)
         return perform_all(
             connection,
-            ledger,
+            unit_of_work,
             recall.plans,
             recall.batch_id,
             lambda plan: event_of(plan, actor, reason),
         )
 
 
-def look_up_by_command(ledger: Ledger, text: str, minting: Minting, *, whole: bool) -> Recall:
+def look_up_by_command(
+    unit_of_work: UnitOfWork, text: str, minting: Minting, *, whole: bool
+) -> Recall:
     """Do what `look_up` does for whoever runs the command; `whole` widens it."""
-    with reading(ledger.engine) as connection:
-        now = ledger.clock()
+    with reading(unit_of_work.engine) as connection:
+        now = unit_of_work.clock()
         found = _look_up(connection, now, SYSTEM, text, minting, None)
         return _widen(connection, now, SYSTEM, found) if whole else found
 
 
-def end_by_command(ledger: Ledger, recall: Recall, *, reason: str = "") -> tuple[Receipt, ...]:
+def end_by_command(
+    unit_of_work: UnitOfWork, recall: Recall, *, reason: str = ""
+) -> tuple[Receipt, ...]:
     """Do what `end` does for whoever runs the command."""
     if not recall.plans:
-        raise NothingToDo
+        raise NothingToDoError
 
     def by_command(plan: Plan) -> Event:
         return event_of(plan, SYSTEM, reason)._replace(actor=COMMAND_LINE.username)
 
-    with ledger.acting(by_command(recall.plans[0])) as connection:
+    with unit_of_work.transaction(by_command(recall.plans[0])) as connection:
         if SYSTEM.username not in import_queries.stored_accounts(connection, [SYSTEM.username]):
             account = {"username": SYSTEM.username, "name": SYSTEM.name, "email": ""}
             import_queries.add_rows(
                 connection, "user_account", [account | {"staff_status": "inactive"}]
             )
-        return perform_all(connection, ledger, recall.plans, recall.batch_id, by_command)
+        return perform_all(connection, unit_of_work, recall.plans, recall.batch_id, by_command)
 
 
 def _look_up(
@@ -143,8 +151,10 @@ def _look_up(
     minting: Minting,
     within: Reach,
 ) -> Recall:
-    tokens = secrets.tokens_in(text, minting.prefix)
-    digests = [d for pepper in minting.peppers.values() for d in secrets.digests(tokens, pepper)]
+    tokens = token_format.tokens_in(text, minting.prefix)
+    digests = [
+        d for pepper in minting.peppers.values() for d in token_format.digests(tokens, pepper)
+    ]
     found = recall_queries.find(connection, digests, now)
     seen = tuple(leaked for leaked in found if roles.covers(within, leaked.organization_id))
     plans = _plans(connection, now, actor, seen)

@@ -2,13 +2,13 @@
 
 from lib.domain.audit import Event, EventAction
 from lib.domain.lifecycle import ENDS, ending
-from lib.domain.rows import FoundToken
 from lib.domain.states import TokenState
-from lib.operations.ledger import Ledger
+from lib.domain.tokens import FoundToken
+from lib.operations.unit_of_work import UnitOfWork
 from lib.store import operation_queries, token_queries
 
 
-def end(ledger: Ledger, found: FoundToken, address: str, asked_by: str) -> bool:
+def end(unit_of_work: UnitOfWork, found: FoundToken, address: str, asked_by: str) -> bool:
     """End a live token, good or not, for whoever asks; tell whether it was live.
 
     Raises StoreUnavailable and AuditUnwritten.
@@ -23,9 +23,9 @@ def end(ledger: Ledger, found: FoundToken, address: str, asked_by: str) -> bool:
         users=1,
         detail=f"revoke, asked by {asked_by}",
     )
-    with ledger.acting(attempt) as connection:
+    with unit_of_work.transaction(attempt) as connection:
         operation_queries.lock_scope(connection, *place)
-        now = ledger.clock()  # after the wait for the lock
+        now = unit_of_work.clock()  # after the wait for the lock
         at = (connection, *place, now, [found.member_id])
         token_queries.close_lapsed(*at)
         (user,) = token_queries.users_in_scope(*at)
@@ -40,5 +40,5 @@ def end(ledger: Ledger, found: FoundToken, address: str, asked_by: str) -> bool:
         token_queries.end_token(
             connection, found.organization_id, found.token_id, now, was=state, becomes=becomes
         )
-        ledger.record(connection, attempt._replace(action=EventAction(ENDS[state].value)))
+        unit_of_work.record(connection, attempt._replace(action=EventAction(ENDS[state].value)))
     return True

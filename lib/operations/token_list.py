@@ -4,10 +4,11 @@ from collections.abc import Sequence
 
 from sqlalchemy import Engine
 
+from lib.domain.access import Actor
 from lib.domain.clock import Clock
-from lib.domain.errors import UnknownPlace
+from lib.domain.errors import UnknownPlaceError
 from lib.domain.roles import Permission
-from lib.domain.rows import Actor, TokenRow
+from lib.domain.tokens import TokenRow
 from lib.operations.access import require
 from lib.store import operation_queries, token_queries
 from lib.store.engine import reading
@@ -19,7 +20,7 @@ def read_revision(engine: Engine, actor: Actor, organization_id: str, service_id
         require(connection, actor.username, Permission.READ, organization_id)
         revision = operation_queries.revision(connection, organization_id, service_id)
     if revision is None:
-        raise UnknownPlace(organization_id, service_id)
+        raise UnknownPlaceError(organization_id, service_id)
     return revision
 
 

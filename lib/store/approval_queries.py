@@ -5,10 +5,10 @@ from typing import Any
 
 from sqlalchemy import Connection, text
 
+from lib.domain.approvals import Approval
 from lib.domain.approver import ApproverRole
 from lib.domain.clock import Moment
 from lib.domain.plan import Plan, plan_from_json, plan_to_json
-from lib.domain.rows import Approval
 from lib.domain.states import ApprovalState
 from lib.store import tables
 

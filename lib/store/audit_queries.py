@@ -7,9 +7,9 @@ from typing import Any
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError, OperationalError
 
-from lib.domain.audit import NO_MAC, Event, Head, Seal, SealedEvent
+from lib.domain.audit import NO_MAC, AuditKeyring, ChainHead, Event, SealedEvent
 from lib.domain.clock import Moment
-from lib.domain.errors import AuditUnwritten
+from lib.domain.errors import AuditNotWrittenError
 from lib.domain.ids import new_ids
 from lib.store import tables
 from lib.store.bulk import insert_many, stream
@@ -17,7 +17,7 @@ from lib.store.engine import store_fault
 
 _BATCH = 1_000  # events in memory at once
 _LOWEST = -(2**63)
-_NO_END = Head(0, b"")
+_NO_END = ChainHead(0, b"")
 #: The columns of SealedEvent without a look at what bytes a text is made of.
 _UNDECODED = [
     f"CASE typeof({name}) WHEN 'text' THEN CAST({name} AS BLOB) ELSE {name} END"
@@ -25,7 +25,9 @@ _UNDECODED = [
 ]
 
 
-def append(connection: Connection, seal: Seal, now: Moment, events: Iterable[Event]) -> None:
+def append(
+    connection: Connection, seal: AuditKeyring, now: Moment, events: Iterable[Event]
+) -> None:
     """Seal `events` onto the chains of their organizations, as part of the caller's transaction.
 
     Chains are locked in sorted order and until the transaction ends. Raises AuditUnwritten: no
@@ -36,14 +38,14 @@ def append(connection: Connection, seal: Seal, now: Moment, events: Iterable[Eve
         for organization_id, group in groupby(ordered, key=lambda event: event.organization_id):
             _append_to_chain(connection, seal, now, organization_id, list(group))
     except ValueError:
-        raise AuditUnwritten from None
+        raise AuditNotWrittenError from None
     except DBAPIError as error:
         if store_fault(error):
             raise
-        raise AuditUnwritten from None
+        raise AuditNotWrittenError from None
 
 
-def lock_head(connection: Connection, organization_id: str) -> Head:
+def lock_head(connection: Connection, organization_id: str) -> ChainHead:
     """Lock the end of a chain against other writers and return it."""
     found = _head(connection, organization_id)
     if found is None:
@@ -55,7 +57,7 @@ def lock_head(connection: Connection, organization_id: str) -> Head:
             {"organization": organization_id, "mac": NO_MAC},
         )
         found = _head(connection, organization_id)
-    return found or Head()
+    return found or ChainHead()
 
 
 def chains(connection: Connection) -> tuple[list[str], list[bytes]]:
@@ -86,7 +88,7 @@ def _names(connection: Connection) -> list[Any]:
     return list(found.scalars())
 
 
-def heads(connection: Connection) -> dict[str, Head]:
+def heads(connection: Connection) -> dict[str, ChainHead]:
     """Return the end of each chain by its name, as stored; what cannot be one fits no chain."""
     sqlite = connection.dialect.name == "sqlite"
     name = "CAST(organization_id AS BLOB)" if sqlite else "organization_id"
@@ -96,7 +98,9 @@ def heads(connection: Connection) -> dict[str, Head]:
     )
     return {
         name if isinstance(name, str) else name.decode(errors="replace"): (
-            Head(number, mac) if isinstance(number, int) and isinstance(mac, bytes) else _NO_END
+            ChainHead(number, mac)
+            if isinstance(number, int) and isinstance(mac, bytes)
+            else _NO_END
         )
         for name, number, mac in found
     }
@@ -144,7 +148,11 @@ def mac_of(connection: Connection, chain: str, number: int) -> bytes | None:
 
 
 def _append_to_chain(
-    connection: Connection, seal: Seal, now: Moment, organization_id: str, events: list[Event]
+    connection: Connection,
+    seal: AuditKeyring,
+    now: Moment,
+    organization_id: str,
+    events: list[Event],
 ) -> None:
     head = lock_head(connection, organization_id)
     sealed = list(seal.chain(head, events, new_ids(len(events), now), now))
@@ -162,10 +170,10 @@ def _append_to_chain(
     )
 
 
-def _head(connection: Connection, organization_id: str) -> Head | None:
+def _head(connection: Connection, organization_id: str) -> ChainHead | None:
     lock = " FOR UPDATE" if connection.dialect.name == "postgresql" else ""
     row = connection.execute(
         text(f"SELECT number, mac FROM audit_head WHERE organization_id = :organization{lock}"),
         {"organization": organization_id},
     ).one_or_none()
-    return Head(row[0], bytes(row[1])) if row else None
+    return ChainHead(row[0], bytes(row[1])) if row else None

@@ -3,7 +3,7 @@
 from sqlalchemy import Connection, text
 
 from lib.domain.clock import Moment
-from lib.domain.rows import ServiceCredential
+from lib.domain.credentials import ServiceCredential
 from lib.store import tables
 
 

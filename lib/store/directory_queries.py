@@ -7,16 +7,11 @@ from typing import Any
 
 from sqlalchemy import Connection, text
 
+from lib.domain.access import Actor
 from lib.domain.clock import Moment
+from lib.domain.coverage import CoverageRow
+from lib.domain.directory import Organization, OrganizationListed, Service, Subscription
 from lib.domain.roles import Reach
-from lib.domain.rows import (
-    Actor,
-    CoverageRow,
-    Organization,
-    OrganizationListed,
-    Service,
-    Subscription,
-)
 from lib.domain.search import like
 from lib.domain.states import OrganizationType, Status
 from lib.store.bulk import among, ids_parameter, with_ids

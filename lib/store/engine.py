@@ -14,36 +14,41 @@ from sqlalchemy import Connection, Dialect, Engine, create_engine, event, make_u
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from lib.domain.errors import StoreBusy, StoreFull, StoreReadOnly, StoreUnavailable
+from lib.domain.errors import (
+    DatabaseBusyError,
+    DatabaseFullError,
+    DatabaseReadOnlyError,
+    DatabaseUnavailableError,
+)
 
 _SAFE_WAL = (3, 51, 3)  # before it two connections can lose a commit (the "WAL-reset" bug)
 _CONNECT_SECONDS = 10  # unless the address says another; the driver itself waits for minutes
 _WRITES = "desk_writes"  # execution option that makes a SQLite transaction take the lock at once
 
 _SQLITE_FAULTS = {
-    sqlite3.SQLITE_BUSY: StoreBusy,
-    sqlite3.SQLITE_LOCKED: StoreBusy,
-    sqlite3.SQLITE_READONLY: StoreReadOnly,
-    sqlite3.SQLITE_FULL: StoreFull,
-    sqlite3.SQLITE_IOERR: StoreUnavailable,
-    sqlite3.SQLITE_CANTOPEN: StoreUnavailable,
-    sqlite3.SQLITE_CORRUPT: StoreUnavailable,
-    sqlite3.SQLITE_NOTADB: StoreUnavailable,
+    sqlite3.SQLITE_BUSY: DatabaseBusyError,
+    sqlite3.SQLITE_LOCKED: DatabaseBusyError,
+    sqlite3.SQLITE_READONLY: DatabaseReadOnlyError,
+    sqlite3.SQLITE_FULL: DatabaseFullError,
+    sqlite3.SQLITE_IOERR: DatabaseUnavailableError,
+    sqlite3.SQLITE_CANTOPEN: DatabaseUnavailableError,
+    sqlite3.SQLITE_CORRUPT: DatabaseUnavailableError,
+    sqlite3.SQLITE_NOTADB: DatabaseUnavailableError,
 }
 #: By SQLSTATE, or by its class where a class means one thing.
 _POSTGRESQL_FAULTS = {
-    "08": StoreUnavailable,  # connection_exception
-    "0A000": StoreUnavailable,  # a prepared statement's table has changed: another connection
-    "26000": StoreUnavailable,  # a prepared statement is gone, as behind a pool of connections
-    "25006": StoreReadOnly,  # read_only_sql_transaction
-    "40001": StoreBusy,  # serialization_failure
-    "40P01": StoreBusy,  # deadlock_detected
-    "53": StoreUnavailable,  # insufficient_resources: memory, connections
-    "53100": StoreFull,  # disk_full
-    "55P03": StoreBusy,  # lock_not_available
-    "57014": StoreBusy,  # query_canceled: the server's own time limit
-    "57": StoreUnavailable,  # operator_intervention: the server stops, or ended our connection
-    "58": StoreUnavailable,  # system_error
+    "08": DatabaseUnavailableError,  # connection_exception
+    "0A000": DatabaseUnavailableError,  # a prepared statement's table has changed: reconnect
+    "26000": DatabaseUnavailableError,  # a prepared statement is gone, as behind a pool
+    "25006": DatabaseReadOnlyError,  # read_only_sql_transaction
+    "40001": DatabaseBusyError,  # serialization_failure
+    "40P01": DatabaseBusyError,  # deadlock_detected
+    "53": DatabaseUnavailableError,  # insufficient_resources: memory, connections
+    "53100": DatabaseFullError,  # disk_full
+    "55P03": DatabaseBusyError,  # lock_not_available
+    "57014": DatabaseBusyError,  # query_canceled: the server's own time limit
+    "57": DatabaseUnavailableError,  # operator_intervention: the server stops, or cut us off
+    "58": DatabaseUnavailableError,  # system_error
 }
 
 
@@ -165,7 +170,7 @@ def _faults_told() -> Iterator[None]:
     try:
         yield
     except PoolTimeout:
-        raise StoreBusy from None
+        raise DatabaseBusyError from None
     except DBAPIError as error:
         fault = store_fault(error)
         if fault is None:
@@ -182,7 +187,7 @@ def translated(dialect: Dialect, statement: str | None, error: Exception) -> DBA
     return cast("DBAPIError", wrapped)
 
 
-def store_fault(error: DBAPIError) -> StoreUnavailable | None:
+def store_fault(error: DBAPIError) -> DatabaseUnavailableError | None:
     """Return what the database's fault means to us; None when it is a mistake in SQL."""
     code = getattr(error.orig, "sqlite_errorcode", None)
     state = getattr(error.orig, "sqlstate", None)
@@ -192,5 +197,5 @@ def store_fault(error: DBAPIError) -> StoreUnavailable | None:
         kind = _POSTGRESQL_FAULTS.get(state) or _POSTGRESQL_FAULTS.get(state[:2])
     else:  # no word from the server: it was never reached, or the connection is lost
         lost = isinstance(error, OperationalError | InterfaceError)
-        kind = StoreUnavailable if lost else None
+        kind = DatabaseUnavailableError if lost else None
     return kind() if kind else None

@@ -5,9 +5,9 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, text
 
+from lib.domain.access import GrantRow
 from lib.domain.clock import Moment
 from lib.domain.roles import Grant, Role
-from lib.domain.rows import GrantRow
 from lib.store import tables
 
 # A staff account by its own status; everybody else by a membership that is active.

@@ -6,9 +6,10 @@ from collections.abc import Iterable
 from sqlalchemy import Connection, text
 
 from lib.domain.clock import Moment
-from lib.domain.lifecycle import Standing
+from lib.domain.expiry import ExpiryPolicy
+from lib.domain.lifecycle import ActiveFlags
+from lib.domain.operations import Receipt, ResultRow, Scope, SkippedUser
 from lib.domain.plan import Plan
-from lib.domain.rows import ExpiryPolicy, Receipt, ResultRow, Scope, SkippedUser
 from lib.domain.states import Action, Skip, Status
 from lib.store import tables
 from lib.store.bulk import insert_many
@@ -46,9 +47,9 @@ def read_scope(connection: Connection, organization_id: str, service_id: str) ->
     if row is None:
         return None
     active = Status.ACTIVE.value
-    standing = Standing(organization=row[1] == active, subscription=row[3] == active)
+    active_flags = ActiveFlags(organization=row[1] == active, subscription=row[3] == active)
     policy = ExpiryPolicy(row[4], row[5])
-    return Scope(organization_id, row[0], service_id, row[2], standing, policy)
+    return Scope(organization_id, row[0], service_id, row[2], active_flags, policy)
 
 
 def revision(connection: Connection, organization_id: str, service_id: str) -> int | None:

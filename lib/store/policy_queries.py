@@ -2,7 +2,7 @@
 
 from sqlalchemy import Connection, text
 
-from lib.domain.rows import ExpiryPolicy
+from lib.domain.expiry import ExpiryPolicy
 
 
 def read(connection: Connection, organization_id: str, service_id: str) -> ExpiryPolicy:

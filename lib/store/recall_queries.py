@@ -5,8 +5,8 @@ from collections.abc import Iterable, Sequence
 from sqlalchemy import Connection, bindparam, text
 
 from lib.domain.clock import Moment
-from lib.domain.rows import LeakedToken
 from lib.domain.states import TokenState
+from lib.domain.tokens import LeakedToken
 from lib.store.bulk import ids_parameter, with_ids
 
 _AT_ONCE = 500  # parameters of one statement

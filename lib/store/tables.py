@@ -24,14 +24,7 @@ from sqlalchemy import (
 )
 
 from lib.domain.roles import Role
-from lib.domain.states import (
-    Action,
-    ApprovalState,
-    OrganizationType,
-    Origin,
-    Status,
-    TokenState,
-)
+from lib.domain.states import Action, ApprovalState, OrganizationType, Origin, Status, TokenState
 
 metadata = MetaData(
     naming_convention={

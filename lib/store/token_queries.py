@@ -10,9 +10,10 @@ from sqlalchemy import Connection, text
 
 from lib.domain.clock import DAY, Moment
 from lib.domain.lifecycle import Change
-from lib.domain.rows import OwnToken, Scope, TokenRow, UserInScope
+from lib.domain.operations import Scope
 from lib.domain.search import like
 from lib.domain.states import Origin, TokenState
+from lib.domain.tokens import OwnToken, TokenRow, UserInScope
 from lib.store import tables
 from lib.store.bulk import ids_parameter, insert_many, with_ids
 

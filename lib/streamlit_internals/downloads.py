@@ -112,8 +112,9 @@ class DownloadStorage(MemoryMediaFileStorage):
 
     def delete_file(self, file_id: str) -> None:
         """Delete what is no download; a download waits for its own time."""
-        if file_id not in self._timers:
-            super().delete_file(file_id)
+        with self._lock:
+            if file_id not in self._timers:
+                super().delete_file(file_id)
 
     def fetched(self, file_id: str) -> None:
         """Let a download end soon, now that a browser has all of it; asking again adds nothing."""

@@ -6,11 +6,10 @@ from enum import IntEnum
 from typing import Any, NamedTuple
 
 import streamlit as st
-from streamlit.runtime.scriptrunner import get_script_run_ctx
 
+from lib.domain.operations import Receipt
 from lib.domain.plan import Plan
-from lib.domain.rows import Receipt
-from lib.operations.delivery import Delivery
+from lib.operations.export_download import ExportDownload
 from lib.operations.off_boarding import OffBoarding
 from lib.operations.recall import Recall
 
@@ -25,12 +24,12 @@ class Step(IntEnum):
 
 
 @dataclass
-class Confirming:
+class OpenConfirmation:
     """An action between its first confirmation and its end."""
 
     plan: Plan
     step: Step = Step.FIRST
-    delivery: Delivery | None = None
+    delivery: ExportDownload | None = None
     error: Exception | None = None
     reason: str = ""
     approved: bool = False
@@ -41,7 +40,7 @@ class Confirming:
         return bool(self.delivery and self.delivery.begun and not self.error)
 
 
-class Opening(NamedTuple):
+class ApprovedPlan(NamedTuple):
     """An approved plan whose last confirmation opens on the page of its tokens."""
 
     plan: Plan
@@ -49,15 +48,15 @@ class Opening(NamedTuple):
 
 
 @dataclass
-class Done:
+class FinishedOperation:
     """A finished operation whose receipt is on the page."""
 
     receipt: Receipt
-    delivery: Delivery | None = None
+    delivery: ExportDownload | None = None
 
 
 @dataclass
-class Listing:
+class TableFrame:
     """The page of the token table as the browser has it: frozen, so that a tick sends no rows."""
 
     made_from: tuple[Any, ...] = ()
@@ -66,7 +65,7 @@ class Listing:
 
 
 @dataclass
-class Matching:
+class MatchingUsers:
     """The users who match the search, read once per search, filter and revision."""
 
     made_from: tuple[Any, ...] = ()
@@ -76,7 +75,7 @@ class Matching:
 
 
 @dataclass
-class Trail:
+class PagerState:
     """The way through a list that is read by keyset: behind which keys its pages began."""
 
     made_from: tuple[Any, ...] = ()
@@ -84,7 +83,7 @@ class Trail:
 
 
 @dataclass
-class Leaving:
+class OpenOffBoarding:
     """An off-boarding: between the question and its answer, or done with its receipts."""
 
     off_boarding: OffBoarding
@@ -93,7 +92,7 @@ class Leaving:
 
 
 @dataclass
-class Answering:
+class OpenApproval:
     """A request for approval that is about to be answered (four eyes)."""
 
     approve: bool
@@ -101,7 +100,7 @@ class Answering:
 
 
 @dataclass
-class Recalling:
+class OpenRecall:
     """Leaked tokens that were found; `wide` with all that the same operations made."""
 
     recall: Recall
@@ -128,22 +127,22 @@ class Session:
     where: tuple[str, ...] = ()
     selected: set[str] = field(default_factory=set)
     selection_version: int = 0
-    matching: Matching = field(default_factory=Matching)
-    listing: Listing = field(default_factory=Listing)
-    confirming: Confirming | None = None
-    opening: Opening | None = None
-    done: Done | None = None
+    matching: MatchingUsers = field(default_factory=MatchingUsers)
+    listing: TableFrame = field(default_factory=TableFrame)
+    confirming: OpenConfirmation | None = None
+    opening: ApprovedPlan | None = None
+    done: FinishedOperation | None = None
     notice: str = ""
     told: str = ""
     shown_token: str = ""
     declining: str = ""
     revoking: str = ""
     refused: set[tuple[str, ...]] = field(default_factory=set)
-    looking_at: str = ""
-    trails: dict[str, Trail] = field(default_factory=dict)
-    answering: Answering | None = None
-    leaving: Leaving | None = None
-    recalling: Recalling | None = None
+    activity_view: str = ""
+    pagers: dict[str, PagerState] = field(default_factory=dict)
+    answering: OpenApproval | None = None
+    leaving: OpenOffBoarding | None = None
+    recalling: OpenRecall | None = None
     recalled: tuple[Receipt, ...] = ()
     files_dropped: int = 0
 
@@ -155,19 +154,19 @@ class Session:
     def leave(self) -> None:
         """Forget what belongs to the place that is left; a mint under way is met again there."""
         self.select(set())
-        self.matching, self.listing = Matching(), Listing(number=self.listing.number)
+        self.matching, self.listing = MatchingUsers(), TableFrame(number=self.listing.number)
         if self.confirming and not self.confirming.minting:
             self.confirming = None
         self.done = None
         self.notice = self.told = self.shown_token = self.declining = self.revoking = ""
         self.recalling, self.recalled = None, ()
-        self.trails = {}
-        self.look_at("")
+        self.pagers = {}
+        self.open_activity_view("")
 
-    def look_at(self, what: str) -> None:
+    def open_activity_view(self, what: str) -> None:
         """Go to the list, an operation or a person on Activity; what was begun elsewhere ends."""
-        if what != self.looking_at:
-            self.looking_at, self.told = what, ""
+        if what != self.activity_view:
+            self.activity_view, self.told = what, ""
             self.answering = self.leaving = None
 
 
@@ -184,13 +183,7 @@ def has_person(state: Mapping[str, Any]) -> bool:
     return _KEY in state and bool(state[_KEY].username)
 
 
-def session_id() -> str:
-    """Return Streamlit's id of this browser session: the vault's key."""
-    context = get_script_run_ctx(suppress_warning=True)
-    return context.session_id if context else ""
-
-
-def put(key: str, value: object) -> None:
+def set_value(key: str, value: object) -> None:
     """Set a widget's value before it is drawn, or in a callback."""
     st.session_state[key] = value
 

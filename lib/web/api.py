@@ -7,14 +7,14 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 
 from lib.domain import clock
-from lib.domain.audit import Seal
-from lib.domain.secrets import Minting
-from lib.operations.ledger import Ledger
-from lib.operations.opening import open_store
+from lib.domain.audit import AuditKeyring
+from lib.domain.token_format import Minting
+from lib.operations.database import open_database
+from lib.operations.unit_of_work import UnitOfWork
 from lib.settings import read_settings
-from lib.web import gate
-from lib.web.assembly import assemble
-from lib.web.endpoints import Api, Opened, routes
+from lib.web import security_middleware
+from lib.web.endpoints import Api, LazyApi, routes
+from lib.web.factory import make_api
 
 _settings = read_settings()
 
@@ -22,13 +22,13 @@ _settings = read_settings()
 def _open() -> Api:
     _settings.data.mkdir(parents=True, exist_ok=True)
     keys = _settings.pepper_keys
-    ledger = Ledger(open_store(_settings.url), clock.now, Seal.of(keys))
-    return assemble(ledger, Minting(_settings.token_prefix, keys), _settings)
+    unit_of_work = UnitOfWork(open_database(_settings.url), clock.now, AuditKeyring.of(keys))
+    return make_api(unit_of_work, Minting(_settings.token_prefix, keys), _settings)
 
 
-_opened = Opened(_open)
+_opened = LazyApi(_open)
 # In demo mode this machine only, as the dashboard.
-_here = [Middleware(gate.LoopbackGate, refusal=gate.DEMO_ONLY_HERE)]
+_here = [Middleware(security_middleware.LoopbackGate, refusal=security_middleware.DEMO_ONLY_HERE)]
 app = Starlette(
     routes=routes(_opened),
     middleware=_here if _settings.demo_mode and not _settings.demo else [],

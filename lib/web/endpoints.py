@@ -23,15 +23,15 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from lib.domain.clock import SECOND
-from lib.domain.errors import AuditUnwritten, StoreUnavailable
-from lib.domain.rows import FoundToken
-from lib.web import exchange, openapi
-from lib.web.exchange import Problem, answer
+from lib.domain.errors import AuditNotWrittenError, DatabaseUnavailableError
+from lib.domain.tokens import FoundToken
+from lib.web import http_messages, openapi
 from lib.web.failure_log import Failure, FailureLog
+from lib.web.http_messages import ProblemError, answer
 from lib.web.paths import API, HEALTHZ, READYZ
 
 if TYPE_CHECKING:  # the dashboard opens the database, and loads what that takes, after it has begun
-    from lib.operations.checking import Checker
+    from lib.operations.verification.token_verifier import TokenVerifier
 
 _log = logging.getLogger(__name__)
 
@@ -41,7 +41,7 @@ _READS = ("GET", "HEAD")
 _PLAIN = re.compile("[A-Za-z0-9_.~@+-]*")  # what `quote` would leave as it is
 
 _T = TypeVar("_T")
-Handler: TypeAlias = Callable[["Opened", Request], Awaitable[Response]]
+Handler: TypeAlias = Callable[["LazyApi", Request], Awaitable[Response]]
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class Api:
     a token may end it without a service's credentials.
     """
 
-    checker: "Checker"
+    checker: "TokenVerifier"
     failures: FailureLog
     token_header: str = ""
     trusted_proxies: tuple[IPv4Network | IPv6Network, ...] = ()
@@ -69,10 +69,10 @@ class Api:
 
     def address_of(self, request: Request) -> str:
         """Return the address that the log and the events name."""
-        return exchange.client_address(request, self.trusted_proxies)
+        return http_messages.client_address(request, self.trusted_proxies)
 
 
-class Opened:
+class LazyApi:
     """The Api of this process: opened by the first request that needs it, closed at the end."""
 
     def __init__(self, open_api: Callable[[], Api]) -> None:
@@ -88,8 +88,8 @@ class Opened:
             return self._api
         opening, loop = self._opening, asyncio.get_running_loop()
         if opening is None or opening.done() or opening.get_loop() is not loop:
-            self._opening = opening = _begin(self.open)
-        return await _outcome(opening)
+            self._opening = opening = _run_in_thread(self.open)
+        return await _wait_for(opening)
 
     def open(self) -> Api:
         """Open the Api, once. Raises StoreUnavailable."""
@@ -113,32 +113,32 @@ class Opened:
                 self._api.close()
 
 
-async def introspect(opened: Opened, request: Request) -> Response:
+async def introspect(opened: LazyApi, request: Request) -> Response:
     """Tell a service whether a token is one of its own and good; nothing else of any other."""
     api = await opened.api()
     service_id = await _calling_service(api, request)
-    token = await exchange.read_token(request)
+    token = await http_messages.read_token(request)
     found = await api.checker.check_in_loop(token, service_id)
     return answer(_introspected(found) if found else {"active": False})
 
 
-async def verify(opened: Opened, request: Request) -> Response:
+async def verify(opened: LazyApi, request: Request) -> Response:
     """Tell a gateway whether the request that it holds may pass: 200, or 401 with the reason.
 
     Envoy takes 200 only, without a body. Two tokens are 401 as well, where RFC 6750 has 400: nginx
     knows 2xx, 401 and 403 only.
     """
     api = await opened.api()
-    token = exchange.bearer_token(request, api.token_header)
+    token = http_messages.bearer_token(request, api.token_header)
     if token is None:
         headers = {"www-authenticate": f"Bearer {_REALM}"}
-        raise Problem(401, "unauthorized", "Send one Authorization: Bearer header.", headers)
+        raise ProblemError(401, "unauthorized", "Send one Authorization: Bearer header.", headers)
     found = await api.checker.check_in_loop(token, _asked_service(request))
     if found is None:
         api.note_failure(Failure.TOKEN, request)
         headers = {"www-authenticate": f'Bearer {_REALM}, error="invalid_token"'}
-        raise Problem(401, "invalid_token", "The token is not good.", headers)
-    return Response(headers=_told(found))
+        raise ProblemError(401, "invalid_token", "The token is not good.", headers)
+    return Response(headers=_identity_headers(found))
 
 
 def _asked_service(request: Request) -> str | None:
@@ -155,67 +155,67 @@ def _asked_service(request: Request) -> str | None:
     return request.query_params.get("service")
 
 
-async def revoke(opened: Opened, request: Request) -> Response:
+async def revoke(opened: LazyApi, request: Request) -> Response:
     """End a token, for a service one of its own; 200 also when there is none (RFC 7009)."""
     api = await opened.api()
     address = api.address_of(request)
     if api.open_revoke and "authorization" not in request.headers:
-        token = await exchange.read_token(request)
+        token = await http_messages.read_token(request)
         if not await _in_thread(api.checker.revoke, token, address):
             api.note_failure(Failure.TOKEN, request)
     else:
         service_id = await _calling_service(api, request)
-        token = await exchange.read_token(request)
+        token = await http_messages.read_token(request)
         await _in_thread(api.checker.revoke, token, address, service_id)
     return answer({})
 
 
-async def describe(_opened: Opened, _request: Request) -> Response:
+async def describe(_opened: LazyApi, _request: Request) -> Response:
     """Return the description of all this, as OpenAPI 3.1."""
     return answer(openapi.DOCUMENT)
 
 
-async def healthz(_opened: Opened, _request: Request) -> Response:
+async def healthz(_opened: LazyApi, _request: Request) -> Response:
     """Tell that the process answers."""
     return answer({"status": "ok"})
 
 
-async def readyz(opened: Opened, _request: Request) -> Response:
+async def readyz(opened: LazyApi, _request: Request) -> Response:
     """Tell whether the database answers and has the newest tables."""
     api = await opened.api()
     ready = await _in_thread(api.checker.is_ready)
     return answer({"status": "ready" if ready else "migrating"}, 200 if ready else 503)
 
 
-async def nothing(_opened: Opened, _request: Request) -> Response:
+async def not_found(_opened: LazyApi, _request: Request) -> Response:
     """Answer for every other path below the API's."""
-    raise Problem(404, "not_found", "There is nothing at this path.")
+    raise ProblemError(404, "not_found", "There is nothing at this path.")
 
 
-def _begin(do: Callable[..., _T], *arguments: object) -> "asyncio.Future[_T]":
+def _run_in_thread(do: Callable[..., _T], *arguments: object) -> "asyncio.Future[_T]":
     """Do it in a thread."""
     doing = asyncio.ensure_future(run_in_threadpool(do, *arguments))
-    doing.add_done_callback(_forget)
+    doing.add_done_callback(_swallow_result)
     return doing
 
 
-async def _outcome(doing: "asyncio.Future[_T]") -> _T:
+async def _wait_for(doing: "asyncio.Future[_T]") -> _T:
     """Return what came of it. Raises StoreUnavailable when it takes longer than we wait.
 
     The wait for a thread counts: those that a lost database holds are not had by others.
     """
     done, _ = await asyncio.wait({doing}, timeout=_SECONDS)
     if not done:
-        raise StoreUnavailable
+        raise DatabaseUnavailableError
     return doing.result()
 
 
 async def _in_thread(do: Callable[..., _T], *arguments: object) -> _T:
     """Return what `do` does in a thread. Raises as `_outcome`."""
-    return await _outcome(_begin(do, *arguments))
+    return await _wait_for(_run_in_thread(do, *arguments))
 
 
-def _forget(doing: "asyncio.Future[Any]") -> None:
+def _swallow_result(doing: "asyncio.Future[Any]") -> None:
     """Look at the outcome, which maybe nobody waits for any more: asyncio would complain."""
     if not doing.cancelled():
         doing.exception()
@@ -224,7 +224,7 @@ def _forget(doing: "asyncio.Future[Any]") -> None:
 class Endpoint:
     """One handler as an ASGI application: whatever happens in it is answered in JSON."""
 
-    def __init__(self, handler: Handler, opened: Opened, methods: tuple[str, ...] = ()) -> None:
+    def __init__(self, handler: Handler, opened: LazyApi, methods: tuple[str, ...] = ()) -> None:
         """Answer by `handler`; `methods` are those that it knows, all of them when empty."""
         self._handler = handler
         self._opened = opened
@@ -243,9 +243,9 @@ class Endpoint:
             return _wrong_method(self._methods).response()
         try:
             return await self._handler(self._opened, request)
-        except Problem as problem:
+        except ProblemError as problem:
             return problem.response()
-        except (StoreUnavailable, AuditUnwritten):
+        except (DatabaseUnavailableError, AuditNotWrittenError):
             return _NO_DATABASE.response()
         except ClientDisconnect:
             raise
@@ -275,7 +275,7 @@ class _ExactRoute(Route):
         self.path_regex = re.compile(self.path_regex.pattern.removesuffix("$") + r"\Z")
 
 
-def routes(opened: Opened) -> list[Route]:
+def routes(opened: LazyApi) -> list[Route]:
     """Return the routes."""
     verifies = Endpoint(verify, opened)
     of_service = f"{API}services/{{service_id}}/verify"
@@ -289,12 +289,12 @@ def routes(opened: Opened) -> list[Route]:
         _ExactRoute(f"{of_service}/{{rest:any}}", verifies),
         *(_ExactRoute(f"{API}{at}", Endpoint(do, opened, ("POST",))) for at, do in posts.items()),
         *(_ExactRoute(at, Endpoint(do, opened, _READS)) for at, do in reads.items()),
-        _ExactRoute(f"{API}{{rest:any}}", Endpoint(nothing, opened)),
+        _ExactRoute(f"{API}{{rest:any}}", Endpoint(not_found, opened)),
     ]
 
 
-_FAULT = Problem(500, "server_error", "Token Desk has made a mistake; its log says where.")
-_NO_DATABASE = Problem(
+_FAULT = ProblemError(500, "server_error", "Token Desk has made a mistake; its log says where.")
+_NO_DATABASE = ProblemError(
     503,
     "temporarily_unavailable",
     "The database does not answer; ask again.",
@@ -302,24 +302,24 @@ _NO_DATABASE = Problem(
 )
 
 
-def _wrong_method(methods: tuple[str, ...]) -> Problem:
+def _wrong_method(methods: tuple[str, ...]) -> ProblemError:
     allowed = ", ".join(methods)
-    return Problem(405, "invalid_request", f"Ask by {allowed}.", {"allow": allowed})
+    return ProblemError(405, "invalid_request", f"Ask by {allowed}.", {"allow": allowed})
 
 
 async def _calling_service(api: Api, request: Request) -> str:
     """Return the service that calls. Raises Problem: 401 invalid_client."""
-    given = exchange.basic_credentials(request)
+    given = http_messages.basic_credentials(request)
     service_id = await api.checker.service_of_in_loop(*given) if given else None
     if service_id is None:
         if given:
             api.note_failure(Failure.CREDENTIAL, request)
         headers = {"www-authenticate": f'Basic {_REALM}, charset="UTF-8"'}
-        raise Problem(401, "invalid_client", "Send the service's own credentials.", headers)
+        raise ProblemError(401, "invalid_client", "Send the service's own credentials.", headers)
     return service_id
 
 
-def _told(found: FoundToken) -> dict[str, str]:
+def _identity_headers(found: FoundToken) -> dict[str, str]:
     """Return the headers that tell a gateway whose token it is.
 
     A header holds ASCII only: other letters of a username are percent-encoded, as in a URL.

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from lib.domain.clock import MINUTE, SECOND, Clock, Moment, iso
-from lib.domain.words import count
+from lib.domain.plural import counted
 
 _log = logging.getLogger(__name__)
 
@@ -101,5 +101,5 @@ def _write_all(unwritten: Mapping[str, _Unwritten]) -> None:
 
 def _write(address: str, known: _Unwritten) -> None:
     counts = known.counts
-    told = ", ".join(count(counts[each], each.value) for each in Failure if counts[each])
+    told = ", ".join(counted(counts[each], each.value) for each in Failure if counts[each])
     _log.warning("Refused from %s since %s: %s", address, iso(known.since), told)

@@ -4,7 +4,7 @@ from starlette.datastructures import Headers
 from starlette.responses import HTMLResponse
 from starlette.types import Receive, Scope, Send
 
-from lib.web.gate import refuse
+from lib.web.security_middleware import refuse
 
 NOTHING_HERE = "Not found\n"
 #: It needs no script and no file, and reads well in light and dark.

@@ -11,7 +11,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from lib.domain.errors import DeskError
 from lib.web import paths
-from lib.web.gate import refuse
+from lib.web.security_middleware import refuse
 
 STILL_IN = (
     "You are still signed in: Token Desk cannot reach its database to end your sign-in. "

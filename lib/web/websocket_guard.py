@@ -15,7 +15,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from lib.domain.states import Stay
+from lib.domain.states import SessionStatus
 
 #: What a page sends to a signed-in person's session. Fragments, and changes of page and theme, are
 #: `rerun_script` too (read in Streamlit 1.67).
@@ -42,7 +42,7 @@ class SocketChecks:
     the page anew from which a frame came: it would connect again by itself, and show what it has.
     """
 
-    status: Callable[[HTTPConnection], Stay]
+    status: Callable[[HTTPConnection], SessionStatus]
     message_type: Callable[[bytes], str | None]
     reload: Callable[[bytes], bytes]
 
@@ -69,7 +69,7 @@ class WebSocketGuard:
         connection = HTTPConnection(scope)
         status = await run_in_threadpool(self._checks.status, connection)
         socket = _Socket(self._checks, connection, receive, send, status, self._signed_out)
-        if status is not Stay.IN:
+        if status is not SessionStatus.IN:
             _forget_session(scope)
             self._signed_out[socket] = None
             await self._close_oldest()
@@ -107,14 +107,14 @@ class _Socket:
     connection: HTTPConnection
     from_browser: Receive
     to_browser: Send
-    last_status: Stay
+    last_status: SessionStatus
     signed_out: dict["_Socket", None]
     closing: asyncio.Event = field(default_factory=asyncio.Event)
     closed: bool = False
 
     async def is_signed_out(self) -> bool:
         """Tell whether nobody is signed in now, from the database."""
-        return await run_in_threadpool(self.checks.status, self.connection) is not Stay.IN
+        return await run_in_threadpool(self.checks.status, self.connection) is not SessionStatus.IN
 
     async def send(self, message: Message) -> None:
         """Send to the browser what Streamlit sends; nothing any more once it was closed here."""
@@ -157,14 +157,14 @@ class _Socket:
             await self.to_browser({"type": "websocket.send", "bytes": self.checks.reload(frame)})
             raise _ClosingError(_POLICY_VIOLATION)
         self.last_status = now
-        if now is Stay.IN:
+        if now is SessionStatus.IN:
             self.signed_out.pop(self, None)
         elif len(frame) > SIGNED_OUT_BYTES:
             raise _ClosingError(_TOO_BIG)
         name = self.checks.message_type(frame)
         if name is None:
             raise _ClosingError(_PROTOCOL_ERROR)
-        return name in (SIGNED_IN if now is Stay.IN else SIGNED_OUT)
+        return name in (SIGNED_IN if now is SessionStatus.IN else SIGNED_OUT)
 
     async def _close(self, code: int) -> Message:
         """End the connection; Streamlit takes it for the browser's own end."""
@@ -173,13 +173,15 @@ class _Socket:
         return {"type": "websocket.disconnect", "code": code}
 
 
-def _ended(before: Stay, now: Stay) -> bool:
+def _ended(before: SessionStatus, now: SessionStatus) -> bool:
     """Tell whether a sign-in ended between two looks.
 
     A new one is seen only once its first page has run, so that it can be over without having been
     seen to last. One that was over when the browser connected gets the sign-in page.
     """
-    return (before is Stay.IN and now is not Stay.IN) or (before is Stay.OUT and now is Stay.OVER)
+    return (before is SessionStatus.IN and now is not SessionStatus.IN) or (
+        before is SessionStatus.OUT and now is SessionStatus.OVER
+    )
 
 
 def _forget_session(scope: Scope) -> None:

@@ -18,16 +18,16 @@ from sqlalchemy import Engine, text
 from streamlit.testing.v1 import AppTest
 
 from lib.domain.activity import ActivityFilter, Kind
-from lib.domain.audit import NO_MAC, REST, EventAction, SealedEvent
+from lib.domain.audit import GLOBAL_CHAIN, NO_MAC, EventAction, SealedEvent
 from lib.domain.ids import new_ids
-from lib.operations.opening import open_store
+from lib.operations.database import open_database
 from lib.store import activity_queries, tables
 from lib.store.bulk import insert_many
 from lib.store.engine import reading, writing
-from lib.ui.desk import _open
+from lib.ui.app_context import _open
 from tests.benchmarks.tokens_page import FRAME, empty
-from tests.directory import build
-from tests.facts import NOW
+from tests.support.database_facts import NOW
+from tests.support.directory import build
 
 ROUNDS = 21
 EVENTS = 1_000_000
@@ -55,7 +55,7 @@ def fill(engine: Engine, events: int) -> None:
         build(engine, 20, organization_id=organization_id)
     draw = random.Random(1)  # noqa: S311 - test data
     actions = draw.choices(list(SHARES), list(SHARES.values()), k=events)
-    numbers = dict.fromkeys([REST, *ORGANIZATIONS], 0)
+    numbers = dict.fromkeys([GLOBAL_CHAIN, *ORGANIZATIONS], 0)
     begin = NOW - events * 1_000
 
     def event(n: int, action: EventAction) -> SealedEvent:
@@ -63,12 +63,13 @@ def fill(engine: Engine, events: int) -> None:
         at, place = begin + n * 1_000, draw.choice(ORGANIZATIONS)
         user = f"{place.lower()}-u{n % 20}"
         own = action in {EventAction.ACCEPT, EventAction.FIRST_USE, EventAction.SIGN_IN}
-        chain = REST if action is EventAction.SIGN_IN else place
+        chain = GLOBAL_CHAIN if action is EventAction.SIGN_IN else place
         numbers[chain] += 1
         (event_id,) = new_ids(1, at)
         return SealedEvent(
             chain, numbers[chain], event_id, at, action.value,
-            user if own else draw.choice(STAFF), "192.0.2.7", "" if chain == REST else "erecording",
+            user if own else draw.choice(STAFF), "192.0.2.7",
+            "" if chain == GLOBAL_CHAIN else "erecording",
             "" if own else event_id, user if own and chain else "", n % 400, "", "", "", 1, NO_MAC,
         )  # fmt: skip
 
@@ -156,7 +157,7 @@ def report(title: str, found: dict[str, float]) -> None:
 if __name__ == "__main__":
     folder = Path(tempfile.mkdtemp())
     url = os.environ.get("DATABASE_URL") or f"sqlite:///{folder / 'desk.db'}"
-    engine = open_store(url)
+    engine = open_database(url)
     events = int(sys.argv[1]) if sys.argv[1:] else EVENTS
     fill(engine, events)
     report(

@@ -15,20 +15,20 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine
 
-from lib.domain.audit import Event, Seal
+from lib.domain.audit import AuditKeyring, Event
 from lib.domain.states import Action
-from lib.operations.actions import carry_out, plan_action
-from lib.operations.ledger import Ledger
+from lib.operations.actions import execute, plan_action
+from lib.operations.unit_of_work import UnitOfWork
 from tests.benchmarks.asked import asked_for
 from tests.benchmarks.generate_export import postgresql_copies, sqlite_copies
-from tests.directory import ADMIN, MINTING, ORG, SERVICE, by, clock
+from tests.support.directory import ADMIN, MINTING, ORG, SERVICE, by, clock
 
 ROUNDS = 15
 USERS = 10_000
 LIMIT = 1.10
 
 
-class Silent(Ledger):
+class Silent(UnitOfWork):
     """A ledger that records nothing."""
 
     __slots__ = ()
@@ -37,13 +37,13 @@ class Silent(Ledger):
         """Do nothing."""
 
 
-def seconds(kind: type[Ledger], engine: Engine, ids: list[str]) -> float:
+def seconds(kind: type[UnitOfWork], engine: Engine, ids: list[str]) -> float:
     """Return how long it takes to carry out a plan."""
-    ledger = kind(engine, clock, Seal.of(MINTING.peppers))
-    plan = plan_action(ledger, ADMIN, Action.GENERATE, ORG, SERVICE, ids)
+    unit_of_work = kind(engine, clock, AuditKeyring.of(MINTING.peppers))
+    plan = plan_action(unit_of_work, ADMIN, Action.GENERATE, ORG, SERVICE, ids)
     gc.collect()
     begun = time.perf_counter()
-    carry_out(ledger, by(plan), plan, MINTING)
+    execute(unit_of_work, by(plan), plan, MINTING)
     return time.perf_counter() - begun
 
 
@@ -51,12 +51,12 @@ def measure(kind: str, users: int) -> tuple[str, float]:
     """Return a line with both medians, and their ratio."""
     copies_of = {"sqlite": sqlite_copies, "postgresql": postgresql_copies}[kind]
     ids, copies = copies_of(users)
-    took: dict[type[Ledger], list[float]] = {Ledger: [], Silent: []}
+    took: dict[type[UnitOfWork], list[float]] = {UnitOfWork: [], Silent: []}
     for turn in range(ROUNDS):
-        order: list[Any] = [Ledger, Silent] if turn % 2 else [Silent, Ledger]
+        order: list[Any] = [UnitOfWork, Silent] if turn % 2 else [Silent, UnitOfWork]
         for each in order:
             took[each].append(seconds(each, next(copies), ids))
-    with_it, without = (statistics.median(took[each]) for each in (Ledger, Silent))
+    with_it, without = (statistics.median(took[each]) for each in (UnitOfWork, Silent))
     ratio = with_it / without
     return (
         (

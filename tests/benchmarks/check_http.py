@@ -25,11 +25,11 @@ from typing import NamedTuple
 
 import httpx2
 
-from lib.domain.secrets import mint
+from lib.domain.token_format import mint
 from tests.benchmarks.asked import asked_for
 from tests.benchmarks.many_tokens import TOKENS, fill, new_database
-from tests.directory import MINTING
-from tests.web.serving import ROOT, Serving, serving
+from tests.support.directory import MINTING
+from tests.support.servers import ROOT, Serving, serving
 
 ROUNDS, SECONDS, CONNECTIONS = 5, 4, 8
 GOAL, TAIL_MS = 0.5, 20.0

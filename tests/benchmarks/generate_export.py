@@ -20,12 +20,12 @@ from typing import Any
 from sqlalchemy import Engine, text
 
 from lib.domain.states import Action
-from lib.operations.actions import carry_out, plan_action
-from lib.operations.opening import open_store
+from lib.operations.actions import execute, plan_action
+from lib.operations.database import open_database
 from lib.store import tables
 from lib.store.engine import open_engine, reading, writing
 from tests.benchmarks.asked import asked_for
-from tests.directory import ADMIN, MINTING, ORG, SERVICE, build, by, clock, ledger
+from tests.support.directory import ADMIN, MINTING, ORG, SERVICE, build, by, clock, unit_of_work
 
 ROUNDS = 3
 SIZES = (1_000, 10_000, 100_000)
@@ -35,14 +35,14 @@ _INSERTED = (tables.operation, tables.operation_result, tables.token)
 def prepare(engine: Engine, users: int) -> list[str]:
     """Make `users` users who all have an accepted token, and return their ids."""
     ids = build(engine, users)
-    carry_out(ledger(engine, clock), by(_plan(engine, ids)), _plan(engine, ids), MINTING)
+    execute(unit_of_work(engine, clock), by(_plan(engine, ids)), _plan(engine, ids), MINTING)
     with writing(engine) as connection:
         connection.execute(text("UPDATE token SET state = 'accepted', accepted_at = created_at"))
     return ids
 
 
 def _plan(engine: Engine, ids: list[str]) -> Any:
-    return plan_action(ledger(engine, clock), ADMIN, Action.GENERATE, ORG, SERVICE, ids)
+    return plan_action(unit_of_work(engine, clock), ADMIN, Action.GENERATE, ORG, SERVICE, ids)
 
 
 def operation(engine: Engine, ids: list[str]) -> tuple[float, float, str]:
@@ -50,7 +50,7 @@ def operation(engine: Engine, ids: list[str]) -> tuple[float, float, str]:
     begun = time.perf_counter()
     plan = _plan(engine, ids)
     planned = time.perf_counter()
-    carry_out(ledger(engine, clock), by(plan), plan, MINTING)
+    execute(unit_of_work(engine, clock), by(plan), plan, MINTING)
     return planned - begun, time.perf_counter() - planned, plan.operation_id
 
 
@@ -117,7 +117,7 @@ def bare_postgresql(
 def sqlite_copies(users: int) -> tuple[list[str], Iterator[Engine]]:
     """Return the users' ids, and fresh copies of one prepared SQLite database without end."""
     folder = Path(tempfile.mkdtemp())
-    engine = open_store(f"sqlite:///{folder / 'first.db'}")
+    engine = open_database(f"sqlite:///{folder / 'first.db'}")
     ids = prepare(engine, users)
     with engine.connect() as connection:
         connection.exec_driver_sql("ANALYZE")
@@ -148,7 +148,7 @@ def postgresql_copies(users: int) -> tuple[list[str], Iterator[Engine]]:
             connection.execute(text(statement))
 
     run("CREATE DATABASE first")
-    engine = open_store(address.replace("/postgres?", "/first?"))
+    engine = open_database(address.replace("/postgres?", "/first?"))
     ids = prepare(engine, users)
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.execute(text("VACUUM ANALYZE"))

@@ -18,11 +18,11 @@ from unittest.mock import patch
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from lib.domain.rows import Actor
-from lib.operations.opening import open_store
-from lib.ui import door
+from lib.domain.access import Actor
+from lib.operations.database import open_database
+from lib.ui.auth import sign_in
 from lib.ui.session import session
-from tests.directory import ADMINISTRATOR, build
+from tests.support.directory import ADMINISTRATOR, build
 
 FRAME = Path(__file__).parents[2] / "pages" / "navigation.py"
 PEPPER = b"g" * 32
@@ -41,7 +41,7 @@ def prepare() -> None:
     """Settings of a real sign-in, and a directory with an API administrator."""
     folder = Path(tempfile.mkdtemp())
     url = f"sqlite:///{folder / 'desk.db'}"
-    engine = open_store(url)
+    engine = open_database(url)
     build(engine, USERS)
     engine.dispose()
     os.environ |= {
@@ -52,7 +52,7 @@ def prepare() -> None:
     }
 
 
-def known(_declare: door.Declare) -> Actor:
+def known(_declare: sign_in.DeclarePages) -> Actor:
     """Tell who is signed in without asking anybody."""
     session().username = "mhale"
     return Actor("mhale", "Morgan Hale", ADMINISTRATOR)
@@ -89,11 +89,11 @@ def main() -> None:
     guarded, bare = [], []
     for _ in range(PAIRS):
         guarded.append(rerun_ms(at))
-        with patch.object(door, "by_provider", known):
+        with patch.object(sign_in, "sign_in_with_oidc", known):
             bare.append(rerun_ms(at))
     with_guard, without = statistics.median(guarded), statistics.median(bare)
     claims = dict(at.user)
-    message = call_ms(lambda: door.standing(claims, []))
+    message = call_ms(lambda: sign_in.session_status(claims, []))
     sys.stdout.write(
         f"a rerun with the guard {with_guard:6.2f} ms, without {without:6.2f} ms:"
         f" {with_guard / without:4.2f} times, {with_guard - without:+5.2f} ms (limit +2 ms)\n"

@@ -18,11 +18,11 @@ import sys
 import time
 from typing import NamedTuple
 
-from lib.domain.secrets import mint
-from lib.operations.checking import Checker
+from lib.domain.token_format import mint
+from lib.operations.verification.token_verifier import TokenVerifier
 from tests.benchmarks.asked import asked_for
 from tests.benchmarks.many_tokens import fill, new_database
-from tests.directory import MINTING, SERVICE, ledger
+from tests.support.directory import MINTING, SERVICE, unit_of_work
 
 PAIRS = 100_000
 TOKENS = 100_000
@@ -46,7 +46,7 @@ def welch(a: list[float], b: list[float]) -> float:
 
 
 async def compare(
-    checker: Checker, first: tuple[list[str], str], second: tuple[list[str], str]
+    checker: TokenVerifier, first: tuple[list[str], str], second: tuple[list[str], str]
 ) -> Compared:
     """Check pairs of tokens, each with the service that asks."""
     coin = random.Random(1)  # noqa: S311 - no secret
@@ -67,7 +67,7 @@ async def compare(
 async def main(kind: str, pairs: int) -> None:
     """Print the comparison, and of two halves of the same kind for what the machine adds."""
     engine, kept = fill(new_database(kind), TOKENS)
-    checker = Checker(ledger(engine), MINTING)
+    checker = TokenVerifier(unit_of_work(engine), MINTING)
     for token in kept:
         assert checker.check(token, SERVICE)
     good = [kept[n % len(kept)] for n in range(pairs)]

@@ -7,13 +7,13 @@ from pathlib import Path
 from sqlalchemy import Engine
 
 from lib.domain.ids import new_ids
-from lib.domain.secrets import hint, mint
-from lib.operations.opening import open_store
+from lib.domain.token_format import hint, mint
+from lib.operations.database import open_database
 from lib.store import tables
 from lib.store.bulk import insert_many
 from lib.store.engine import writing
-from tests.directory import MINTING, SERVICE, build
-from tests.facts import NOW
+from tests.support.database_facts import NOW
+from tests.support.directory import MINTING, SERVICE, build
 
 TOKENS = 1_000_000
 _ORGANIZATIONS = 10
@@ -35,7 +35,7 @@ _COLUMNS = (
 
 def fill(url: str, tokens: int = TOKENS) -> tuple[Engine, list[str]]:
     """Fill the empty database at `url`; return it with some of the tokens, in no order."""
-    engine = open_store(url)
+    engine = open_database(url)
     kept: list[str] = []
     users, some = tokens // _ORGANIZATIONS, random.Random(1)  # noqa: S311 - the same each time
     for number in range(_ORGANIZATIONS):

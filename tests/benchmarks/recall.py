@@ -14,14 +14,14 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from lib.domain.secrets import mint, tokens_in
 from lib.domain.states import Action
+from lib.domain.token_format import mint, tokens_in
 from lib.operations import recall
-from lib.operations.actions import carry_out, plan_action
-from lib.operations.opening import open_store
-from tests.directory import ADMIN, MINTING, ORG, SERVICE, build, ledger
-from tests.leak_forms import percent, unicode_escapes
-from tests.operations.acting import exported
+from lib.operations.actions import execute, plan_action
+from lib.operations.database import open_database
+from tests.support.actions import exported
+from tests.support.directory import ADMIN, MINTING, ORG, SERVICE, build, unit_of_work
+from tests.support.leak_forms import percent, unicode_escapes
 
 CHARACTERS = 5_000_000
 LIMIT = 2.0  # seconds
@@ -70,14 +70,14 @@ def seconds(work: Callable[[], object]) -> float:
 def look_up(log: str) -> float:
     """Return the median time of looking up the log with tokens among its lines."""
     with tempfile.TemporaryDirectory() as folder:
-        engine = open_store(f"sqlite:///{Path(folder) / 'recall.db'}")
+        engine = open_database(f"sqlite:///{Path(folder) / 'recall.db'}")
         ids = build(engine, TOKENS)
-        plan = plan_action(ledger(engine), ADMIN, Action.GENERATE, ORG, SERVICE, ids)
-        leaked = "\n".join(exported(carry_out(ledger(engine), ADMIN, plan, MINTING)))
+        plan = plan_action(unit_of_work(engine), ADMIN, Action.GENERATE, ORG, SERVICE, ids)
+        leaked = "\n".join(exported(execute(unit_of_work(engine), ADMIN, plan, MINTING)))
         text = log[: len(log) // 2] + leaked + log[len(log) // 2 :]
 
         def once() -> None:
-            assert recall.look_up(ledger(engine), ADMIN, text, MINTING).ending == TOKENS
+            assert recall.look_up(unit_of_work(engine), ADMIN, text, MINTING).ending == TOKENS
 
         spent = statistics.median(seconds(once) for _ in range(ROUNDS))
         engine.dispose()

@@ -16,7 +16,7 @@ from pathlib import Path
 from playwright.sync_api import Browser, Error, sync_playwright
 
 from tests.browser.browsing import CHROMIUM_ARGUMENTS
-from tests.processes import free_port
+from tests.support.processes import free_port
 
 ROUNDS = 5
 ROOT = Path(__file__).parents[2]

@@ -14,9 +14,9 @@ from pathlib import Path
 
 from streamlit.testing.v1 import AppTest
 
-from lib.operations.opening import open_store
-from lib.ui.desk import _open
-from tests.directory import ORG, SERVICE, build
+from lib.operations.database import open_database
+from lib.ui.app_context import _open
+from tests.support.directory import ORG, SERVICE, build
 
 FRAME = Path(__file__).parents[2] / "pages" / "navigation.py"
 ROUNDS = 21
@@ -39,7 +39,7 @@ def measure(users: int) -> str:
     """Return a line with the medians for an organization of `users`."""
     folder = Path(tempfile.mkdtemp())
     url = f"sqlite:///{folder / 'desk.db'}"
-    engine = open_store(url)
+    engine = open_database(url)
     build(engine, users)
     engine.dispose()
     _open.cache_clear()

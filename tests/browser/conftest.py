@@ -12,12 +12,12 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
-from lib.demo import fill_demo
+from lib.demo.demo_data import fill_demo
 from lib.domain import clock
-from lib.domain.audit import Seal
-from lib.domain.secrets import Minting
-from lib.operations.ledger import Ledger
-from lib.operations.opening import open_store
+from lib.domain.audit import AuditKeyring
+from lib.domain.token_format import Minting
+from lib.operations.database import open_database
+from lib.operations.unit_of_work import UnitOfWork
 from tests.browser.browsing import CHROMIUM_ARGUMENTS, Browsing
 from tests.browser.signing_in import (
     COOKIE_SECRET,
@@ -30,8 +30,8 @@ from tests.browser.signing_in import (
     sign_in,
 )
 from tests.conftest import ENGINES
-from tests.postgresql import database
-from tests.processes import free_port, wait_until_ready
+from tests.support.postgresql import database
+from tests.support.processes import free_port, wait_until_ready
 
 ROOT = Path(__file__).parents[2]
 
@@ -101,9 +101,9 @@ def server(serve: Callable[[str], Server]) -> Server:
 @pytest.fixture
 def postgresql_server(serve: Callable[[str], Server], postgresql_url: str) -> Server:
     """A dashboard on PostgreSQL with demo data."""
-    engine = open_store(postgresql_url)
+    engine = open_database(postgresql_url)
     peppers = {1: PEPPER}
-    fill_demo(Ledger(engine, clock.now, Seal.of(peppers)), Minting("demo", peppers))
+    fill_demo(UnitOfWork(engine, clock.now, AuditKeyring.of(peppers)), Minting("demo", peppers))
     engine.dispose()
     return serve(postgresql_url)
 

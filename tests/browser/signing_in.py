@@ -16,12 +16,12 @@ from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ForwardMsg_pb2 import BackendOperationResponse, ForwardMsg
 from websockets.sync.client import ClientConnection, connect
 
-from lib.demo import fill_demo
+from lib.demo.demo_data import fill_demo
 from lib.domain import clock
-from lib.domain.audit import Seal
-from lib.domain.secrets import Minting
-from lib.operations.ledger import Ledger
-from lib.operations.opening import open_store
+from lib.domain.audit import AuditKeyring
+from lib.domain.token_format import Minting
+from lib.operations.database import open_database
+from lib.operations.unit_of_work import UnitOfWork
 from lib.store.engine import open_engine, writing
 from tests.browser.browsing import Browsing
 
@@ -65,9 +65,9 @@ def step(sentence: str) -> None:
 
 def fill(database: str) -> None:
     """Fill a database with demo data, in which Tadhg O'Keefe is inactive."""
-    engine = open_store(database)
+    engine = open_database(database)
     keys = {1: PEPPER}
-    fill_demo(Ledger(engine, clock.now, Seal.of(keys)), Minting("demo", keys))
+    fill_demo(UnitOfWork(engine, clock.now, AuditKeyring.of(keys)), Minting("demo", keys))
     engine.dispose()
 
 

@@ -7,13 +7,13 @@ from playwright.sync_api import expect
 from sqlalchemy import text
 
 from lib.domain import clock
-from lib.domain.audit import Seal
+from lib.domain.audit import AuditKeyring
 from lib.domain.roles import Grant, Role
 from lib.operations import grants
+from lib.operations.database import open_database
 from lib.operations.import_directory import import_into
 from lib.operations.import_rows import parse
-from lib.operations.ledger import Ledger
-from lib.operations.opening import open_store
+from lib.operations.unit_of_work import UnitOfWork
 from lib.store.engine import writing
 from tests.browser.browsing import Browsing
 from tests.browser.conftest import PEPPER, Server
@@ -166,19 +166,21 @@ def test_by_keyboard(tab: Browsing) -> None:
 def evil(tmp_path_factory: pytest.TempPathFactory, serve: Callable[[str], Server]) -> Server:
     """A dashboard on a directory whose every name is an attack, with a role for everybody."""
     database = f"sqlite:///{tmp_path_factory.mktemp('evil') / 'evil.db'}"
-    engine = open_store(database)
+    engine = open_database(database)
     files = {name: parse(name, _sheet(rows)) for name, rows in _files().items()}
-    ledger = Ledger(engine, clock.now, Seal.of({1: PEPPER}))
+    unit_of_work = UnitOfWork(engine, clock.now, AuditKeyring.of({1: PEPPER}))
     with writing(engine) as connection:
         assert import_into(connection, files, clock.now()).all_taken
         connection.execute(
             text("UPDATE user_account SET name = name || :mark WHERE username = 'long'"),
             {"mark": "\u202e\u2066evil"},
         )
-    grants.grant_by_command(ledger, "root", [Grant(Role.ADMINISTRATOR)])
+    grants.grant_by_command(unit_of_work, "root", [Grant(Role.ADMINISTRATOR)])
     root = grants.COMMAND_LINE._replace(username="root")
     for username, _, _ in PEOPLE:
-        grants.grant(ledger, root, username, [Grant(Role.SUPPORT, "EVIL01"), Grant(Role.ANALYST)])
+        grants.grant(
+            unit_of_work, root, username, [Grant(Role.SUPPORT, "EVIL01"), Grant(Role.ANALYST)]
+        )
     with writing(engine) as connection:
         connection.execute(text("UPDATE role_grant SET granted_by = :by"), {"by": MARKDOWN})
     engine.dispose()

@@ -12,9 +12,9 @@ from sqlalchemy import Connection, text
 from lib.domain import clock
 from lib.domain.ids import new_id
 from lib.domain.roles import Grant, Role
+from lib.operations.database import open_database
 from lib.operations.import_directory import import_into
 from lib.operations.import_rows import parse
-from lib.operations.opening import open_store
 from lib.store import grant_queries
 from lib.store.engine import writing
 from tests.browser.browsing import Browsing, rows_of
@@ -86,7 +86,7 @@ document.addEventListener('securitypolicyviolation',
 def evil(tmp_path_factory: pytest.TempPathFactory, serve: Callable[[str], Server]) -> Server:
     """A dashboard on that directory."""
     database = f"sqlite:///{tmp_path_factory.mktemp('evil') / 'evil.db'}"
-    engine = open_store(database)
+    engine = open_database(database)
     files = {name: parse(name, _sheet(rows)) for name, rows in _files().items()}
     with writing(engine) as connection:
         report = import_into(connection, files, clock.now())
@@ -285,7 +285,7 @@ def test_some_people_and_places(tab: Browsing, number: int) -> None:
 
 def test_a_services_name_is_text_in_the_menu(tab: Browsing, evil: Server) -> None:
     """Also where it is the way back."""
-    engine = open_store(evil.database)
+    engine = open_database(evil.database)
     with writing(engine) as connection:
         connection.execute(text("UPDATE service SET name = :name"), {"name": MARKDOWN})
     try:

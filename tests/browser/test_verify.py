@@ -6,11 +6,11 @@ import httpx2
 import pytest
 from sqlalchemy import text
 
-from lib.domain.secrets import digests
+from lib.domain.token_format import digests
 from lib.store.engine import open_engine, reading
 from tests.browser.browsing import Browsing, rows_of
 from tests.browser.conftest import PEPPER, Server
-from tests.processes import wait_for
+from tests.support.processes import wait_for
 
 pytestmark = pytest.mark.browser
 

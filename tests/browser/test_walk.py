@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 from sqlalchemy import text
 
-from lib.domain.secrets import digests
+from lib.domain.token_format import digests
 from lib.store.engine import open_engine, reading
 from tests.browser.browsing import Browsing, rows_of
 from tests.browser.conftest import PEPPER, Server

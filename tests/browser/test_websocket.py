@@ -22,8 +22,8 @@ from tests.browser.signing_in import (
     stream,
     stream_of,
 )
-from tests.processes import wait_for
 from tests.streamlit_internals.test_messages import OPERATIONS, TYPES, of_type
+from tests.support.processes import wait_for
 
 pytestmark = pytest.mark.browser
 

@@ -4,7 +4,7 @@ import pytest
 
 from lib.domain.approver import ApproverRole, approver_role
 from lib.domain.clock import DAY, HOUR
-from tests.facts import NOW
+from tests.support.database_facts import NOW
 
 REQUESTER, ALLY, OTHER, NOBODY = "mhale", "ally", "okafor", ""
 SIDE = {REQUESTER, ALLY}

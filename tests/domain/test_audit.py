@@ -9,17 +9,17 @@ from hypothesis import strategies as st
 from lib.domain.audit import (
     LONGEST_REASON,
     NO_MAC,
+    AuditKeyring,
+    ChainHead,
     Event,
     EventAction,
-    Head,
-    Seal,
     SealedEvent,
     clean_reason,
 )
-from lib.domain.inspection import Walk
+from lib.domain.audit_verification import ChainVerifier
 
-SEAL = Seal.of({1: b"p" * 32, 3: b"q" * 32})
-START = Head()
+SEAL = AuditKeyring.of({1: b"p" * 32, 3: b"q" * 32})
+START = ChainHead()
 NOW = 1_796_000_000_000
 EVENT = Event(EventAction.REMOVE, "mhale", "192.0.2.7", "UTCJF1", subject="x", users=2)
 texts = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=8)
@@ -37,7 +37,7 @@ columns = st.builds(
 )
 
 
-def seal(*events: Event, head: Head = START) -> list[SealedEvent]:
+def seal(*events: Event, head: ChainHead = START) -> list[SealedEvent]:
     """Seal events one after the other."""
     return list(SEAL.chain(head, events, [f"id{n}" for n in range(len(events))], NOW))
 
@@ -64,7 +64,7 @@ class TestSeal:
 
     def test_each_is_sealed_onto_the_one_before(self):
         """The same event twice has two seals; numbers go on from the head."""
-        first, second = seal(EVENT, EVENT, head=Head(7, b"h" * 32))
+        first, second = seal(EVENT, EVENT, head=ChainHead(7, b"h" * 32))
         assert (first.number, second.number) == (8, 9)
         assert first.mac == SEAL.mac(b"h" * 32, first)
         assert second.mac == SEAL.mac(first.mac, second) != first.mac
@@ -92,12 +92,12 @@ class TestSeal:
         """There is nothing to compare with."""
         (sealed,) = seal(EVENT)
         with pytest.raises(KeyError):
-            Seal.of({1: b"p" * 32}).mac(NO_MAC, sealed)
+            AuditKeyring.of({1: b"p" * 32}).mac(NO_MAC, sealed)
 
     def test_keys_are_not_the_peppers(self):
         """And none of them is printed."""
         assert set(SEAL.keys.values()).isdisjoint({b"p" * 32, b"q" * 32})
-        assert repr(SEAL) == "Seal()"
+        assert repr(SEAL) == "AuditKeyring()"
 
 
 class TestWalk:
@@ -106,7 +106,7 @@ class TestWalk:
     def test_in_batches(self):
         """The end of a batch is no end."""
         events = seal(*[EVENT] * 10)
-        walk = Walk(SEAL, "UTCJF1")
+        walk = ChainVerifier(SEAL, "UTCJF1")
         assert walk.follow([events[:3], events[3:4], events[4:]]) is None
         assert (walk.events, walk.mac) == (10, events[-1].mac)
 
@@ -114,7 +114,7 @@ class TestWalk:
         """And says which it is."""
         events = seal(*[EVENT] * 10)
         bad = events[6]._replace(reason="other")
-        walk = Walk(SEAL, "UTCJF1")
+        walk = ChainVerifier(SEAL, "UTCJF1")
         assert walk.follow([[*events[:6], bad, *events[7:]]]) == bad
         assert (walk.events, walk.mac) == (6, events[5].mac)
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lib.domain.ids import new_id, new_ids
-from tests.facts import NOW
+from tests.support.database_facts import NOW
 
 MOMENTS = st.integers(0, 2**48 - 1)
 

@@ -5,12 +5,12 @@ from itertools import product
 import pytest
 
 from lib.domain import lifecycle
-from lib.domain.lifecycle import LIFECYCLE, Change, Standing, decide, ending, holding_of
+from lib.domain.lifecycle import LIFECYCLE, ActiveFlags, Change, decide, ending, holding_of
 from lib.domain.states import Action, Holding, Origin, OwnStep, Skip, TokenState
 
 ACTS = (*Action, *OwnStep)
-ACTIVE = Standing()
-STANDINGS = [Standing(*flags) for flags in product((True, False), repeat=3)]
+ACTIVE = ActiveFlags()
+STANDINGS = [ActiveFlags(*flags) for flags in product((True, False), repeat=3)]
 
 # What becomes of the pending row, of the accepted row, and the origin of the row that is made; a
 # word is the reason of a skip. Columns as in the design's section 4.
@@ -78,17 +78,17 @@ class TestDeciding:
     """The whole table with every standing."""
 
     @pytest.mark.parametrize(("holding", "act"), PAIRS)
-    @pytest.mark.parametrize("standing", STANDINGS)
-    def test_each_triple(self, holding, act, standing):
+    @pytest.mark.parametrize("active_flags", STANDINGS)
+    def test_each_triple(self, holding, act, active_flags):
         """Handing out is refused where something is inactive; ending is not."""
         wanted = EXPECTED[holding.value, act.value]
-        if act.value in {"request", "generate", "accept"} and standing != ACTIVE:
-            assert decide(holding, act, standing) == fault(standing)
+        if act.value in {"request", "generate", "accept"} and active_flags != ACTIVE:
+            assert decide(holding, act, active_flags) == fault(active_flags)
         elif wanted is None:
             with pytest.raises(KeyError):
-                decide(holding, act, standing)
+                decide(holding, act, active_flags)
         else:
-            assert decide(holding, act, standing) == wanted
+            assert decide(holding, act, active_flags) == wanted
 
     @pytest.mark.parametrize(
         ("pending", "accepted", "holding"),
@@ -104,11 +104,11 @@ class TestDeciding:
         assert holding_of(pending, accepted) is holding
 
 
-def fault(standing: Standing) -> Skip:
-    """Return the reason for a standing that is not active: the largest thing first."""
-    if not standing.organization:
+def fault(active_flags: ActiveFlags) -> Skip:
+    """Return the reason for a active_flags that is not active: the largest thing first."""
+    if not active_flags.organization:
         return Skip.INACTIVE_ORGANIZATION
-    if not standing.subscription:
+    if not active_flags.subscription:
         return Skip.INACTIVE_SUBSCRIPTION
     return Skip.INACTIVE_USER
 

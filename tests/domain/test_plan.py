@@ -5,13 +5,14 @@ from dataclasses import replace
 import pytest
 
 from lib.domain.clock import DAY
-from lib.domain.lifecycle import Standing, ending
-from lib.domain.plan import Plan, Preview, differences, look, preview, standing_of
-from lib.domain.rows import ChangedUser, Scope, Seen, SkippedUser, UserInScope
+from lib.domain.lifecycle import ActiveFlags, ending
+from lib.domain.operations import ChangedUser, Scope, SkippedUser
+from lib.domain.plan import Plan, Preview, active_flags_of, differences, preview, snapshot_of
 from lib.domain.states import Action, Holding, Skip
-from tests.facts import NOW
+from lib.domain.tokens import UserInScope, UserSnapshot
+from tests.support.database_facts import NOW
 
-ACTIVE = Standing()
+ACTIVE = ActiveFlags()
 SCOPE = Scope("UTCJF1", "Juniper County Recorder", "erecording", "eRecording", ACTIVE)
 
 
@@ -30,11 +31,13 @@ def user(number: int, pending: bool = False, accepted: bool = False, **facts) ->
     return row._replace(**facts)
 
 
-def planned(users: list[UserInScope], action: Action, standing: Standing = ACTIVE) -> Plan:
+def planned(users: list[UserInScope], action: Action, active_flags: ActiveFlags = ACTIVE) -> Plan:
     """Return the plan of `action` for `users`."""
-    seen = {u.member_id: look(u, action, standing) for u in users}
+    seen = {u.member_id: snapshot_of(u, action, active_flags) for u in users}
     counts = preview(users, seen, ending(action), NOW)
-    return Plan("operation", action, "mhale", NOW, replace(SCOPE, standing=standing), seen, counts)
+    return Plan(
+        "operation", action, "mhale", NOW, replace(SCOPE, active_flags=active_flags), seen, counts
+    )
 
 
 MIXED = [
@@ -86,22 +89,22 @@ class TestPreview:
 
     @pytest.mark.parametrize("action", [Action.REQUEST, Action.GENERATE])
     @pytest.mark.parametrize(
-        ("standing", "reason"),
+        ("active_flags", "reason"),
         [
-            (Standing(organization=False), Skip.INACTIVE_ORGANIZATION),
-            (Standing(subscription=False), Skip.INACTIVE_SUBSCRIPTION),
+            (ActiveFlags(organization=False), Skip.INACTIVE_ORGANIZATION),
+            (ActiveFlags(subscription=False), Skip.INACTIVE_SUBSCRIPTION),
         ],
     )
-    def test_an_inactive_place_skips_everyone(self, action, standing, reason):
+    def test_an_inactive_place_skips_everyone(self, action, active_flags, reason):
         """Nobody is handed anything there."""
-        counts = planned(MIXED, action, standing).preview
+        counts = planned(MIXED, action, active_flags).preview
         assert (counts.changed, {row.reason for row in counts.skipped}) == (0, {reason})
 
     def test_standing_of_a_user(self):
         """Whatever is not active counts as inactive."""
-        assert standing_of(user(0), ACTIVE) == ACTIVE
+        assert active_flags_of(user(0), ACTIVE) == ACTIVE
         for status in ("inactive", "pending"):
-            assert standing_of(user(0, status=status), ACTIVE) == Standing(user=False)
+            assert active_flags_of(user(0, status=status), ACTIVE) == ActiveFlags(user=False)
 
 
 class TestDigest:
@@ -136,7 +139,7 @@ class TestDifferences:
         assert differences(plan, MIXED, dict(plan.seen)) == ()
 
     def test_who_changed_and_how(self):
-        """Only users whose tokens or standing differ, with what they had and have."""
+        """Only users whose tokens or active_flags differ, with what they had and have."""
         plan = planned(MIXED, Action.GENERATE)
         now = [
             user(0, pending=True),
@@ -144,7 +147,7 @@ class TestDifferences:
             *MIXED[2:5],
             user(5, accepted=True, status="inactive"),
         ]
-        seen = {u.member_id: look(u, Action.GENERATE, ACTIVE) for u in now}
+        seen = {u.member_id: snapshot_of(u, Action.GENERATE, ACTIVE) for u in now}
         assert differences(plan, now, seen) == (
             ChangedUser("User 0", "u0", Holding.NOTHING, Holding.PENDING),
             ChangedUser("User 1", "u1", Holding.PENDING, Holding.NOTHING),
@@ -155,7 +158,7 @@ class TestDifferences:
         """A token replaced by another one is a difference too."""
         plan = planned(MIXED[2:3], Action.REMOVE)
         now = [MIXED[2]._replace(accepted_token="other")]  # noqa: S106 - an id
-        seen = {"m2": Seen(None, "other", None)}
+        seen = {"m2": UserSnapshot(None, "other", None)}
         assert differences(plan, now, seen) == (
             ChangedUser("User 2", "u2", Holding.ACCEPTED, Holding.ACCEPTED),
         )

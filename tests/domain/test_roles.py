@@ -2,8 +2,8 @@
 
 import pytest
 
+from lib.domain.access import Actor
 from lib.domain.roles import NOWHERE, PERMISSIONS, Grant, Permission, Role, covers, reach
-from lib.domain.rows import Actor
 from lib.domain.states import Action
 
 A, B = "UTCJF1", "UTTAN1"

@@ -8,34 +8,22 @@ from itertools import product
 import pytest
 from sqlalchemy import Engine, text
 
+from lib.domain.access import Actor
 from lib.domain.clock import DAY, iso
 from lib.domain.errors import (
-    NotAllowed,
-    NothingToDo,
-    PlanOutdated,
-    SelectionGone,
-    UnknownPlace,
+    NotAllowedError,
+    NothingToDoError,
+    PlanOutdatedError,
+    SelectionChangedError,
+    UnknownPlaceError,
 )
-from lib.domain.lifecycle import Change, Standing, decide
-from lib.domain.rows import Actor, ChangedUser, ResultRow, SkippedUser
+from lib.domain.lifecycle import ActiveFlags, Change, decide
+from lib.domain.operations import ChangedUser, ResultRow, SkippedUser
 from lib.domain.states import Action, Holding, Skip
 from lib.operations import own_tokens
-from lib.operations.actions import CSV_HEADER, carry_out, plan_action, read_results
+from lib.operations.actions import CSV_HEADER, execute, plan_action, read_results
 from lib.store.engine import writing
-from tests.directory import (
-    ADMIN,
-    ADMINISTRATOR,
-    MINTING,
-    ORG,
-    SERVICE,
-    add_users,
-    build,
-    by,
-    clock,
-    ledger,
-)
-from tests.facts import NOW
-from tests.operations.acting import (
+from tests.support.actions import (
     LATER,
     act,
     add_administrator,
@@ -48,6 +36,19 @@ from tests.operations.acting import (
     live_matches,
     plan,
     select,
+)
+from tests.support.database_facts import NOW
+from tests.support.directory import (
+    ADMIN,
+    ADMINISTRATOR,
+    MINTING,
+    ORG,
+    SERVICE,
+    add_users,
+    build,
+    by,
+    clock,
+    unit_of_work,
 )
 
 STATUSES = ("active", "inactive", "pending")
@@ -109,7 +110,7 @@ class TestEachMember:
         planned, _ = act(engine, action, ids)
         wanted = set()
         for member_id, (holding, status) in zip(ids, CASES, strict=True):
-            decision = decide(holding, action, Standing(user=status == "active"))
+            decision = decide(holding, action, ActiveFlags(user=status == "active"))
             done = decision if isinstance(decision, Change) else Change()
             wanted |= expected_facts(member_id, holding, done, planned.operation_id)
         assert token_facts(engine) == wanted
@@ -119,7 +120,7 @@ class TestEachMember:
         """Everyone has a result; skips and their reasons are those of the table."""
         ids = build_cases(engine)
         planned, outcome = act(engine, action, ids)
-        decisions = [decide(h, action, Standing(user=s == "active")) for h, s in CASES]
+        decisions = [decide(h, action, ActiveFlags(user=s == "active")) for h, s in CASES]
         names = [(f"User {n:06}", f"utcjf1-u{n}") for n in range(len(CASES))]
         skipped = tuple(
             SkippedUser(*name, decision)
@@ -159,7 +160,7 @@ class TestEachMember:
             (user, "expired", "export", NOW - 60_000, state, NOW - DAY, None, None)
             for state in ("pending", "accepted")
         }
-        decision = decide(Holding.NOTHING, action, Standing())
+        decision = decide(Holding.NOTHING, action, ActiveFlags())
         made = decision if isinstance(decision, Change) else Change()
         found = {facts for facts in token_facts(engine) if facts[0] == user}
         assert found == closed | expected_facts(user, Holding.NOTHING, made, planned.operation_id)
@@ -271,7 +272,7 @@ class TestOnce:
             give(engine, member_id, holding)
         planned, first = act(engine, action, ids)
         before = everything(engine) | {"subscription": []}
-        second = carry_out(ledger(engine, lambda: LATER + DAY), by(planned), planned, MINTING)
+        second = execute(unit_of_work(engine, lambda: LATER + DAY), by(planned), planned, MINTING)
         assert (second.receipt, second.csv) == (first.receipt, None)
         assert everything(engine) | {"subscription": []} == before
         assert (first.csv is not None) == (action is Action.GENERATE)
@@ -282,7 +283,8 @@ class TestOnce:
         planned, first = act(engine, Action.GENERATE, ids)
         act(engine, Action.CANCEL, ids)
         assert (
-            carry_out(ledger(engine, later), by(planned), planned, MINTING).receipt == first.receipt
+            execute(unit_of_work(engine, later), by(planned), planned, MINTING).receipt
+            == first.receipt
         )
 
 
@@ -299,8 +301,8 @@ class TestOutdated:
         planned = plan(engine, action, ids)
         act(engine, Action.CANCEL, [ids[1]], actor=other)
         before = everything(engine)
-        with pytest.raises(PlanOutdated) as caught:
-            carry_out(ledger(engine, later), by(planned), planned, MINTING)
+        with pytest.raises(PlanOutdatedError) as caught:
+            execute(unit_of_work(engine, later), by(planned), planned, MINTING)
         assert caught.value.changed == (
             ChangedUser("User 000001", "utcjf1-u1", Holding.PENDING, Holding.NOTHING),
         )
@@ -314,8 +316,8 @@ class TestOutdated:
         again = plan(engine, Action.CANCEL, ids[:1])
         act(engine, Action.GENERATE, ids[:1])
         for outdated, was in ((planned, Holding.NOTHING), (again, Holding.PENDING)):
-            with pytest.raises(PlanOutdated) as caught:
-                carry_out(ledger(engine, later), by(outdated), outdated, MINTING)
+            with pytest.raises(PlanOutdatedError) as caught:
+                execute(unit_of_work(engine, later), by(outdated), outdated, MINTING)
             assert caught.value.changed == (
                 ChangedUser("User 000000", "utcjf1-u0", was, Holding.PENDING),
             )
@@ -326,8 +328,8 @@ class TestOutdated:
         ids = build(engine, 3)
         planned = plan(engine, action, ids)
         change(engine, "UPDATE member SET status = 'inactive' WHERE member_id = :m", m=ids[2])
-        with pytest.raises(PlanOutdated) as caught:
-            carry_out(ledger(engine, later), by(planned), planned, MINTING)
+        with pytest.raises(PlanOutdatedError) as caught:
+            execute(unit_of_work(engine, later), by(planned), planned, MINTING)
         assert caught.value.changed == (
             ChangedUser("User 000002", "utcjf1-u2", Holding.NOTHING, Holding.NOTHING),
         )
@@ -339,8 +341,8 @@ class TestOutdated:
         ids = build(engine, 3)
         planned = plan(engine, action, ids)
         change(engine, f"UPDATE {table} SET status = 'inactive'")
-        with pytest.raises(PlanOutdated) as caught:
-            carry_out(ledger(engine, later), by(planned), planned, MINTING)
+        with pytest.raises(PlanOutdatedError) as caught:
+            execute(unit_of_work(engine, later), by(planned), planned, MINTING)
         assert len(caught.value.changed) == 3
 
     @pytest.mark.parametrize("action", [Action.REMOVE, Action.CANCEL, Action.GENERATE])
@@ -350,8 +352,8 @@ class TestOutdated:
         give(engine, ids[1], Holding.BOTH, expires_at=LATER)
         planned = plan(engine, action, ids)
         before = everything(engine)
-        with pytest.raises(PlanOutdated) as caught:
-            carry_out(ledger(engine, later), by(planned), planned, MINTING)
+        with pytest.raises(PlanOutdatedError) as caught:
+            execute(unit_of_work(engine, later), by(planned), planned, MINTING)
         assert caught.value.changed == (
             ChangedUser("User 000001", "utcjf1-u1", Holding.BOTH, Holding.NOTHING),
         )
@@ -364,17 +366,19 @@ class TestOutdated:
         planned = plan(engine, Action.CANCEL, [user])
         me = Actor("utcjf1-u0", "User")
         own_tokens.accept(
-            ledger(engine, later), me, own_tokens.list_own(engine, later, me)[0], MINTING
+            unit_of_work(engine, later), me, own_tokens.list_own(engine, later, me)[0], MINTING
         )
-        with pytest.raises(PlanOutdated):
-            carry_out(ledger(engine, later), by(planned), planned, MINTING)
+        with pytest.raises(PlanOutdatedError):
+            execute(unit_of_work(engine, later), by(planned), planned, MINTING)
 
     def test_changes_of_other_users_do_not_matter(self, engine):
         """The revision rose, the selected users are as they were: it goes on."""
         ids = build(engine, 3)
         planned = plan(engine, Action.GENERATE, ids[:2])
         act(engine, Action.GENERATE, ids[2:])
-        assert carry_out(ledger(engine, later), by(planned), planned, MINTING).receipt.changed == 2
+        assert (
+            execute(unit_of_work(engine, later), by(planned), planned, MINTING).receipt.changed == 2
+        )
 
 
 class TestRefused:
@@ -391,11 +395,13 @@ class TestRefused:
         before = everything(engine)
         for username in ("utcjf1-u0", "retired", "nobody", ""):
             liar = Actor(username, "Liar", ADMINISTRATOR)
-            with subtests.test("plan", username=username), pytest.raises(NotAllowed):
+            with subtests.test("plan", username=username), pytest.raises(NotAllowedError):
                 plan(engine, action, ids, actor=liar)
-            with subtests.test("carry out", username=username), pytest.raises(NotAllowed):
-                carry_out(ledger(engine, later), liar, replace(planned, actor=username), MINTING)
-            with subtests.test("results", username=username), pytest.raises(NotAllowed):
+            with subtests.test("carry out", username=username), pytest.raises(NotAllowedError):
+                execute(
+                    unit_of_work(engine, later), liar, replace(planned, actor=username), MINTING
+                )
+            with subtests.test("results", username=username), pytest.raises(NotAllowedError):
                 read_results(engine, liar, ORG, planned.operation_id)
         assert everything(engine) == before
 
@@ -408,8 +414,8 @@ class TestRefused:
         planned = plan(engine, action, ids)
         change(engine, "UPDATE user_account SET staff_status = 'inactive'")
         before = everything(engine)
-        with pytest.raises(NotAllowed):
-            carry_out(ledger(engine, later), by(planned), planned, MINTING)
+        with pytest.raises(NotAllowedError):
+            execute(unit_of_work(engine, later), by(planned), planned, MINTING)
         assert everything(engine) == before
 
     @pytest.mark.parametrize("action", Action)
@@ -425,7 +431,7 @@ class TestRefused:
             (foreign, 2),
             ([*ids, "nobody", "' OR 1=1 --"], 2),
         ):
-            with pytest.raises(SelectionGone) as caught:
+            with pytest.raises(SelectionChangedError) as caught:
                 plan(engine, action, selection)
             assert caught.value.missing == missing
         assert everything(engine) == before
@@ -442,8 +448,8 @@ class TestRefused:
         honest = plan(engine, action, ids)
         forged = replace(honest, seen=dict(zip(foreign, honest.seen.values(), strict=True)))
         before = everything(engine)
-        with pytest.raises(SelectionGone):
-            carry_out(ledger(engine, later), by(forged), forged, MINTING)
+        with pytest.raises(SelectionChangedError):
+            execute(unit_of_work(engine, later), by(forged), forged, MINTING)
         assert everything(engine) == before
 
     @pytest.mark.parametrize("action", Action)
@@ -454,7 +460,7 @@ class TestRefused:
         """No such organization or service, or one that is not subscribed to."""
         ids = build(engine, 1)
         build(engine, 1, organization_id="NVTBL2", services=(SERVICE, "plats"))
-        with pytest.raises(UnknownPlace) as caught:
+        with pytest.raises(UnknownPlaceError) as caught:
             plan(engine, action, ids, organization_id=place[0], service_id=place[1])
         assert (caught.value.organization_id, caught.value.service_id) == place
 
@@ -464,8 +470,8 @@ class TestRefused:
         ids = build(engine, 1)
         planned = plan(engine, action, ids)
         change(engine, "DELETE FROM subscription")
-        with pytest.raises(UnknownPlace):
-            carry_out(ledger(engine, later), by(planned), planned, MINTING)
+        with pytest.raises(UnknownPlaceError):
+            execute(unit_of_work(engine, later), by(planned), planned, MINTING)
 
     @pytest.mark.parametrize(
         ("action", "holding"),
@@ -486,8 +492,8 @@ class TestRefused:
         before = everything(engine)
         planned = plan(engine, action, ids)
         assert planned.preview.changed == 0
-        with pytest.raises(NothingToDo):
-            carry_out(ledger(engine, later), by(planned), planned, MINTING)
+        with pytest.raises(NothingToDoError):
+            execute(unit_of_work(engine, later), by(planned), planned, MINTING)
         assert everything(engine) == before
 
 
@@ -510,8 +516,8 @@ class TestInactive:
         for action in HANDING_OUT:
             planned = plan(engine, action, ids)
             assert [row.reason for row in planned.preview.skipped] == [reason] * 4
-            with pytest.raises(NothingToDo):
-                carry_out(ledger(engine, later), by(planned), planned, MINTING)
+            with pytest.raises(NothingToDoError):
+                execute(unit_of_work(engine, later), by(planned), planned, MINTING)
 
     @pytest.mark.parametrize("table", ["organization", "subscription", "member"])
     def test_ending(self, engine, table):
@@ -568,7 +574,7 @@ class TestAllOrNothing:
             raise_on(engine, event, table)
             with subtests.test(event, table=table):
                 with pytest.raises(Exception, match="boom") as caught:
-                    carry_out(ledger(engine, later), by(planned), planned, MINTING)
+                    execute(unit_of_work(engine, later), by(planned), planned, MINTING)
                 assert "demo_" not in str(caught.value)
                 assert everything(engine) == before
             change(
@@ -576,7 +582,9 @@ class TestAllOrNothing:
                 "DROP TRIGGER boom"
                 + (f" ON {table}" if engine.dialect.name == "postgresql" else ""),
             )
-        assert carry_out(ledger(engine, later), by(planned), planned, MINTING).receipt.changed > 0
+        assert (
+            execute(unit_of_work(engine, later), by(planned), planned, MINTING).receipt.changed > 0
+        )
 
     def test_without_the_trigger_the_same_plan_goes_through(self, engine):
         """A refusal by the database uses up nothing: neither plan nor operation id."""
@@ -584,13 +592,15 @@ class TestAllOrNothing:
         planned = plan(engine, Action.GENERATE, ids)
         raise_on(engine, "INSERT", "operation_result")
         with pytest.raises(Exception, match="boom"):
-            carry_out(ledger(engine, later), by(planned), planned, MINTING)
+            execute(unit_of_work(engine, later), by(planned), planned, MINTING)
         change(
             engine,
             "DROP TRIGGER boom"
             + (" ON operation_result" if engine.dialect.name == "postgresql" else ""),
         )
-        assert len(exported(carry_out(ledger(engine, later), by(planned), planned, MINTING))) == 2
+        assert (
+            len(exported(execute(unit_of_work(engine, later), by(planned), planned, MINTING))) == 2
+        )
 
 
 class TestLog:
@@ -613,7 +623,7 @@ class TestPlanning:
         ids = build(engine, 2)
         give(engine, ids[0], Holding.BOTH, expires_at=NOW - 1)
         before = everything(engine)
-        planned = plan_action(ledger(engine, clock), ADMIN, action, ORG, SERVICE, ids)
+        planned = plan_action(unit_of_work(engine, clock), ADMIN, action, ORG, SERVICE, ids)
         assert everything(engine) == before
         assert (planned.actor, planned.action) == ("mhale", action)
         assert list(planned.seen) == ids

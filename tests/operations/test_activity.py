@@ -4,21 +4,18 @@ from itertools import product
 
 import pytest
 
+from lib.domain.access import Actor
 from lib.domain.activity import ActivityFilter, Kind, Progress
 from lib.domain.audit import Event, EventAction
 from lib.domain.clock import DAY, HOUR, MINUTE
-from lib.domain.errors import NotAllowed
+from lib.domain.errors import NotAllowedError
 from lib.domain.roles import PERMISSIONS, Grant, Permission, Role
-from lib.domain.rows import Actor
 from lib.domain.states import Action, Holding, TokenState
 from lib.operations import activity, approvals, own_tokens
 from lib.operations.activity import Page
 from lib.operations.off_boarding import off_board, plan_off_boarding
 from lib.store.engine import writing
-from tests.activity import add_events, shuffled
-from tests.directory import ADMIN, MINTING, ORG, SERVICE, add_staff, build, clock, ledger
-from tests.facts import NOW
-from tests.operations.acting import (
+from tests.support.actions import (
     LATER,
     OTHER_ADMIN,
     act,
@@ -28,6 +25,18 @@ from tests.operations.acting import (
     later,
     plan,
     select,
+)
+from tests.support.activity import add_events, shuffled
+from tests.support.database_facts import NOW
+from tests.support.directory import (
+    ADMIN,
+    MINTING,
+    ORG,
+    SERVICE,
+    add_staff,
+    build,
+    clock,
+    unit_of_work,
 )
 
 OTHER = "NVTBL2"
@@ -108,7 +117,7 @@ class TestList:
             lambda: activity.list_ended_tokens(engine, clock, NOBODY, "mhale", limit=9),
         )
         for read in reads:
-            with pytest.raises(NotAllowed):
+            with pytest.raises(NotAllowedError):
                 read()
 
     def test_export_is_of_where_one_may_export(self, engine):
@@ -194,9 +203,9 @@ class TestOperation:
         who = someone(engine, Grant(Role.ADMINISTRATOR, OTHER))
         done = activity.open_operation(engine, clock, ADMIN, ORG, planned.operation_id).done
         for operation_id in (planned.operation_id, "0" * 32):
-            with pytest.raises(NotAllowed):
+            with pytest.raises(NotAllowedError):
                 activity.open_operation(engine, clock, who, ORG, operation_id)
-        with pytest.raises(NotAllowed):
+        with pytest.raises(NotAllowedError):
             activity.list_results(engine, who, done, "", ("", ""), 9)
 
     @pytest.mark.parametrize("answer", [None, True, False])
@@ -206,9 +215,9 @@ class TestOperation:
         ids = build(engine, 3)
         add_administrator(engine)
         planned = plan(engine, Action.GENERATE, ids)
-        approvals.ask(ledger(engine, four_eyes=1), ADMIN, planned)
+        approvals.ask(unit_of_work(engine, four_eyes=1), ADMIN, planned)
         if answer is not None:
-            at = ledger(engine, lambda: NOW + 20 * MINUTE, four_eyes=1)
+            at = unit_of_work(engine, lambda: NOW + 20 * MINUTE, four_eyes=1)
             approvals.answer(at, OTHER_ADMIN, ORG, planned.operation_id, approve=answer)
         now = NOW + minutes * MINUTE
         view = activity.open_operation(engine, lambda: now, ADMIN, ORG, planned.operation_id)
@@ -241,8 +250,8 @@ class TestOperation:
         )
         give(engine, own, Holding.BOTH)
         give(engine, "m", Holding.ACCEPTED, organization_id=OTHER)
-        found = plan_off_boarding(ledger(engine), ADMIN, username)
-        receipts = off_board(ledger(engine, later), ADMIN, found)
+        found = plan_off_boarding(unit_of_work(engine), ADMIN, username)
+        receipts = off_board(unit_of_work(engine, later), ADMIN, found)
         who = someone(engine, Grant(Role.SUPPORT, ORG))
         counts = {
             actor.username: len(
@@ -262,7 +271,7 @@ class TestPerson:
         person = Actor("utcjf1-u0", "User 000000")
         asked, _ = act(engine, Action.REQUEST, [member])
         (pending,) = own_tokens.list_own(engine, later, person)
-        own_tokens.decline(ledger(engine, later), person, pending)
+        own_tokens.decline(unit_of_work(engine, later), person, pending)
         act(engine, Action.GENERATE, [member])
         give(engine, member, Holding.ACCEPTED, expires_at=NOW)
         removed, _ = act(engine, Action.CANCEL, [member])

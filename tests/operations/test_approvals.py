@@ -4,31 +4,28 @@ from dataclasses import replace
 
 import pytest
 
+from lib.domain.access import Actor
 from lib.domain.approver import ApproverRole
 from lib.domain.clock import DAY, HOUR, MINUTE
 from lib.domain.errors import (
-    ApprovalAnswered,
-    ApprovalLapsed,
-    ApprovalMissing,
-    AuditUnwritten,
+    ApprovalAnsweredError,
+    ApprovalExpiredError,
+    ApprovalMissingError,
+    ApproverTooNewError,
+    AuditNotWrittenError,
     DeskError,
-    NewApprover,
-    NotAllowed,
-    OwnApproval,
-    PlanOutdated,
+    NotAllowedError,
+    PlanOutdatedError,
+    SelfApprovalError,
 )
 from lib.domain.plan import Plan
 from lib.domain.roles import Grant, Role
-from lib.domain.rows import Actor
 from lib.domain.states import Action, ApprovalState, Holding
 from lib.operations import activity, approvals, grants
-from lib.operations.actions import carry_out, needs_approval
-from lib.operations.ledger import Ledger
+from lib.operations.actions import execute, needs_approval
+from lib.operations.unit_of_work import UnitOfWork
 from lib.store.engine import writing
-from tests.activity import break_audit
-from tests.directory import ADMIN, MINTING, ORG, SERVICE, add_staff, build, ledger
-from tests.facts import NOW
-from tests.operations.acting import (
+from tests.support.actions import (
     OTHER_ADMIN,
     act,
     add_administrator,
@@ -41,15 +38,18 @@ from tests.operations.acting import (
     plan,
     select,
 )
+from tests.support.activity import break_audit
+from tests.support.database_facts import NOW
+from tests.support.directory import ADMIN, MINTING, ORG, SERVICE, add_staff, build, unit_of_work
 
 FOUR_EYES = 2
 USERS = 3
 ELSEWHERE = Actor("lsato", "Lee Sato", frozenset({Grant(Role.ADMINISTRATOR, "NVTBL2")}))
 
 
-def at(engine, minutes: float = 0) -> Ledger:
+def at(engine, minutes: float = 0) -> UnitOfWork:
     """What use cases are given so many minutes after the tests' moment."""
-    return ledger(engine, lambda: NOW + int(minutes * MINUTE), four_eyes=FOUR_EYES)
+    return unit_of_work(engine, lambda: NOW + int(minutes * MINUTE), four_eyes=FOUR_EYES)
 
 
 @pytest.fixture
@@ -99,15 +99,15 @@ class TestTheWay:
         approval, kept = asked_for(engine, asked.operation_id)
         assert kept == asked
         assert (approval.requester, approval.answered_by) == ("mhale", OTHER_ADMIN.username)
-        outcome = carry_out(at(engine, 5), ADMIN, kept, MINTING)
+        outcome = execute(at(engine, 5), ADMIN, kept, MINTING)
         assert live_matches(engine, exported(outcome)) == [1] * USERS
-        again = carry_out(at(engine, 5), ADMIN, kept, MINTING)
+        again = execute(at(engine, 5), ADMIN, kept, MINTING)
         assert (again.receipt, again.csv) == (outcome.receipt, None)
 
     def test_each_step_leaves_its_event(self, engine, asked):
         """Who asked and why, who approved whose, and what was generated."""
         answer(engine, asked)
-        carry_out(at(engine, 5), ADMIN, asked, MINTING)
+        execute(at(engine, 5), ADMIN, asked, MINTING)
         assert events(engine) == [
             ("ask-approval", "mhale", "", USERS, "ticket 7", ""),
             ("approve", OTHER_ADMIN.username, "mhale", USERS, "", ""),
@@ -123,7 +123,7 @@ class TestTheWay:
         """Up to the set number one administrator is enough."""
         ids = build(engine, FOUR_EYES)
         planned = plan(engine, Action.GENERATE, ids)
-        assert carry_out(at(engine), ADMIN, planned, MINTING).csv
+        assert execute(at(engine), ADMIN, planned, MINTING).csv
 
     @pytest.mark.parametrize("action", [a for a in Action if a is not Action.GENERATE])
     def test_other_actions_need_nobody_else(self, engine, action):
@@ -134,7 +134,7 @@ class TestTheWay:
                 engine, member_id, Holding.PENDING if action is Action.CANCEL else Holding.ACCEPTED
             )
         planned = plan(engine, action, ids)
-        assert carry_out(at(engine), ADMIN, planned, MINTING).receipt.changed == USERS
+        assert execute(at(engine), ADMIN, planned, MINTING).receipt.changed == USERS
 
 
 class TestRefused:
@@ -149,12 +149,12 @@ class TestRefused:
         recorded = select(engine, "SELECT action, detail FROM audit_event ORDER BY event_id")
         assert len(recorded) == known + 1
         refusals = [detail for action, detail in recorded if action == "refusal"]
-        assert refusals[-1].endswith(f": {error.__name__}")
+        assert refusals[-1].endswith(f": {error.code}")
 
     def test_without_an_approval(self, engine, asked):
         """Waiting is not approved."""
         self.refused(
-            engine, ApprovalMissing, lambda: carry_out(at(engine, 1), ADMIN, asked, MINTING)
+            engine, ApprovalMissingError, lambda: execute(at(engine, 1), ADMIN, asked, MINTING)
         )
 
     def test_without_having_asked(self, engine, asked):
@@ -162,97 +162,103 @@ class TestRefused:
         other = plan(engine, Action.GENERATE, list(asked.seen))
         answer(engine, asked)
         self.refused(
-            engine, ApprovalMissing, lambda: carry_out(at(engine, 1), ADMIN, other, MINTING)
+            engine, ApprovalMissingError, lambda: execute(at(engine, 1), ADMIN, other, MINTING)
         )
 
     @pytest.mark.parametrize("approve", [True, False])
     def test_ones_own(self, engine, asked, approve):
         """The same person cannot be both."""
-        self.refused(engine, OwnApproval, lambda: answer(engine, asked, ADMIN, approve=approve))
+        self.refused(
+            engine, SelfApprovalError, lambda: answer(engine, asked, ADMIN, approve=approve)
+        )
 
     @pytest.mark.parametrize("role", [Role.SUPPORT, Role.ANALYST])
     def test_by_another_role(self, engine, asked, role):
         """Only API administrators approve."""
         with writing(engine) as connection:
             add_staff(connection, "someone", "Some One", Grant(role))
-        self.refused(engine, NotAllowed, lambda: answer(engine, asked, Actor("someone", "")))
+        self.refused(engine, NotAllowedError, lambda: answer(engine, asked, Actor("someone", "")))
 
     def test_by_an_administrator_of_another_organization(self, engine, asked):
         """A role counts where it is granted."""
         build(engine, 1, organization_id="NVTBL2")
         with writing(engine) as connection:
             add_staff(connection, ELSEWHERE.username, ELSEWHERE.name, *ELSEWHERE.grants)
-        self.refused(engine, NotAllowed, lambda: answer(engine, asked, ELSEWHERE))
+        self.refused(engine, NotAllowedError, lambda: answer(engine, asked, ELSEWHERE))
 
     def test_by_whom_the_role_was_taken_from(self, engine, asked):
         """A role that is gone does not count, whatever the page still shows."""
         take_roles(engine, OTHER_ADMIN)
-        self.refused(engine, NotAllowed, lambda: answer(engine, asked))
+        self.refused(engine, NotAllowedError, lambda: answer(engine, asked))
 
     def test_after_the_hour(self, engine, asked):
         """An hour and no longer."""
-        self.refused(engine, ApprovalLapsed, lambda: answer(engine, asked, minutes=60.01))
+        self.refused(engine, ApprovalExpiredError, lambda: answer(engine, asked, minutes=60.01))
         answer(engine, asked, minutes=60)
 
     def test_the_download_after_the_hour(self, engine, asked):
         """The requester's hour begins with the answer."""
         answer(engine, asked, minutes=59)
         late, on_time = at(engine, 59 + 60.01), at(engine, 59 + 60)
-        self.refused(engine, ApprovalLapsed, lambda: carry_out(late, ADMIN, asked, MINTING))
-        assert carry_out(on_time, ADMIN, asked, MINTING).csv
+        self.refused(engine, ApprovalExpiredError, lambda: execute(late, ADMIN, asked, MINTING))
+        assert execute(on_time, ADMIN, asked, MINTING).csv
 
     @pytest.mark.parametrize("first", [True, False])
     def test_twice(self, engine, asked, first):
         """The first answer stays."""
         answer(engine, asked, approve=first)
-        self.refused(engine, ApprovalAnswered, lambda: answer(engine, asked, approve=not first))
+        self.refused(
+            engine, ApprovalAnsweredError, lambda: answer(engine, asked, approve=not first)
+        )
 
     @pytest.mark.usefixtures("asked")
     def test_what_was_never_asked(self, engine):
         """An id of nothing is answered like an answered one."""
         self.refused(
             engine,
-            ApprovalAnswered,
+            ApprovalAnsweredError,
             lambda: approvals.answer(at(engine), OTHER_ADMIN, ORG, "0" * 32, approve=True),
         )
 
     def test_a_changed_plan_is_not_approved(self, engine, asked):
         """What would be done is no longer what was asked."""
         act(engine, Action.REMOVE, [next(iter(asked.seen))])
-        self.refused(engine, PlanOutdated, lambda: answer(engine, asked))
+        self.refused(engine, PlanOutdatedError, lambda: answer(engine, asked))
         answer(engine, asked, approve=False)
 
     def test_an_approved_plan_that_changed_is_not_carried_out(self, engine, asked):
         """Changes between the answer and the click."""
         answer(engine, asked)
         act(engine, Action.REMOVE, [next(iter(asked.seen))])
-        self.refused(engine, PlanOutdated, lambda: carry_out(at(engine, 5), ADMIN, asked, MINTING))
+        self.refused(
+            engine, PlanOutdatedError, lambda: execute(at(engine, 5), ADMIN, asked, MINTING)
+        )
 
     def test_a_rejected_plan(self, engine, asked):
         """No is no."""
         answer(engine, asked, approve=False)
         assert state(engine, asked) is ApprovalState.REJECTED
         self.refused(
-            engine, ApprovalMissing, lambda: carry_out(at(engine, 5), ADMIN, asked, MINTING)
+            engine, ApprovalMissingError, lambda: execute(at(engine, 5), ADMIN, asked, MINTING)
         )
 
     def test_the_approver_cannot_download(self, engine, asked):
         """It is the requester's plan."""
         answer(engine, asked)
         self.refused(
-            engine, NotAllowed, lambda: carry_out(at(engine, 5), OTHER_ADMIN, asked, MINTING)
+            engine, NotAllowedError, lambda: execute(at(engine, 5), OTHER_ADMIN, asked, MINTING)
         )
 
     def test_the_requester_whose_role_is_gone_cannot_download(self, engine, asked):
         """Asked again at the click."""
         answer(engine, asked)
         take_roles(engine, ADMIN)
-        self.refused(engine, NotAllowed, lambda: carry_out(at(engine, 5), ADMIN, asked, MINTING))
+        self.refused(engine, NotAllowedError, lambda: execute(at(engine, 5), ADMIN, asked, MINTING))
 
     def test_asking_for_somebody_elses_plan(self, engine, asked):
         """Whoever planned it asks."""
         other = plan(engine, Action.GENERATE, list(asked.seen), actor=OTHER_ADMIN)
-        self.refused(engine, NotAllowed, lambda: approvals.ask(at(engine), ADMIN, other))
+        self.refused(engine, NotAllowedError, lambda: approvals.ask(at(engine), ADMIN, other))
 
 
 class TestFault:
@@ -270,9 +276,9 @@ class TestFault:
             "ask": lambda: approvals.ask(at(engine), ADMIN, other),
             "approve": lambda: answer(engine, asked),
             "reject": lambda: answer(engine, asked, approve=False),
-            "download": lambda: carry_out(at(engine, 5), ADMIN, asked, MINTING),
+            "download": lambda: execute(at(engine, 5), ADMIN, asked, MINTING),
         }
-        with pytest.raises(AuditUnwritten):
+        with pytest.raises(AuditNotWrittenError):
             steps[step]()
         assert everything(engine) == before
 
@@ -290,13 +296,13 @@ class TestWaysAround:
         ids = build(engine, 4)
         for first, minutes in ((0, 0), (1, 1)):
             planned = plan(engine, Action.GENERATE, ids[first : first + 1])
-            carry_out(at(engine, minutes), ADMIN, planned, MINTING)
+            execute(at(engine, minutes), ADMIN, planned, MINTING)
         third = plan(engine, Action.GENERATE, ids[2:3])
         assert needs_approval(at(engine, 2), third)
-        with pytest.raises(ApprovalMissing):
-            carry_out(at(engine, 2), ADMIN, third, MINTING)
+        with pytest.raises(ApprovalMissingError):
+            execute(at(engine, 2), ADMIN, third, MINTING)
         assert not needs_approval(at(engine, 2), plan(engine, Action.REQUEST, ids))
-        carry_out(at(engine, 62), ADMIN, third, MINTING)
+        execute(at(engine, 62), ADMIN, third, MINTING)
 
     def test_the_limit_counts_all_services_and_organizations(self, engine):
         """One token for each of three services in each of two organizations is six tokens."""
@@ -305,18 +311,18 @@ class TestWaysAround:
             organization_id: build(engine, 2, organization_id=organization_id, services=services)
             for organization_id in (ORG, "NVTBL2")
         }
-        six = ledger(engine, lambda: NOW, four_eyes=6)
+        six = unit_of_work(engine, lambda: NOW, four_eyes=6)
 
         def generate(organization_id: str, service_id: str, place: int) -> bytes | None:
             where = {"organization_id": organization_id, "service_id": service_id}
             planned = plan(engine, Action.GENERATE, [members[organization_id][place]], **where)
-            return carry_out(six, ADMIN, planned, MINTING).csv
+            return execute(six, ADMIN, planned, MINTING).csv
 
         everywhere = [(place, service_id) for place in members for service_id in services]
         assert all(generate(*where, 0) for where in everywhere)
         before = everything(engine)
         for where in everywhere:
-            with pytest.raises(ApprovalMissing):
+            with pytest.raises(ApprovalMissingError):
                 generate(*where, 1)
         assert everything(engine) == before
 
@@ -326,8 +332,8 @@ class TestWaysAround:
         for member_id in ids:
             planned = plan(engine, Action.GENERATE, [member_id])
             approvals.ask(at(engine), ADMIN, planned)
-            with pytest.raises(ApprovalMissing):
-                carry_out(at(engine), ADMIN, planned, MINTING)
+            with pytest.raises(ApprovalMissingError):
+                execute(at(engine), ADMIN, planned, MINTING)
         assert select(engine, "SELECT count(*) FROM operation") == [(0,)]
 
     @pytest.mark.parametrize("limit", [0, 100])
@@ -338,19 +344,19 @@ class TestWaysAround:
         """Whatever the limit is by now, even none."""
         if answered == "rejected":
             answer(engine, asked, approve=False)
-        book = ledger(engine, lambda: NOW, four_eyes=limit)
+        book = unit_of_work(engine, lambda: NOW, four_eyes=limit)
         before = everything(engine)
-        with pytest.raises(ApprovalMissing):
-            carry_out(book, ADMIN, asked, MINTING)
+        with pytest.raises(ApprovalMissingError):
+            execute(book, ADMIN, asked, MINTING)
         assert everything(engine) == before
 
     def test_a_small_plan_is_carried_out_only_as_it_was_approved(self, engine, asked):
         """An approved plan does not count later: it is held to every word of its approval."""
         answer(engine, asked)
         other = dict(list(asked.seen.items())[:1])
-        with pytest.raises(ApprovalMissing):
-            carry_out(
-                ledger(engine, lambda: NOW, four_eyes=100),
+        with pytest.raises(ApprovalMissingError):
+            execute(
+                unit_of_work(engine, lambda: NOW, four_eyes=100),
                 ADMIN,
                 replace(asked, seen=other),
                 MINTING,
@@ -361,8 +367,8 @@ class TestWaysAround:
         ids = build(engine, USERS)
         add_administrator(engine)
         planned = plan(engine, Action.GENERATE, ids[:2])
-        carry_out(at(engine), ADMIN, planned, MINTING)
-        with pytest.raises(PlanOutdated):
+        execute(at(engine), ADMIN, planned, MINTING)
+        with pytest.raises(PlanOutdatedError):
             approvals.ask(at(engine), ADMIN, planned)
         act(engine, Action.CANCEL, ids[:2])
         approvals.ask(at(engine, 2), ADMIN, planned)
@@ -373,7 +379,7 @@ class TestWaysAround:
     def test_what_another_approved_does_not_count(self, engine, asked):
         """Nor what somebody else generated."""
         answer(engine, asked)
-        carry_out(at(engine, 1), ADMIN, asked, MINTING)
+        execute(at(engine, 1), ADMIN, asked, MINTING)
         (one,) = select(engine, "SELECT member_id FROM member ORDER BY sort_key LIMIT 1")
         assert not needs_approval(at(engine, 2), plan(engine, Action.GENERATE, list(one)))
 
@@ -382,8 +388,8 @@ class TestWaysAround:
         answer(engine, asked)
         change(engine, "DELETE FROM role_grant WHERE username = :u", u=OTHER_ADMIN.username)
         before = everything(engine)
-        with pytest.raises(NotAllowed):
-            carry_out(at(engine, 1), ADMIN, asked, MINTING)
+        with pytest.raises(NotAllowedError):
+            execute(at(engine, 1), ADMIN, asked, MINTING)
         assert everything(engine) == before
 
     def test_an_approval_is_for_one_service(self, engine):
@@ -394,8 +400,8 @@ class TestWaysAround:
         approvals.ask(at(engine), ADMIN, planned)
         answer(engine, planned)
         elsewhere = replace(planned, scope=replace(planned.scope, service_id="landnotices"))
-        with pytest.raises(ApprovalMissing):
-            carry_out(at(engine, 1), ADMIN, elsewhere, MINTING)
+        with pytest.raises(ApprovalMissingError):
+            execute(at(engine, 1), ADMIN, elsewhere, MINTING)
 
 
 EVERYWHERE = [Grant(Role.ADMINISTRATOR)]
@@ -415,7 +421,7 @@ class TestApproversRole:
 
     def given(self, days: float, by: Actor | None, wanted: list[Grant], to: Actor = APPROVER):
         """Grant a role so many days before the request; nobody stands for the command line."""
-        book = ledger(self.engine, lambda: NOW - int(days * DAY))
+        book = unit_of_work(self.engine, lambda: NOW - int(days * DAY))
         if by is None:
             grants.grant_by_command(book, to.username, wanted)
         else:
@@ -424,14 +430,14 @@ class TestApproversRole:
     def taken(self, days: float, by: Actor, wanted: list[Grant], whose: Actor = APPROVER):
         """Take a role away so many days before the request."""
         grants.revoke(
-            ledger(self.engine, lambda: NOW - int(days * DAY)), by, whose.username, wanted
+            unit_of_work(self.engine, lambda: NOW - int(days * DAY)), by, whose.username, wanted
         )
 
     def refused(self) -> None:
         """Expect that the approver can neither approve nor reject, and sees so."""
         before = everything(self.engine)
         for approve in (True, False):
-            with pytest.raises(NewApprover):
+            with pytest.raises(ApproverTooNewError):
                 answer(self.engine, self.asked, APPROVER, approve=approve, minutes=2)
         assert everything(self.engine) == before
         assert not self.seen_by(APPROVER).counts
@@ -469,7 +475,7 @@ class TestApproversRole:
         answer(self.engine, self.asked, APPROVER)
         take_roles(self.engine, APPROVER)
         assert [self.seen_by(who) for who in (ADMIN, OTHER_ADMIN)] == [role, role]
-        assert carry_out_refused(self.engine, self.asked) is NotAllowed
+        assert carry_out_refused(self.engine, self.asked) is NotAllowedError
 
     def test_a_role_granted_anew_is_as_new_as_the_last_grant(self):
         """Taken away and granted again by the requester: a week from then."""
@@ -527,7 +533,7 @@ class TestApproversRole:
         """TOKEN_DESK_ADMINS names whom nobody granted anything."""
         change(self.engine, "DELETE FROM role_grant")
         names = [ADMIN.username, APPROVER.username]
-        grants.appoint_first(ledger(self.engine, lambda: NOW), names)
+        grants.appoint_first(unit_of_work(self.engine, lambda: NOW), names)
         answer(self.engine, self.asked, APPROVER)
 
 
@@ -541,5 +547,5 @@ def add_person(engine, username: str) -> Actor:
 def carry_out_refused(engine, planned: Plan) -> type[Exception]:
     """Return why an approved plan is not carried out."""
     with pytest.raises(DeskError) as caught:
-        carry_out(at(engine, 1), ADMIN, planned, MINTING)
+        execute(at(engine, 1), ADMIN, planned, MINTING)
     return caught.type

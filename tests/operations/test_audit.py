@@ -8,18 +8,18 @@ import pytest
 from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
 
-from lib.domain.audit import REST, Event, EventAction, Head, Seal, SealedEvent
-from lib.domain.inspection import BadEvent, Wrong
+from lib.domain.audit import GLOBAL_CHAIN, AuditKeyring, ChainHead, Event, EventAction, SealedEvent
+from lib.domain.audit_verification import BadEvent, TamperingKind
 from lib.operations.audit import anchor, verify, verify_within
 from lib.store import audit_queries
 from lib.store.engine import writing
-from tests.directory import MINTING, clock, ledger
-from tests.facts import NOW
-from tests.operations.acting import change, select
-from tests.operations.tampering import KINDS, Tampering
+from tests.support.actions import change, select
+from tests.support.database_facts import NOW
+from tests.support.directory import MINTING, clock, unit_of_work
+from tests.support.tamper import KINDS, Tampering
 
-SEAL = Seal.of(MINTING.peppers)
-CHAINS = (REST, "UTCJF1", "UTTAN1")
+SEAL = AuditKeyring.of(MINTING.peppers)
+CHAINS = (GLOBAL_CHAIN, "UTCJF1", "UTTAN1")
 LENGTHS = (90, 70, 40)
 
 
@@ -43,7 +43,7 @@ def event(chain: str, number: int = 0) -> Event:
 @pytest.fixture
 def trail(engine: Engine) -> Engine:
     """Two hundred events in three chains, a few in each transaction."""
-    book = ledger(engine)
+    book = unit_of_work(engine)
     for turn in range(10):
         with writing(engine) as connection:
             for chain, length in zip(CHAINS, LENGTHS, strict=True):
@@ -63,7 +63,7 @@ def open_trail(trail: Engine) -> Engine:
     return trail
 
 
-def bad(engine: Engine, anchors: dict[str, list[Head]] | None = None) -> list[tuple]:
+def bad(engine: Engine, anchors: dict[str, list[ChainHead]] | None = None) -> list[tuple]:
     """Return each chain's first bad event as (chain, number, what is wrong)."""
     return [(b.chain, b.number, b.wrong) for b in verify(engine, SEAL, anchors or {}).bad]
 
@@ -83,7 +83,7 @@ class TestWhole:
         """It may have grown since."""
         first = anchor(trail)
         with writing(trail) as connection:
-            ledger(trail).record(connection, event("UTCJF1", 70), event("NEW001"))
+            unit_of_work(trail).record(connection, event("UTCJF1", 70), event("NEW001"))
         second = anchor(trail)
         assert first["UTCJF1"].number == 70
         assert second["UTCJF1"].number == 71
@@ -93,17 +93,21 @@ class TestWhole:
     def test_a_lock_that_was_never_used(self, engine):
         """A head without events, as a change of access that was refused leaves it."""
         with writing(engine) as connection:
-            audit_queries.lock_head(connection, REST)
+            audit_queries.lock_head(connection, GLOBAL_CHAIN)
         assert verify(engine, SEAL) == (0, 1, ())
 
     def test_with_an_older_key_too(self, trail):
         """After a new pepper both keys are needed, and only then do all events fit."""
-        both = Seal.of({**MINTING.peppers, 2: b"q" * 32})
+        both = AuditKeyring.of({**MINTING.peppers, 2: b"q" * 32})
         with writing(trail) as connection:
-            audit_queries.append(connection, both, NOW, [event(REST, 90)])
+            audit_queries.append(connection, both, NOW, [event(GLOBAL_CHAIN, 90)])
         assert verify(trail, both).bad == ()
-        assert verify(trail, SEAL).bad == (BadEvent(REST, 91, Wrong.UNKNOWN_KEY, NOW),)
-        assert verify(trail, Seal.of({2: b"q" * 32})).bad[0].wrong is Wrong.UNKNOWN_KEY
+        assert verify(trail, SEAL).bad == (
+            BadEvent(GLOBAL_CHAIN, 91, TamperingKind.UNKNOWN_KEY, NOW),
+        )
+        assert (
+            verify(trail, AuditKeyring.of({2: b"q" * 32})).bad[0].wrong is TamperingKind.UNKNOWN_KEY
+        )
 
 
 class TestTampering:
@@ -145,7 +149,7 @@ class TestTampering:
         """As stored, even when that is what was changed."""
         change(open_trail, "UPDATE audit_event SET users = 7 WHERE number = 9 AND users = 8")
         assert set(verify(open_trail, SEAL).bad) == {
-            BadEvent(chain, 9, Wrong.CHANGED, NOW) for chain in CHAINS
+            BadEvent(chain, 9, TamperingKind.CHANGED, NOW) for chain in CHAINS
         }
 
     def test_the_events_that_fit_are_counted(self, open_trail):
@@ -159,13 +163,14 @@ class TestTampering:
         change(open_trail, "UPDATE audit_head SET mac = :m WHERE organization_id = ''", m=b"1" * 32)
         change(open_trail, "DELETE FROM audit_head WHERE organization_id = 'UTTAN1'")
         assert bad(open_trail) == [
-            (chain, length, Wrong.HEAD) for chain, length in zip(CHAINS, LENGTHS, strict=True)
+            (chain, length, TamperingKind.HEAD)
+            for chain, length in zip(CHAINS, LENGTHS, strict=True)
         ]
 
     def test_a_chain_that_is_not_the_one_of_the_anchor(self, trail):
         """Sealed with the key, by somebody who has that too."""
-        anchors = {REST: [Head(3, b"1" * 32), anchor(trail)[REST]]}
-        assert bad(trail, anchors) == [(REST, 3, Wrong.ANCHOR)]
+        anchors = {GLOBAL_CHAIN: [ChainHead(3, b"1" * 32), anchor(trail)[GLOBAL_CHAIN]]}
+        assert bad(trail, anchors) == [(GLOBAL_CHAIN, 3, TamperingKind.ANCHOR)]
 
     @pytest.mark.parametrize("url", ["sqlite"], indirect=True)
     def test_bytes_that_are_no_text(self, open_trail):
@@ -175,7 +180,7 @@ class TestTampering:
             "UPDATE audit_event SET reason = CAST(x'ff' AS TEXT)"
             " WHERE organization_id = 'UTCJF1' AND number = 50",
         )
-        assert bad(open_trail) == [("UTCJF1", 50, Wrong.CHANGED)]
+        assert bad(open_trail) == [("UTCJF1", 50, TamperingKind.CHANGED)]
 
     @pytest.mark.parametrize("url", ["sqlite"], indirect=True)
     @pytest.mark.parametrize(
@@ -189,7 +194,7 @@ class TestTampering:
             f"UPDATE audit_event SET {column} = {value}"
             " WHERE organization_id = 'UTCJF1' AND number = 50",
         )
-        assert bad(open_trail) == [("UTCJF1", 50, Wrong.CHANGED)]
+        assert bad(open_trail) == [("UTCJF1", 50, TamperingKind.CHANGED)]
 
     @pytest.mark.parametrize("url", ["sqlite"], indirect=True)
     def test_a_number_and_a_head_that_are_none(self, open_trail):
@@ -201,8 +206,8 @@ class TestTampering:
         )
         change(open_trail, "UPDATE audit_head SET number = 'x' WHERE organization_id = 'UTTAN1'")
         assert bad(open_trail) == [
-            ("UTCJF1", 50, Wrong.MISSING),
-            ("UTTAN1", 40, Wrong.HEAD),
+            ("UTCJF1", 50, TamperingKind.MISSING),
+            ("UTTAN1", 40, TamperingKind.HEAD),
         ]
 
     @pytest.mark.parametrize("url", ["sqlite"], indirect=True)
@@ -220,8 +225,8 @@ class TestTampering:
         )
         change(open_trail, "DELETE FROM audit_event WHERE organization_id = '' AND number = 1")
         foreign, missing = bad(open_trail)
-        assert foreign[1:] == (1, Wrong.EXTRA)
-        assert missing == (REST, 1, Wrong.MISSING)
+        assert foreign[1:] == (1, TamperingKind.EXTRA)
+        assert missing == (GLOBAL_CHAIN, 1, TamperingKind.MISSING)
 
 
 class TestAppendOnly:
@@ -272,9 +277,13 @@ class TestAtOnce:
             start.wait(30)
             try:
                 for number in range(20):
-                    chains = (REST, "UTCJF1") if (turn + number) % 2 else ("UTCJF1", REST)
+                    chains = (
+                        (GLOBAL_CHAIN, "UTCJF1")
+                        if (turn + number) % 2
+                        else ("UTCJF1", GLOBAL_CHAIN)
+                    )
                     with writing(engine) as connection:
-                        ledger(engine).record(connection, *(event(c, number) for c in chains))
+                        unit_of_work(engine).record(connection, *(event(c, number) for c in chains))
             except Exception as error:  # noqa: BLE001 - the test tells it
                 errors.append(error)
 
@@ -295,7 +304,7 @@ class TestAtOnce:
                 if stop.is_set():
                     return
                 with writing(engine) as connection:
-                    ledger(engine).record(connection, event(REST, number))
+                    unit_of_work(engine).record(connection, event(GLOBAL_CHAIN, number))
 
         writer = threading.Thread(target=grow)
         writer.start()
@@ -307,7 +316,7 @@ class TestAtOnce:
     def test_what_is_not_committed_is_not_there(self, engine):
         """Neither the event nor the head."""
         with writing(engine) as connection:
-            ledger(engine, clock).record(connection, event(REST))
+            unit_of_work(engine, clock).record(connection, event(GLOBAL_CHAIN))
             connection.rollback()
         assert select(engine, "SELECT count(*) FROM audit_event") == [(0,)]
         assert verify(engine, SEAL) == (0, 0, ())

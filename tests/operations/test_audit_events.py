@@ -6,19 +6,19 @@ from contextlib import suppress
 import pytest
 from sqlalchemy import Engine
 
-from lib.domain.audit import LONGEST_REASON, REST, Event, EventAction
+from lib.domain.access import Actor
+from lib.domain.audit import GLOBAL_CHAIN, LONGEST_REASON, Event, EventAction
 from lib.domain.errors import DeskError
 from lib.domain.roles import Grant, Permission, Role
-from lib.domain.rows import Actor
 from lib.domain.states import Action, Holding
-from lib.operations import approvals, exports, grants, own_tokens
-from lib.operations.actions import carry_out, plan_action
+from lib.operations import approvals, audited_download, grants, own_tokens
+from lib.operations.actions import execute, plan_action
 from lib.operations.audit import verify
-from lib.operations.exports import NoFile
+from lib.operations.audited_download import DownloadNotRecordedError
 from lib.operations.import_directory import import_directory
 from lib.operations.import_rows import parse
-from tests.directory import ADMIN, MINTING, ORG, SERVICE, build, clock, ledger
-from tests.operations.acting import LATER, OTHER_ADMIN, add_administrator, give, later, plan, select
+from tests.support.actions import LATER, OTHER_ADMIN, add_administrator, give, later, plan, select
+from tests.support.directory import ADMIN, MINTING, ORG, SERVICE, build, clock, unit_of_work
 
 COLUMNS = ", ".join(Event._fields)
 HERE = "192.0.2.7"
@@ -28,10 +28,10 @@ NOBODY = Actor("nobody", "Nobody", ADMIN.grants, HERE)
 def events(engine: Engine, do: Callable[[], object]) -> list[Event]:
     """Return what `do` adds to the trail, by chain and number; a refusal is no matter."""
     before = stored(engine)
-    with suppress(DeskError, NoFile):
+    with suppress(DeskError, DownloadNotRecordedError):
         do()
     after = stored(engine)
-    assert verify(engine, ledger(engine).seal).bad == ()
+    assert verify(engine, unit_of_work(engine).seal).bad == ()
     return [row for row in after if row not in before]
 
 
@@ -52,8 +52,8 @@ class TestActions:
         planned = plan(engine, action, ids)
         found = events(
             engine,
-            lambda: carry_out(
-                ledger(engine, later), ADMIN, planned, MINTING, reason=" Ticket\n4711\u202e "
+            lambda: execute(
+                unit_of_work(engine, later), ADMIN, planned, MINTING, reason=" Ticket\n4711\u202e "
             ),
         )
         assert found == [
@@ -75,7 +75,7 @@ class TestActions:
     def test_once(self, engine):
         """The second click adds nothing."""
         planned = plan(engine, Action.REQUEST, build(engine, 1))
-        act = lambda: carry_out(ledger(engine), ADMIN, planned, MINTING)  # noqa: E731
+        act = lambda: execute(unit_of_work(engine), ADMIN, planned, MINTING)  # noqa: E731
         assert len(events(engine, act)) == 1
         assert events(engine, act) == []
 
@@ -84,7 +84,7 @@ class TestActions:
         planned = plan(engine, Action.REQUEST, build(engine, 1))
         (found,) = events(
             engine,
-            lambda: carry_out(ledger(engine), ADMIN, planned, MINTING, reason="x" * 10_000),
+            lambda: execute(unit_of_work(engine), ADMIN, planned, MINTING, reason="x" * 10_000),
         )
         assert found.reason == "x" * LONGEST_REASON
 
@@ -92,7 +92,8 @@ class TestActions:
         """Who may not is recorded before anything is planned."""
         ids = build(engine, 3)
         found = events(
-            engine, lambda: plan_action(ledger(engine), NOBODY, Action.REMOVE, ORG, SERVICE, ids)
+            engine,
+            lambda: plan_action(unit_of_work(engine), NOBODY, Action.REMOVE, ORG, SERVICE, ids),
         )
         assert found == [
             Event(
@@ -116,7 +117,7 @@ class TestActions:
         planned = plan(engine, Action.REQUEST, ids)
         if again:
             give(engine, ids[0], Holding.PENDING)
-        found = events(engine, lambda: carry_out(ledger(engine), actor, planned, MINTING))
+        found = events(engine, lambda: execute(unit_of_work(engine), actor, planned, MINTING))
         assert found == [
             Event(
                 EventAction.REFUSAL,
@@ -143,8 +144,8 @@ class TestOwnSteps:
         actor = Actor("utcjf1-u0", "", address=HERE)
         (pending,) = own_tokens.list_own(engine, clock, actor)
         do = {
-            "accept": lambda: own_tokens.accept(ledger(engine), actor, pending, MINTING),
-            "decline": lambda: own_tokens.decline(ledger(engine), actor, pending),
+            "accept": lambda: own_tokens.accept(unit_of_work(engine), actor, pending, MINTING),
+            "decline": lambda: own_tokens.decline(unit_of_work(engine), actor, pending),
         }[step]
         wanted = Event(
             EventAction(step), actor.username, HERE, ORG, SERVICE, subject="utcjf1-u0", users=1
@@ -162,7 +163,7 @@ class TestApprovals:
         """The answer names the requester, and the same plan."""
         add_administrator(engine)
         planned = plan(engine, Action.GENERATE, build(engine, 2))
-        book = ledger(engine, four_eyes=1)
+        book = unit_of_work(engine, four_eyes=1)
         asked = Event(
             EventAction.ASK_APPROVAL,
             "mhale",
@@ -194,7 +195,7 @@ class TestApprovals:
         """Nothing is minted, and it is recorded that it was tried."""
         planned = plan(engine, Action.GENERATE, build(engine, 2))
         (found,) = events(
-            engine, lambda: carry_out(ledger(engine, four_eyes=1), ADMIN, planned, MINTING)
+            engine, lambda: execute(unit_of_work(engine, four_eyes=1), ADMIN, planned, MINTING)
         )
         assert found.detail == "generate: ApprovalMissing"
 
@@ -215,8 +216,8 @@ class TestGrants:
             users=1,
             detail="support",
         )
-        every = [granted._replace(organization_id=place) for place in (REST, ORG, "UTTAN1")]
-        act = lambda use_case: use_case(ledger(engine), ADMIN, "utcjf1-u0", wanted)  # noqa: E731
+        every = [granted._replace(organization_id=place) for place in (GLOBAL_CHAIN, ORG, "UTTAN1")]
+        act = lambda use_case: use_case(unit_of_work(engine), ADMIN, "utcjf1-u0", wanted)  # noqa: E731
         assert events(engine, lambda: act(grants.grant)) == every
         assert events(engine, lambda: act(grants.grant)) == []
         gone = [event._replace(action=EventAction.REVOKE) for event in every]
@@ -243,10 +244,10 @@ class TestGrants:
             users=1,
             detail=why,
         )
-        grant = lambda wanted: grants.grant(ledger(engine), actor, username, wanted)  # noqa: E731
+        grant = lambda wanted: grants.grant(unit_of_work(engine), actor, username, wanted)  # noqa: E731
         assert events(engine, lambda: grant(one)) == [refused]
         assert events(engine, lambda: grant([*one, Grant(role)])) == [
-            refused._replace(organization_id=REST)
+            refused._replace(organization_id=GLOBAL_CHAIN)
         ]
 
     def test_the_last_administrator(self, engine):
@@ -254,7 +255,9 @@ class TestGrants:
         build(engine, 0)
         found = events(
             engine,
-            lambda: grants.revoke(ledger(engine), ADMIN, "mhale", [Grant(Role.ADMINISTRATOR)]),
+            lambda: grants.revoke(
+                unit_of_work(engine), ADMIN, "mhale", [Grant(Role.ADMINISTRATOR)]
+            ),
         )
         assert [event.detail for event in found] == ["revoke: LastAdministrator"]
 
@@ -264,7 +267,7 @@ class TestGrants:
         (found,) = events(
             engine,
             lambda: grants.grant_by_command(
-                ledger(engine), "utcjf1-u0", [Grant(Role.ANALYST, ORG)]
+                unit_of_work(engine), "utcjf1-u0", [Grant(Role.ANALYST, ORG)]
             ),
         )
         assert found[:4] == (EventAction.GRANT, "", "command line", ORG)
@@ -278,7 +281,7 @@ class TestFiles:
         users = b"username,name,email,organization_id,status\na,A,,,active\nb,B,,,active\n"
         services = b"service,name\nplats,Plats\n"
         files = {"users": parse("users", users), "services": parse("services", services)}
-        assert events(engine, lambda: import_directory(ledger(engine), files)) == [
+        assert events(engine, lambda: import_directory(unit_of_work(engine), files)) == [
             Event(
                 EventAction.IMPORT,
                 "",
@@ -292,20 +295,20 @@ class TestFiles:
         """Of one organization, and of all that one may see."""
         build(engine, 1)
         taken = Event(EventAction.DOWNLOAD, "mhale", HERE, users=0, detail="f.csv")
-        record = exports.record_download
+        record = audited_download.record_download
         assert events(
-            engine, lambda: record(ledger(engine), ADMIN, Permission.EXPORT, "f.csv")
+            engine, lambda: record(unit_of_work(engine), ADMIN, Permission.EXPORT, "f.csv")
         ) == [taken]
         place = {"organization_id": ORG, "service_id": SERVICE, "operation_id": "7", "users": 3}
         assert events(
-            engine, lambda: record(ledger(engine), ADMIN, Permission.EXPORT, "f.csv", **place)
+            engine, lambda: record(unit_of_work(engine), ADMIN, Permission.EXPORT, "f.csv", **place)
         ) == [taken._replace(**place)]
 
     def test_a_refused_download(self, engine):
         """Nobody gets the file, and it is known who tried."""
         build(engine, 1)
-        give_it = exports.recorded(
-            ledger(engine), NOBODY, Permission.EXPORT, "f.csv", bytes, organization_id=ORG
+        give_it = audited_download.audited_download(
+            unit_of_work(engine), NOBODY, Permission.EXPORT, "f.csv", bytes, organization_id=ORG
         )
         assert events(engine, give_it) == [
             Event(EventAction.REFUSAL, "nobody", HERE, ORG, detail="download: NotAllowed")

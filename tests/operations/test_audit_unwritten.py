@@ -8,33 +8,33 @@ from functools import partial
 
 import pytest
 
-from lib.demo import fill_demo
+from lib.demo.demo_data import fill_demo
 from lib.domain.clock import HOUR, MINUTE, SECOND
-from lib.domain.errors import AuditUnwritten, NotAllowed
+from lib.domain.errors import AuditNotWrittenError, NotAllowedError
 from lib.domain.roles import Grant, Permission, Role
-from lib.domain.rows import FoundToken
 from lib.domain.states import Action, Holding
+from lib.domain.tokens import FoundToken
 from lib.operations import (
+    audited_download,
     credentials,
-    exports,
     grants,
     own_tokens,
     recall,
     revocation,
-    sign_ins,
+    sign_in_sessions,
 )
-from lib.operations.delivery import Delivery
-from lib.operations.exports import NoFile
+from lib.operations.audited_download import DownloadNotRecordedError
+from lib.operations.export_download import ExportDownload
 from lib.operations.import_directory import import_directory
 from lib.operations.import_rows import parse
-from lib.operations.ledger import Ledger
-from lib.operations.sign_ins import Arrival, Limits
-from lib.operations.uses import Uses
-from lib.operations.vault import Vault, VaultKey
-from tests.directory import ADMIN, MINTING, ORG, SERVICE, build, clock, ledger
-from tests.operations.acting import LATER, change, give, plan, select
+from lib.operations.one_time_secrets import OneTimeSecrets, SecretKey
+from lib.operations.sign_in_sessions import LoginClaims, SessionLimits
+from lib.operations.unit_of_work import UnitOfWork
+from lib.operations.verification.usage_recorder import UsageRecorder
 from tests.operations.test_permissions import copied, taking
-from tests.operations.use_cases import (
+from tests.support.actions import LATER, change, give, plan, select
+from tests.support.directory import ADMIN, MINTING, ORG, SERVICE, build, clock, unit_of_work
+from tests.support.use_cases import (
     CASES,
     OWN,
     PARTS,
@@ -49,21 +49,23 @@ from tests.operations.use_cases import (
 
 Acts = dict[str, Callable[[World], object]]
 SUPPORT = [Grant(Role.SUPPORT)]
-LIMITS = Limits(30 * MINUTE, 12 * HOUR)
-RECORDING = [case for case in CASES if case.writes or case.of.__module__.endswith("exports")]
+LIMITS = SessionLimits(30 * MINUTE, 12 * HOUR)
+RECORDING = [
+    case for case in CASES if case.writes or case.of.__module__.endswith("audited_download")
+]
 USERS = b"username,name,email,organization_id,status\nnew,New Person,,,active\n"
 
 
-def _arrival(name: str) -> Arrival:
-    return Arrival({"sub": name, "iat": LATER // SECOND}, "192.0.2.9")
+def _arrival(name: str) -> LoginClaims:
+    return LoginClaims({"sub": name, "iat": LATER // SECOND}, "192.0.2.9")
 
 
 def _appoint(w: World) -> None:
-    grants.appoint_first(w.ledger, ["newcomer@example.com"])
+    grants.appoint_first(w.unit_of_work, ["newcomer@example.com"])
 
 
 def _leave(w: World) -> None:
-    sign_ins.leave(w.ledger, _arrival("mhale"))
+    sign_in_sessions.sign_out(w.unit_of_work, _arrival("mhale"))
 
 
 def _end_leaked(w: World) -> bool:
@@ -73,30 +75,34 @@ def _end_leaked(w: World) -> bool:
         *(leaked.username, leaked.state, 0, None),
         active=True,
     )
-    return revocation.end(w.ledger, found, "192.0.2.9", "its holder")
+    return revocation.end(w.unit_of_work, found, "192.0.2.9", "its holder")
 
 
 #: What writes and takes no actor, by the use case's name.
 OTHERS: Acts = {
-    "grants.grant_by_command": lambda w: grants.grant_by_command(w.ledger, "mhale", SUPPORT),
+    "grants.grant_by_command": lambda w: grants.grant_by_command(w.unit_of_work, "mhale", SUPPORT),
     "grants.revoke_by_command": lambda w: grants.revoke_by_command(
-        w.ledger, username(OWN, 4), [Grant(Role.SUPPORT, OWN)]
+        w.unit_of_work, username(OWN, 4), [Grant(Role.SUPPORT, OWN)]
     ),
     "credentials.create_by_command": lambda w: credentials.create_by_command(
-        w.ledger, SERVICE, MINTING
+        w.unit_of_work, SERVICE, MINTING
     ),
-    "credentials.end_by_command": lambda w: credentials.end_by_command(w.ledger, w.client_id),
+    "credentials.end_by_command": lambda w: credentials.end_by_command(w.unit_of_work, w.client_id),
     "recall.end_by_command": lambda w: recall.end_by_command(
-        w.ledger,
-        recall.look_up_by_command(w.ledger, w.places[OWN].leaked, MINTING, whole=False),
+        w.unit_of_work,
+        recall.look_up_by_command(w.unit_of_work, w.places[OWN].leaked, MINTING, whole=False),
     ),
     "revocation.end": _end_leaked,
     "import_directory.import_directory": lambda w: import_directory(
-        w.ledger, {"users": parse("users", USERS)}
+        w.unit_of_work, {"users": parse("users", USERS)}
     ),
-    "sign_ins.stay": lambda w: sign_ins.stay(w.ledger, LIMITS, "sub", _arrival("support-all")),
-    "sign_ins.leave": _leave,
-    "sign_ins.arrive_by_proxy": lambda w: sign_ins.arrive_by_proxy(w.ledger, "mhale", "192.0.2.9"),
+    "sign_in_sessions.resume": lambda w: sign_in_sessions.resume(
+        w.unit_of_work, LIMITS, "sub", _arrival("support-all")
+    ),
+    "sign_in_sessions.sign_out": _leave,
+    "sign_in_sessions.begin_by_proxy": lambda w: sign_in_sessions.begin_by_proxy(
+        w.unit_of_work, "mhale", "192.0.2.9"
+    ),
 }
 #: What is given a ledger and writes nothing but a refusal.
 READING = {
@@ -105,16 +111,20 @@ READING = {
     "recall.look_up",
     "recall.look_up_by_command",
     "recall.widen",
-    "sign_ins.standing",
-    "sign_ins.username_of",
-    "sign_ins.find_by_proxy",
+    "sign_in_sessions.session_status",
+    "sign_in_sessions.username_of",
+    "sign_in_sessions.find_by_proxy",
     "actions.needs_approval",
-    "sign_ins.refuse_page",
+    "sign_in_sessions.record_page_refusal",
 }
 #: What is tested by itself, further down.
-ALONE = {"delivery.Delivery", "uses.Uses", "checking.Checker"}
+ALONE = {
+    "export_download.ExportDownload",
+    "verification.usage_recorder.UsageRecorder",
+    "verification.token_verifier.TokenVerifier",
+}
 #: Parts of the above, inside their transaction.
-WITHIN = {"actions.perform", "actions.needs_approval_within", "batches.perform_all"}
+WITHIN = {"actions.execute_within", "actions.needs_approval_within", "batches.perform_all"}
 
 
 @pytest.fixture
@@ -122,7 +132,7 @@ def world(engine):
     """Both organizations with everything in them, and somebody signed in."""
     made = build_world(engine)
     add_people(engine)
-    sign_ins.stay(made.ledger, LIMITS, "sub", _arrival("mhale"))
+    sign_in_sessions.resume(made.unit_of_work, LIMITS, "sub", _arrival("mhale"))
     return made
 
 
@@ -135,7 +145,10 @@ def _unlike(world: World, acts: Acts) -> list[str]:
     """Return what is done without an event, or changes something; each is done once with one."""
     before, wrong = rows(world.engine, audit=True), []
     for name, do in acts.items():
-        with raising(world.engine), contextlib.suppress(AuditUnwritten, NoFile):
+        with (
+            raising(world.engine),
+            contextlib.suppress(AuditNotWrittenError, DownloadNotRecordedError),
+        ):
             wrong.append(f"{name}: {do(world)!r}")
         if rows(world.engine, audit=True) != before:
             wrong.append(f"{name} changed something")
@@ -171,13 +184,13 @@ class TestEveryUseCase:
         """Every use case that is given a ledger is here, or writes nothing."""
         covered = {case.name.partition(" ")[0] for case in RECORDING} | set(OTHERS)
         covered |= {"grants.appoint_first"}
-        assert taking(Ledger) - covered - READING - ALONE - WITHIN - set(PARTS) == set()
+        assert taking(UnitOfWork) - covered - READING - ALONE - WITHIN - set(PARTS) == set()
 
     def test_demo_data(self, engine):
         """The database stays empty."""
         before = rows(engine, audit=True)
-        with raising(engine), pytest.raises(AuditUnwritten):
-            fill_demo(ledger(engine), MINTING)
+        with raising(engine), pytest.raises(AuditNotWrittenError):
+            fill_demo(unit_of_work(engine), MINTING)
         assert rows(engine, audit=True) == before
 
 
@@ -191,16 +204,16 @@ class TestRefusals:
         with (
             raising(world.engine),
             caplog.at_level(logging.ERROR),
-            pytest.raises(NotAllowed),
+            pytest.raises(NotAllowedError),
         ):
-            grants.grant(world.ledger, nobody, "mhale", SUPPORT)
+            grants.grant(world.unit_of_work, nobody, "mhale", SUPPORT)
         assert rows(world.engine, audit=True) == before
         assert "a refusal was not recorded: AuditUnwritten" in caplog.text
 
     def test_a_page_that_is_refused(self, world, caplog):
         """Nothing is raised: the page is not shown anyway."""
         with raising(world.engine), caplog.at_level(logging.ERROR):
-            sign_ins.refuse_page(world.ledger, ADMIN, Permission.ACCESS, "")
+            sign_in_sessions.record_page_refusal(world.unit_of_work, ADMIN, Permission.ACCESS, "")
         assert "a refusal was not recorded: AuditUnwritten" in caplog.text
 
 
@@ -210,24 +223,30 @@ class TestFiles:
     def test_the_click_that_mints(self, engine):
         """No file, no token, nothing in the vault; the error is kept for the page."""
         ids = build(engine, 3)
-        planned, vault = plan(engine, Action.GENERATE, ids), Vault()
-        key = VaultKey("session", ADMIN.username, planned.operation_id)
-        delivered = Delivery(
-            ledger(engine, clock), MINTING, vault, key, ADMIN, planned, lambda: True
+        planned, one_time_secrets = plan(engine, Action.GENERATE, ids), OneTimeSecrets()
+        key = SecretKey("session", ADMIN.username, planned.operation_id)
+        delivered = ExportDownload(
+            unit_of_work(engine, clock),
+            MINTING,
+            one_time_secrets,
+            key,
+            ADMIN,
+            planned,
+            lambda: True,
         )
-        with raising(engine), pytest.raises(NoFile):
+        with raising(engine), pytest.raises(DownloadNotRecordedError):
             delivered()
-        assert isinstance(delivered.error, AuditUnwritten)
-        assert vault.get(key) is None
+        assert isinstance(delivered.error, AuditNotWrittenError)
+        assert one_time_secrets.get(key) is None
         assert select(engine, "SELECT count(*) FROM token") == [(0,)]
 
     def test_what_a_download_makes_is_not_made(self, world):
         """The event comes first."""
         made = []
-        give_it = exports.recorded(
-            world.ledger, ADMIN, Permission.EXPORT, "f.csv", lambda: made.append(1) or b"f"
+        give_it = audited_download.audited_download(
+            world.unit_of_work, ADMIN, Permission.EXPORT, "f.csv", lambda: made.append(1) or b"f"
         )
-        with raising(world.engine), pytest.raises(NoFile):
+        with raising(world.engine), pytest.raises(DownloadNotRecordedError):
             give_it()
         assert made == []
         assert give_it() == b"f"
@@ -241,7 +260,7 @@ class TestOwnSteps:
         ids = build(engine, 1)
         give(engine, ids[0], Holding.PENDING)
         (token_id,) = select(engine, "SELECT token_id FROM token")[0]
-        uses = Uses(ledger(engine))
+        uses = UsageRecorder(unit_of_work(engine))
         uses._stopping.set()
         found = FoundToken(
             **dict.fromkeys(FoundToken._fields)
@@ -264,6 +283,6 @@ class TestOwnSteps:
         """Accepting a request shows nothing."""
         pending = world.places[OWN].pending
         actor = ADMIN._replace(username=username(OWN, 0))
-        with raising(world.engine), pytest.raises(AuditUnwritten):
-            own_tokens.accept(world.ledger, actor, pending, MINTING)
-        assert own_tokens.accept(world.ledger, actor, pending, MINTING).startswith("demo_")
+        with raising(world.engine), pytest.raises(AuditNotWrittenError):
+            own_tokens.accept(world.unit_of_work, actor, pending, MINTING)
+        assert own_tokens.accept(world.unit_of_work, actor, pending, MINTING).startswith("demo_")

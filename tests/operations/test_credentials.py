@@ -4,15 +4,15 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from lib.domain.errors import NotAllowed, TooManyCredentials, UnknownService
+from lib.domain.access import Actor
+from lib.domain.errors import NotAllowedError, TooManyCredentialsError, UnknownServiceError
 from lib.domain.roles import Grant, Role
-from lib.domain.rows import Actor
-from lib.domain.secrets import Minting, is_well_formed
+from lib.domain.token_format import Minting, is_well_formed
 from lib.operations import credentials
-from lib.operations.checking import Checker
+from lib.operations.verification.token_verifier import TokenVerifier
 from lib.store.engine import writing
-from tests.directory import ADMIN, MINTING, ORG, SERVICE, add_staff, build, ledger
-from tests.operations.acting import select
+from tests.support.actions import select
+from tests.support.directory import ADMIN, MINTING, ORG, SERVICE, add_staff, build, unit_of_work
 
 OTHER_SERVICE = "epayments"
 
@@ -26,14 +26,14 @@ def directory(engine) -> None:
 @pytest.fixture
 def checker(engine):
     """What services sign in at."""
-    checker = Checker(ledger(engine), MINTING)
+    checker = TokenVerifier(unit_of_work(engine), MINTING)
     yield checker
     checker.close()
 
 
 def create(engine, service_id: str = SERVICE):
     """Make a credential as an API administrator."""
-    return credentials.create(ledger(engine), ADMIN, service_id, MINTING)
+    return credentials.create(unit_of_work(engine), ADMIN, service_id, MINTING)
 
 
 class TestCreate:
@@ -70,7 +70,7 @@ class TestCreate:
         """Two live at once is what a change takes; another service has its own two."""
         create(engine)
         create(engine)
-        with pytest.raises(TooManyCredentials):
+        with pytest.raises(TooManyCredentialsError):
             create(engine)
         create(engine, OTHER_SERVICE)
         assert len(credentials.list_all_credentials(engine)) == 3
@@ -81,7 +81,7 @@ class TestCreate:
         def attempt(_: int) -> bool:
             try:
                 create(engine)
-            except TooManyCredentials:
+            except TooManyCredentialsError:
                 return False
             return True
 
@@ -92,12 +92,12 @@ class TestCreate:
     def test_no_such_service(self, engine, make):
         """Is named."""
         arguments = [ADMIN] if make == "create" else []
-        with pytest.raises(UnknownService):
-            getattr(credentials, make)(ledger(engine), *arguments, "none", MINTING)
+        with pytest.raises(UnknownServiceError):
+            getattr(credentials, make)(unit_of_work(engine), *arguments, "none", MINTING)
 
     def test_by_command(self, engine, checker):
         """Whoever can start a command is asked nothing; the event says so."""
-        new = credentials.create_by_command(ledger(engine), SERVICE, MINTING)
+        new = credentials.create_by_command(unit_of_work(engine), SERVICE, MINTING)
         assert checker.service_of(*new) == SERVICE
         assert select(engine, "SELECT actor, address FROM audit_event") == [("", "command line")]
 
@@ -109,7 +109,7 @@ class TestChange:
         """At once, and for good."""
         old, new = create(engine), create(engine)
         assert [checker.service_of(*each) for each in (old, new)] == [SERVICE, SERVICE]
-        assert credentials.end(ledger(engine), ADMIN, old.client_id)
+        assert credentials.end(unit_of_work(engine), ADMIN, old.client_id)
         assert [checker.service_of(*each) for each in (old, new)] == [None, SERVICE]
         listed = credentials.list_credentials(engine, ADMIN, SERVICE)
         assert [each.client_id for each in listed] == [new.client_id]
@@ -118,7 +118,7 @@ class TestChange:
     @pytest.mark.parametrize("client_id", ["none", "", "\0", "x" * 1_000])
     def test_ending_what_is_not_there(self, engine, client_id):
         """Says so, and leaves no event."""
-        assert not credentials.end_by_command(ledger(engine), client_id)
+        assert not credentials.end_by_command(unit_of_work(engine), client_id)
         assert select(engine, "SELECT count(*) FROM audit_event") == [(0,)]
 
     def test_ending_twice(self, engine):
@@ -126,7 +126,7 @@ class TestChange:
         new = create(engine)
         with ThreadPoolExecutor(4) as threads:
             ended = threads.map(
-                lambda _: credentials.end_by_command(ledger(engine), new.client_id), range(4)
+                lambda _: credentials.end_by_command(unit_of_work(engine), new.client_id), range(4)
             )
             assert sorted(ended) == [False, False, False, True]
 
@@ -135,7 +135,7 @@ class TestChange:
         new = create(engine)
         later = Minting("demo", {1: MINTING.peppers[1], 2: b"q" * 32})
         for minting, service_id in ((later, SERVICE), (Minting("demo", {2: b"q" * 32}), None)):
-            checker = Checker(ledger(engine), minting)
+            checker = TokenVerifier(unit_of_work(engine), minting)
             assert checker.service_of(*new) == service_id
             checker.close()
 
@@ -154,10 +154,10 @@ class TestWho:
         other = Actor("other", "Other")
         new = create(engine)
         for act in (
-            lambda: credentials.create(ledger(engine), other, SERVICE, MINTING),
-            lambda: credentials.end(ledger(engine), other, new.client_id),
+            lambda: credentials.create(unit_of_work(engine), other, SERVICE, MINTING),
+            lambda: credentials.end(unit_of_work(engine), other, new.client_id),
             lambda: credentials.list_credentials(engine, other, SERVICE),
         ):
-            with pytest.raises(NotAllowed):
+            with pytest.raises(NotAllowedError):
                 act()
         assert len(credentials.list_all_credentials(engine)) == 1

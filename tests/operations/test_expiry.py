@@ -2,19 +2,20 @@
 
 import pytest
 
+from lib.domain.access import Actor
 from lib.domain.clock import DAY, MINUTE, SECOND
-from lib.domain.errors import NothingToDo, TokenGone
-from lib.domain.rows import Actor, TokenRow
+from lib.domain.errors import NothingToDoError, TokenNotPendingError
 from lib.domain.states import Action, Holding
+from lib.domain.tokens import TokenRow
 from lib.operations import own_tokens, policies
-from lib.operations.actions import carry_out, plan_action
-from lib.operations.checking import Checker
-from lib.operations.ledger import Ledger
+from lib.operations.actions import execute, plan_action
+from lib.operations.unit_of_work import UnitOfWork
+from lib.operations.verification.token_verifier import TokenVerifier
 from lib.store import token_queries
 from lib.store.engine import reading
-from tests.directory import ADMIN, MINTING, ORG, SERVICE, build, by, clock, ledger
-from tests.facts import NOW
-from tests.operations.acting import LATER, Moving, act, change, exported, give, select
+from tests.support.actions import LATER, Moving, act, change, exported, give, select
+from tests.support.database_facts import NOW
+from tests.support.directory import ADMIN, MINTING, ORG, SERVICE, build, by, clock, unit_of_work
 
 HOLDER = Actor("utcjf1-u0", "User 000000")
 
@@ -27,8 +28,8 @@ def ids(engine) -> list[str]:
 
 def set_days(engine, service: int | None, organization: int | None) -> None:
     """Set both policies."""
-    policies.set_service_policy(ledger(engine), ADMIN, SERVICE, service)
-    policies.set_organization_policy(ledger(engine), ADMIN, ORG, organization)
+    policies.set_service_policy(unit_of_work(engine), ADMIN, SERVICE, service)
+    policies.set_organization_policy(unit_of_work(engine), ADMIN, ORG, organization)
 
 
 def ends(engine) -> list[int | None]:
@@ -51,7 +52,7 @@ class TestNewTokens:
         _, outcome = act(engine, Action.GENERATE, ids)
         assert set(ends(engine)) == {days and LATER + days * DAY}
         at = Moving(LATER)
-        checker = Checker(ledger(engine, at), MINTING)
+        checker = TokenVerifier(unit_of_work(engine, at), MINTING)
         token = exported(outcome)[0]
         assert checker.check(token)
         at.at += (days or 10_000) * DAY - 1
@@ -67,13 +68,13 @@ class TestNewTokens:
         assert ends(engine) == [LATER + 30 * DAY], "thirty days to answer"
         at = Moving(LATER + 5 * DAY)
         (pending,) = own_tokens.list_own(engine, at, HOLDER)
-        own_tokens.accept(ledger(engine, at), HOLDER, pending, MINTING)
+        own_tokens.accept(unit_of_work(engine, at), HOLDER, pending, MINTING)
         assert ends(engine) == [LATER + 35 * DAY]
         set_days(engine, None, None)
         act(engine, Action.REQUEST, ids[1:2])
         other = Actor("utcjf1-u1", "User 000001")
         (pending,) = own_tokens.list_own(engine, at, other)
-        own_tokens.accept(ledger(engine, at), other, pending, MINTING)
+        own_tokens.accept(unit_of_work(engine, at), other, pending, MINTING)
         assert ends(engine) == [LATER + 35 * DAY, None]
 
     def test_a_policy_changes_no_token_that_is_there(self, engine, ids):
@@ -89,24 +90,26 @@ class TestRequests:
     @pytest.mark.parametrize("days", [1, 30, 365])
     def test_the_setting(self, engine, ids, days):
         """To the millisecond; then it is as if nobody had asked."""
-        books = Ledger(engine, clock, ledger(engine).seal, request_days=days)
+        books = UnitOfWork(engine, clock, unit_of_work(engine).seal, request_days=days)
         planned = plan_action(books, ADMIN, Action.REQUEST, ORG, SERVICE, ids[:1])
-        carry_out(books, by(planned), planned, MINTING)
+        execute(books, by(planned), planned, MINTING)
         assert ends(engine) == [NOW + days * DAY]
         at = Moving(NOW + days * DAY - 1)
         (pending,) = own_tokens.list_own(engine, at, HOLDER)
         at.at += 1
         assert own_tokens.list_own(engine, at, HOLDER) == []
-        with pytest.raises(TokenGone):
-            own_tokens.accept(ledger(engine, at), HOLDER, pending, MINTING)
+        with pytest.raises(TokenNotPendingError):
+            own_tokens.accept(unit_of_work(engine, at), HOLDER, pending, MINTING)
 
     def test_another_can_be_made(self, engine, ids):
         """The lapsed one is closed as expired, at its own time."""
         act(engine, Action.REQUEST, ids[:1])
         at = Moving(LATER + 31 * DAY)
-        planned = plan_action(ledger(engine, at), ADMIN, Action.REQUEST, ORG, SERVICE, ids[:1])
+        planned = plan_action(
+            unit_of_work(engine, at), ADMIN, Action.REQUEST, ORG, SERVICE, ids[:1]
+        )
         assert planned.preview.changed == 1
-        carry_out(ledger(engine, at), by(planned), planned, MINTING)
+        execute(unit_of_work(engine, at), by(planned), planned, MINTING)
         rows = select(engine, "SELECT state, ended_from, ended_at FROM token ORDER BY state")
         assert rows == [("expired", "pending", LATER + 30 * DAY), ("pending", None, None)]
 
@@ -132,7 +135,7 @@ class TestTable:
     def test_a_closed_row_says_the_same(self, engine, ids):
         """Until something newer is there."""
         give(engine, ids[0], Holding.ACCEPTED, expires_at=NOW)
-        with pytest.raises(NothingToDo):
+        with pytest.raises(NothingToDoError):
             act(engine, Action.REMOVE, ids[:1])
         assert row_of(engine, ids[0]).expired
         act(engine, Action.GENERATE, ids[:1])

@@ -5,16 +5,21 @@ import threading
 import pytest
 from sqlalchemy import Engine
 
-from lib.domain.errors import LastAdministrator, NotAllowed, UnknownPerson, UnknownPlace
+from lib.domain.access import Actor, GrantRow
+from lib.domain.errors import (
+    LastAdministratorError,
+    NotAllowedError,
+    UnknownPersonError,
+    UnknownPlaceError,
+)
 from lib.domain.roles import Grant, Role
-from lib.domain.rows import Actor, GrantRow
 from lib.operations import grants
 from lib.operations.import_directory import import_directory
 from lib.operations.import_rows import parse
 from lib.store.engine import writing
-from tests.directory import ADMIN, ORG, add_staff, build, ledger
-from tests.facts import NOW
-from tests.operations.acting import OTHER_ADMIN, add_administrator, change, everything, select
+from tests.support.actions import OTHER_ADMIN, add_administrator, change, everything, select
+from tests.support.database_facts import NOW
+from tests.support.directory import ADMIN, ORG, add_staff, build, unit_of_work
 
 EVERYWHERE = Grant(Role.ADMINISTRATOR)
 OTHER = "UTTAN1"
@@ -43,42 +48,42 @@ class TestGranting:
     def test_several_places_at_once(self, desk):
         """Those that are new come back; a repeated one counts once."""
         first = [Grant(Role.SUPPORT, ORG)]
-        assert grants.grant(ledger(desk), ADMIN, USER, first) == tuple(first)
+        assert grants.grant(unit_of_work(desk), ADMIN, USER, first) == tuple(first)
         both = [*first, Grant(Role.SUPPORT, OTHER), Grant(Role.SUPPORT, OTHER)]
-        assert grants.grant(ledger(desk), ADMIN, USER, both) == (Grant(Role.SUPPORT, OTHER),)
+        assert grants.grant(unit_of_work(desk), ADMIN, USER, both) == (Grant(Role.SUPPORT, OTHER),)
         assert held(desk) == set(both)
 
     def test_all_or_nothing(self, desk):
         """An organization that is not there takes the others with it."""
         before = everything(desk)
         wanted = [Grant(Role.SUPPORT, ORG), Grant(Role.SUPPORT, "NOWHER")]
-        with pytest.raises(UnknownPlace) as refused:
-            grants.grant(ledger(desk), ADMIN, USER, wanted)
+        with pytest.raises(UnknownPlaceError) as refused:
+            grants.grant(unit_of_work(desk), ADMIN, USER, wanted)
         assert refused.value.organization_id == "NOWHER"
         assert everything(desk) == before
 
     @pytest.mark.parametrize("username", ["who", "", "a\0b", "\u202eevil", "x" * 10_000])
     def test_nobody_of_that_name(self, desk, username):
         """Whatever was typed; what is no name at all is not even recorded as one."""
-        with pytest.raises(UnknownPerson):
-            grants.grant(ledger(desk), ADMIN, username, [Grant(Role.SUPPORT)])
+        with pytest.raises(UnknownPersonError):
+            grants.grant(unit_of_work(desk), ADMIN, username, [Grant(Role.SUPPORT)])
         (subject,) = select(desk, "SELECT subject FROM audit_event")[0]
         assert subject == (username if username in {"who", "\u202eevil"} else "")
 
     def test_in_one_organization_only(self, desk):
         """An administrator of one grants there, and not elsewhere."""
-        grants.grant(ledger(desk), ADMIN, USER, [Grant(Role.ADMINISTRATOR, ORG)])
+        grants.grant(unit_of_work(desk), ADMIN, USER, [Grant(Role.ADMINISTRATOR, ORG)])
         local, other = Actor(USER, ""), f"{ORG.lower()}-u1"
-        assert grants.grant(ledger(desk), local, other, [Grant(Role.ANALYST, ORG)])
+        assert grants.grant(unit_of_work(desk), local, other, [Grant(Role.ANALYST, ORG)])
         for place in (OTHER, None):
-            with pytest.raises(NotAllowed):
-                grants.grant(ledger(desk), local, other, [Grant(Role.ANALYST, place)])
+            with pytest.raises(NotAllowedError):
+                grants.grant(unit_of_work(desk), local, other, [Grant(Role.ANALYST, place)])
         assert [row.organization_id for row in grants.list_grants(desk, local)] == [ORG, ORG]
 
     def test_an_inactive_person(self, desk):
         """It counts when they are active again; the list says so."""
         change(desk, "UPDATE member SET status = 'inactive' WHERE username = :u", u=USER)
-        grants.grant(ledger(desk), ADMIN, USER, [Grant(Role.SUPPORT)])
+        grants.grant(unit_of_work(desk), ADMIN, USER, [Grant(Role.SUPPORT)])
         (row,) = [row for row in grants.list_grants(desk, ADMIN) if row.username == USER]
         assert row == GrantRow(
             grant_id=row.grant_id,
@@ -98,20 +103,20 @@ class TestRevoking:
 
     def test_what_they_do_not_have(self, desk):
         """Nothing happens, and it is said."""
-        assert grants.revoke(ledger(desk), ADMIN, USER, [Grant(Role.SUPPORT, ORG)]) == ()
+        assert grants.revoke(unit_of_work(desk), ADMIN, USER, [Grant(Role.SUPPORT, ORG)]) == ()
 
     def test_one_of_two_places(self, desk):
         """The other stays."""
         both = [Grant(Role.SUPPORT, ORG), Grant(Role.SUPPORT, OTHER)]
-        grants.grant(ledger(desk), ADMIN, USER, both)
-        assert grants.revoke(ledger(desk), ADMIN, USER, both[:1]) == tuple(both[:1])
+        grants.grant(unit_of_work(desk), ADMIN, USER, both)
+        assert grants.revoke(unit_of_work(desk), ADMIN, USER, both[:1]) == tuple(both[:1])
         assert held(desk) == {both[1]}
 
     def test_ones_own(self, desk):
         """As long as somebody else is left."""
         add_administrator(desk)
-        assert grants.revoke(ledger(desk), ADMIN, "mhale", [EVERYWHERE]) == (EVERYWHERE,)
-        with pytest.raises(NotAllowed):
+        assert grants.revoke(unit_of_work(desk), ADMIN, "mhale", [EVERYWHERE]) == (EVERYWHERE,)
+        with pytest.raises(NotAllowedError):
             grants.list_grants(desk, ADMIN)
 
 
@@ -121,25 +126,25 @@ class TestLastAdministrator:
     def test_revoked(self, desk):
         """By themselves or on the command line."""
         before = everything(desk)
-        with pytest.raises(LastAdministrator):
-            grants.revoke(ledger(desk), ADMIN, "mhale", [EVERYWHERE])
-        with pytest.raises(LastAdministrator):
-            grants.revoke_by_command(ledger(desk), "mhale", [EVERYWHERE])
+        with pytest.raises(LastAdministratorError):
+            grants.revoke(unit_of_work(desk), ADMIN, "mhale", [EVERYWHERE])
+        with pytest.raises(LastAdministratorError):
+            grants.revoke_by_command(unit_of_work(desk), "mhale", [EVERYWHERE])
         assert everything(desk) == before
 
     def test_an_inactive_one_does_not_count(self, desk):
         """Nor does one of a single organization."""
         add_administrator(desk, status="inactive")
-        grants.grant(ledger(desk), ADMIN, USER, [Grant(Role.ADMINISTRATOR, ORG)])
-        with pytest.raises(LastAdministrator):
-            grants.revoke(ledger(desk), ADMIN, "mhale", [EVERYWHERE])
+        grants.grant(unit_of_work(desk), ADMIN, USER, [Grant(Role.ADMINISTRATOR, ORG)])
+        with pytest.raises(LastAdministratorError):
+            grants.revoke(unit_of_work(desk), ADMIN, "mhale", [EVERYWHERE])
 
     def test_made_inactive_by_an_import(self, desk):
         """The whole import is refused."""
         users = b"username,name,email,organization_id,status\nmhale,Morgan Hale,,,inactive\n"
         before = everything(desk)
-        with pytest.raises(LastAdministrator):
-            import_directory(ledger(desk), {"users": parse("users", users)})
+        with pytest.raises(LastAdministratorError):
+            import_directory(unit_of_work(desk), {"users": parse("users", users)})
         assert everything(desk) == before
 
     def test_two_who_revoke_each_other_at_once(self, desk):
@@ -150,7 +155,7 @@ class TestLastAdministrator:
             with writing(desk) as connection:
                 add_staff(connection, "okafor", "Ada Okafor")
             for username in ("mhale", "okafor"):
-                grants.grant_by_command(ledger(desk), username, [EVERYWHERE])
+                grants.grant_by_command(unit_of_work(desk), username, [EVERYWHERE])
             self._at_once(desk)
             assert len(held(desk, "mhale")) + len(held(desk, "okafor")) == 1
 
@@ -160,8 +165,8 @@ class TestLastAdministrator:
         def revoke(actor: Actor, other: Actor) -> None:
             start.wait(30)
             try:
-                grants.revoke(ledger(engine), actor, other.username, [EVERYWHERE])
-            except (NotAllowed, LastAdministrator):
+                grants.revoke(unit_of_work(engine), actor, other.username, [EVERYWHERE])
+            except (NotAllowedError, LastAdministratorError):
                 return
 
         pairs = [(ADMIN, OTHER_ADMIN), (OTHER_ADMIN, ADMIN)]
@@ -177,7 +182,7 @@ class TestFirstAdministrator:
 
     def test_an_account_is_made(self, engine):
         """Of staff, with an e-mail when the name is one."""
-        grants.appoint_first(ledger(engine), ["root", "ann@example.com"])
+        grants.appoint_first(unit_of_work(engine), ["root", "ann@example.com"])
         assert sorted(select(engine, "SELECT username, email, staff_status FROM user_account")) == [
             ("ann@example.com", "ann@example.com", "active"),
             ("root", "", "active"),
@@ -186,13 +191,13 @@ class TestFirstAdministrator:
 
     def test_a_known_person_is_taken(self, desk):
         """Nothing but the grant is new; where there is an administrator, not even that."""
-        grants.appoint_first(ledger(desk), [USER])
+        grants.appoint_first(unit_of_work(desk), [USER])
         assert held(desk) == set()
         change(desk, "DELETE FROM role_grant")
-        grants.appoint_first(ledger(desk), [USER])
+        grants.appoint_first(unit_of_work(desk), [USER])
         assert held(desk) == {EVERYWHERE}
 
     def test_nobody_named(self, engine):
         """Nothing happens."""
-        grants.appoint_first(ledger(engine), [])
+        grants.appoint_first(unit_of_work(engine), [])
         assert select(engine, "SELECT count(*) FROM audit_head") == [(0,)]

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine, text
 
 from lib.operations.import_directory import Report, import_directory
-from lib.operations.import_rows import SHEETS, FileFault, Parsed, parse
+from lib.operations.import_rows import SCHEMAS, FileError, Parsed, parse
 from lib.store.engine import reading, writing
-from tests.directory import ledger
+from tests.support.directory import unit_of_work
 
 ORGANIZATIONS = (
     "organization_id,name,type,status,state,telephone\n"
@@ -47,7 +47,7 @@ def read(**files: str) -> dict[str, Parsed]:
 
 def take(engine: Engine, *, skip_bad_rows: bool = False, **files: str) -> Report:
     """Import files given as text."""
-    return import_directory(ledger(engine), read(**files), skip_bad_rows=skip_bad_rows)
+    return import_directory(unit_of_work(engine), read(**files), skip_bad_rows=skip_bad_rows)
 
 
 def counts(report: Report) -> dict[str, tuple[int, int, int, int]]:
@@ -155,15 +155,15 @@ class TestReadingAFile:
     )
     def test_a_file_that_cannot_be_used(self, content, sentence):
         """It is refused as a whole, with the fix."""
-        with pytest.raises(FileFault, match=sentence):
+        with pytest.raises(FileError, match=sentence):
             parse("services", content)
 
-    @given(st.sampled_from(sorted(SHEETS)), st.binary() | st.text().map(str.encode))
+    @given(st.sampled_from(sorted(SCHEMAS)), st.binary() | st.text().map(str.encode))
     def test_any_bytes_give_rows_or_a_sentence(self, name, content):
         """Nothing in a file makes anything else happen."""
-        header = ",".join(SHEETS[name].required).encode()
+        header = ",".join(SCHEMAS[name].required).encode()
         for whole in (content, header + b"\n" + content):
-            with suppress(FileFault):
+            with suppress(FileError):
                 parsed = parse(name, whole)
                 lines = [row.line for row in (*parsed.rows, *parsed.refusals)]
                 assert len(lines) == len(set(lines))

@@ -9,23 +9,23 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from sqlalchemy import Connection, Engine, event
 
-from lib.domain.audit import REST
+from lib.domain.access import Actor
+from lib.domain.audit import GLOBAL_CHAIN
 from lib.domain.clock import HOUR
-from lib.domain.errors import SignedOut, UnknownPerson
+from lib.domain.errors import SignedOutError, UnknownPersonError
 from lib.domain.ids import new_id
 from lib.domain.roles import Grant, Role
-from lib.domain.rows import Actor
 from lib.domain.states import Action, Holding
-from lib.operations import grants, sign_ins
+from lib.operations import grants, sign_in_sessions
 from lib.operations.import_directory import FileReport, Report, import_directory
 from lib.operations.import_rows import parse
-from lib.operations.sign_ins import Arrival, Limits
+from lib.operations.sign_in_sessions import LoginClaims, SessionLimits
 from lib.store import audit_queries, grant_queries, operation_queries, sign_in_queries, tables
 from lib.store.engine import open_engine, writing
 from lib.store.sign_in_queries import SignInRow
-from tests.directory import ledger
-from tests.facts import NOW
-from tests.operations.acting import act, everything, give, select
+from tests.support.actions import act, everything, give, select
+from tests.support.database_facts import NOW
+from tests.support.directory import unit_of_work
 
 ORG, OTHER, SERVICE = "UTCJF1", "UTTAN1", "erecording"
 BASE = {
@@ -49,15 +49,15 @@ BOSS = Actor("boss", "The Boss")
 def base(engine: Engine) -> Engine:
     """Two organizations, jdoe in one of them, and a staff account with a role."""
     files = {name: parse(name, content.encode()) for name, content in BASE.items()}
-    assert import_directory(ledger(engine), files).all_taken
-    grants.grant_by_command(ledger(engine), "boss", [Grant(Role.ADMINISTRATOR)])
+    assert import_directory(unit_of_work(engine), files).all_taken
+    grants.grant_by_command(unit_of_work(engine), "boss", [Grant(Role.ADMINISTRATOR)])
     return engine
 
 
 def take(engine: Engine, *lines: str, **options: object) -> Report:
     """Import a users file with these lines."""
     content = "".join(f"{line}\n" for line in (HEADER, *lines)).encode()
-    return import_directory(ledger(engine), {"users": parse("users", content)}, **options)
+    return import_directory(unit_of_work(engine), {"users": parse("users", content)}, **options)
 
 
 def users(report: Report) -> FileReport:
@@ -86,7 +86,7 @@ def member(engine: Engine) -> str:
 def grant(engine: Engine, username: str = "jdoe", organization_id: str | None = None) -> None:
     """Grant a role by command."""
     wanted = [Grant(Role.SUPPORT, organization_id)]
-    grants.grant_by_command(ledger(engine), username, wanted)
+    grants.grant_by_command(unit_of_work(engine), username, wanted)
 
 
 def ask_approval(engine: Engine, *, at: int = NOW, **facts: object) -> None:
@@ -394,7 +394,7 @@ class TestSaidToBeTheSamePerson:
     def test_an_unknown_username_stops_the_import(self, base, username):
         """Usernames differ by case; nothing is written, not even with bad rows skipped."""
         before = everything(base)
-        with pytest.raises(UnknownPerson) as stop:
+        with pytest.raises(UnknownPersonError) as stop:
             take(base, SOMEBODY_ELSE, same_person=["jdoe", username], skip_bad_rows=True)
         assert stop.value.username == username
         assert everything(base) == before
@@ -415,7 +415,7 @@ class TestMeanwhile:
         """The base on PostgreSQL."""
         engine = open_engine(postgresql_url)
         files = {name: parse(name, content.encode()) for name, content in BASE.items()}
-        assert import_directory(ledger(engine), files).all_taken
+        assert import_directory(unit_of_work(engine), files).all_taken
         yield engine
         engine.dispose()
 
@@ -423,7 +423,7 @@ class TestMeanwhile:
         """Each grant locks the chain of what belongs to no organization."""
 
         def add_role(connection):
-            audit_queries.lock_head(connection, REST)
+            audit_queries.lock_head(connection, GLOBAL_CHAIN)
             role = Grant(Role.SUPPORT)
             grant_queries.add_grant(connection, new_id(NOW), "jdoe", role, NOW, "boss")
 
@@ -449,13 +449,15 @@ class TestMeanwhile:
 
     def test_a_sign_out_and_an_import_do_not_wait_in_a_circle(self, served):
         """Both lock the chain first, then the sign-in."""
-        arrival = Arrival({"preferred_username": "jdoe"}, "")
+        arrival = LoginClaims({"preferred_username": "jdoe"}, "")
         with writing(served) as connection:
             row = SignInRow("jdoe", NOW, NOW, None)
             sign_in_queries.add(connection, arrival.sign_in_id, row)
-        leaving = threading.Thread(target=sign_ins.leave, args=(ledger(served), arrival))
+        leaving = threading.Thread(
+            target=sign_in_sessions.sign_out, args=(unit_of_work(served), arrival)
+        )
         with writing(served) as connection:
-            audit_queries.lock_head(connection, REST)
+            audit_queries.lock_head(connection, GLOBAL_CHAIN)
             leaving.start()
             wait_for_waiting_connections(served, 1)
             assert sign_in_queries.end_all_of(connection, ["jdoe"], NOW) == ["jdoe"]
@@ -464,19 +466,23 @@ class TestMeanwhile:
 
     def test_a_sign_out_and_the_first_sight_do_not_wait_in_a_circle(self, served):
         """The sign-out comes first: the page that opens meanwhile is for nobody."""
-        arrival = Arrival({"preferred_username": "jdoe"}, "")
-        limits = Limits(idle=HOUR, whole=HOUR)
+        arrival = LoginClaims({"preferred_username": "jdoe"}, "")
+        limits = SessionLimits(idle=HOUR, whole=HOUR)
         with ThreadPoolExecutor(2) as threads:
             with writing(served) as connection:
-                audit_queries.lock_head(connection, REST)
-                leaving = threads.submit(sign_ins.leave, ledger(served), arrival)
+                audit_queries.lock_head(connection, GLOBAL_CHAIN)
+                leaving = threads.submit(sign_in_sessions.sign_out, unit_of_work(served), arrival)
                 wait_for_waiting_connections(served, 1)
                 coming = threads.submit(
-                    sign_ins.stay, ledger(served), limits, "preferred_username", arrival
+                    sign_in_sessions.resume,
+                    unit_of_work(served),
+                    limits,
+                    "preferred_username",
+                    arrival,
                 )
                 wait_for_waiting_connections(served, 2)
             leaving.result(30)
-            with pytest.raises(SignedOut):
+            with pytest.raises(SignedOutError):
                 coming.result(30)
 
 

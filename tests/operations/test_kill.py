@@ -15,7 +15,7 @@ def test_a_killed_operation_is_whole_or_absent(engine: Engine, url: str, tries: 
     """0 torn of `tries`, and most of them were really killed on the way."""
     engine.dispose()
     done = subprocess.run(
-        [sys.executable, "-m", "tests.operations.killing", url, str(tries), "7"],
+        [sys.executable, "-m", "tests.support.kill", url, str(tries), "7"],
         cwd=ROOT,
         capture_output=True,
         text=True,

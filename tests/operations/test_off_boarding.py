@@ -5,25 +5,25 @@ from itertools import product
 
 import pytest
 
+from lib.domain.access import Actor
 from lib.domain.errors import (
-    AuditUnwritten,
-    NotAllowed,
-    NothingToDo,
-    PlanOutdated,
-    UnknownPerson,
+    AuditNotWrittenError,
+    NotAllowedError,
+    NothingToDoError,
+    PlanOutdatedError,
+    UnknownPersonError,
 )
 from lib.domain.ids import new_id
 from lib.domain.roles import PERMISSIONS, Grant, Permission, Role
-from lib.domain.rows import Actor
 from lib.domain.states import Action, Holding
 from lib.operations import activity, own_tokens
 from lib.operations.off_boarding import off_board, plan_off_boarding
 from lib.store import tables
 from lib.store.engine import writing
-from tests.activity import break_audit
-from tests.directory import ADMIN, add_staff, build, ledger
-from tests.facts import NOW
-from tests.operations.acting import act, change, everything, give, later, live_matches, select
+from tests.support.actions import act, change, everything, give, later, live_matches, select
+from tests.support.activity import break_audit
+from tests.support.database_facts import NOW
+from tests.support.directory import ADMIN, add_staff, build, unit_of_work
 
 HERE, THERE = "UTCJF1", "NVTBL2"
 SERVICES = ("erecording", "plats")
@@ -58,12 +58,12 @@ def tokens(engine, members) -> list[str]:
 
 def planned(engine, actor: Actor = ADMIN):
     """Plan the off-boarding of the person."""
-    return plan_off_boarding(ledger(engine), actor, PERSON)
+    return plan_off_boarding(unit_of_work(engine), actor, PERSON)
 
 
 def end(engine, off_boarding, actor: Actor = ADMIN, reason: str = ""):
     """Carry it out a minute later."""
-    return off_board(ledger(engine, later), actor, off_boarding, reason=reason)
+    return off_board(unit_of_work(engine, later), actor, off_boarding, reason=reason)
 
 
 def acts(off_boarding) -> list[tuple]:
@@ -142,7 +142,7 @@ class TestAll:
         """There is no plan, and nothing is written."""
         found = planned(engine)
         assert found.plans == ()
-        with pytest.raises(NothingToDo):
+        with pytest.raises(NothingToDoError):
             end(engine, found)
 
     def test_two_at_once_make_one(self, engine, tokens):
@@ -154,7 +154,7 @@ class TestAll:
             barrier.wait()
             try:
                 ends.append(len(end(engine, found)))
-            except PlanOutdated:
+            except PlanOutdatedError:
                 ends.append(0)
 
         threads = [threading.Thread(target=attempt, args=(found,)) for found in plans]
@@ -181,8 +181,8 @@ class TestReach:
     @pytest.mark.usefixtures("tokens")
     def test_whoever_is_not_theirs_is_unknown(self, engine, username):
         """A person elsewhere and nobody at all get the same answer."""
-        with pytest.raises(UnknownPerson):
-            plan_off_boarding(ledger(engine), SUPPORT, username)
+        with pytest.raises(UnknownPersonError):
+            plan_off_boarding(unit_of_work(engine), SUPPORT, username)
 
     @pytest.mark.parametrize(
         ("role", "place"), [*product(Role, [None, HERE, THERE]), (None, None)], ids=str
@@ -194,7 +194,7 @@ class TestReach:
         with writing(engine) as connection:
             add_staff(connection, "someone", "Some One", *([Grant(role, place)] if role else []))
         if not role or Permission.OFF_BOARD not in PERMISSIONS[role]:
-            with pytest.raises(NotAllowed):
+            with pytest.raises(NotAllowedError):
                 planned(engine, someone)
             return
         where = {HERE, THERE} if place is None else {place}
@@ -205,7 +205,7 @@ class TestReach:
         """Who planned it confirms it."""
         found = planned(engine)
         before = everything(engine)
-        with pytest.raises(NotAllowed):
+        with pytest.raises(NotAllowedError):
             end(engine, found, SUPPORT)
         assert everything(engine) == before
 
@@ -216,7 +216,7 @@ class TestReach:
         found = planned(engine)
         change(engine, "UPDATE role_grant SET organization_id = 'NVTBL2' WHERE username = 'mhale'")
         before = everything(engine)
-        with pytest.raises(NotAllowed):
+        with pytest.raises(NotAllowedError):
             end(engine, found)
         assert everything(engine) == before
         refusals = select(
@@ -246,7 +246,7 @@ class TestChanged:
                 service_id="erecording",
             )
         before = everything(engine)
-        with pytest.raises(PlanOutdated) as outdated:
+        with pytest.raises(PlanOutdatedError) as outdated:
             end(engine, found)
         assert outdated.value.changed
         assert everything(engine) == before
@@ -258,7 +258,7 @@ class TestChanged:
         found = planned(engine)
         break_audit(engine)
         before = everything(engine)
-        with pytest.raises(AuditUnwritten):
+        with pytest.raises(AuditNotWrittenError):
             end(engine, found)
         assert everything(engine) == before
         assert live_matches(engine, tokens) == [1] * len(tokens)

@@ -2,14 +2,12 @@
 
 import pytest
 
+from lib.domain.access import Actor
 from lib.domain.clock import DAY
-from lib.domain.errors import Refused, TokenGone, UnknownPlace
-from lib.domain.rows import Actor
+from lib.domain.errors import StepRefusedError, TokenNotPendingError, UnknownPlaceError
 from lib.domain.states import Action, Holding, Origin, Skip, TokenState
 from lib.operations.own_tokens import accept, decline, list_own
-from tests.directory import ADMINISTRATOR, MINTING, ORG, SERVICE, build, ledger, tokens
-from tests.facts import NOW
-from tests.operations.acting import (
+from tests.support.actions import (
     LATER,
     act,
     change,
@@ -20,6 +18,16 @@ from tests.operations.acting import (
     live_matches,
     plan,
     select,
+)
+from tests.support.database_facts import NOW
+from tests.support.directory import (
+    ADMINISTRATOR,
+    MINTING,
+    ORG,
+    SERVICE,
+    build,
+    tokens,
+    unit_of_work,
 )
 
 ME = Actor("utcjf1-u0", "User 000000")
@@ -84,7 +92,7 @@ class TestAccept:
         """The token is returned once, works, and only its digest and hint are kept."""
         (me,) = build(engine, 1)
         act(engine, Action.REQUEST, [me])
-        token = accept(ledger(engine, later), ME, pending_of(engine), MINTING)
+        token = accept(unit_of_work(engine, later), ME, pending_of(engine), MINTING)
         assert live_matches(engine, [token]) == [1]
         assert tokens(engine) == [(me, "accepted", "request", None)]
         assert select(engine, "SELECT accepted_at, hint, pepper FROM token") == [
@@ -98,7 +106,7 @@ class TestAccept:
         act(engine, Action.GENERATE, [handed_out])
         change(engine, "UPDATE token SET expires_at = :until", until=LATER + DAY)
         for actor in (ME, OTHER):
-            accept(ledger(engine, later), actor, pending_of(engine, actor), MINTING)
+            accept(unit_of_work(engine, later), actor, pending_of(engine, actor), MINTING)
         assert select(engine, "SELECT member_id, expires_at FROM token ORDER BY member_id") == [
             (asked, None),
             (handed_out, LATER + DAY),
@@ -108,7 +116,7 @@ class TestAccept:
         """No secret is returned: the holder has it from the CSV, and it goes on working."""
         (me,) = build(engine, 1)
         _, outcome = act(engine, Action.GENERATE, [me])
-        assert accept(ledger(engine, later), ME, pending_of(engine), MINTING) is None
+        assert accept(unit_of_work(engine, later), ME, pending_of(engine), MINTING) is None
         assert live_matches(engine, exported(outcome)) == [1]
         assert tokens(engine) == [(me, "accepted", "export", None)]
 
@@ -118,7 +126,7 @@ class TestAccept:
         (old,) = give(engine, me, Holding.ACCEPTED)
         act(engine, Action.REQUEST, [me])
         assert live_matches(engine, [old]) == [1]
-        new = accept(ledger(engine, later), ME, pending_of(engine), MINTING)
+        new = accept(unit_of_work(engine, later), ME, pending_of(engine), MINTING)
         assert live_matches(engine, [old, new]) == [0, 1]
         assert tokens(engine) == [
             (me, "accepted", "request", None),
@@ -130,16 +138,16 @@ class TestAccept:
         (me,) = build(engine, 1)
         act(engine, Action.REQUEST, [me])
         own = pending_of(engine)
-        token = accept(ledger(engine, later), ME, own, MINTING)
-        with pytest.raises(TokenGone):
-            accept(ledger(engine, later), ME, own, MINTING)
+        token = accept(unit_of_work(engine, later), ME, own, MINTING)
+        with pytest.raises(TokenNotPendingError):
+            accept(unit_of_work(engine, later), ME, own, MINTING)
         assert live_matches(engine, [token]) == [1]
 
     def test_it_raises_the_revision(self, engine):
         """A table that shows these users reads again."""
         (me,) = build(engine, 1)
         act(engine, Action.REQUEST, [me])
-        accept(ledger(engine, later), ME, pending_of(engine), MINTING)
+        accept(unit_of_work(engine, later), ME, pending_of(engine), MINTING)
         assert select(engine, "SELECT revision FROM subscription") == [(2,)]
 
     @pytest.mark.parametrize(
@@ -157,11 +165,11 @@ class TestAccept:
         own = pending_of(engine)
         change(engine, f"UPDATE {table} SET status = 'inactive'")
         before = everything(engine)
-        with pytest.raises(Refused) as caught:
-            accept(ledger(engine, later), ME, own, MINTING)
+        with pytest.raises(StepRefusedError) as caught:
+            accept(unit_of_work(engine, later), ME, own, MINTING)
         assert caught.value.reason == reason.value
         assert everything(engine) == before
-        decline(ledger(engine, later), ME, own)
+        decline(unit_of_work(engine, later), ME, own)
         assert tokens(engine) == [(me, "declined", "request", "pending")]
 
 
@@ -174,7 +182,7 @@ class TestDecline:
         (me,) = build(engine, 1)
         _, outcome = act(engine, action, [me])
         (old,) = give(engine, me, Holding.ACCEPTED)
-        decline(ledger(engine, later), ME, pending_of(engine))
+        decline(unit_of_work(engine, later), ME, pending_of(engine))
         assert live_matches(engine, [*(exported(outcome) if outcome.csv else []), old])[-2:] in (
             [1],
             [0, 1],
@@ -193,12 +201,12 @@ class TestDecline:
         (me,) = build(engine, 1)
         act(engine, Action.REQUEST, [me])
         own = pending_of(engine)
-        decline(ledger(engine, later), ME, own)
+        decline(unit_of_work(engine, later), ME, own)
         for step in (
-            lambda: decline(ledger(engine, later), ME, own),
-            lambda: accept(ledger(engine, later), ME, own, MINTING),
+            lambda: decline(unit_of_work(engine, later), ME, own),
+            lambda: accept(unit_of_work(engine, later), ME, own, MINTING),
         ):
-            with pytest.raises(TokenGone):
+            with pytest.raises(TokenNotPendingError):
                 step()
 
 
@@ -208,8 +216,8 @@ class TestGone:
     def steps(self, engine, actor, own, clock=later):
         """Return both steps as calls."""
         return (
-            lambda: accept(ledger(engine, clock), actor, own, MINTING),
-            lambda: decline(ledger(engine, clock), actor, own),
+            lambda: accept(unit_of_work(engine, clock), actor, own, MINTING),
+            lambda: decline(unit_of_work(engine, clock), actor, own),
         )
 
     def test_somebody_elses(self, engine):
@@ -220,7 +228,7 @@ class TestGone:
         own = pending_of(engine)
         for actor in (OTHER, Actor("mhale", "", ADMINISTRATOR), Actor("", "")):
             for step in self.steps(engine, actor, own):
-                with pytest.raises(TokenGone):
+                with pytest.raises(TokenNotPendingError):
                     step()
         assert everything(engine) == before
 
@@ -238,7 +246,7 @@ class TestGone:
             ("cancelled", "replaced", "lapsed"), actors, own, strict=True
         ):
             for step in self.steps(engine, actor, pending, clock=lambda: LATER + DAY):
-                with subtests.test(name), pytest.raises(TokenGone):
+                with subtests.test(name), pytest.raises(TokenNotPendingError):
                     step()
 
     def test_an_accepted_token_is_not_pending(self, engine):
@@ -247,7 +255,7 @@ class TestGone:
         give(engine, me, Holding.ACCEPTED)
         (own,) = list_own(engine, later, ME)
         for step in self.steps(engine, ME, own):
-            with pytest.raises(TokenGone):
+            with pytest.raises(TokenNotPendingError):
                 step()
 
     def test_a_forged_row(self, engine):
@@ -262,10 +270,10 @@ class TestGone:
             own._replace(token_id="other"),  # noqa: S106 - an id
         ):
             for step in self.steps(engine, ME, forged):
-                with pytest.raises(TokenGone):
+                with pytest.raises(TokenNotPendingError):
                     step()
         for step in self.steps(engine, ME, own._replace(organization_id="NOWHER")):
-            with pytest.raises(UnknownPlace):
+            with pytest.raises(UnknownPlaceError):
                 step()
 
 
@@ -276,7 +284,7 @@ class TestTogether:
         """Both kinds of ending leave one ended row each."""
         me, other = build(engine, 2)
         act(engine, Action.REQUEST, [me, other])
-        decline(ledger(engine, later), ME, pending_of(engine))
+        decline(unit_of_work(engine, later), ME, pending_of(engine))
         planned = plan(engine, Action.CANCEL, [me, other])
         assert [(row.username, row.reason) for row in planned.preview.skipped] == [
             ("utcjf1-u0", Skip.NOTHING_PENDING)

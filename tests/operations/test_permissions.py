@@ -14,14 +14,15 @@ import pytest
 from sqlalchemy import URL, Engine
 
 import lib.operations
-from lib.domain.errors import DeskError, NotAllowed, UnknownPerson
+from lib.domain.access import Actor
+from lib.domain.errors import DeskError, NotAllowedError, UnknownPersonError
 from lib.domain.roles import NOWHERE, PERMISSIONS, Grant, Permission, Role, covers, reach
-from lib.domain.rows import Actor
 from lib.domain.states import Action
 from lib.operations import actions, approvals, grants, off_boarding, recall
 from lib.store.engine import open_engine
-from tests.directory import ADMIN, MINTING, SERVICE, ledger
-from tests.operations.use_cases import (
+from tests.support.directory import ADMIN, MINTING, SERVICE, unit_of_work
+from tests.support.postgresql import database
+from tests.support.use_cases import (
     CASES,
     OTHER,
     OWN,
@@ -38,7 +39,6 @@ from tests.operations.use_cases import (
     rows,
     username,
 )
-from tests.postgresql import database
 
 Combination = tuple[Case, Person, str]
 
@@ -112,7 +112,7 @@ def answered(case: Case, world: World, person: Person, place: str, hidden: set[s
     """Expect an answer that tells nothing that is hidden; return what is wrong, if anything."""
     try:
         answer = case.call(world, person.actor, place)
-    except UnknownPerson:
+    except UnknownPersonError:
         unknown = case.asks == "person" and place not in sees(case, person)
         return "" if unknown else "nobody of that name"
     except DeskError as error:
@@ -201,20 +201,23 @@ class TestMatrix:
         assert PERMISSIONS[Role.ADMINISTRATOR] == frozenset(Permission)
 
 
+PREFIX = "lib.operations."
+
+
 def taking(wanted: type) -> set[str]:
     """Return every public function and class of lib.operations that is given a `wanted`."""
     found = set()
-    for module in pkgutil.iter_modules(lib.operations.__path__):
-        members = vars(import_module(f"lib.operations.{module.name}"))
+    for module in pkgutil.walk_packages(lib.operations.__path__, PREFIX):
+        members = vars(import_module(module.name))
         for name, member in members.items():
-            own = getattr(member, "__module__", "") == f"lib.operations.{module.name}"
+            own = getattr(member, "__module__", "") == module.name
             if not own or name.startswith("_") or not callable(member):
                 continue
             if isinstance(member, type) and issubclass(member, Exception):
                 continue
             parameters = inspect.signature(member).parameters.values()
             if any(parameter.annotation is wanted for parameter in parameters):
-                found.add(f"{module.name}.{name}")
+                found.add(f"{module.name.removeprefix(PREFIX)}.{name}")
     return found
 
 
@@ -225,41 +228,45 @@ class TestRoleTakenAway:
 
     def _take_away(self, world: World) -> dict[str, list[str]]:
         gone = Grant(Role.ADMINISTRATOR, OWN)
-        assert grants.revoke(ledger(world.engine), ADMIN, self.PLANNER.username, [gone]) == (gone,)
+        assert grants.revoke(unit_of_work(world.engine), ADMIN, self.PLANNER.username, [gone]) == (
+            gone,
+        )
         return rows(world.engine)
 
     @pytest.mark.parametrize("action", Action)
     def test_between_the_confirmations(self, world, action):
         """Planned with the role, confirmed without."""
         ids = world.places[OWN].ids
-        plan = actions.plan_action(world.ledger, self.PLANNER, action, OWN, SERVICE, ids)
+        plan = actions.plan_action(world.unit_of_work, self.PLANNER, action, OWN, SERVICE, ids)
         before = self._take_away(world)
-        with pytest.raises(NotAllowed):
-            actions.carry_out(world.ledger, self.PLANNER, plan, MINTING)
+        with pytest.raises(NotAllowedError):
+            actions.execute(world.unit_of_work, self.PLANNER, plan, MINTING)
         assert rows(world.engine) == before
 
     def test_before_an_off_boarding(self, world):
         """The same for the one act that is several."""
-        planned = off_boarding.plan_off_boarding(world.ledger, self.PLANNER, username(OWN, 1))
+        planned = off_boarding.plan_off_boarding(world.unit_of_work, self.PLANNER, username(OWN, 1))
         before = self._take_away(world)
-        with pytest.raises(NotAllowed):
-            off_boarding.off_board(world.ledger, self.PLANNER, planned)
+        with pytest.raises(NotAllowedError):
+            off_boarding.off_board(world.unit_of_work, self.PLANNER, planned)
         assert rows(world.engine) == before
 
     def test_before_a_recall(self, world):
         """Looked up with the role, ended without."""
         leaked = world.places[OWN].leaked
-        planned = recall.look_up(world.ledger, self.PLANNER, leaked, MINTING)
+        planned = recall.look_up(world.unit_of_work, self.PLANNER, leaked, MINTING)
         before = self._take_away(world)
-        with pytest.raises(NotAllowed):
-            recall.end(world.ledger, self.PLANNER, planned)
+        with pytest.raises(NotAllowedError):
+            recall.end(world.unit_of_work, self.PLANNER, planned)
         assert rows(world.engine) == before
 
     def test_before_an_answer(self, world):
         """Who could have approved a moment ago."""
         before = self._take_away(world)
-        with pytest.raises(NotAllowed):
-            approvals.answer(world.ledger, self.PLANNER, OWN, world.places[OWN].asked, approve=True)
+        with pytest.raises(NotAllowedError):
+            approvals.answer(
+                world.unit_of_work, self.PLANNER, OWN, world.places[OWN].asked, approve=True
+            )
         assert rows(world.engine) == before
 
 
@@ -269,19 +276,19 @@ class TestSomebodyElsesPlan:
     @pytest.mark.parametrize(
         "confirm",
         [
-            lambda w, a: actions.carry_out(
-                w.ledger, a, w.places[OWN].plans[Action.REMOVE], MINTING
+            lambda w, a: actions.execute(
+                w.unit_of_work, a, w.places[OWN].plans[Action.REMOVE], MINTING
             ),
-            lambda w, a: off_boarding.off_board(w.ledger, a, w.places[OWN].off_boarding),
-            lambda w, a: recall.end(w.ledger, a, w.places[OWN].recall),
-            lambda w, a: approvals.ask(w.ledger, a, w.places[OWN].plans[Action.GENERATE]),
+            lambda w, a: off_boarding.off_board(w.unit_of_work, a, w.places[OWN].off_boarding),
+            lambda w, a: recall.end(w.unit_of_work, a, w.places[OWN].recall),
+            lambda w, a: approvals.ask(w.unit_of_work, a, w.places[OWN].plans[Action.GENERATE]),
         ],
         ids=["carry_out", "off_board", "recall", "ask"],
     )
     def test_is_refused(self, world, confirm):
         """With every right to do it by a plan of their own."""
         before = rows(world.engine)
-        with pytest.raises(NotAllowed):
+        with pytest.raises(NotAllowedError):
             confirm(world, TestRoleTakenAway.PLANNER)
         assert rows(world.engine) == before
 
@@ -293,6 +300,6 @@ class TestReachInOneOrganization:
         """Several grants are one act: one foreign place refuses all."""
         before = rows(world.engine)
         wanted = [Grant(Role.ANALYST, OWN), Grant(Role.ANALYST, OTHER)]
-        with pytest.raises(NotAllowed):
-            grants.grant(world.ledger, TestRoleTakenAway.PLANNER, username(OWN, 0), wanted)
+        with pytest.raises(NotAllowedError):
+            grants.grant(world.unit_of_work, TestRoleTakenAway.PLANNER, username(OWN, 0), wanted)
         assert rows(world.engine) == before

@@ -4,15 +4,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lib.domain.access import Actor
 from lib.domain.clock import DAY
-from lib.domain.errors import BadDays, NotAllowed, UnknownPlace
+from lib.domain.errors import InvalidExpiryError, NotAllowedError, UnknownPlaceError
+from lib.domain.expiry import ExpiryPolicy
 from lib.domain.roles import Grant, Role
-from lib.domain.rows import Actor, ExpiryPolicy
 from lib.operations import policies
 from lib.store.engine import writing
-from tests.directory import ADMIN, ORG, SERVICE, add_staff, build, ledger
-from tests.facts import NOW
-from tests.operations.acting import select
+from tests.support.actions import select
+from tests.support.database_facts import NOW
+from tests.support.directory import ADMIN, ORG, SERVICE, add_staff, build, unit_of_work
 
 NONE_OR_DAYS = st.none() | st.integers(1, 730)
 
@@ -47,8 +48,8 @@ class TestSet:
     @pytest.mark.parametrize("days", [1, 90, 730, None])
     def test_for_an_organization(self, engine, days):
         """For that one alone."""
-        policies.set_organization_policy(ledger(engine), ADMIN, ORG, 5)
-        policies.set_organization_policy(ledger(engine), ADMIN, ORG, days)
+        policies.set_organization_policy(unit_of_work(engine), ADMIN, ORG, 5)
+        policies.set_organization_policy(unit_of_work(engine), ADMIN, ORG, days)
         assert read(engine) == ExpiryPolicy(None, days)
         assert read(engine, "NVCLK2") == ExpiryPolicy(None, None)
         detail = "no limit" if days is None else f"{days} days"
@@ -62,7 +63,7 @@ class TestSet:
     @pytest.mark.parametrize("days", [1, 90, 730, None])
     def test_for_a_service(self, engine, days):
         """In every organization."""
-        policies.set_service_policy(ledger(engine), ADMIN, SERVICE, days)
+        policies.set_service_policy(unit_of_work(engine), ADMIN, SERVICE, days)
         assert read(engine) == read(engine, "NVCLK2") == ExpiryPolicy(days, None)
 
     @pytest.mark.parametrize("days", [0, -1, 731, 10**9])
@@ -72,16 +73,16 @@ class TestSet:
             (policies.set_organization_policy, ORG),
             (policies.set_service_policy, SERVICE),
         ):
-            with pytest.raises(BadDays):
-                set_policy(ledger(engine), ADMIN, place, days)
+            with pytest.raises(InvalidExpiryError):
+                set_policy(unit_of_work(engine), ADMIN, place, days)
         assert read(engine) == ExpiryPolicy(None, None)
 
     def test_no_such_place(self, engine):
         """Is named."""
-        with pytest.raises(UnknownPlace):
-            policies.set_organization_policy(ledger(engine), ADMIN, "NOSUCH", 1)
-        with pytest.raises(UnknownPlace):
-            policies.set_service_policy(ledger(engine), ADMIN, "nosuch", 1)
+        with pytest.raises(UnknownPlaceError):
+            policies.set_organization_policy(unit_of_work(engine), ADMIN, "NOSUCH", 1)
+        with pytest.raises(UnknownPlaceError):
+            policies.set_service_policy(unit_of_work(engine), ADMIN, "nosuch", 1)
 
 
 class TestWho:
@@ -107,8 +108,8 @@ class TestWho:
             (service, policies.set_service_policy, SERVICE),
         ):
             if allowed:
-                set_policy(ledger(engine), other, place, 7)
+                set_policy(unit_of_work(engine), other, place, 7)
             else:
-                with pytest.raises(NotAllowed):
-                    set_policy(ledger(engine), other, place, 7)
+                with pytest.raises(NotAllowedError):
+                    set_policy(unit_of_work(engine), other, place, 7)
         assert read(engine) == ExpiryPolicy(7 if service else None, 7 if organization else None)

@@ -8,14 +8,12 @@ import pytest
 from sqlalchemy import Engine
 
 from lib.domain.clock import HOUR
-from lib.domain.errors import DeskError, PlanOutdated
+from lib.domain.errors import DeskError, PlanOutdatedError
 from lib.domain.plan import Plan
 from lib.domain.states import Action, Holding
-from lib.operations.actions import Outcome, carry_out
+from lib.operations.actions import Outcome, execute
 from lib.operations.off_boarding import off_board, plan_off_boarding
-from tests.directory import ADMIN, MINTING, ORG, build, by, ledger
-from tests.facts import NOW
-from tests.operations.acting import (
+from tests.support.actions import (
     act,
     add_administrator,
     change,
@@ -26,6 +24,8 @@ from tests.operations.acting import (
     plan,
     select,
 )
+from tests.support.database_facts import NOW
+from tests.support.directory import ADMIN, MINTING, ORG, build, by, unit_of_work
 
 RUNS = 25
 
@@ -52,7 +52,7 @@ def at_once(*calls: Callable[[], Outcome]) -> list[Outcome | DeskError]:
 
 def carrying_out(engine: Engine, planned: Plan) -> Callable[[], Outcome]:
     """Return the call that carries out a plan."""
-    return lambda: carry_out(ledger(engine, later), by(planned), planned, MINTING)
+    return lambda: execute(unit_of_work(engine, later), by(planned), planned, MINTING)
 
 
 class TestTwoPlans:
@@ -69,7 +69,7 @@ class TestTwoPlans:
             plans = [plan(engine, one, ids), plan(engine, other, ids, actor=second)]
             results = at_once(*(carrying_out(engine, planned) for planned in plans))
             winners = [result for result in results if isinstance(result, Outcome)]
-            losers = [result for result in results if isinstance(result, PlanOutdated)]
+            losers = [result for result in results if isinstance(result, PlanOutdatedError)]
             assert (len(winners), len(losers)) == (1, 1)
             assert len(losers[0].changed) == 3
             made = select(
@@ -139,8 +139,8 @@ class TestFourEyes:
     ) -> Callable[[], Outcome]:
         """Return the call that generates for the users of a place at a moment."""
         planned = plan(engine, Action.GENERATE, ids, organization_id=place)
-        book = ledger(engine, lambda: now, four_eyes=self.LIMIT)
-        return lambda: carry_out(book, by(planned), planned, MINTING)
+        book = unit_of_work(engine, lambda: now, four_eyes=self.LIMIT)
+        return lambda: execute(book, by(planned), planned, MINTING)
 
     def test_two_organizations_do_not_both_pass(self, engine):
         """One is carried out, the other needs approval; never both and never neither."""
@@ -150,7 +150,7 @@ class TestFourEyes:
             results = at_once(
                 *(self.generating(engine, place, ids, now) for place, ids in places.items())
             )
-            names = sorted(type(result).__name__ for result in results)
+            names = sorted(getattr(result, "code", type(result).__name__) for result in results)
             assert names == ["ApprovalMissing", "Outcome"]
 
     def test_nobody_waits_in_a_circle(self, engine):
@@ -161,11 +161,11 @@ class TestFourEyes:
         for run in range(RUNS):
             for place, member_id in leaver.items():
                 give(engine, member_id, Holding.PENDING, organization_id=place)
-            leaving = plan_off_boarding(ledger(engine), ADMIN, "utcjf1-u0")
+            leaving = plan_off_boarding(unit_of_work(engine), ADMIN, "utcjf1-u0")
             now = NOW + 2 * run * HOUR
             results = at_once(
                 *(self.generating(engine, place, ids, now) for place, ids in places.items()),
-                lambda leaving=leaving: off_board(ledger(engine, later), ADMIN, leaving),
+                lambda leaving=leaving: off_board(unit_of_work(engine, later), ADMIN, leaving),
             )
             assert [len(receipts) for receipts in results[2:]] == [2]
             assert [type(result) for result in results[:2]] == [Outcome] * 2

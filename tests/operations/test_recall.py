@@ -2,16 +2,25 @@
 
 import pytest
 
-from lib.domain.errors import NotAllowed, NothingToDo, PlanOutdated
+from lib.domain.access import Actor
+from lib.domain.errors import NotAllowedError, NothingToDoError, PlanOutdatedError
 from lib.domain.roles import Grant, Role
-from lib.domain.rows import Actor
-from lib.domain.secrets import mint
 from lib.domain.states import Action, Holding, TokenState
+from lib.domain.token_format import mint
 from lib.operations import recall
 from lib.store.engine import writing
-from tests.directory import ADMIN, MINTING, ORG, SERVICE, add_staff, build, ledger, tokens
-from tests.leak_forms import FORMS
-from tests.operations.acting import act, change, everything, exported, give, later, select
+from tests.support.actions import act, change, everything, exported, give, later, select
+from tests.support.directory import (
+    ADMIN,
+    MINTING,
+    ORG,
+    SERVICE,
+    add_staff,
+    build,
+    tokens,
+    unit_of_work,
+)
+from tests.support.leak_forms import FORMS
 
 OTHER = "COCEP3"
 NEARBY = Actor("psorel", "Petra Sorel", address="192.0.2.8")
@@ -19,12 +28,12 @@ NEARBY = Actor("psorel", "Petra Sorel", address="192.0.2.8")
 
 def look_up(engine, text, actor=ADMIN):
     """Look a text up."""
-    return recall.look_up(ledger(engine, later), actor, text, MINTING)
+    return recall.look_up(unit_of_work(engine, later), actor, text, MINTING)
 
 
 def end(engine, found, actor=ADMIN, reason=""):
     """End what was found."""
-    return recall.end(ledger(engine, later), actor, found, reason=reason)
+    return recall.end(unit_of_work(engine, later), actor, found, reason=reason)
 
 
 def states(engine) -> list[str]:
@@ -91,7 +100,7 @@ class TestLookUp:
         act(engine, Action.REMOVE, ids)
         found = look_up(engine, plain)
         assert [t.state for t in found.leaked] == [TokenState.REMOVED]
-        with pytest.raises(NothingToDo):
+        with pytest.raises(NothingToDoError):
             end(engine, found)
 
     def test_one_that_has_expired(self, engine):
@@ -160,7 +169,7 @@ class TestEnd:
         _, newer = act(engine, Action.GENERATE, ids[:1])
         change(engine, "UPDATE token SET state = 'accepted', accepted_at = created_at"
                " WHERE state = 'pending'")  # fmt: skip
-        wide = recall.widen(ledger(engine, later), ADMIN, found)
+        wide = recall.widen(unit_of_work(engine, later), ADMIN, found)
         assert [t.state for t in wide.leaked].count(TokenState.REPLACED) == 1
         end(engine, wide)
         live = select(engine, "SELECT digest FROM token WHERE ended_at IS NULL")
@@ -172,7 +181,7 @@ class TestEnd:
         _, outcome = act(engine, Action.GENERATE, ids)
         act(engine, Action.GENERATE, ids[4:])
         found = look_up(engine, exported(outcome)[0])
-        wide = recall.widen(ledger(engine, later), ADMIN, found)
+        wide = recall.widen(unit_of_work(engine, later), ADMIN, found)
         assert (found.ending, wide.ending) == (1, 4)
         end(engine, wide)
         assert states(engine).count("cancelled") == 4
@@ -195,7 +204,7 @@ class TestEnd:
         found = look_up(engine, " ".join(leaked))
         act(engine, Action.REMOVE, ids[:1])
         before = everything(engine)
-        with pytest.raises(PlanOutdated):
+        with pytest.raises(PlanOutdatedError):
             end(engine, found)
         assert everything(engine) == before
 
@@ -205,9 +214,9 @@ class TestEnd:
         found = look_up(engine, give(engine, member, Holding.ACCEPTED)[0])
         change(engine, "DELETE FROM role_grant")
         before = everything(engine)
-        with pytest.raises(NotAllowed):
+        with pytest.raises(NotAllowedError):
             end(engine, found)
-        with pytest.raises(NotAllowed):
+        with pytest.raises(NotAllowedError):
             look_up(engine, "x")
         assert everything(engine) == before
 
@@ -215,7 +224,7 @@ class TestEnd:
         """Its operations belong to an account that nobody signs in with."""
         ids = build(engine, 2)
         _, outcome = act(engine, Action.GENERATE, ids)
-        at = ledger(engine, later)
+        at = unit_of_work(engine, later)
         one = exported(outcome)[0]
         found = recall.look_up_by_command(at, one, MINTING, whole=True)
         (receipt,) = recall.end_by_command(at, found)

@@ -19,24 +19,23 @@ from hypothesis.stateful import (
 )
 from sqlalchemy import Engine, text
 
+from lib.domain.access import Actor
 from lib.domain.clock import MINUTE
-from lib.domain.errors import NothingToDo, PlanOutdated, Refused, TokenGone
+from lib.domain.errors import (
+    NothingToDoError,
+    PlanOutdatedError,
+    StepRefusedError,
+    TokenNotPendingError,
+)
 from lib.domain.plan import Plan
-from lib.domain.rows import Actor, OwnToken
 from lib.domain.states import Action, TokenState
-from lib.operations.actions import carry_out, plan_action
+from lib.domain.tokens import OwnToken
+from lib.operations.actions import execute, plan_action
 from lib.operations.own_tokens import accept, decline, list_own
 from lib.store.engine import open_engine, writing
-from tests.directory import ADMIN, MINTING, SERVICE, build, by, ledger
-from tests.facts import NOW
-from tests.operations.acting import (
-    OTHER_ADMIN,
-    TABLES,
-    add_administrator,
-    change,
-    csv_rows,
-    select,
-)
+from tests.support.actions import OTHER_ADMIN, TABLES, add_administrator, change, csv_rows, select
+from tests.support.database_facts import NOW
+from tests.support.directory import ADMIN, MINTING, SERVICE, build, by, unit_of_work
 
 USERS = {"UTCJF1": 2, "NVTBL2": 1}
 EXAMPLES = {"sqlite": 75, "postgresql": 20}
@@ -138,7 +137,9 @@ class Lifecycle(RuleBasedStateMachine):
         """First confirmation: nothing changes."""
         org, chosen = selected
         ids = [self.ids[org][n] for n in chosen]
-        planned = plan_action(ledger(self.engine, self.clock), admin, action, org, SERVICE, ids)
+        planned = plan_action(
+            unit_of_work(self.engine, self.clock), admin, action, org, SERVICE, ids
+        )
         self.open = Planned(planned, self.view(planned))
         skipped = [row.reason.value for row in planned.preview.skipped]
         assert skipped == [saw[-1] for saw in self.open.saw if saw[-1]]
@@ -158,14 +159,14 @@ class Lifecycle(RuleBasedStateMachine):
         planned, saw = self.open
         self.open = None
         if all(row[-1] for row in saw):
-            with pytest.raises(NothingToDo):
-                carry_out(ledger(self.engine, self.clock), by(planned), planned, MINTING)
+            with pytest.raises(NothingToDoError):
+                execute(unit_of_work(self.engine, self.clock), by(planned), planned, MINTING)
             return
         if self.view(planned) != saw:
-            with pytest.raises(PlanOutdated):
-                carry_out(ledger(self.engine, self.clock), by(planned), planned, MINTING)
+            with pytest.raises(PlanOutdatedError):
+                execute(unit_of_work(self.engine, self.clock), by(planned), planned, MINTING)
             return
-        outcome = carry_out(ledger(self.engine, self.clock), by(planned), planned, MINTING)
+        outcome = execute(unit_of_work(self.engine, self.clock), by(planned), planned, MINTING)
         made = {row["Username"]: row["API Token"] for row in csv_rows(outcome.csv)}
         for who in self.who(planned):
             user = self.users[who].at(self.now)
@@ -178,8 +179,8 @@ class Lifecycle(RuleBasedStateMachine):
     @rule()
     def confirm_again(self) -> None:
         """A replay gives the receipt."""
-        outcome = carry_out(
-            ledger(self.engine, self.clock), by(self.done[0]), self.done[0], MINTING
+        outcome = execute(
+            unit_of_work(self.engine, self.clock), by(self.done[0]), self.done[0], MINTING
         )
         assert (outcome.receipt, outcome.csv) == (self.done[1], None)
 
@@ -191,22 +192,22 @@ class Lifecycle(RuleBasedStateMachine):
         if own is None:
             return
         if not user.active:
-            with pytest.raises(Refused):
-                accept(ledger(self.engine, self.clock), actor(who), own, MINTING)
+            with pytest.raises(StepRefusedError):
+                accept(unit_of_work(self.engine, self.clock), actor(who), own, MINTING)
             return
-        token = accept(ledger(self.engine, self.clock), actor(who), own, MINTING)
+        token = accept(unit_of_work(self.engine, self.clock), actor(who), own, MINTING)
         assert (token is None) == (user.pending.token is not None)
         # A request's end was the time to answer it; an exported token keeps its own.
         user.accepted, user.pending = Held(token) if token else user.pending, None
-        with pytest.raises(TokenGone):
-            accept(ledger(self.engine, self.clock), actor(who), own, MINTING)
+        with pytest.raises(TokenNotPendingError):
+            accept(unit_of_work(self.engine, self.clock), actor(who), own, MINTING)
 
     @rule(who=people)
     def decline(self, who: tuple[str, int]) -> None:
         """The user declines what is pending."""
         own = self.pending_of(who)
         if own:
-            decline(ledger(self.engine, self.clock), actor(who), own)
+            decline(unit_of_work(self.engine, self.clock), actor(who), own)
             self.users[who].pending = None
 
     @rule(who=people, minutes=st.integers(1, 5))

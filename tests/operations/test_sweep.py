@@ -3,11 +3,11 @@
 import logging
 import pickle
 
-from lib.domain.rows import Actor
+from lib.domain.access import Actor
 from lib.domain.states import Action
 from lib.operations.own_tokens import accept, list_own
-from tests.directory import MINTING, build, ledger
-from tests.operations.acting import act, everything, exported, later, live_matches
+from tests.support.actions import act, everything, exported, later, live_matches
+from tests.support.directory import MINTING, build, unit_of_work
 
 ME = Actor("utcjf1-u5", "User 000005")
 
@@ -25,7 +25,7 @@ class TestSweep:
             act(engine, Action.CANCEL, ids[5:])
             act(engine, Action.REQUEST, ids[5:])
             (asked,) = list_own(engine, later, ME)
-            shown_once = accept(ledger(engine, later), ME, asked, MINTING)
+            shown_once = accept(unit_of_work(engine, later), ME, asked, MINTING)
             own = list_own(engine, later, ME)
         engine.echo = False
         tokens = [*exported(first), *exported(second), shown_once]

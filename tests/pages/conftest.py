@@ -9,18 +9,18 @@ from sqlalchemy import Engine, text
 from streamlit.components.v2 import manifest_scanner
 from streamlit.testing.v1 import AppTest
 
-from lib.demo import fill_demo
+from lib.demo.demo_data import fill_demo
 from lib.domain import clock
-from lib.domain.audit import Seal
+from lib.domain.audit import AuditKeyring
 from lib.domain.roles import Grant, Role
-from lib.domain.secrets import Minting
-from lib.operations.ledger import Ledger
+from lib.domain.token_format import Minting
+from lib.operations.unit_of_work import UnitOfWork
 from lib.settings import ROOT, Settings
 from lib.store.engine import open_engine, writing
 from lib.store.migrate import migrate
-from lib.ui import door
-from lib.ui.desk import _open, desk
-from tests.directory import add_staff
+from lib.ui.app_context import _open, app_context
+from lib.ui.auth import sign_in
+from tests.support.directory import add_staff
 
 Open = Callable[..., AppTest]
 
@@ -34,7 +34,7 @@ def _no_components(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(autouse=True)
 def _address(monkeypatch: pytest.MonkeyPatch) -> None:
     """AppTest has no connection, so no address either."""
-    monkeypatch.setattr(door, "address", lambda: "192.0.2.9")
+    monkeypatch.setattr(sign_in, "client_address", lambda: "192.0.2.9")
 
 
 @pytest.fixture(scope="session")
@@ -44,8 +44,8 @@ def demo_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     engine = open_engine(settings.url)
     migrate(engine)
     peppers = settings.pepper_keys
-    ledger = Ledger(engine, clock.now, Seal.of(peppers))
-    fill_demo(ledger, Minting(settings.token_prefix, peppers))
+    unit_of_work = UnitOfWork(engine, clock.now, AuditKeyring.of(peppers))
+    fill_demo(unit_of_work, Minting(settings.token_prefix, peppers))
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.execute(text("PRAGMA wal_checkpoint(TRUNCATE)"))
     engine.dispose()
@@ -95,7 +95,7 @@ def _open_page(page: str, *, person: str = "", **place: str) -> AppTest:
 def _desk(data: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Engine]:
     monkeypatch.setenv("TOKEN_DESK_DATA", str(data))
     _open.cache_clear()
-    engine = desk().engine
+    engine = app_context().engine
     yield engine
     _open.cache_clear()
     engine.dispose()

@@ -4,17 +4,17 @@ import pytest
 from sqlalchemy import text
 from streamlit.testing.v1 import AppTest
 
+from lib.domain.access import GrantRow
 from lib.domain.ids import new_id
 from lib.domain.roles import PERMISSIONS, Grant, Permission, Role
-from lib.domain.rows import GrantRow
 from lib.store import grant_queries
 from lib.store.engine import writing
-from lib.ui.access_form import granted_sentence
-from lib.ui.access_list import loss
-from lib.ui.facts import DASH
-from lib.ui.wording import PERMISSION_WORDS, ROLES, plain
-from tests.facts import NOW
-from tests.pages.looking import MARKUP, USER, execute, query, values
+from lib.ui.access.access_form import granted_sentence
+from lib.ui.access.access_list import loss
+from lib.ui.components.definition_list import DASH
+from lib.wording.labels import PERMISSION_WORDS, ROLES, plain
+from tests.support.database_facts import NOW
+from tests.support.page import MARKUP, USER, execute_sql, query, values
 
 ORG = "UTCJF1"
 FOR_ADMINISTRATORS = "This page is for API administrators."
@@ -79,7 +79,9 @@ class TestTheTable:
 
     def test_an_inactive_person_is_marked(self, demo, open_page):
         """With a word and a sign."""
-        execute(demo, "UPDATE user_account SET staff_status = 'inactive' WHERE username = 'ivarga'")
+        execute_sql(
+            demo, "UPDATE user_account SET staff_status = 'inactive' WHERE username = 'ivarga'"
+        )
         at = open_page("access")
         (person,) = [v for v in values(at.main.markdown) if "Ilka Varga" in v]
         assert ":material/block: Inactive" in person
@@ -114,7 +116,7 @@ class TestTheTable:
 
     def test_an_administrator_of_one_organization(self, demo, open_page):
         """Sees its grants alone, and can grant there alone."""
-        execute(
+        execute_sql(
             demo,
             "UPDATE role_grant SET role = 'administrator' WHERE username = 'psorel'",
         )
@@ -188,7 +190,7 @@ class TestGranting:
     def test_who_may_no_longer(self, demo, open_page):
         """Between opening the page and the click the role was taken away."""
         at = open_page("access")
-        execute(demo, "DELETE FROM role_grant WHERE username = 'mhale'")
+        execute_sql(demo, "DELETE FROM role_grant WHERE username = 'mhale'")
         grant(at, USER, Role.SUPPORT, "")
         assert granted(demo, USER) == set()
         assert values(at.info) == [FOR_ADMINISTRATORS]
@@ -234,13 +236,13 @@ class TestRevoking:
     def test_gone_meanwhile(self, demo, open_page):
         """Somebody else was faster: no question is left."""
         at = revoke(open_page("access"), demo, "dnakano")
-        execute(demo, "DELETE FROM role_grant WHERE username = 'dnakano'")
+        execute_sql(demo, "DELETE FROM role_grant WHERE username = 'dnakano'")
         at.button(key="access_revoke").click().run()
         assert values(at.success) == ["Dana Nakano was no longer Support in all organizations\\."]
 
     def test_the_last_administrator(self, demo, open_page):
         """They stay, and are told why."""
-        execute(demo, "DELETE FROM role_grant WHERE username = 'rfenwick'")
+        execute_sql(demo, "DELETE FROM role_grant WHERE username = 'rfenwick'")
         at = revoke(open_page("access"), demo, "mhale")
         assert "This is your own role: you may lose this page with it." in values(at.markdown)
         at.button(key="access_revoke").click().run()

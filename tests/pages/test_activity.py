@@ -4,17 +4,17 @@ from datetime import date
 
 import pytest
 
+from lib.domain.access import Actor
 from lib.domain.audit import Event, EventAction
 from lib.domain.clock import HOUR, MINUTE
-from lib.domain.rows import Actor
 from lib.domain.states import Action
 from lib.operations import activity, approvals, directory
-from lib.operations.actions import carry_out, plan_action
-from lib.ui import activity_list
-from lib.ui.desk import desk
-from tests.activity import add_events
-from tests.operations.acting import asked_for
-from tests.pages.looking import MARKUP, USER, execute, facts, query, values
+from lib.operations.actions import execute, plan_action
+from lib.ui.activity import activity_list
+from lib.ui.app_context import app_context
+from tests.support.actions import asked_for
+from tests.support.activity import add_events
+from tests.support.page import MARKUP, USER, execute_sql, facts, query, values
 
 ORG, SERVICE = "UTCJF1", "erecording"
 SUPPORT, ANALYST, ADMIN, OTHER_ADMIN = "psorel", "ivarga", "mhale", "rfenwick"
@@ -34,19 +34,23 @@ def members(engine, count: int, organization_id: str = ORG) -> list[str]:
 
 def someone(username: str) -> Actor:
     """Return a person of the demo, as they are signed in."""
-    return directory.find_actor(desk().engine, username)
+    return directory.find_actor(app_context().engine, username)
 
 
 def plan(engine, action: Action, count: int, organization_id: str = ORG, who: str = ADMIN):
     """Plan an action on the first users of an organization."""
     ids = members(engine, count, organization_id)
-    return plan_action(desk().ledger, someone(who), action, organization_id, SERVICE, ids)
+    return plan_action(
+        app_context().unit_of_work, someone(who), action, organization_id, SERVICE, ids
+    )
 
 
 def act(engine, action: Action, count: int, organization_id: str = ORG, *, reason: str = ""):
     """Carry out an action; return the address of its page."""
     planned = plan(engine, action, count, organization_id)
-    carry_out(desk().ledger, someone(ADMIN), planned, desk().minting, reason=reason)
+    execute(
+        app_context().unit_of_work, someone(ADMIN), planned, app_context().minting, reason=reason
+    )
     return f"{organization_id}-{planned.operation_id}"
 
 
@@ -101,8 +105,8 @@ class TestList:
         details = ["remove: NotAllowed", "page: access in UTCJF1", "sign-in: Inactive", "odd"]
         events = [Event(a, ADMIN, "", ORG, subject=USER) for a in EventAction if a != "refusal"]
         events += [Event(EventAction.REFUSAL, ADMIN, "", ORG, detail=d) for d in details]
-        execute(demo, "DROP TRIGGER audit_event_no_delete")
-        execute(demo, "DELETE FROM audit_event")
+        execute_sql(demo, "DROP TRIGGER audit_event_no_delete")
+        execute_sql(demo, "DELETE FROM audit_event")
         add_events(demo, [(n, event) for n, event in enumerate(events)])
         at = open_page("activity")
         choose(at, "Show", activity.ActivityFilter().kind.EVERYTHING)
@@ -210,7 +214,7 @@ class TestWhoSeesWhat:
         act(demo, Action.GENERATE, 3, reason="=1+1")
         at = open_page("activity", person=who)
         assert [b.label for b in at.get("download_button")] == ["Download as CSV"]
-        content = activity_list.activity_csv(desk(), someone(who), activity.ActivityFilter())
+        content = activity_list.activity_csv(app_context(), someone(who), activity.ActivityFilter())
         lines = content.decode("utf-8-sig").splitlines()
         assert len(lines) == 2
         assert "Generate & Export Tokens" in lines[1]
@@ -305,7 +309,7 @@ class TestFourEyes:
     def asked(self, _four_eyes, demo) -> str:
         """The address of a request that waits."""
         planned = plan(demo, Action.GENERATE, 12)
-        approvals.ask(desk().ledger, someone(ADMIN), planned, reason="ticket 7")
+        approvals.ask(app_context().unit_of_work, someone(ADMIN), planned, reason="ticket 7")
         return f"{ORG}-{planned.operation_id}"
 
     def test_another_administrator_approves_and_the_requester_goes_on(self, asked, open_page):
@@ -330,7 +334,7 @@ class TestFourEyes:
 
     def test_who_granted_the_approvers_role_is_shown(self, demo, asked, open_page):
         """To whom may answer, and to everybody once it is answered or done."""
-        execute(
+        execute_sql(
             demo,
             "UPDATE role_grant SET granted_by = 'okafor', granted_at = :at"
             " WHERE username = 'rfenwick'",
@@ -348,16 +352,21 @@ class TestFourEyes:
             [],
         ]
         where = (ORG, asked.partition("-")[2])
-        approvals.answer(desk().ledger, someone(OTHER_ADMIN), *where, approve=True)
-        execute(demo, "UPDATE role_grant SET granted_by = '' WHERE username = 'rfenwick'")
+        approvals.answer(app_context().unit_of_work, someone(OTHER_ADMIN), *where, approve=True)
+        execute_sql(demo, "UPDATE role_grant SET granted_by = '' WHERE username = 'rfenwick'")
         for _ in ("approved", "done"):
             assert sentences(OTHER_ADMIN) == [f"Your role {granted}"]
             assert sentences(ADMIN) == [f"The role of rfenwick {granted}"]
-            carry_out(desk().ledger, someone(ADMIN), asked_for(demo, where[1])[1], desk().minting)
+            execute(
+                app_context().unit_of_work,
+                someone(ADMIN),
+                asked_for(demo, where[1])[1],
+                app_context().minting,
+            )
 
     def test_a_role_that_is_too_new_has_no_buttons(self, demo, asked, open_page):
         """The page says who granted it, and why another must answer."""
-        execute(demo, "UPDATE role_grant SET granted_by = 'mhale' WHERE username = 'rfenwick'")
+        execute_sql(demo, "UPDATE role_grant SET granted_by = 'mhale' WHERE username = 'rfenwick'")
         at = address_of(open_page, OTHER_ADMIN, operation=asked)
         assert not {"Approve", "Reject"} & set(labels(at))
         (sentence,) = [text for text in values(at.markdown) if "was granted by mhale on" in text]
@@ -388,7 +397,7 @@ class TestFourEyes:
 
     def test_lapsed(self, demo, asked, open_page):
         """After the hour nobody can answer."""
-        execute(demo, "UPDATE approval SET asked_at = asked_at - :late", late=HOUR + MINUTE)
+        execute_sql(demo, "UPDATE approval SET asked_at = asked_at - :late", late=HOUR + MINUTE)
         at = address_of(open_page, OTHER_ADMIN, operation=asked)
         assert "Nobody answered within the hour: nothing was changed." in values(at.markdown)
         assert "Approve" not in labels(at)
@@ -403,7 +412,7 @@ class TestFourEyes:
         assert query(demo, "SELECT state FROM approval") == [("waiting",)]
         at.button(key="operation_approve").click().run()
         where = (ORG, asked.partition("-")[2])
-        approvals.answer(desk().ledger, someone(OTHER_ADMIN), *where, approve=False)
+        approvals.answer(app_context().unit_of_work, someone(OTHER_ADMIN), *where, approve=False)
         at.button(key="answer_do").click().run()
         assert "Rejected by rfenwick; nothing was changed." in values(at.markdown)
         assert not at.success
@@ -411,9 +420,9 @@ class TestFourEyes:
     def test_done(self, demo, asked, open_page):
         """The page of what was carried out, with its story."""
         where = (ORG, asked.partition("-")[2])
-        approvals.answer(desk().ledger, someone(OTHER_ADMIN), *where, approve=True)
+        approvals.answer(app_context().unit_of_work, someone(OTHER_ADMIN), *where, approve=True)
         planned = asked_for(demo, where[1])[1]
-        carry_out(desk().ledger, someone(ADMIN), planned, desk().minting)
+        execute(app_context().unit_of_work, someone(ADMIN), planned, app_context().minting)
         at = address_of(open_page, OTHER_ADMIN, operation=asked)
         assert facts(at)["Approved"].startswith("rfenwick, ")
         assert list(at.dataframe[1].value["What"]) == [
@@ -471,7 +480,7 @@ class TestPerson:
         """Nothing ends; looking again shows what is there now."""
         at = address_of(open_page, person=USER)
         at.button(key="leaving_begin").click().run()
-        execute(
+        execute_sql(
             demo,
             "UPDATE token SET state = 'removed', ended_at = 1, ended_from = 'accepted' WHERE"
             " state = 'accepted' AND member_id IN (SELECT member_id FROM member WHERE"
@@ -498,8 +507,8 @@ class TestPerson:
 def test_markup_in_names_stays_as_written(demo, open_page):
     """A hostile name, organization and reason run nowhere."""
     for table in ("user_account", "member"):
-        execute(demo, f"UPDATE {table} SET name = :n WHERE username = :u", n=MARKUP, u=USER)
-    execute(demo, "UPDATE organization SET name = :n", n=MARKUP)
+        execute_sql(demo, f"UPDATE {table} SET name = :n WHERE username = :u", n=MARKUP, u=USER)
+    execute_sql(demo, "UPDATE organization SET name = :n", n=MARKUP)
     address = act(demo, Action.REQUEST, 30, reason=MARKUP)
     pages = [
         open_page("activity"),

@@ -12,21 +12,21 @@ from streamlit.testing.v1 import AppTest
 from streamlit.util import calc_hash
 
 from lib.domain import clock
+from lib.domain.access import Actor
 from lib.domain.clock import DAY
-from lib.domain.rows import Actor
-from lib.domain.secrets import is_well_formed
 from lib.domain.states import Action, Holding
-from lib.operations.actions import carry_out, plan_action
-from lib.operations.delivery import Delivery, NoFile
-from lib.operations.vault import Vault
+from lib.domain.token_format import is_well_formed
+from lib.operations.actions import execute, plan_action
+from lib.operations.export_download import DownloadNotRecordedError, ExportDownload
+from lib.operations.one_time_secrets import OneTimeSecrets
 from lib.settings import ROOT
 from lib.store.engine import open_engine, writing
-from lib.ui import confirmations
-from lib.ui.desk import desk
+from lib.ui.app_context import app_context
 from lib.ui.session import Session
-from tests.directory import ADMIN, ORG, SERVICE, build, by, tokens
-from tests.operations.acting import csv_rows, everything, give
-from tests.pages.looking import FOR_STAFF, MARKUP, execute, query, values
+from lib.ui.tokens import confirmations
+from tests.support.actions import csv_rows, everything, give
+from tests.support.directory import ADMIN, ORG, SERVICE, build, by, tokens
+from tests.support.page import FOR_STAFF, MARKUP, execute_sql, query, values
 
 OTHER = "NVXYZ1"
 EVERYONE = range(5)
@@ -65,9 +65,11 @@ def office(empty: Engine) -> list[str]:
         (ids[4], Holding.ACCEPTED, None),
     ):
         give(empty, member_id, holding, last_used_at=used)
-    execute(empty, "UPDATE member SET status = 'inactive' WHERE member_id = :m", m=ids[4])
-    execute(empty, "UPDATE subscription SET status = 'inactive' WHERE service_id = 'landnotices'")
-    execute(empty, "DELETE FROM subscription WHERE service_id = 'nobodys'")
+    execute_sql(empty, "UPDATE member SET status = 'inactive' WHERE member_id = :m", m=ids[4])
+    execute_sql(
+        empty, "UPDATE subscription SET status = 'inactive' WHERE service_id = 'landnotices'"
+    )
+    execute_sql(empty, "DELETE FROM subscription WHERE service_id = 'nobodys'")
     build(empty, 1, organization_id=OTHER)
     return ids
 
@@ -161,7 +163,7 @@ def export(at: AppTest, rows: Iterable[int] = EVERYONE) -> list[str]:
     return [row["API Token"] for row in csv_rows(content)]
 
 
-def delivery_of(at: AppTest) -> Delivery:
+def delivery_of(at: AppTest) -> ExportDownload:
     """Return what the download button calls."""
     confirming = desk_of(at).confirming
     assert confirming
@@ -171,9 +173,9 @@ def delivery_of(at: AppTest) -> Delivery:
 
 def act(action: Action, member_ids: list[str]) -> None:
     """Do what another administrator does elsewhere."""
-    shared = desk()
-    plan = plan_action(shared.ledger, ADMIN, action, ORG, SERVICE, member_ids)
-    carry_out(shared.ledger, by(plan), plan, shared.minting)
+    shared = app_context()
+    plan = plan_action(shared.unit_of_work, ADMIN, action, ORG, SERVICE, member_ids)
+    execute(shared.unit_of_work, by(plan), plan, shared.minting)
 
 
 @contextlib.contextmanager
@@ -295,12 +297,12 @@ class TestPlan:
     )
     def test_counts_and_reasons(self, at, action, sentence, details):
         """Counts first, then what ends, then each skipped user with the reason."""
-        before = everything(desk().engine)
+        before = everything(app_context().engine)
         choose(at, action)
         assert f"**{sentence}**" in said(at)
         assert "\n".join(f"- {detail}" for detail in details) in said(at)
         assert skipped(at) == SKIPPED[action]
-        assert everything(desk().engine) == before
+        assert everything(app_context().engine) == before
 
     @pytest.mark.parametrize("action", list(Action))
     def test_for_one_user_in_the_singular(self, at, action):
@@ -326,20 +328,20 @@ class TestNothingDone:
     @pytest.mark.parametrize("action", list(Action))
     def test_cancel_changes_nothing_and_keeps_the_selection(self, at, action):
         """The dialog closes; the users stay selected."""
-        before = everything(desk().engine)
+        before = everything(app_context().engine)
         press(choose(at, action), "confirm_cancel")
         assert not has(at, "confirm_cancel")
         assert "**5 selected**" in said(at)
-        assert everything(desk().engine) == before
+        assert everything(app_context().engine) == before
 
     def test_back_leads_to_the_first_confirmation(self, at):
         """With the same plan, and nothing done."""
-        before = everything(desk().engine)
+        before = everything(app_context().engine)
         plan = desk_of(choose(at, Action.GENERATE)).confirming.plan
         press(press(at, "confirm_next"), "confirm_back")
         assert desk_of(at).confirming.plan is plan
         press(at, "confirm_cancel")
-        assert everything(desk().engine) == before
+        assert everything(app_context().engine) == before
 
     def test_the_download_waits_for_the_number(self, at):
         """Skipped users are not counted in it; blanks around it do not matter."""
@@ -359,25 +361,25 @@ class TestNothingDone:
     def test_the_download_of_a_confirmation_that_was_left_mints_nothing(self, at, left_by):
         """Its button's id may still be known: what counts is the confirmation that is open."""
         press(choose(at, Action.GENERATE), "confirm_next")
-        before, delivery = everything(desk().engine), delivery_of(at)
+        before, delivery = everything(app_context().engine), delivery_of(at)
         if left_by == "another page":
             at.switch_page("help.py").run()
         else:
             press(at, "confirm_back")
         if left_by == "confirm_cancel":
             press(at, left_by)
-        with pytest.raises(NoFile):
+        with pytest.raises(DownloadNotRecordedError):
             delivery()
-        assert everything(desk().engine) == before
+        assert everything(app_context().engine) == before
 
     def test_a_click_of_the_last_step_counts_in_the_last_step_only(self, at, monkeypatch):
         """A program can send the click of a button that is not drawn."""
-        before = everything(desk().engine)
+        before = everything(app_context().engine)
         choose(at, Action.GENERATE)
         with monkeypatch.context() as patched:
             patched.setattr(confirmations, "session", lambda: desk_of(at))
             confirmations._ask_approval()
-        assert everything(desk().engine) == before
+        assert everything(app_context().engine) == before
         assert desk_of(at).confirming
 
     def test_a_typed_number_does_not_stay_for_the_next_time(self, at):
@@ -416,7 +418,9 @@ class TestDone:
 
     def test_more_skipped_users_than_fit_a_sentence_are_listed(self, at):
         """Beyond three there is a table."""
-        execute(desk().engine, "UPDATE member SET status = 'inactive' WHERE username LIKE '%u0'")
+        execute_sql(
+            app_context().engine, "UPDATE member SET status = 'inactive' WHERE username LIKE '%u0'"
+        )
         press(choose(at, Action.REQUEST), "confirm_do")
         assert mentions(at, "4 users were skipped; they are listed below.")
         assert skipped(at) == SKIPPED[Action.REQUEST] | {0: "Inactive user"}
@@ -427,29 +431,29 @@ class TestDone:
         choose(at, action)
         again = at.button(key="confirm_do")
         press(at, "confirm_do")
-        after = everything(desk().engine)
+        after = everything(app_context().engine)
         again.click()
         run(at)
-        assert everything(desk().engine) == after
+        assert everything(app_context().engine) == after
 
     def test_a_second_call_with_the_same_plan_gives_the_receipt_only(self, at):
         """A second tab cannot do it again."""
         plan = desk_of(choose(at, Action.REQUEST)).confirming.plan
         press(at, "confirm_do")
-        after = tokens(desk().engine)
-        outcome = carry_out(desk().ledger, ADMIN, plan, desk().minting)
+        after = tokens(app_context().engine)
+        outcome = execute(app_context().unit_of_work, ADMIN, plan, app_context().minting)
         assert outcome.receipt == desk_of(at).done.receipt
-        assert tokens(desk().engine) == after
+        assert tokens(app_context().engine) == after
 
     def test_a_second_pass_over_the_page_makes_no_second_effect(self, at):
         """Reruns, and leaving and coming back, only read."""
         press(choose(at, Action.REQUEST), "confirm_do")
-        after = everything(desk().engine)
+        after = everything(app_context().engine)
         run(run(at))
         at.switch_page("help.py").run()
         at.switch_page("api_tokens.py").run()
         assert not at.exception
-        assert everything(desk().engine) == after
+        assert everything(app_context().engine) == after
         assert not mentions(at, "new tokens requested")
 
     def test_the_table_shows_it_at_once(self, at):
@@ -481,7 +485,7 @@ class TestExport:
         assert delivery() == first
         press(run(at), "receipt_done")
         assert not at.download_button
-        with pytest.raises(NoFile):
+        with pytest.raises(DownloadNotRecordedError):
             delivery()
 
     def test_no_token_is_in_session_state(self, at):
@@ -495,9 +499,9 @@ class TestExport:
     def test_a_second_pass_makes_no_second_file(self, at):
         """Reruns show the receipt and write nothing."""
         export(at)
-        after = everything(desk().engine)
+        after = everything(app_context().engine)
         run(run(at))
-        assert everything(desk().engine) == after
+        assert everything(app_context().engine) == after
 
     @pytest.mark.parametrize(
         "leave",
@@ -515,10 +519,10 @@ class TestExport:
     def test_the_csv_is_forgotten_when_the_person_place_or_page_changes(self, at, leave):
         """With the receipt and the selection."""
         export(at)
-        assert len(desk().vault._kept) == 1
+        assert len(app_context().one_time_secrets._kept) == 1
         leave(at)
         run(at)
-        assert not desk().vault._kept
+        assert not app_context().one_time_secrets._kept
         assert desk_of(at).done is None
         assert not at.download_button
 
@@ -536,7 +540,7 @@ class TestPlace:
     @pytest.mark.parametrize("action", [Action.REQUEST, Action.GENERATE])
     def test_an_inactive_organization_gives_nobody_a_token(self, at, action):
         """Everybody is skipped with that reason, and there is nothing to confirm."""
-        execute(desk().engine, "UPDATE organization SET status = 'inactive'")
+        execute_sql(app_context().engine, "UPDATE organization SET status = 'inactive'")
         choose(at, action)
         assert mentions(at, "5 selected: 0 ")
         assert set(skipped(at).values()) == {"Inactive organization"}
@@ -545,7 +549,7 @@ class TestPlace:
 
     def test_an_inactive_organizations_tokens_can_be_removed(self, at):
         """Ending a token is always allowed."""
-        execute(desk().engine, "UPDATE organization SET status = 'inactive'")
+        execute_sql(app_context().engine, "UPDATE organization SET status = 'inactive'")
         press(choose(at, Action.REMOVE), "confirm_do")
         assert "**3 tokens removed**" in said(at)
 
@@ -583,8 +587,8 @@ class TestPlace:
 
     def test_an_organization_without_users(self, at):
         """An empty state; nothing can be selected."""
-        engine = desk().engine
-        execute(engine, "DELETE FROM member WHERE organization_id = :o", o=OTHER)
+        engine = app_context().engine
+        execute_sql(engine, "DELETE FROM member WHERE organization_id = :o", o=OTHER)
         at.selectbox(key="tokens_organization").set_value(OTHER)
         run(at)
         assert mentions(at, "has no users for Erecording")
@@ -636,7 +640,7 @@ class TestSearch:
     )
     def test_finds_it_as_written_or_says_so(self, at, text, found):
         """Wildcards are letters, SQL is text, and nothing breaks."""
-        before = everything(desk().engine)
+        before = everything(app_context().engine)
         at.text_input(key="tokens_search").set_value(text)
         run(at)
         assert f"Select all {found} matching" in [b.label for b in at.button]
@@ -646,7 +650,7 @@ class TestSearch:
             assert max(map(len, said(at))) < 1_000
             press(at, "tokens_clear_filters")
             assert "Select all 6 matching" in [b.label for b in at.button]
-        assert everything(desk().engine) == before
+        assert everything(app_context().engine) == before
 
     def test_the_foot_counts_what_matches_and_what_there_is(self, at):
         """Nobody takes a search's result for the whole organization."""
@@ -682,11 +686,11 @@ class TestOutdated:
         """Then Look again plans anew, and that plan can be confirmed."""
         choose(at, Action.CANCEL)
         act(Action.CANCEL, [office[1]])
-        before = everything(desk().engine)
+        before = everything(app_context().engine)
         press(at, "confirm_do")
         assert values(at.error) == [OUTDATED]
         assert table_with(at, "Is now") == [("User 000001", "utcjf1-u1", "Pending", "no token")]
-        assert everything(desk().engine) == before
+        assert everything(app_context().engine) == before
         press(at, "confirm_again")
         assert mentions(at, "5 selected: 1 has the pending request ended, 4 are skipped.")
         press(at, "confirm_do")
@@ -696,17 +700,17 @@ class TestOutdated:
         """The delivery gives nothing, now and later."""
         press(choose(at, Action.GENERATE), "confirm_next")
         act(Action.REMOVE, [office[3]])
-        before = everything(desk().engine)
+        before = everything(app_context().engine)
         delivery = delivery_of(at)
         for _ in range(2):
-            with pytest.raises(NoFile):
+            with pytest.raises(DownloadNotRecordedError):
                 delivery()
         assert values(run(at).error) == [OUTDATED]
         assert table_with(at, "Is now") == [
             ("User 000003", "utcjf1-u3", "✓ and Pending", "Pending")
         ]
-        assert everything(desk().engine) == before
-        assert not desk().vault._kept
+        assert everything(app_context().engine) == before
+        assert not app_context().one_time_secrets._kept
         press(at, "confirm_again")
         assert mentions(at, "5 selected: 4 get a new token, 1 is skipped.")
 
@@ -728,8 +732,10 @@ class TestOutdated:
     def test_a_user_who_becomes_inactive_changes_the_plan(self, at):
         """Nobody who is inactive gets a token that was planned before."""
         press(choose(at, Action.GENERATE), "confirm_next")
-        execute(desk().engine, "UPDATE member SET status = 'inactive' WHERE username LIKE '%u0'")
-        with pytest.raises(NoFile):
+        execute_sql(
+            app_context().engine, "UPDATE member SET status = 'inactive' WHERE username LIKE '%u0'"
+        )
+        with pytest.raises(DownloadNotRecordedError):
             delivery_of(at)()
         assert values(run(at).error) == [OUTDATED]
 
@@ -739,10 +745,10 @@ class TestOutdated:
         choose(at, Action.REQUEST)
         choose(other, Action.REQUEST)
         press(at, "confirm_do")
-        after = everything(desk().engine)
+        after = everything(app_context().engine)
         press(other, "confirm_do")
         assert values(other.error) == [OUTDATED]
-        assert everything(desk().engine) == after
+        assert everything(app_context().engine) == after
 
 
 class TestHandMade:
@@ -752,16 +758,16 @@ class TestHandMade:
     def test_ids_of_another_organization_are_refused(self, at, action):
         """With a sentence, and nothing written."""
         (foreign,) = query(
-            desk().engine, "SELECT member_id FROM member WHERE organization_id = :o", o=OTHER
+            app_context().engine, "SELECT member_id FROM member WHERE organization_id = :o", o=OTHER
         )
-        before = everything(desk().engine)
+        before = everything(app_context().engine)
         tick(at, [0])
         desk_of(at).selected |= set(foreign)
         at.selectbox(key="tokens_actions").set_value(action)
         run(at)
         assert values(at.error) == [GONE]
         assert not has(at, "confirm_cancel")
-        assert everything(desk().engine) == before
+        assert everything(app_context().engine) == before
 
     @pytest.mark.parametrize(
         "edits",
@@ -783,13 +789,13 @@ class TestHandMade:
     def test_a_choice_that_is_not_offered(self, at, key):
         """It changes nothing and breaks nothing."""
         text = "'; DROP TABLE token; --"
-        before = everything(desk().engine)
+        before = everything(app_context().engine)
         tick(at, [0])
         box = at.selectbox(key=key)
         box.options.append(text)
         box.set_value(text)
         run(at)
-        assert everything(desk().engine) == before
+        assert everything(app_context().engine) == before
         assert desk_of(at).confirming is None
 
     def test_a_page_that_is_not_there(self, demo, open_page):
@@ -810,20 +816,20 @@ class TestRole:
         """Refused with a sentence, nothing written."""
         choose(at, action)
         dismiss(ADMIN)
-        before = everything(desk().engine)
+        before = everything(app_context().engine)
         press(at, "confirm_do")
         assert values(at.info) == [FOR_STAFF]
-        assert everything(desk().engine) == before
+        assert everything(app_context().engine) == before
 
     def test_taken_away_between_the_two_confirmations(self, at):
         """The click on the download makes no file."""
         press(choose(at, Action.GENERATE), "confirm_next")
         dismiss(ADMIN)
-        before = everything(desk().engine)
-        with pytest.raises(NoFile):
+        before = everything(app_context().engine)
+        with pytest.raises(DownloadNotRecordedError):
             delivery_of(at)()
         assert values(run(at).info) == [FOR_STAFF]
-        assert everything(desk().engine) == before
+        assert everything(app_context().engine) == before
 
     def test_taken_away_before_an_action_or_another_organization_is_chosen(self, at):
         """The same sentence, whatever is clicked."""
@@ -842,7 +848,7 @@ class TestFaults:
     @pytest.mark.parametrize("action", CONFIRMED_ONCE)
     def test_at_confirm(self, at, fault: Fault, sentence, action):
         """A sentence; nothing half written; afterwards Look again and Confirm do it."""
-        engine = desk().engine
+        engine = app_context().engine
         choose(at, action)
         before = everything(engine)
         with fault(engine):
@@ -855,15 +861,15 @@ class TestFaults:
     @pytest.mark.parametrize(("fault", "sentence"), FAULTS)
     def test_at_the_download(self, at, fault: Fault, sentence):
         """No file, a sentence, and the old tokens still there."""
-        engine = desk().engine
+        engine = app_context().engine
         press(choose(at, Action.GENERATE), "confirm_next")
         before = everything(engine)
         with fault(engine):
-            with pytest.raises(NoFile):
+            with pytest.raises(DownloadNotRecordedError):
                 delivery_of(at)()
             assert values(run(at).error) == [sentence]
         assert everything(engine) == before
-        assert not desk().vault._kept
+        assert not app_context().one_time_secrets._kept
 
     @pytest.mark.parametrize(("fault", "sentence"), FAULTS)
     @pytest.mark.parametrize("step", ["accept", "decline"])
@@ -887,7 +893,7 @@ class TestFaults:
     @pytest.mark.parametrize("page", ["api_tokens", "my_api_tokens"])
     def test_reading_goes_on(self, office, open_empty, fault: Fault, sentence, page):
         """A page that only reads opens whatever writers do."""
-        with fault(desk().engine):
+        with fault(app_context().engine):
             at = open_empty(page, person=ADMIN.username, org=ORG, service=SERVICE)
             assert not at.exception
             assert not mentions(at, sentence)
@@ -896,14 +902,14 @@ class TestFaults:
 
     def test_a_database_that_is_gone(self, at):
         """A sentence, no traceback, at page load and when something is picked."""
-        gone = desk().engine.dialect.dbapi.OperationalError("unable to open database file")
+        gone = app_context().engine.dialect.dbapi.OperationalError("unable to open database file")
         gone.sqlite_errorcode = sqlite3.SQLITE_CANTOPEN
 
         def refuse(*_: object) -> None:
             raise gone
 
-        event.listen(desk().engine, "do_connect", refuse)
-        desk().engine.dispose()
+        event.listen(app_context().engine, "do_connect", refuse)
+        app_context().engine.dispose()
         at.selectbox(key="tokens_organization").set_value(OTHER)
         run(at)
         assert not at.dataframe
@@ -920,8 +926,8 @@ def answer(at: AppTest, step: str, token_id: str) -> None:
 
 def dismiss(actor: Actor) -> None:
     """Take the role of an API administrator away."""
-    execute(
-        desk().engine,
+    execute_sql(
+        app_context().engine,
         "DELETE FROM role_grant WHERE username = :u",
         u=actor.username,
     )
@@ -929,14 +935,14 @@ def dismiss(actor: Actor) -> None:
 
 def states() -> dict[str, int]:
     """Return how many token rows are in each state."""
-    found = [state for _, state, _, _ in tokens(desk().engine)]
+    found = [state for _, state, _, _ in tokens(app_context().engine)]
     return {state: found.count(state) for state in found}
 
 
 def walk(thing: Any, seen: dict[int, Any] | None = None) -> Iterator[str]:
     """Yield every text and byte string within `thing`, through containers and objects."""
     seen = {} if seen is None else seen
-    if id(thing) in seen or isinstance(thing, Engine | Vault):
+    if id(thing) in seen or isinstance(thing, Engine | OneTimeSecrets):
         return
     seen[id(thing)] = thing  # kept, so that no other thing gets its id
     if isinstance(thing, str | bytes):

@@ -1,7 +1,7 @@
 """Organization Contact Information."""
 
-from lib.ui.facts import DASH
-from tests.pages.looking import FOR_STAFF, MARKUP, USER, execute, facts, links, values
+from lib.ui.components.definition_list import DASH
+from tests.support.page import FOR_STAFF, MARKUP, USER, execute_sql, facts, links, values
 
 
 class TestContact:
@@ -23,7 +23,7 @@ class TestContact:
 
     def test_unknown_facts_are_a_dash(self, demo, open_page):
         """An empty fact is not an empty place."""
-        execute(
+        execute_sql(
             demo, "UPDATE organization SET fax = ' ', hours = '' WHERE organization_id = 'UTCJF1'"
         )
         shown = facts(open_page("contact", org="UTCJF1"))
@@ -31,7 +31,7 @@ class TestContact:
 
     def test_markup_stays_as_written(self, demo, open_page):
         """Facts are plain text."""
-        execute(
+        execute_sql(
             demo,
             "UPDATE organization SET name = :n, web_page = :n WHERE organization_id = 'UTCJF1'",
             n=MARKUP,

@@ -6,10 +6,15 @@ import json
 
 import pytest
 
-from lib.domain.rows import CoverageRow
+from lib.domain.coverage import CoverageRow
 from lib.domain.states import OrganizationType
-from lib.ui.coverage_view import CHART_ORGANIZATIONS, coverage_csv, pick, totals_sentence
-from tests.pages.looking import FOR_STAFF, MARKUP, USER, execute, query, values
+from lib.ui.coverage.coverage_view import (
+    CHART_ORGANIZATIONS,
+    coverage_csv,
+    order_picker,
+    totals_sentence,
+)
+from tests.support.page import FOR_STAFF, MARKUP, USER, execute_sql, query, values
 
 
 def row(name: str, accepted: int, users: int, kind: str = "recipient") -> CoverageRow:
@@ -61,7 +66,7 @@ class TestThePage:
     def test_nothing_matches(self, demo, open_page):
         """A way back is offered."""
         at = open_page("coverage")
-        execute(
+        execute_sql(
             demo, "UPDATE organization SET status = 'inactive' WHERE organization_id = 'NMAPL1'"
         )
         at.selectbox(key="coverage_state").set_value("NM")
@@ -88,7 +93,7 @@ class TestThePage:
         """200 organizations: the lowest 40 in the chart, all in the table."""
         service = query(demo, "SELECT service_id FROM service LIMIT 1")[0][0]
         for n in range(200):
-            execute(
+            execute_sql(
                 demo,
                 "INSERT INTO organization (organization_id, name, search_key, type, status, state,"
                 " contact_person, primary_recorder, address, telephone, fax, web_page, hours,"
@@ -96,7 +101,7 @@ class TestThePage:
                 " 'ZZ', '', '', '', '', '', '', '', '')",
                 i=f"ZZ{n:04}",
             )
-            execute(
+            execute_sql(
                 demo,
                 "INSERT INTO subscription (organization_id, service_id, status)"
                 " VALUES (:i, :s, 'active')",
@@ -111,7 +116,7 @@ class TestThePage:
 
     def test_markup_in_a_name_stays_as_written(self, demo, open_page):
         """Tables and charts do not read Markdown."""
-        execute(
+        execute_sql(
             demo, "UPDATE organization SET name = :n WHERE organization_id = 'UTCJF1'", n=MARKUP
         )
         at = open_page("coverage")
@@ -137,7 +142,7 @@ class TestFigures:
     def test_equal_shares_put_the_most_uncovered_users_first(self):
         """Where work helps most."""
         rows = [row("few", 1, 2), row("many", 10, 20), row("nobody", 0, 0), row("none", 0, 1)]
-        names = [r.organization_id for r in pick(rows, "", "", "share")]
+        names = [r.organization_id for r in order_picker(rows, "", "", "share")]
         assert names == ["none", "many", "few", "nobody"]
 
     @pytest.mark.parametrize(

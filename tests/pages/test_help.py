@@ -1,7 +1,7 @@
 """Help: the manual's tasks, for those who can do them."""
 
-from lib.ui.wording import ACTIONS
-from tests.pages.looking import USER, links, values
+from lib.wording.labels import ACTIONS
+from tests.support.page import USER, links, values
 
 
 class TestHelp:

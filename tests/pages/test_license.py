@@ -2,8 +2,8 @@
 
 import pytest
 
-from lib.ui.facts import DASH, date_text, seats_text
-from tests.pages.looking import FOR_STAFF, MARKUP, USER, execute, facts, links, query, values
+from lib.ui.components.definition_list import DASH, date_text, seats_text
+from tests.support.page import FOR_STAFF, MARKUP, USER, execute_sql, facts, links, query, values
 
 HERE = {"org": "UTCJF1", "service": "erecording"}
 
@@ -52,8 +52,8 @@ class TestLicense:
 
     def test_markup_stays_as_written(self, demo, open_page):
         """In the title and in the facts."""
-        execute(demo, "UPDATE service SET name = :n WHERE service_id = 'erecording'", n=MARKUP)
-        execute(demo, "UPDATE subscription SET plan = :n", n=MARKUP)
+        execute_sql(demo, "UPDATE service SET name = :n WHERE service_id = 'erecording'", n=MARKUP)
+        execute_sql(demo, "UPDATE subscription SET plan = :n", n=MARKUP)
         at = open_page("license", **HERE)
         assert at.header[0].value.startswith(r"\<b\>A\</b\>")
         assert facts(at)["Plan"] == MARKUP

@@ -6,11 +6,11 @@ import pytest
 from sqlalchemy import Engine
 from streamlit.testing.v1 import AppTest
 
-from lib.domain.rows import Actor
-from lib.domain.secrets import is_well_formed
+from lib.domain.access import Actor
+from lib.domain.token_format import is_well_formed
 from lib.operations import own_tokens
-from lib.ui.desk import desk
-from tests.pages.looking import MARKUP, USER, execute, press, query, values
+from lib.ui.app_context import app_context
+from tests.support.page import MARKUP, USER, execute_sql, press, query, values
 
 GONE = "This is no longer pending: it was accepted, declined or ended meanwhile."
 EXPORTED = "acastillo"  # has an exported token pending, in the demo
@@ -54,7 +54,7 @@ class TestAccept:
     def test_says_what_accepting_ends(self, demo, open_page):
         """Where the person has a token for the same organization and service."""
         told = "; the token that you have stops working then"
-        execute(
+        execute_sql(
             demo,
             "UPDATE token SET service_id = p.service_id FROM token p WHERE p.token_id = :id"
             " AND token.member_id = p.member_id AND token.state = 'accepted'",
@@ -73,7 +73,7 @@ class TestAccept:
         assert is_well_formed(token, "demo")
         assert state(demo, token_id) == "accepted"
         digest = query(demo, "SELECT digest FROM token WHERE token_id = :t", t=token_id)[0][0]
-        assert desk().minting.digests([token]) == [digest]
+        assert app_context().minting.digests([token]) == [digest]
         press(at, "I have copied it")
         assert not at.code
         assert not at.run().code
@@ -113,9 +113,9 @@ class TestAccept:
         token_id = pending(demo)[0]
         at = open_page("my_api_tokens", person=USER)
         at.button(key=f"accept_{token_id}").click().run()
-        vault = desk().vault
-        for key in list(vault._kept):
-            vault.drop(key)
+        one_time_secrets = app_context().one_time_secrets
+        for key in list(one_time_secrets._kept):
+            one_time_secrets.drop(key)
         at.run()
         assert not at.code
         assert notices(at)[0].startswith("The new token is no longer shown.")
@@ -146,9 +146,11 @@ class TestAccept:
         at = open_page("my_api_tokens", person=USER)
         actor = Actor(USER, "")
         (mine,) = [
-            t for t in own_tokens.list_own(demo, desk().clock, actor) if t.token_id == token_id
+            t
+            for t in own_tokens.list_own(demo, app_context().clock, actor)
+            if t.token_id == token_id
         ]
-        own_tokens.decline(desk().ledger, actor, mine)
+        own_tokens.decline(app_context().unit_of_work, actor, mine)
         at.button(key=f"accept_{token_id}").click().run()
         assert notices(at) == [GONE]
         assert not at.code
@@ -156,7 +158,7 @@ class TestAccept:
 
     def test_inactive_organization_refuses(self, demo, open_page):
         """Accepting hands out a token, so all must be active."""
-        execute(demo, "UPDATE organization SET status = 'inactive'")
+        execute_sql(demo, "UPDATE organization SET status = 'inactive'")
         token_id = pending(demo)[0]
         at = open_page("my_api_tokens", person=USER)
         at.button(key=f"accept_{token_id}").click().run()
@@ -215,7 +217,7 @@ class TestWho:
     @pytest.mark.parametrize("label", ["Accept", "Decline"])
     def test_markup_in_a_name_stays_as_written(self, demo, open_page, label):
         """In the list and in the question."""
-        execute(
+        execute_sql(
             demo, "UPDATE organization SET name = :n WHERE organization_id = 'UTCJF1'", n=MARKUP
         )
         at = open_page("my_api_tokens", person=USER)

@@ -1,6 +1,6 @@
 """The notifications page of a service."""
 
-from tests.pages.looking import FOR_STAFF, MARKUP, USER, execute, facts, links, values
+from tests.support.page import FOR_STAFF, MARKUP, USER, execute_sql, facts, links, values
 
 HERE = {"org": "UTCJF1", "service": "plat-review"}
 
@@ -27,7 +27,7 @@ class TestNotifications:
 
     def test_markup_stays_as_written(self, demo, open_page):
         """Facts are plain text."""
-        execute(demo, "UPDATE subscription SET notify_to = :n", n=MARKUP)
+        execute_sql(demo, "UPDATE subscription SET notify_to = :n", n=MARKUP)
         assert facts(open_page("notifications", **HERE))["Sent to"] == MARKUP
 
     def test_an_unsubscribed_service_has_a_way_out(self, open_page):

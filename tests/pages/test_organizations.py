@@ -6,9 +6,9 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from lib.operations.directory import ORDERS
-from lib.ui.facts import DASH
-from lib.ui.organization_list import ORDER_NAMES
-from tests.pages.looking import FOR_STAFF, MARKUP, USER, execute, links, values
+from lib.ui.components.definition_list import DASH
+from lib.ui.organizations.organization_list import ORDER_NAMES
+from tests.support.page import FOR_STAFF, MARKUP, USER, execute_sql, links, values
 
 
 def ids(at: AppTest) -> list[str]:
@@ -62,7 +62,7 @@ class TestTheTable:
 
     def test_markup_in_a_name_stays_as_written(self, demo, open_page):
         """Markdown and HTML in a name do nothing."""
-        execute(
+        execute_sql(
             demo, "UPDATE organization SET name = :n WHERE organization_id = 'UTCJF1'", n=MARKUP
         )
         at = search(open_page("organizations"), "UTCJF1")
@@ -164,7 +164,7 @@ class TestSearchAndFilters:
         at = open_page("organizations")
         at.pagination[0].set_value(2).run()
         for table in ("token", "role_grant", "member", "subscription", "organization"):
-            execute(demo, f"DELETE FROM {table} WHERE organization_id LIKE 'UT%'")
+            execute_sql(demo, f"DELETE FROM {table} WHERE organization_id LIKE 'UT%'")
         at.run()
         assert len(ids(at)) == 21
         assert f"1{DASH}21 of 21 organizations" in values(at.caption)

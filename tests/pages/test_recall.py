@@ -5,12 +5,12 @@ from sqlalchemy import Engine
 from streamlit.testing.v1 import AppTest
 
 from lib.domain.states import Action
-from lib.operations.actions import carry_out, plan_action
-from lib.ui.desk import desk
-from tests.directory import ADMIN
-from tests.leak_forms import FORMS
-from tests.operations.acting import exported
-from tests.pages.looking import MARKUP, USER, execute, query, values
+from lib.operations.actions import execute, plan_action
+from lib.ui.app_context import app_context
+from tests.support.actions import exported
+from tests.support.directory import ADMIN
+from tests.support.leak_forms import FORMS
+from tests.support.page import MARKUP, USER, execute_sql, query, values
 
 ORG, SERVICE = "UTCJF1", "erecording"
 
@@ -25,8 +25,8 @@ def csv(demo: Engine) -> str:
         o=ORG,
     )
     members = [row[0] for row in ids]
-    plan = plan_action(desk().ledger, ADMIN, Action.GENERATE, ORG, SERVICE, members)
-    outcome = carry_out(desk().ledger, ADMIN, plan, desk().minting)
+    plan = plan_action(app_context().unit_of_work, ADMIN, Action.GENERATE, ORG, SERVICE, members)
+    outcome = execute(app_context().unit_of_work, ADMIN, plan, app_context().minting)
     assert outcome.csv
     return outcome.csv.decode("utf-8-sig")
 
@@ -80,8 +80,8 @@ class TestLookUp:
             " ORDER BY sort_key LIMIT 1",
             o=ORG,
         )
-        plan = plan_action(desk().ledger, ADMIN, Action.GENERATE, ORG, SERVICE, ids[0])
-        outcome = carry_out(desk().ledger, ADMIN, plan, desk().minting)
+        plan = plan_action(app_context().unit_of_work, ADMIN, Action.GENERATE, ORG, SERVICE, ids[0])
+        outcome = execute(app_context().unit_of_work, ADMIN, plan, app_context().minting)
         (token,) = exported(outcome)
         at = open_page("recall")
         found = []
@@ -146,7 +146,7 @@ class TestEnd:
     def test_what_changed_meanwhile(self, demo, open_page, csv):
         """A sentence, and nothing written."""
         at = press(look_up(open_page("recall"), csv), "recall_end")
-        execute(
+        execute_sql(
             demo,
             "UPDATE token SET state = 'accepted', accepted_at = 1 WHERE state = 'pending'"
             " AND digest IS NOT NULL AND made_by_operation IS NOT NULL",

@@ -1,7 +1,7 @@
 """Organization Services."""
 
-from lib.ui.facts import DASH
-from tests.pages.looking import FOR_STAFF, MARKUP, USER, execute, links, press, query, values
+from lib.ui.components.definition_list import DASH
+from tests.support.page import FOR_STAFF, MARKUP, USER, execute_sql, links, press, query, values
 
 REDSTONE = "UTCRS4"
 
@@ -49,15 +49,15 @@ class TestServices:
 
     def test_no_subscription_says_how_to_get_one(self, demo, open_page):
         """An empty state with the command."""
-        execute(demo, "DELETE FROM token WHERE organization_id = 'UTCJF1'")
-        execute(demo, "DELETE FROM subscription WHERE organization_id = 'UTCJF1'")
+        execute_sql(demo, "DELETE FROM token WHERE organization_id = 'UTCJF1'")
+        execute_sql(demo, "DELETE FROM subscription WHERE organization_id = 'UTCJF1'")
         at = open_page("services", org="UTCJF1")
         assert "**Juniper County Recorder subscribes to no service**" in values(at.markdown)
         assert at.code[0].value == "python -m lib.cli import --subscriptions subscriptions.csv"
 
     def test_markup_in_a_service_name_stays_as_written(self, demo, open_page):
         """Names of services are data too."""
-        execute(demo, "UPDATE service SET name = :n WHERE service_id = 'erecording'", n=MARKUP)
+        execute_sql(demo, "UPDATE service SET name = :n WHERE service_id = 'erecording'", n=MARKUP)
         label = links(open_page("services", org=REDSTONE))[0][0]
         assert r"\!\[i\]\(https\:" in label
 
@@ -119,7 +119,7 @@ class TestCredentials:
         at.button(key="credentials_create").click().run()
         (client_id,) = live_credentials(demo)
         at.button(key=f"credentials_end_{client_id}").click().run()
-        execute(demo, "UPDATE service_credential SET ended_at = created_at")
+        execute_sql(demo, "UPDATE service_credential SET ended_at = created_at")
         at.button(key="credentials_end").click().run()
         assert values(at.info) == [f"Was ended already: {client_id}."]
 

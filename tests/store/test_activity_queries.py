@@ -7,14 +7,14 @@ from sqlalchemy import event as hooks
 from sqlalchemy import text
 
 from lib.domain.activity import ActivityFilter, Kind
-from lib.domain.audit import REST, Event, EventAction, SealedEvent
+from lib.domain.audit import GLOBAL_CHAIN, Event, EventAction, SealedEvent
 from lib.store import activity_queries
 from lib.store.engine import reading
-from tests.activity import add_events, shuffled
-from tests.directory import build
-from tests.facts import NOW
+from tests.support.activity import add_events, shuffled
+from tests.support.database_facts import NOW
+from tests.support.directory import build
 
-PLACES = ("UTCJF1", "NVTBL2", REST)
+PLACES = ("UTCJF1", "NVTBL2", GLOBAL_CHAIN)
 PEOPLE = ("mhale", "rfenwick", "adoyle", "")
 REACHES = (None, frozenset({"UTCJF1"}), frozenset({"UTCJF1", "NVTBL2"}), frozenset({"COCEP3"}))
 EVENTS = 400

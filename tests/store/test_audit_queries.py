@@ -4,14 +4,14 @@ import pytest
 from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
 
-from lib.domain.audit import Event, EventAction, Head, Seal, SealedEvent
-from lib.domain.errors import AuditUnwritten
+from lib.domain.audit import AuditKeyring, ChainHead, Event, EventAction, SealedEvent
+from lib.domain.errors import AuditNotWrittenError
 from lib.store import audit_queries
 from lib.store.bulk import stream
 from lib.store.engine import reading, writing
-from tests.directory import MINTING, ledger
+from tests.support.directory import MINTING, unit_of_work
 
-SEAL = Seal.of(MINTING.peppers)
+SEAL = AuditKeyring.of(MINTING.peppers)
 A, B = "UTCJF1", "UTTAN1"
 
 
@@ -24,7 +24,7 @@ def event(chain: str = A, **facts: object) -> Event:
 def trail(engine: Engine) -> Engine:
     """Five events in one chain, two in another."""
     with writing(engine) as connection:
-        ledger(engine).record(connection, *[event()] * 5, *[event(B)] * 2)
+        unit_of_work(engine).record(connection, *[event()] * 5, *[event(B)] * 2)
     return engine
 
 
@@ -71,7 +71,7 @@ class TestAppend:
     def test_goes_on_where_it_ended(self, trail):
         """Number after number."""
         with writing(trail) as connection:
-            ledger(trail).record(connection, event(B), event("NEW001"))
+            unit_of_work(trail).record(connection, event(B), event("NEW001"))
         with reading(trail) as connection:
             heads = audit_queries.heads(connection)
         assert {name: head.number for name, head in heads.items()} == {A: 5, B: 3, "NEW001": 1}
@@ -79,19 +79,19 @@ class TestAppend:
     def test_nothing_to_append(self, engine):
         """No chain comes of it."""
         with writing(engine) as connection:
-            ledger(engine).record(connection)
+            unit_of_work(engine).record(connection)
             assert audit_queries.chains(connection) == ([], [])
 
     @pytest.mark.parametrize("facts", [{"reason": "a\0b"}, {"actor": "\0"}])
     def test_a_nul_is_refused_on_either_engine(self, engine, facts):
         """It could not be told from the space between two columns."""
-        with pytest.raises(AuditUnwritten), writing(engine) as connection:
-            ledger(engine).record(connection, event(**facts))
+        with pytest.raises(AuditNotWrittenError), writing(engine) as connection:
+            unit_of_work(engine).record(connection, event(**facts))
         with reading(engine) as connection:
             assert audit_queries.heads(connection) == {}
 
     def test_a_lock_makes_a_head(self, engine):
         """Before the first event as well."""
         with writing(engine) as connection:
-            assert audit_queries.lock_head(connection, A) == Head()
-            assert audit_queries.heads(connection) == {A: Head()}
+            assert audit_queries.lock_head(connection, A) == ChainHead()
+            assert audit_queries.heads(connection) == {A: ChainHead()}

@@ -10,7 +10,12 @@ import pytest
 from sqlalchemy import Connection, Engine, event, text
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
-from lib.domain.errors import StoreBusy, StoreFull, StoreReadOnly, StoreUnavailable
+from lib.domain.errors import (
+    DatabaseBusyError,
+    DatabaseFullError,
+    DatabaseReadOnlyError,
+    DatabaseUnavailableError,
+)
 from lib.store import tables
 from lib.store.bulk import ids_parameter, insert_many, with_ids
 from lib.store.engine import open_engine, reading, writing
@@ -111,7 +116,7 @@ class TestTransactions:
         """All connections of the pool are taken."""
         engine.pool._timeout = 0.05
         taken = [engine.connect() for _ in range(30)]
-        with pytest.raises(StoreBusy), reading(engine):
+        with pytest.raises(DatabaseBusyError), reading(engine):
             pass
         for connection in taken:
             connection.close()
@@ -261,7 +266,7 @@ class TestFilesOfSqlite:
     def test_nothing_is_made_where_sqlite_makes_nothing(self, folder, url):
         """To read only, to write what is there, or in memory."""
         engine = open_engine(url)
-        with contextlib.suppress(StoreUnavailable), reading(engine):
+        with contextlib.suppress(DatabaseUnavailableError), reading(engine):
             pass
         engine.dispose()
         assert modes(folder) == {}
@@ -274,7 +279,7 @@ class TestSqliteFaults:
         """Another program writes for longer than we wait; reads go on."""
         engine = open_engine(f"sqlite:///{path}", busy_seconds=0.1)
         with writing(open_engine(f"sqlite:///{path}")):
-            with pytest.raises(StoreBusy):
+            with pytest.raises(DatabaseBusyError):
                 add_services(engine)
             assert services(engine) == 0
         add_services(engine)
@@ -286,7 +291,7 @@ class TestSqliteFaults:
         engine = open_engine(f"sqlite:///{tmp_path / 'desk.db'}", busy_seconds=0.1)
         with (
             writing(open_engine(f"sqlite:///{tmp_path / 'desk.db'}")),
-            pytest.raises(StoreBusy),
+            pytest.raises(DatabaseBusyError),
         ):
             migrate(engine)
         engine.dispose()
@@ -295,7 +300,7 @@ class TestSqliteFaults:
         """Writing is refused; reading, and migrating what is migrated, works."""
         engine = open_engine(f"sqlite:///file:{path}?mode=ro&uri=true", busy_seconds=0.1)
         migrate(engine)
-        with pytest.raises(StoreReadOnly):
+        with pytest.raises(DatabaseReadOnlyError):
             add_services(engine)
         assert services(engine) == 0
         engine.dispose()
@@ -308,7 +313,7 @@ class TestSqliteFaults:
         def _limit(connection, _record):
             connection.execute("PRAGMA max_page_count=1")  # as many as there are
 
-        with pytest.raises(StoreFull):
+        with pytest.raises(DatabaseFullError):
             add_services(engine, 5_000)
         assert services(engine) == 0
         engine.dispose()
@@ -316,15 +321,15 @@ class TestSqliteFaults:
     def test_no_such_folder(self, tmp_path):
         """It cannot be opened."""
         engine = open_engine(f"sqlite:///{tmp_path / 'nowhere' / 'desk.db'}")
-        with pytest.raises(StoreUnavailable) as caught, reading(engine):
+        with pytest.raises(DatabaseUnavailableError) as caught, reading(engine):
             pass
-        assert type(caught.value) is StoreUnavailable
+        assert type(caught.value) is DatabaseUnavailableError
         assert list(tmp_path.iterdir()) == []
 
     def test_a_folder_in_its_place(self, tmp_path):
         """It cannot be opened either."""
         engine = open_engine(f"sqlite:///{tmp_path}")
-        with pytest.raises(StoreUnavailable):
+        with pytest.raises(DatabaseUnavailableError):
             migrate(engine)
 
     def test_no_database(self, tmp_path):
@@ -332,10 +337,10 @@ class TestSqliteFaults:
         path = tmp_path / "desk.db"
         path.write_bytes(b"organization_id,name\n" * 500)
         engine = open_engine(f"sqlite:///{path}")
-        with pytest.raises(StoreUnavailable) as caught:
+        with pytest.raises(DatabaseUnavailableError) as caught:
             migrate(engine)
         engine.dispose()
-        assert type(caught.value) is StoreUnavailable
+        assert type(caught.value) is DatabaseUnavailableError
         assert path.read_bytes() == b"organization_id,name\n" * 500
 
     def test_damaged(self, path):
@@ -343,7 +348,7 @@ class TestSqliteFaults:
         content = path.read_bytes()
         path.write_bytes(content[:4096] + b"\xff" * (len(content) - 4096))
         engine = open_engine(f"sqlite:///{path}")
-        with pytest.raises(StoreUnavailable):
+        with pytest.raises(DatabaseUnavailableError):
             services(engine)
         engine.dispose()
 
@@ -361,14 +366,14 @@ class TestPostgresqlFaults:
 
     def test_connection_ended_in_the_middle(self, postgresql_engine):
         """The transaction is lost as a whole, and the next one works."""
-        with pytest.raises(StoreUnavailable), writing(postgresql_engine) as connection:  # noqa: PT012 - the fault comes between two statements
+        with pytest.raises(DatabaseUnavailableError), writing(postgresql_engine) as connection:  # noqa: PT012 - the fault comes between two statements
             add(connection, "x", then=lambda: end_connections(postgresql_engine))
             add(connection, "y")
         assert services(postgresql_engine) == 0
 
     def test_connection_ended_before_a_bulk_insert(self, postgresql_engine):
         """COPY raises the same as any statement."""
-        with pytest.raises(StoreUnavailable), writing(postgresql_engine) as connection:  # noqa: PT012 - the fault comes between two statements
+        with pytest.raises(DatabaseUnavailableError), writing(postgresql_engine) as connection:  # noqa: PT012 - the fault comes between two statements
             add(connection, "x", then=lambda: end_connections(postgresql_engine))
             insert_many(connection, tables.service, SERVICE, [("y", "Y")])
         assert services(postgresql_engine) == 0
@@ -382,13 +387,13 @@ class TestPostgresqlFaults:
                     end_connections(postgresql_engine)
                 yield f"s{n}", "x" * 200
 
-        with pytest.raises(StoreUnavailable), writing(postgresql_engine) as connection:
+        with pytest.raises(DatabaseUnavailableError), writing(postgresql_engine) as connection:
             insert_many(connection, tables.service, SERVICE, rows())
         assert services(postgresql_engine) == 0
 
     def test_connection_ended_before_the_commit(self, postgresql_engine):
         """Nothing is there afterwards."""
-        with pytest.raises(StoreUnavailable), writing(postgresql_engine) as connection:
+        with pytest.raises(DatabaseUnavailableError), writing(postgresql_engine) as connection:
             add(connection, "x", then=lambda: end_connections(postgresql_engine))
         assert services(postgresql_engine) == 0
 
@@ -398,10 +403,10 @@ class TestPostgresqlFaults:
         update = text("UPDATE service SET name = 'x'")
         with writing(postgresql_engine) as first:
             first.execute(update)
-            with pytest.raises(StoreBusy), writing(postgresql_engine) as second:
+            with pytest.raises(DatabaseBusyError), writing(postgresql_engine) as second:
                 second.execute(update)
             first.execute(tables.service.insert().values(service_id="new", name="x"))
-            with pytest.raises(StoreBusy), writing(postgresql_engine) as second:
+            with pytest.raises(DatabaseBusyError), writing(postgresql_engine) as second:
                 insert_many(second, tables.service, SERVICE, [("new", "Y")])
         assert services(postgresql_engine) == 3
 
@@ -412,9 +417,9 @@ class TestPostgresqlFaults:
         def _read_only(connection):
             connection.exec_driver_sql("SET TRANSACTION READ ONLY")
 
-        with pytest.raises(StoreReadOnly):
+        with pytest.raises(DatabaseReadOnlyError):
             add_services(postgresql_engine)
-        with pytest.raises(StoreReadOnly), writing(postgresql_engine) as connection:
+        with pytest.raises(DatabaseReadOnlyError), writing(postgresql_engine) as connection:
             insert_many(connection, tables.service, SERVICE, [("y", "Y")])
         event.remove(postgresql_engine, "begin", _read_only)
         assert services(postgresql_engine) == 0
@@ -422,7 +427,7 @@ class TestPostgresqlFaults:
     def test_no_server(self):
         """Nobody listens there."""
         engine = open_engine("postgresql+psycopg://127.0.0.1:1/desk?connect_timeout=2")
-        with pytest.raises(StoreUnavailable), reading(engine):
+        with pytest.raises(DatabaseUnavailableError), reading(engine):
             pass
 
     @pytest.mark.parametrize(("asked", "seconds"), [("", 10), ("?connect_timeout=3", "3")])
@@ -436,14 +441,14 @@ class TestPostgresqlFaults:
             waited.append(named["connect_timeout"])
             raise engine.dialect.loaded_dbapi.OperationalError
 
-        with pytest.raises(StoreUnavailable), reading(engine):
+        with pytest.raises(DatabaseUnavailableError), reading(engine):
             pass
         assert waited == [seconds]
 
     def test_no_such_database(self, postgresql_url):
         """The server has no database of that name."""
         engine = open_engine(postgresql_url.replace("/desk_", "/nothing_"))
-        with pytest.raises(StoreUnavailable):
+        with pytest.raises(DatabaseUnavailableError):
             migrate(engine)
 
 

@@ -8,15 +8,15 @@ from sqlalchemy.exc import IntegrityError
 
 from lib.domain.clock import HOUR
 from lib.domain.ids import new_id
-from lib.domain.lifecycle import Change, Standing
-from lib.domain.rows import Scope
+from lib.domain.lifecycle import ActiveFlags, Change
+from lib.domain.operations import Scope
 from lib.domain.states import Action, OrganizationType, Origin, Skip, Status, TokenState
 from lib.store import directory_queries, operation_queries, tables, token_queries
 from lib.store.engine import open_engine, reading, writing
-from tests.directory import ORG, SERVICE, build
-from tests.facts import NOW
+from tests.support.database_facts import NOW
+from tests.support.directory import ORG, SERVICE, build
 
-SCOPE = Scope(ORG, "Organization", SERVICE, "eRecording", Standing())
+SCOPE = Scope(ORG, "Organization", SERVICE, "eRecording", ActiveFlags())
 
 
 def add(engine: Engine, member_id: str, state: str = "pending", **facts: object) -> None:

@@ -10,17 +10,17 @@ import pytest
 from sqlalchemy import text
 
 from lib.domain.clock import DAY, MINUTE, SECOND, iso
-from lib.domain.errors import StoreBusy, StoreUnavailable
-from lib.domain.secrets import mint
+from lib.domain.errors import DatabaseBusyError, DatabaseUnavailableError
 from lib.domain.states import Action, Holding
-from lib.operations.checking import Checker
-from lib.store.lookups import Lookups
-from lib.store.loop_lookups import LoopLookups
-from lib.web.endpoints import Opened
-from tests.directory import ORG, SERVICE, build
-from tests.facts import NOW
-from tests.operations.acting import act, change, give, select
-from tests.web.asking import ADDRESS, FORM, Asked, ask, basic, bearer, client_of, credential
+from lib.domain.token_format import mint
+from lib.operations.verification.token_verifier import TokenVerifier
+from lib.store.async_token_lookup import AsyncTokenLookup
+from lib.store.token_lookup import TokenLookup
+from lib.web.endpoints import LazyApi
+from tests.support.actions import act, change, give, select
+from tests.support.database_facts import NOW
+from tests.support.directory import ORG, SERVICE, build
+from tests.support.http import ADDRESS, FORM, Asked, ask, basic, bearer, client_of, credential
 from tests.web.conftest import OTHER_SERVICE
 
 INACTIVE = {"active": False}
@@ -684,7 +684,7 @@ class TestPathsAndMethods:
 class TestLostDatabase:
     """503 with Retry-After, never a wrong yes or no."""
 
-    @pytest.mark.parametrize("fault", [StoreBusy, StoreUnavailable])
+    @pytest.mark.parametrize("fault", [DatabaseBusyError, DatabaseUnavailableError])
     def test_each_route(self, asked, engine, ids, fault, monkeypatch):
         """Health alone answers."""
         (token,) = give(engine, ids[0], Holding.ACCEPTED)
@@ -693,10 +693,10 @@ class TestLostDatabase:
         def lost(*_args, **_options):
             raise fault
 
-        monkeypatch.setattr(Lookups, "_one", lost)
-        monkeypatch.setattr(LoopLookups, "tokens", lost)
-        monkeypatch.setattr(LoopLookups, "credential", lost)
-        monkeypatch.setattr(Checker, "is_ready", lost)
+        monkeypatch.setattr(TokenLookup, "_one", lost)
+        monkeypatch.setattr(AsyncTokenLookup, "tokens", lost)
+        monkeypatch.setattr(AsyncTokenLookup, "credential", lost)
+        monkeypatch.setattr(TokenVerifier, "is_ready", lost)
         for response in (
             asked.verify(token),
             asked.introspect(token, secret),
@@ -729,21 +729,21 @@ class TestLostDatabase:
             tries.append(1)
             begun.set()
             assert answer.wait(10)
-            raise StoreUnavailable
+            raise DatabaseUnavailableError
 
         async def ask_all():
-            opened = Opened(open_api)
+            opened = LazyApi(open_api)
             waiting = [asyncio.create_task(opened.api()) for _ in range(50)]
             assert await asyncio.to_thread(begun.wait, 10)
             answer.set()
             return await asyncio.gather(*waiting, return_exceptions=True)
 
-        assert {type(error) for error in asyncio.run(ask_all())} == {StoreUnavailable}
+        assert {type(error) for error in asyncio.run(ask_all())} == {DatabaseUnavailableError}
         assert tries == [1]
 
     def test_not_there_yet(self, engine):
         """Opened by the first request that needs it; the next one tries again."""
-        api, faults = ask(engine).api, [StoreUnavailable()]
+        api, faults = ask(engine).api, [DatabaseUnavailableError()]
 
         def open_api():
             if faults:

@@ -6,14 +6,14 @@ from collections.abc import Callable
 
 import pytest
 
-from lib.domain.secrets import mint
 from lib.domain.states import Action, Holding
-from lib.operations.opening import open_store
-from tests.directory import MINTING, SERVICE, build
-from tests.operations.acting import act, change, exported, give
-from tests.operations.test_checking import OTHER_SERVICE
-from tests.web.asking import credential
-from tests.web.serving import serving
+from lib.domain.token_format import mint
+from lib.operations.database import open_database
+from tests.operations.verification.test_token_verifier import OTHER_SERVICE
+from tests.support.actions import act, change, exported, give
+from tests.support.directory import MINTING, SERVICE, build
+from tests.support.http import credential
+from tests.support.servers import serving
 
 VERIFY, INTROSPECT, REVOKE = (f"/api/v1/{at}" for at in ("verify", "introspect", "revoke"))
 NO = {"active": False}
@@ -35,7 +35,7 @@ Curl = Callable[..., tuple[int, str]]
 def kinds(tmp_path_factory) -> tuple[str, dict[str, str], str]:
     """The address of a database, a token of each kind in it, and a service's credential."""
     url = f"sqlite:///{tmp_path_factory.mktemp('curl') / 'desk.db'}"
-    engine = open_store(url)
+    engine = open_database(url)
     ids = build(engine, 7, services=(SERVICE, OTHER_SERVICE))
     tokens = {"pending": exported(act(engine, Action.GENERATE, [ids[0]])[1])[0]}
     tokens["replaced"] = exported(act(engine, Action.GENERATE, [ids[1]])[1])[0]

@@ -7,9 +7,9 @@ import pytest
 
 from lib.domain.clock import MINUTE, SECOND, iso
 from lib.web.failure_log import MOST_ADDRESSES, Failure, FailureLog
-from tests.facts import NOW
-from tests.operations.acting import Moving
-from tests.processes import wait_for
+from tests.support.actions import Moving
+from tests.support.database_facts import NOW
+from tests.support.processes import wait_for
 
 TOKEN, CREDENTIAL = Failure.TOKEN, Failure.CREDENTIAL
 

@@ -10,14 +10,11 @@ from sqlalchemy import Engine
 
 from lib.domain import clock
 from lib.domain.states import Action, Holding
-from lib.operations.actions import carry_out, plan_action
-from lib.operations.opening import open_store
-from tests.directory import ADMIN, MINTING, ORG, SERVICE, build, by, ledger
-from tests.operations.acting import exported, give, select
-from tests.processes import wait_for
-from tests.web.asking import bearer
-from tests.web.conftest import OTHER_SERVICE
-from tests.web.gateways import (
+from lib.operations.actions import execute, plan_action
+from lib.operations.database import open_database
+from tests.support.actions import exported, give, select
+from tests.support.directory import ADMIN, MINTING, ORG, SERVICE, build, by, unit_of_work
+from tests.support.gateways import (
     DATA,
     ENVOY,
     GATEWAYS,
@@ -29,7 +26,10 @@ from tests.web.gateways import (
     ask_each,
     print_table,
 )
-from tests.web.serving import ROOT, Serving, serving
+from tests.support.http import bearer
+from tests.support.processes import wait_for
+from tests.support.servers import ROOT, Serving, serving
+from tests.web.conftest import OTHER_SERVICE
 
 OURS = ("X-Token-Username", "X-Organization-ID", "X-Token-Service")
 
@@ -44,7 +44,7 @@ def api() -> Iterator[SmallApi]:
 @pytest.fixture(scope="module")
 def engine(tmp_path_factory) -> Iterator[Engine]:
     """A database with five users and two services."""
-    engine = open_store(f"sqlite:///{tmp_path_factory.mktemp('gateways') / 'desk.db'}")
+    engine = open_database(f"sqlite:///{tmp_path_factory.mktemp('gateways') / 'desk.db'}")
     build(engine, 5, services=(SERVICE, OTHER_SERVICE))
     yield engine
     engine.dispose()
@@ -118,8 +118,8 @@ def members(engine: Engine) -> list[str]:
 def act(engine: Engine, action: Action):
     """Do it to everybody but the first user, now."""
     others = members(engine)[1:]
-    plan = plan_action(ledger(engine, clock.now), ADMIN, action, ORG, SERVICE, others)
-    return carry_out(ledger(engine, clock.now), by(plan), plan, MINTING)
+    plan = plan_action(unit_of_work(engine, clock.now), ADMIN, action, ORG, SERVICE, others)
+    return execute(unit_of_work(engine, clock.now), by(plan), plan, MINTING)
 
 
 def spellings(name: str) -> list[str]:

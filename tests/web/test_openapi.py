@@ -13,14 +13,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from lib.domain.states import Holding
-from lib.operations.opening import open_store
+from lib.operations.database import open_database
 from lib.web import endpoints
 from lib.web.openapi import DOCUMENT
-from tests.directory import SERVICE, build
-from tests.operations.acting import give
-from tests.web.asking import FORM, ask, basic, client_of, credential
+from tests.support.actions import give
+from tests.support.directory import SERVICE, build
+from tests.support.http import FORM, ask, basic, client_of, credential
+from tests.support.servers import Serving, serving
 from tests.web.conftest import OTHER_SERVICE
-from tests.web.serving import Serving, serving
 
 
 class Known(NamedTuple):
@@ -39,7 +39,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def known(folder: Path) -> Known:
     """Three users, one of whom has a token."""
-    engine = open_store(f"sqlite:///{folder / 'desk.db'}")
+    engine = open_database(f"sqlite:///{folder / 'desk.db'}")
     ids = build(engine, 3, services=(SERVICE, OTHER_SERVICE))
     (token,) = give(engine, ids[0], Holding.ACCEPTED)
     secret = credential(engine)
@@ -66,7 +66,7 @@ class TestDocument:
 
     def test_every_route_is_in_it(self):
         """But for what is nowhere."""
-        routes = endpoints.routes(endpoints.Opened(lambda: pytest.fail("opened")))
+        routes = endpoints.routes(endpoints.LazyApi(lambda: pytest.fail("opened")))
         paths = {route.path.replace("{rest:any}", "{rest}") for route in routes}
         assert set(DOCUMENT["paths"]) == paths - {"/api/v1/{rest}"}
 

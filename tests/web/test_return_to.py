@@ -3,7 +3,7 @@
 import pytest
 
 from lib.web.return_to import COOKIE, ReturnTo
-from tests.web.test_gate import ask, headers_of
+from tests.web.test_security_middleware import ask, headers_of
 
 DEEP = "/api-tokens?org=UTCJF1&service=erecording"
 HOST = (b"host", b"desk.example.com")

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from lib.domain.errors import StoreUnavailable
+from lib.domain.errors import DatabaseUnavailableError
 from lib.web.sign_out import STILL_IN, SignOut
 
 
@@ -67,7 +67,11 @@ class TestANewSignIn:
 
     def test_without_a_database_the_new_one_is_not_given(self):
         """As the sign-out."""
-        assert come_back(b"_streamlit_user=x", error=StoreUnavailable()) == ["ended", "503", "body"]
+        assert come_back(b"_streamlit_user=x", error=DatabaseUnavailableError()) == [
+            "ended",
+            "503",
+            "body",
+        ]
 
 
 class TestSignOut:
@@ -79,7 +83,7 @@ class TestSignOut:
 
     def test_without_a_database_both_stay(self):
         """503 and a sentence; a cookie that is gone could not be used to try again."""
-        happened, (start, body) = visit("/auth/logout", error=StoreUnavailable())
+        happened, (start, body) = visit("/auth/logout", error=DatabaseUnavailableError())
         assert (happened, start["status"]) == (["ended"], 503)
         assert body["body"].decode() == STILL_IN
 

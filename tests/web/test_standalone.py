@@ -13,12 +13,12 @@ from authlib.oauth2.rfc6750 import InvalidTokenError
 from authlib.oauth2.rfc7662 import IntrospectTokenValidator
 
 from lib.domain.states import Action, Holding
-from lib.operations.opening import open_store
-from tests.directory import SERVICE, build
-from tests.operations.acting import act, exported, give, select
-from tests.processes import wait_for
-from tests.web.asking import bearer, credential
-from tests.web.serving import ROOT, serving
+from lib.operations.database import open_database
+from tests.support.actions import act, exported, give, select
+from tests.support.directory import SERVICE, build
+from tests.support.http import bearer, credential
+from tests.support.processes import wait_for
+from tests.support.servers import ROOT, serving
 
 ACCEPTED = "SELECT count(*) FROM token WHERE state = 'accepted'"
 
@@ -26,7 +26,7 @@ ACCEPTED = "SELECT count(*) FROM token WHERE state = 'accepted'"
 @pytest.fixture
 def store(url):
     """A database with twenty users, on each engine."""
-    engine = open_store(url)
+    engine = open_database(url)
     build(engine, 20)
     yield engine, url
     engine.dispose()
@@ -133,7 +133,7 @@ class TestEnd:
 
     def test_it_stops_while_the_database_is_gone(self, tmp_path):
         """Within seconds; what was noted is lost, and the log says so."""
-        engine = open_store(f"sqlite:///{tmp_path / 'desk.db'}")
+        engine = open_database(f"sqlite:///{tmp_path / 'desk.db'}")
         build(engine, 1)
         (token,) = give(engine, ids(engine)[0], Holding.ACCEPTED)
         with serving(str(engine.url), tmp_path) as running:

@@ -6,12 +6,12 @@ from collections.abc import Callable
 
 import pytest
 
-from lib.domain.states import Stay
+from lib.domain.states import SessionStatus
 from lib.web.websocket_guard import SIGNED_OUT_BYTES, SocketChecks, WebSocketGuard
 
 CONNECT = {"type": "websocket.connect"}
 OFFERED = (b"sec-websocket-protocol", b"streamlit, xsrf, session")
-IN, OUT, OVER = Stay.IN, Stay.OUT, Stay.OVER
+IN, OUT, OVER = SessionStatus.IN, SessionStatus.OUT, SessionStatus.OVER
 
 
 def frame(name: str) -> dict:
@@ -50,7 +50,7 @@ class Streamlit:
         return [message["type"].removeprefix("websocket.") for message in self.read]
 
 
-def checks(status: Callable[..., Stay]) -> SocketChecks:
+def checks(status: Callable[..., SessionStatus]) -> SocketChecks:
     """Return a checks for frames that are the name of their type."""
     return SocketChecks(
         status,
@@ -59,7 +59,7 @@ def checks(status: Callable[..., Stay]) -> SocketChecks:
     )
 
 
-def talk(answers: list[Stay], messages: list[dict]) -> tuple[Streamlit, list[dict]]:
+def talk(answers: list[SessionStatus], messages: list[dict]) -> tuple[Streamlit, list[dict]]:
     """Send `messages`; how the sign-in stands is answered in turn. Return what came of it."""
     app, answered, sent = Streamlit(), iter(answers), []
     waiting = iter([*messages, {"type": "websocket.disconnect"}])
@@ -217,7 +217,7 @@ class TestHowManyAreNotSignedIn:
         """Connect them one after the other; `signing_in` does so before the last one comes."""
         people = {"mhale"}
 
-        def status(connection) -> Stay:
+        def status(connection) -> SessionStatus:
             return IN if connection.headers["x-name"] in people else OUT
 
         async def main() -> list[Browser]:

@@ -1,0 +1,294 @@
+"""Demo data: `python -m lib.demo` fills an empty database, SQLite or PostgreSQL.
+
+The directory goes through the importer. The tokens are made up around the present moment: their
+story is the same every time, and the secret of each is minted for real, and forgotten.
+"""
+
+import random
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any, TypeAlias
+
+from sqlalchemy import Engine
+
+from lib.cli.console import fault, pepper_fault, print_anything
+from lib.domain import clock
+from lib.domain.audit import DEMO_DATA, GLOBAL_CHAIN, AuditKeyring, Event, EventAction
+from lib.domain.clock import DAY, MINUTE, Moment
+from lib.domain.errors import DatabaseUnavailableError
+from lib.domain.ids import new_ids
+from lib.domain.roles import Grant, Role
+from lib.domain.states import Holding, Origin, Status, TokenState
+from lib.domain.token_format import Minting, hint, mint
+from lib.operations.import_directory import import_into
+from lib.operations.import_rows import SCHEMAS, parse
+from lib.operations.unit_of_work import UnitOfWork
+from lib.settings import ROOT, read_settings
+from lib.store import grant_queries, import_queries
+from lib.store.engine import open_engine, reading
+from lib.store.import_queries import MemberWithService
+from lib.store.migrate import migrate
+
+Token: TypeAlias = dict[str, Any]
+
+FOLDER = ROOT / "data" / "demo"
+
+_A_YEAR = 365 * DAY  # for how long a token lives
+_A_MONTH = 30 * DAY  # for how long a request waits
+
+#: What the first users of the first organization have for eRecording: something of everything.
+_FIRST = ("UTCJF1", "erecording")
+_FIRST_HOLDINGS = (
+    Holding.ACCEPTED,
+    Holding.NOTHING,
+    Holding.ACCEPTED,
+    Holding.PENDING,
+    Holding.BOTH,
+    Holding.ACCEPTED,
+    Holding.ACCEPTED,
+    Holding.PENDING,
+    Holding.NOTHING,
+    Holding.ACCEPTED,
+    Holding.BOTH,
+    Holding.ACCEPTED,
+)
+
+
+#: Who may do what in the demo; the second API administrator is for four eyes.
+ROLES = (
+    ("mhale", Grant(Role.ADMINISTRATOR)),
+    ("rfenwick", Grant(Role.ADMINISTRATOR)),
+    ("dnakano", Grant(Role.SUPPORT)),
+    ("ivarga", Grant(Role.ANALYST)),
+    ("psorel", Grant(Role.SUPPORT, "UTCJF1")),
+)
+
+
+def fill_demo(unit_of_work: UnitOfWork, minting: Minting) -> bool:
+    """Put the demo's directory, roles and tokens into an empty, migrated database, in one go.
+
+    Returns False, and writes nothing, when somebody has filled the database already.
+
+    Raises:
+        StoreUnavailable: The database did not take part; nothing was changed.
+    """
+    files = {name: parse(name, (FOLDER / f"{name}.csv").read_bytes()) for name in SCHEMAS}
+    event = Event(EventAction.IMPORT, "", DEMO_DATA)
+    with unit_of_work.transaction(event) as connection:
+        now = unit_of_work.clock()
+        import_queries.wait_for_other_imports(connection)
+        if not import_queries.is_empty(connection):
+            return False
+        import_into(connection, files, now)
+        for grant_id, (username, granted) in zip(new_ids(len(ROLES), now), ROLES, strict=True):
+            grant_queries.add_grant(connection, grant_id, username, granted, now, "")
+        unit_of_work.record(
+            connection,
+            event,
+            *(
+                event._replace(
+                    action=EventAction.GRANT,
+                    organization_id=granted.organization_id or GLOBAL_CHAIN,
+                    subject=username,
+                    users=1,
+                    detail=granted.role.value,
+                )
+                for username, granted in ROLES
+            ),
+        )
+        members = import_queries.members_with_services(connection)
+        import_queries.add_rows(connection, "token", _minted(_tokens(members, now), minting, now))
+    return True
+
+
+def is_empty(engine: Engine) -> bool:
+    """Tell whether nobody has put an organization, a service or a user here yet."""
+    with reading(engine) as connection:
+        return import_queries.is_empty(connection)
+
+
+def main() -> int:
+    """Migrate and fill the database of the settings; return 0, or 1 when it was left alone."""
+    print_anything()
+    settings = read_settings()
+    engine = open_engine(settings.url)
+    try:
+        minting = Minting(settings.token_prefix, settings.pepper_keys)
+        migrate(engine)
+        filled = fill_demo(UnitOfWork(engine, clock.now, AuditKeyring.of(minting.peppers)), minting)
+    except DatabaseUnavailableError as error:
+        sys.stderr.write(f"{fault(error)}\n")
+        return 1
+    except OSError as error:
+        sys.stderr.write(f"{pepper_fault(settings, error)}\n")
+        return 1
+    finally:
+        engine.dispose()
+    sys.stdout.write("The demo data is in.\n" if filled else "The database is not empty.\n")
+    return 0 if filled else 1
+
+
+def _minted(tokens: Iterable[Token], minting: Minting, now: Moment) -> list[Token]:
+    """Give every token an id, and a digest to those that a user or an administrator got to see."""
+    rows = list(tokens)
+    secret = [row for row in rows if row["accepted_at"] or row["origin"] == Origin.EXPORT.value]
+    plain = mint(len(secret), minting.prefix)
+    for row, token, digest in zip(secret, plain, minting.digests(plain), strict=True):
+        row |= {"digest": digest, "hint": hint(token), "pepper": minting.pepper_number}
+    for row, token_id in zip(rows, new_ids(len(rows), now), strict=True):
+        row["token_id"] = token_id
+    return rows
+
+
+def _tokens(members: Iterable[MemberWithService], now: Moment) -> Iterator[Token]:
+    """Yield the tokens of all users, scope by scope, each user's oldest first."""
+    for scope, group in groupby(members, key=lambda m: (m.organization_id, m.service_id)):
+        chance = random.Random(":".join(scope))  # noqa: S311 - a story, not a secret
+        share = chance.triangular(0.25, 1.0, 0.82)
+        story = _Story(now, chance)
+        for place, member in enumerate(group):
+            holding = _holding(chance, share, member)
+            if scope == _FIRST and place < len(_FIRST_HOLDINGS):
+                holding = _FIRST_HOLDINGS[place]
+            for token in story.of(holding):
+                yield _in_scope(token, member)
+
+
+def _in_scope(token: Token, member: MemberWithService) -> Token:
+    return token | {
+        "organization_id": member.organization_id,
+        "service_id": member.service_id,
+        "member_id": member.member_id,
+    }
+
+
+def _holding(chance: random.Random, share: float, member: MemberWithService) -> Holding:
+    """Return what a user has: `share` of the active ones a token, of the others a third."""
+    active = Status.ACTIVE.value
+    if Status.PENDING.value in {member.status, member.organization_status}:
+        return Holding.NOTHING
+    if member.status != active or member.organization_status != active:
+        return chance.choice((Holding.ACCEPTED, Holding.NOTHING, Holding.NOTHING))
+    if chance.random() < share:
+        return chance.choices((Holding.ACCEPTED, Holding.BOTH), (0.93, 0.07))[0]
+    return chance.choices((Holding.PENDING, Holding.NOTHING), (0.4, 0.6))[0]
+
+
+@dataclass(frozen=True, slots=True)
+class _Story:
+    """Tells how users came to have what they have, ending at `now`."""
+
+    now: Moment
+    chance: random.Random
+
+    def of(self, holding: Holding) -> Iterator[Token]:
+        """Yield the tokens of one user who has `holding` now, closed ones first."""
+        if holding in {Holding.ACCEPTED, Holding.BOTH}:
+            accepted = self.accepted()
+            if self.chance.random() < 1 / 4:
+                yield self.replaced_by(accepted)
+            yield accepted
+        elif self.chance.random() < 1 / 3:
+            yield self.chance.choice(self.ends())()
+        if holding in {Holding.PENDING, Holding.BOTH}:
+            yield self.requested() if self.chance.random() < 2 / 3 else self.exported()
+
+    def ends(self) -> tuple[Callable[[], Token], ...]:
+        """Return the ways in which a user came to have nothing."""
+        return (self.declined, self.cancelled, self.removed, self.expired, self.lapsed)
+
+    def ago(self, least: int, most: int) -> Moment:
+        """Return a moment between `least` and `most` days before now."""
+        return self.now - self.chance.randint(least * DAY, most * DAY)
+
+    def accepted(self) -> Token:
+        """Return a token in use; some end soon, and one in eight was never used."""
+        created = self.ago(20, 355)
+        taken = created + self.chance.randint(10 * MINUTE, 6 * DAY)
+        used = self.now - min(int(self.chance.expovariate(1 / (9 * DAY))), self.now - taken)
+        origin = self.chance.choice(tuple(Origin))
+        never = origin is Origin.REQUEST and self.chance.random() < 1 / 4
+        return _token(origin, created, accepted_at=taken, last_used_at=None if never else used)
+
+    def requested(self) -> Token:
+        """Return a request that waits for the user."""
+        created = self.ago(0, 27)
+        return _token(Origin.REQUEST, created, expires_at=created + _A_MONTH)
+
+    def exported(self) -> Token:
+        """Return a token that was handed out and has not been used."""
+        return _token(Origin.EXPORT, self.ago(0, 12))
+
+    def replaced_by(self, successor: Token) -> Token:
+        """Return the token that `successor` took the place of."""
+        ended = successor["created_at"]
+        if successor["origin"] == Origin.REQUEST.value:  # until then the old one kept working
+            ended = successor["accepted_at"]
+        created = ended - self.chance.randint(60 * DAY, 350 * DAY)
+        used = ended - self.chance.randint(1 * DAY, 40 * DAY)
+        token = _token(Origin.EXPORT, created, accepted_at=created + DAY, last_used_at=used)
+        return _ended(token, TokenState.REPLACED, ended)
+
+    def declined(self) -> Token:
+        """Return a request that the user did not want."""
+        created = self.ago(30, 200)
+        token = _token(Origin.REQUEST, created, expires_at=created + _A_MONTH)
+        return _ended(token, TokenState.DECLINED, created + self.chance.randint(MINUTE, 20 * DAY))
+
+    def cancelled(self) -> Token:
+        """Return a request that an administrator took back."""
+        created = self.ago(30, 200)
+        token = _token(Origin.REQUEST, created, expires_at=created + _A_MONTH)
+        return _ended(token, TokenState.CANCELLED, created + self.chance.randint(MINUTE, 9 * DAY))
+
+    def removed(self) -> Token:
+        """Return a token in use that an administrator removed."""
+        created = self.ago(120, 300)
+        used = created + self.chance.randint(2 * DAY, 80 * DAY)
+        token = _token(Origin.REQUEST, created, accepted_at=created + DAY, last_used_at=used)
+        return _ended(token, TokenState.REMOVED, used + self.chance.randint(DAY, 30 * DAY))
+
+    def expired(self) -> Token:
+        """Return a token in use whose year is over."""
+        created = self.ago(370, 500)
+        used = created + self.chance.randint(200 * DAY, 360 * DAY)
+        token = _token(Origin.EXPORT, created, accepted_at=created + DAY, last_used_at=used)
+        return _ended(token, TokenState.EXPIRED, token["expires_at"])
+
+    def lapsed(self) -> Token:
+        """Return a request that nobody answered in time."""
+        created = self.ago(40, 200)
+        token = _token(Origin.REQUEST, created, expires_at=created + _A_MONTH)
+        return _ended(token, TokenState.EXPIRED, token["expires_at"])
+
+
+def _token(
+    origin: Origin,
+    created: Moment,
+    *,
+    accepted_at: Moment | None = None,
+    last_used_at: Moment | None = None,
+    expires_at: Moment | None = None,
+) -> Token:
+    """Return a live row without its secret, every column filled."""
+    state = TokenState.PENDING if accepted_at is None else TokenState.ACCEPTED
+    return {
+        "token_id": None,
+        "state": state.value,
+        "origin": origin.value,
+        "created_at": created,
+        "accepted_at": accepted_at,
+        "last_used_at": last_used_at,
+        "expires_at": expires_at or created + _A_YEAR,
+        "ended_at": None,
+        "ended_from": None,
+        "digest": None,
+        "hint": None,
+        "pepper": None,
+    }
+
+
+def _ended(token: Token, becomes: TokenState, ended: Moment) -> Token:
+    return token | {"state": becomes.value, "ended_from": token["state"], "ended_at": ended}

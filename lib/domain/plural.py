@@ -1,0 +1,6 @@
+"""Words that numbers take."""
+
+
+def counted(number: int, one: str, many: str = "") -> str:
+    """Return `number` with its noun: `1 user`, `2,500 users`."""
+    return f"{number:,} {one if number == 1 else many or one + 's'}"

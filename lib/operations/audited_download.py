@@ -1,0 +1,75 @@
+"""What leaves as a file is recorded first: no event, no file."""
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from lib.domain.access import Actor
+from lib.domain.audit import GLOBAL_CHAIN, Event, EventAction
+from lib.domain.errors import DeskError
+from lib.domain.roles import Permission
+from lib.operations.access import reach, require
+from lib.operations.unit_of_work import UnitOfWork
+
+_log = logging.getLogger(__name__)
+
+
+class DownloadNotRecordedError(Exception):
+    """There is no file to download. Says nothing else: servers log what a download raises."""
+
+
+def audited_download(
+    unit_of_work: UnitOfWork,
+    actor: Actor,
+    permission: Permission,
+    file_name: str,
+    make: Callable[[], bytes],
+    **place: Any,  # noqa: ANN401 - what record_download takes
+) -> Callable[[], bytes]:
+    """Return what a download button calls: it records the download, then gives what `make` makes.
+
+    It raises NoFile when the actor may not have it any more, or it cannot be recorded.
+    """
+
+    def give() -> bytes:
+        try:
+            record_download(unit_of_work, actor, permission, file_name, **place)
+            return make()
+        except DeskError as error:
+            _log.warning("no download: %s", type(error).__name__)
+            raise DownloadNotRecordedError from None
+
+    return give
+
+
+def record_download(
+    unit_of_work: UnitOfWork,
+    actor: Actor,
+    permission: Permission,
+    file_name: str,
+    *,
+    organization_id: str = GLOBAL_CHAIN,
+    service_id: str = "",
+    operation_id: str = "",
+    users: int = 0,
+) -> None:
+    """Record that `actor` takes `file_name` away. Raises NotAllowed and AuditUnwritten.
+
+    Without an organization it is a file of all that the actor may see.
+    """
+    event = Event(
+        EventAction.DOWNLOAD,
+        actor.username,
+        actor.address,
+        organization_id,
+        service_id,
+        operation_id,
+        users=users,
+        detail=file_name,
+    )
+    with unit_of_work.transaction(event) as connection:
+        if organization_id == GLOBAL_CHAIN:
+            reach(connection, actor.username, permission)
+        else:
+            require(connection, actor.username, permission, organization_id)
+        unit_of_work.record(connection, event)

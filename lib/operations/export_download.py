@@ -1,0 +1,98 @@
+"""The click that mints: what the download button calls to get the CSV's bytes.
+
+Streamlit calls it in a worker thread without a session, and once more for each further click, so
+it carries what it needs, does the operation on its first call, and gives the same bytes later.
+"""
+
+import logging
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from lib.domain.access import Actor
+from lib.domain.errors import DeskError
+from lib.domain.operations import Receipt
+from lib.domain.plan import Plan
+from lib.domain.roles import Permission
+from lib.domain.token_format import Minting
+from lib.operations.actions import execute
+from lib.operations.audited_download import DownloadNotRecordedError, audited_download
+from lib.operations.one_time_secrets import OneTimeSecrets, SecretKey
+from lib.operations.unit_of_work import UnitOfWork
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass
+class ExportDownload:
+    """One confirmed export. `receipt` or `error` is set once the operation is over.
+
+    `is_open` tells whether its confirmation is the one that the person has before them now: the
+    click of one that was closed, or that another took the place of, does nothing.
+    """
+
+    unit_of_work: UnitOfWork = field(repr=False)
+    minting: Minting = field(repr=False)
+    one_time_secrets: OneTimeSecrets = field(repr=False)
+    key: SecretKey = field(repr=False)
+    actor: Actor = field(repr=False)
+    plan: Plan = field(repr=False)
+    is_open: Callable[[], bool] = field(repr=False)
+    reason: str = field(default="", repr=False)
+    begun: bool = False
+    receipt: Receipt | None = None
+    error: DeskError | None = None
+    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+
+    @property
+    def over(self) -> bool:
+        """Tell whether the operation has ended, well or not."""
+        return self.receipt is not None or self.error is not None
+
+    def __call__(self) -> bytes:
+        """Return the CSV. Raises NoFile when there is none, or no longer one, or not for them."""
+        self.begun = True
+        with self._lock:
+            first = not self.over
+            if first:
+                self._require_open()
+                self._carry_out()
+        csv = self.one_time_secrets.get(self.key)
+        if csv is None:
+            raise DownloadNotRecordedError
+        return csv if first else self._again(csv)
+
+    def _require_open(self) -> None:
+        if not self.is_open():
+            self.begun = False
+            raise DownloadNotRecordedError
+
+    def _again(self, csv: bytes) -> bytes:
+        scope = self.plan.scope
+        return audited_download(
+            self.unit_of_work,
+            self.actor,
+            Permission.GENERATE,
+            self.plan.csv_name,
+            lambda: csv,
+            organization_id=scope.organization_id,
+            service_id=scope.service_id,
+            operation_id=self.plan.operation_id,
+            users=self.plan.preview.changed,
+        )()
+
+    def _carry_out(self) -> None:
+        try:
+            outcome = execute(
+                self.unit_of_work, self.actor, self.plan, self.minting, reason=self.reason
+            )
+        except DeskError as error:
+            self.error = error
+            return
+        except Exception as error:  # noqa: BLE001 - its text may hold data, and would be logged
+            _log.error("export failed: %s", type(error).__name__)
+            self.error = DeskError()
+            raise DownloadNotRecordedError from None
+        if outcome.csv is not None:
+            self.one_time_secrets.keep(self.key, outcome.csv)
+        self.receipt = outcome.receipt

@@ -1,0 +1,1 @@
+"""Checking tokens that services ask about, and recording their use."""

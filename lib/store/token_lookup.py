@@ -1,0 +1,193 @@
+"""One token or one credential by its digest: what is asked on every request to an API.
+
+Straight on the driver, with idle connections on a stack of our own: SQLAlchemy's pool took as long
+as the lookup itself (tests/benchmarks/check.py).
+"""
+
+import contextlib
+from collections import deque
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from sqlalchemy import Engine, create_engine
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.pool import NullPool
+
+from lib.domain.errors import DatabaseUnavailableError
+from lib.domain.tokens import FoundToken
+from lib.store.engine import sqlite_module, store_fault, translated
+
+SECONDS = 5  # for which a try waits for the database; a connection that was lost is tried twice
+
+
+class Reading(NamedTuple):
+    """SQL that reads what FoundToken is made of, for a live token `t`, and the tables beside it."""
+
+    columns: str
+    joins: str
+
+
+LIVE_TOKEN = Reading(
+    "t.digest, t.organization_id, t.service_id, t.token_id, t.member_id, m.username,"
+    # A request's token is minted when it is accepted.
+    " t.state, CASE WHEN t.origin = 'request' THEN t.accepted_at ELSE t.created_at END,"
+    " t.expires_at, m.status = 'active' AND o.status = 'active' AND b.status = 'active'",
+    "JOIN member m ON m.organization_id = t.organization_id AND m.member_id = t.member_id"
+    " JOIN organization o ON o.organization_id = t.organization_id"
+    " JOIN subscription b ON b.organization_id = t.organization_id AND b.service_id = t.service_id",
+)
+# The first live token at this digest or after it: the one that has it, or some other. So a miss
+# reads as many rows as a hit, and time tells a service nothing of tokens that are not its own.
+_BY_DIGEST = (
+    f"SELECT {LIVE_TOKEN.columns} FROM token t {LIVE_TOKEN.joins}"
+    " WHERE t.digest = (SELECT d.digest FROM token d WHERE d.digest >= ? AND d.ended_at IS NULL"
+    " ORDER BY d.digest LIMIT 1) AND t.ended_at IS NULL"
+)
+#: What FoundCredential is made of, and where it is.
+CREDENTIAL = "c.service_id, c.digest, c.pepper FROM service_credential c"
+
+
+class FoundCredential(NamedTuple):
+    """A live credential of a service."""
+
+    service_id: str
+    digest: bytes
+    pepper: int
+
+
+class LookupResult(NamedTuple):
+    """A live token, and whether it is the one that was looked for: else it is its neighbour."""
+
+    token: FoundToken
+    same: bool
+
+
+class TokenLookup:
+    """Reads by digest, on connections that begin no transaction. Safe to use from threads."""
+
+    def __init__(self, engine: Engine, *, seconds: int = SECONDS) -> None:
+        """Read from the database of `engine`, through connections of its own.
+
+        `seconds` is how long a lookup waits for a database that is locked or does not answer.
+        """
+        self._sqlite = engine.dialect.name == "sqlite"
+        self._seconds = seconds
+        self._engine = _own_engine(engine, seconds)
+        self._idle: deque[Any] = deque()
+
+    def token(self, digest: bytes) -> LookupResult | None:
+        """Return the live token with this digest, or its neighbour; None where there is neither.
+
+        Raises StoreUnavailable.
+        """
+        row = self._one(_BY_DIGEST, digest)
+        return lookup_result(row, digest) if row else None
+
+    def credential(self, client_id: str) -> FoundCredential | None:
+        """Return the live credential of `client_id`, or None. Raises StoreUnavailable.
+
+        What can be no client's id is not asked for: PostgreSQL refuses a NUL.
+        """
+        if not client_id.isprintable():
+            return None
+        statement = f"SELECT {CREDENTIAL} WHERE c.client_id = ? AND c.ended_at IS NULL"
+        row = self._one(statement, client_id)
+        return FoundCredential._make(row) if row else None
+
+    def readers_never_wait(self) -> bool:
+        """Tell whether no writer makes a lookup wait: SQLite with a write-ahead log.
+
+        Raises StoreUnavailable.
+        """
+        return self._sqlite and self._one("PRAGMA journal_mode") == ("wal",)
+
+    def close(self) -> None:
+        """Close the connections that are not in use."""
+        with contextlib.suppress(IndexError):
+            while True:
+                self._idle.pop().close()
+
+    def _one(self, statement: str, *values: bytes | str) -> Any:  # noqa: ANN401 - the driver's row
+        driver: Any = self._engine.dialect.loaded_dbapi
+        # A connection that the server has closed meanwhile shows only when it is used: once more.
+        for last in (False, True):
+            try:
+                return self._ask(statement, values)
+            except driver.Error as error:
+                fault = driver_fault(error, self._engine)
+            except DBAPIError as error:  # from SQLAlchemy, which makes the connection
+                fault = store_fault(error) or DatabaseUnavailableError()
+            if last or type(fault) is not DatabaseUnavailableError:
+                raise fault from None
+            self.close()
+        return None
+
+    def _ask(self, statement: str, values: Sequence[bytes | str]) -> Any:  # noqa: ANN401 - the driver's row
+        try:
+            connection = self._idle.pop()
+        except IndexError:
+            connection = self._connect()
+        try:
+            row = connection.execute(self._written(statement), values).fetchone()
+        except BaseException:
+            connection.close()
+            raise
+        self._idle.append(connection)
+        return row
+
+    def _written(self, statement: str) -> str:
+        return statement if self._sqlite else statement.replace("?", "%s")
+
+    def _connect(self) -> Any:  # noqa: ANN401 - the driver's connection
+        pooled = self._engine.raw_connection()
+        connection: Any = pooled.driver_connection
+        pooled.detach()
+        try:
+            for statement in self._prepared_by():
+                connection.execute(statement)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def _prepared_by(self) -> tuple[str, ...]:
+        if self._sqlite:
+            return "PRAGMA query_only=ON", "PRAGMA cache_size=-65536"  # 64 MB
+        return (f"SET statement_timeout = {self._seconds * 1000}",)
+
+
+def lookup_result(row: Sequence[Any], digest: bytes) -> LookupResult:
+    """Return what `row`, of LIVE_TOKEN's columns, says of the token with `digest`."""
+    return LookupResult(FoundToken._make((*row[1:-1], bool(row[-1]))), bytes(row[0]) == digest)
+
+
+def driver_fault(error: Exception, engine: Engine) -> DatabaseUnavailableError:
+    """Return what the driver's error means; a mistake of ours in SQL is raised as it is."""
+    fault = store_fault(translated(engine.dialect, None, error))
+    if fault is None:
+        raise error
+    return fault
+
+
+def _own_engine(engine: Engine, seconds: int) -> Engine:
+    """Return an engine that makes connections, and keeps none."""
+    if engine.dialect.name == "sqlite":
+        return create_engine(
+            engine.url,
+            module=sqlite_module(),
+            connect_args={
+                "timeout": seconds,
+                "isolation_level": None,
+                "check_same_thread": False,
+            },
+            poolclass=NullPool,
+        )
+    return create_engine(
+        engine.url,
+        connect_args={
+            "autocommit": True,
+            "connect_timeout": seconds,
+            "tcp_user_timeout": seconds * 1000,
+        },
+        poolclass=NullPool,
+    )

@@ -1,0 +1,1 @@
+"""The page Access: who has which role."""

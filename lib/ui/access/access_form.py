@@ -1,0 +1,134 @@
+"""Granting a role, and the table of what each role may do."""
+
+from collections.abc import Iterable, Sequence
+
+import pandas as pd
+import streamlit as st
+
+from lib.domain.access import Actor
+from lib.domain.plural import counted
+from lib.domain.roles import PERMISSIONS, Grant, Permission, Role, covers, reach
+from lib.operations import directory, grants
+from lib.ui.app_context import app_context
+from lib.ui.auth import permissions
+from lib.ui.components.definition_list import DASH
+from lib.ui.session import session, set_value, value
+from lib.wording.labels import EVERYWHERE, PERMISSION_WORDS, ROLES, plain
+
+_USERNAME, _ROLE, _WHERE = "access_username", "access_role", "access_where"
+_ALL = ""  # stands for all organizations among the ids
+_FEW = 3  # organizations that a sentence names
+_WIDTH = 885
+
+
+def render_messages() -> None:
+    """Say what the last step did, or why it did nothing."""
+    remembered = session()
+    if remembered.notice:
+        st.error(plain(remembered.notice), icon=":material/error:", width=_WIDTH)
+    if remembered.told:
+        st.success(plain(remembered.told), icon=":material/check_circle:", width=_WIDTH)
+
+
+def render_grant_form(actor: Actor) -> None:
+    """Draw the form that grants a role where the actor may grant."""
+    places = _places(actor)
+    with (
+        st.form("access_form", border=False, width=_WIDTH),
+        st.container(horizontal=True, vertical_alignment="bottom", key="access_row"),
+    ):
+        st.text_input("Username", key=_USERNAME, width=200, placeholder="As the directory has it")
+        st.selectbox(
+            "Role",
+            list(Role),
+            index=None,
+            key=_ROLE,
+            width=180,
+            format_func=ROLES.__getitem__,
+            placeholder="Choose a role",
+        )
+        st.multiselect(
+            "Where",
+            list(places),
+            key=_WHERE,
+            width=360,
+            format_func=lambda place: places.get(place, place),
+            placeholder="Organizations, or all of them",
+        )
+        st.form_submit_button("Grant", type="primary", on_click=_grant)
+
+
+def render_role_table() -> None:
+    """Draw what each role may do, from the table that every operation asks."""
+    with st.container(gap="xxsmall"):
+        st.subheader("What each role may do", anchor=False)
+        st.caption(
+            "In the organizations it is granted for. Without a role, everybody looks after their "
+            "own tokens. A change counts from the person's next click."
+        )
+    frame = pd.DataFrame(
+        {
+            ROLES[role]: {
+                PERMISSION_WORDS[each]: ":green[✓]" if each in PERMISSIONS[role] else DASH
+                for each in Permission
+            }
+            for role in Role
+        }
+    )
+    st.table(frame, border="horizontal", width=_WIDTH)
+
+
+def _places(actor: Actor) -> dict[str, str]:
+    """Return where the actor may grant: all organizations first, then each by name."""
+    within = reach(actor.grants, Permission.ACCESS)
+    named = {
+        place: f"{name} · {place}"
+        for place, name in directory.organization_names(app_context().engine, actor).items()
+        if covers(within, place)
+    }
+    return {_ALL: EVERYWHERE.capitalize()} | named if within is None else named
+
+
+# What follows runs when a button is clicked.
+
+
+def _grant() -> None:
+    remembered = session()
+    remembered.notice = remembered.told = ""
+    username, role = str(value(_USERNAME) or "").strip(), value(_ROLE)
+    chosen: Sequence[str] = value(_WHERE) or ()
+    missing = [
+        what
+        for what, given in (("Username", username), ("Role", role), ("Where", chosen))
+        if not given
+    ]
+    if missing:
+        remembered.notice = f"Nothing was granted: fill in {' and '.join(missing)}, then grant."
+        return
+    wanted = [Grant(role)] if _ALL in chosen else [Grant(role, place) for place in chosen]
+    with permissions.errors_as_flash():
+        new = grants.grant(app_context().unit_of_work, permissions.current_user(), username, wanted)
+        remembered.told = granted_sentence(username, wanted, new)
+        set_value(_USERNAME, "")
+        set_value(_WHERE, [])
+
+
+def granted_sentence(username: str, wanted: Iterable[Grant], new: Sequence[Grant]) -> str:
+    """Return `jdoe is Support in UTCJF1 from the next click.`, and what they had already."""
+    held = [each for each in wanted if each not in new]
+    told = []
+    if new:
+        told.append(f"{username} is {_named(new)} from the next click.")
+    if held:
+        told.append(f"{username} was {_named(held)} already.")
+    return " ".join(told)
+
+
+def _named(granted: Sequence[Grant]) -> str:
+    """Return `Support in UTCJF1 and UTTAN1`, or how many organizations they are."""
+    role = ROLES[granted[0].role]
+    places = [each.organization_id or EVERYWHERE for each in granted]
+    if len(places) > _FEW:
+        return f"{role} in {counted(len(places), 'organization')}"
+    *others, last = places
+    return f"{role} in {', '.join(others)} and {last}" if others else f"{role} in {last}"

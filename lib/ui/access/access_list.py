@@ -1,0 +1,189 @@
+"""The list of grants: search, table, pages, and the question before one is taken away."""
+
+from collections.abc import Iterable, Sequence
+
+import streamlit as st
+
+from lib.domain.access import Actor, GrantRow
+from lib.domain.plural import counted
+from lib.domain.roles import Grant
+from lib.domain.search import LONGEST_SEARCH, fold
+from lib.operations import grants
+from lib.ui.app_context import app_context
+from lib.ui.auth import permissions
+from lib.ui.components import dialog
+from lib.ui.components.definition_list import DASH, day_text
+from lib.ui.session import session, set_value, value
+from lib.wording.labels import EVERYWHERE, ROLES, plain
+
+ROWS = 25
+_SEARCH, _PAGE = "access_search", "access_page"
+_PERSON, _ROLE, _WHERE, _GRANTED, _REVOKE = 220, 120, 250, 150, 80  # pixels
+_TABLE = 885
+_LONGEST = 34  # characters of a name; more would take a third line
+
+
+def render_grants(actor: Actor, granted: Sequence[GrantRow]) -> None:
+    """Draw the search and the grants that match, a page at a time."""
+    st.text_input(
+        "Search",
+        key=_SEARCH,
+        width=360,
+        icon=":material/search:",
+        placeholder="Name, username, role or organization",
+        on_change=_go_to_first_page,
+        persist_state="session",
+    )
+    found = _matching(granted, value(_SEARCH) or "")
+    if not found:
+        _show_none()
+        return
+    pages = -(-len(found) // ROWS)
+    page = min(int(value(_PAGE) or 1), pages)
+    shown = found[(page - 1) * ROWS : page * ROWS]
+    with st.container(key="access_table", gap="xsmall", width=_TABLE):
+        _head()
+        for row in shown:
+            _row(row)
+    _turn_pages(len(found), len(granted), (page - 1) * ROWS, len(shown), pages)
+    _confirm(actor, granted)
+
+
+def _matching(granted: Iterable[GrantRow], search: str) -> list[GrantRow]:
+    """Return the grants in which every word of `search` stands."""
+    words = fold(search[:LONGEST_SEARCH]).split()
+    return [row for row in granted if all(word in _told(row) for word in words)]
+
+
+def _told(row: GrantRow) -> str:
+    place = (row.organization_name or EVERYWHERE, row.organization_id or "")
+    return fold(" ".join((row.name, row.username, ROLES[row.role], *place)))
+
+
+def _show_none() -> None:
+    with st.container(gap="xxsmall"):
+        st.markdown("**No grant matches**")
+        st.caption("Try fewer letters, or clear the search.")
+    st.button("Clear search", on_click=_clear)
+
+
+def _head() -> None:
+    with st.container(horizontal=True, gap="xsmall"):
+        st.caption("Person", width=_PERSON)
+        st.caption("Role", width=_ROLE)
+        st.caption("Where", width=_WHERE)
+        st.caption("Granted", width=_GRANTED)
+
+
+def _row(row: GrantRow) -> None:
+    inactive = "" if row.active else " :gray-badge[:material/block: Inactive]"
+    by = plain(_short(row.granted_by)) or "on the command line"
+    with st.container(horizontal=True, gap="xsmall", vertical_alignment="top"):
+        _cell(f"{plain(_short(row.name))}{inactive}", plain(_short(row.username)), _PERSON)
+        _cell(ROLES[row.role], "", _ROLE)
+        if row.organization_id is None:
+            _cell(EVERYWHERE.capitalize(), "", _WHERE)
+        else:
+            name = plain(_short(row.organization_name or ""))
+            _cell(name, plain(row.organization_id), _WHERE)
+        _cell(day_text(row.granted_at), f"by {by}" if row.granted_by else by, _GRANTED)
+        with st.container(width=_REVOKE):
+            st.button(
+                "Revoke",
+                key=f"revoke_{row.grant_id}",
+                type="tertiary",
+                help=f"{ROLES[row.role]}, {plain(row.name)}",
+                on_click=_ask,
+                args=(row.grant_id,),
+            )
+
+
+def _cell(text: str, below: str, width: int) -> None:
+    with st.container(width=width, gap=None):
+        st.markdown(f":small[{text}]")
+        if below:
+            st.caption(below)
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= _LONGEST else f"{name[: _LONGEST - 1]}…"
+
+
+def _turn_pages(found: int, all_: int, before: int, shown: int, pages: int) -> None:
+    with st.container(horizontal=True, vertical_alignment="center", width=_TABLE):
+        hidden = f", {all_:,} in all" if found < all_ else ""
+        st.caption(
+            f"{before + 1:,}{DASH}{before + shown:,} of {counted(found, 'grant')}{hidden}",
+            width="content",
+        )
+        st.space("stretch")
+        if pages > 1:
+            st.pagination(pages, max_visible_pages=5, key=_PAGE, persist_state="session")
+
+
+def _confirm(actor: Actor, granted: Iterable[GrantRow]) -> None:
+    """Ask once before a role is taken away, as long as it is there."""
+    revoking = session().revoking
+    for row in granted:
+        if row.grant_id == revoking:
+            st.dialog(f"Revoke {ROLES[row.role]}?", width="medium", on_dismiss=_dismiss)(_question)(
+                actor, row
+            )
+            return
+    session().revoking = ""
+
+
+def _question(actor: Actor, row: GrantRow) -> None:
+    st.caption(f"{plain(row.name)} · {plain(row.username)}")
+    st.markdown(f"**{loss(row)}**")
+    if row.username == actor.username:
+        st.markdown("This is your own role: you may lose this page with it.")
+    with dialog.dialog_buttons():
+        kept = st.button("Keep it", on_click=_dismiss, key="access_keep")
+        gone = st.button(
+            "Revoke", type="primary", on_click=_revoke, args=(row,), key="access_revoke"
+        )
+    if kept or gone:
+        st.rerun()
+
+
+def loss(row: GrantRow) -> str:
+    """Return `Dana Nakano loses Support in all organizations at the next click.`, as Markdown."""
+    place = f"{row.organization_name} · {row.organization_id}"
+    where = plain(place) if row.organization_id else EVERYWHERE
+    return f"{plain(row.name)} loses {ROLES[row.role]} in {where} at the next click."
+
+
+# What follows runs when a button is clicked.
+
+
+def _ask(grant_id: str) -> None:
+    remembered = session()
+    remembered.notice = remembered.told = ""
+    remembered.revoking = grant_id
+
+
+def _dismiss() -> None:
+    session().revoking = ""
+
+
+def _revoke(row: GrantRow) -> None:
+    remembered = session()
+    remembered.revoking = ""
+    what = [Grant(row.role, row.organization_id)]
+    with permissions.errors_as_flash():
+        gone = grants.revoke(
+            app_context().unit_of_work, permissions.current_user(), row.username, what
+        )
+        where = row.organization_id or EVERYWHERE
+        lost = "is no longer" if gone else "was no longer"
+        remembered.told = f"{row.name} {lost} {ROLES[row.role]} in {where}."
+
+
+def _clear() -> None:
+    set_value(_SEARCH, "")
+    _go_to_first_page()
+
+
+def _go_to_first_page() -> None:
+    set_value(_PAGE, 1)

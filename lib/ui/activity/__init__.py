@@ -1,0 +1,1 @@
+"""The page Activity: the list, one operation, one person."""

@@ -1,0 +1,235 @@
+"""The list of what was done: filters, the newest first, and what it says when there is nothing."""
+
+from datetime import UTC, date, datetime, timedelta
+
+import streamlit as st
+
+from lib.domain.access import Actor
+from lib.domain.activity import ActivityFilter, ActivityRow, Kind, Person
+from lib.domain.clock import Moment, iso
+from lib.domain.csv_writer import csv_bytes
+from lib.domain.plural import counted
+from lib.domain.roles import Permission
+from lib.domain.search import LONGEST_SEARCH
+from lib.operations import activity, directory
+from lib.operations.activity import LONGEST_EXPORT, Page, progress
+from lib.operations.audited_download import audited_download
+from lib.ui.activity import event_table
+from lib.ui.activity.event_table import PAGE
+from lib.ui.app_context import AppContext, app_context
+from lib.ui.components import keyset_pager
+from lib.ui.session import set_value, value
+from lib.wording.activity import KINDS, ONLY_EVERYWHERE, PROGRESS, named, what, who, why
+from lib.wording.labels import plain
+
+CSV_HEADER = (
+    "When",
+    "Who",
+    "Name",
+    "From",
+    "What",
+    "Organization ID",
+    "Organization",
+    "Service",
+    "About",
+    "Users",
+    "Skipped",
+    "State",
+    "Reason",
+    "Detail",
+    "Operation ID",
+)
+
+_LIST = "activity"
+_PEOPLE = 20
+_FILE_NAME = "activity.csv"
+_KIND, _PERSON, _WHICH = "activity_kind", "activity_person", "activity_which"
+_ORGANIZATION, _FROM, _TO = "activity_organization", "activity_from", "activity_to"
+
+
+def activity_filters(actor: Actor) -> ActivityFilter | None:
+    """Draw the filters and return what they say; None when nobody is of the person's name."""
+    everywhere = actor.may(Permission.ACTIVITY)
+    kinds = [kind for kind in KINDS if everywhere or kind not in ONLY_EVERYWHERE]
+    with st.container(horizontal=True, vertical_alignment="bottom", key="activity_filter"):
+        kind = st.selectbox(
+            "Show",
+            kinds,
+            key=_KIND,
+            format_func=lambda one: KINDS.get(one, one),
+            width=180,
+            persist_state="session",
+        )
+        search = st.text_input(
+            "Person",
+            key=_PERSON,
+            width=170,
+            icon=":material/search:",
+            placeholder="Name or username",
+            max_chars=LONGEST_SEARCH,
+            persist_state="session",
+        )
+        person = _which(actor, (search or "").strip())
+        organization_id = _organization(actor)
+        since, until = _day("From", _FROM), _day("To", _TO)
+    if person is None and (search or "").strip():
+        return None
+    return ActivityFilter(
+        Kind(kind or Kind.OPERATIONS),
+        person.username if person else "",
+        organization_id,
+        _midnight(since) if since else None,
+        _midnight(until + timedelta(days=1)) if until else None,
+    )
+
+
+def render_activity_list(actor: Actor, wanted: ActivityFilter) -> None:
+    """Draw the open page of the list, the way on and back, and the file of it all."""
+    before = keyset_pager.page_start(_LIST, (actor.username, wanted))
+    page = activity.list_events(app_context().engine, actor, wanted, before=before, limit=PAGE)
+    if not page.rows:
+        render_no_activity(filtered=_is_filtered(wanted) or bool(before))
+        return
+    event_table.render_event_table(
+        page.rows, app_context().clock(), "activity_table", "Activity, newest first"
+    )
+    with st.container(horizontal=True, vertical_alignment="center", key="activity_foot"):
+        st.caption(_which_ones(page), width="content")
+        st.space("stretch")
+        keyset_pager.render_pager(_LIST, page.rows[-1].event_id if page.older else "")
+    with st.container(horizontal=True, vertical_alignment="bottom", key="activity_open"):
+        event_table.open_operation(page.rows, "activity_open_operation")
+        event_table.open_person(event_table.people_in(page.rows), "activity_open_person")
+        if actor.may_somewhere(Permission.EXPORT):
+            _offer_csv(app_context(), actor, wanted)
+
+
+def render_no_activity(*, filtered: bool) -> None:
+    """Say that there is nothing, and what to do next."""
+    with st.container(gap="xxsmall"):
+        if filtered:
+            st.markdown("**Nothing matches**")
+            st.caption("Choose another kind, person, organization or time, or clear the filters.")
+        else:
+            st.markdown("**Nothing was done yet**")
+            st.caption("Each action on an organization's API tokens is listed here, newest first.")
+    if filtered:
+        st.button("Clear filters", on_click=_clear, key="activity_clear")
+
+
+def render_unknown_person() -> None:
+    """Say that no person is meant by what was typed."""
+    with st.container(gap="xxsmall"):
+        st.markdown("**Nobody of that name**")
+        looked_for = plain((value(_PERSON) or "")[:60])
+        st.caption(f"No name or username here contains “{looked_for}”. Try fewer letters.")
+    st.button("Clear filters", on_click=_clear, key="activity_clear")
+
+
+def activity_csv(shared: AppContext, actor: Actor, wanted: ActivityFilter) -> bytes:
+    """Return the newest events that are looked for as a CSV file; there is no secret in it."""
+    now = shared.clock()
+    rows = activity.export_events(shared.engine, actor, wanted)
+    return csv_bytes(CSV_HEADER, (_line(row, now) for row in rows))
+
+
+def _line(row: ActivityRow, now: Moment) -> tuple[str, ...]:
+    state = progress(row, now)
+    return (
+        iso(row.happened_at),
+        who(row),
+        row.actor_name,
+        row.address,
+        what(row),
+        row.organization_id,
+        row.organization_name,
+        row.service_name or row.service_id,
+        row.subject,
+        str(row.users) if row.users else "",
+        "" if row.skipped is None else str(row.skipped),
+        PROGRESS[state].word if state else "",
+        why(row),
+        row.detail,
+        row.operation_id,
+    )
+
+
+def _offer_csv(shared: AppContext, actor: Actor, wanted: ActivityFilter) -> None:
+    def make() -> bytes:
+        return activity_csv(shared, actor, wanted)
+
+    file = audited_download(shared.unit_of_work, actor, Permission.EXPORT, _FILE_NAME, make)
+    st.download_button(
+        "Download as CSV",
+        file,
+        file_name=_FILE_NAME,
+        mime="text/csv",
+        icon=":material/download:",
+        on_click="ignore",
+        help=f"All that is looked for, the newest {LONGEST_EXPORT:,} at most.",
+        key="activity_download",
+    )
+
+
+def _organization(actor: Actor) -> str:
+    """Draw the choice of an organization; return its id, empty for any."""
+    names = {"": "Any"} | directory.organization_names(app_context().engine, actor)
+    chosen = st.selectbox(
+        "Organization",
+        list(names),
+        key=_ORGANIZATION,
+        format_func=lambda one: f"{names.get(one, one)} · {one}" if one else names[""],
+        width=205,
+        persist_state="session",
+    )
+    return chosen or ""
+
+
+def _which(actor: Actor, search: str) -> Person | None:
+    """Return whom the text means; where several fit, they are offered."""
+    if not search:
+        return None
+    people = {
+        p.username: p for p in activity.find_people(app_context().engine, actor, search, _PEOPLE)
+    }
+    if len(people) <= 1:
+        return next(iter(people.values()), None)
+    more = f", the first {_PEOPLE}" if len(people) == _PEOPLE else ""
+    username = st.selectbox(
+        f"Which of {len(people)}{more}",
+        list(people),
+        key=_WHICH,
+        format_func=lambda one: named(one, people[one].name) if one in people else one,
+        width=250,
+    )
+    return people.get(username or "")
+
+
+def _day(label: str, key: str) -> date | None:
+    day = st.date_input(label, value=None, key=key, width=128, persist_state="session")
+    return day if isinstance(day, date) else None
+
+
+def _midnight(day: date) -> Moment:
+    return int(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp()) * 1_000
+
+
+def _which_ones(page: Page) -> str:
+    """Return which events these are, without having counted the others."""
+    first = keyset_pager.pages_before(_LIST) * PAGE + 1
+    last = first + len(page.rows) - 1
+    if first > 1:
+        return f"{first:,}–{last:,} from the newest"
+    return f"The newest {last:,}" if page.older else f"{counted(last, 'event')}, newest first"
+
+
+def _is_filtered(wanted: ActivityFilter) -> bool:
+    return wanted != ActivityFilter()
+
+
+def _clear() -> None:
+    set_value(_KIND, Kind.OPERATIONS)
+    for key in (_PERSON, _ORGANIZATION):
+        set_value(key, "")
+    for key in (_FROM, _TO):
+        set_value(key, None)

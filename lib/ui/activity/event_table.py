@@ -1,0 +1,124 @@
+"""Events as a table: choosing a row, or a line of a selectbox under it, opens what it is about."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from lib.domain.activity import ActivityRow
+from lib.domain.clock import Moment
+from lib.operations.activity import progress
+from lib.ui.components.definition_list import UNKNOWN
+from lib.ui.components.table_size import ROW_HEIGHT, table_height
+from lib.ui.navigation import activity_links
+from lib.ui.navigation.activity_links import Link
+from lib.wording.activity import PROGRESS, users, what, who, why
+from lib.wording.labels import clock_time
+
+PAGE = 50
+
+_ROWS_IN_SIGHT = 12
+_COLUMNS = ("When (UTC)", "Who", "What", "Organization", "Service", "Users", "State", "Reason")
+
+
+def render_event_table(rows: Sequence[ActivityRow], now: Moment, key: str, alt: str) -> None:
+    """Draw `rows`; a chosen one is remembered."""
+    st.dataframe(
+        _frame(rows, now),
+        hide_index=True,
+        row_height=ROW_HEIGHT,
+        height=table_height(len(rows), _ROWS_IN_SIGHT),
+        column_config=_column_config(),
+        placeholder=UNKNOWN,
+        alt=alt,
+        **activity_links.from_rows(
+            key, [row.event_id for row in rows], [_way(row) for row in rows]
+        ),
+    )
+
+
+def open_operation(rows: Iterable[ActivityRow], key: str) -> None:
+    """Draw the selectbox that opens an operation of `rows`, for the keyboard."""
+    lines = {
+        f"{row.organization_id}-{row.operation_id}": (
+            " · ".join((what(row), row.organization_id, clock_time(row.happened_at), who(row))),
+            activity_links.operation_link(row.organization_id, row.operation_id),
+        )
+        for row in rows
+        if row.operation_id
+    }
+    activity_links.link_picker("Open an operation", lines, key, 420)
+
+
+def open_person(people: Mapping[str, str], key: str) -> None:
+    """Draw the selectbox that opens one of `people` (name by username)."""
+    lines = {
+        username: (" · ".join(filter(None, (username, name))), activity_links.person_link(username))
+        for username, name in sorted(people.items())
+    }
+    activity_links.link_picker("Open a person", lines, key, 250)
+
+
+def people_in(rows: Iterable[ActivityRow]) -> dict[str, str]:
+    """Return the names of the people in `rows` by username; empty where it is not read."""
+    rows = list(rows)
+    subjects = {row.about: "" for row in rows if row.about}
+    return subjects | {row.actor: row.actor_name for row in rows if row.actor}
+
+
+def _way(row: ActivityRow) -> Link | None:
+    """Return what a row opens: its operation, else the person it is about, else who did it."""
+    if row.operation_id:
+        return activity_links.operation_link(row.organization_id, row.operation_id)
+    person = row.about or row.actor
+    return activity_links.person_link(person) if person else None
+
+
+def _frame(rows: Iterable[ActivityRow], now: Moment) -> pd.DataFrame:
+    frame = pd.DataFrame(
+        [
+            (
+                row.happened_at,
+                who(row),
+                what(row),
+                row.organization_id,
+                row.service_name or row.service_id,
+                users(row),
+                _state(row, now),
+                why(row),
+            )
+            for row in rows
+        ],
+        columns=list(_COLUMNS),
+    )
+    frame["When (UTC)"] = frame["When (UTC)"].astype("datetime64[ms]")
+    return frame
+
+
+def _state(row: ActivityRow, now: Moment) -> list[str]:
+    state = progress(row, now)
+    return [PROGRESS[state].word] if state else []
+
+
+def _column_config() -> dict[str, Any]:
+    column = st.column_config
+    return {
+        "When (UTC)": event_times(),
+        "Who": column.TextColumn(width=84),
+        "What": column.TextColumn(width=206),
+        "Organization": column.TextColumn(width=88),
+        "Service": column.TextColumn(width=98),
+        "Users": column.TextColumn(width=92),
+        "State": column.MultiselectColumn(
+            width=142,
+            options=[sign.word for sign in PROGRESS.values()],
+            color=[sign.colour for sign in PROGRESS.values()],
+        ),
+        "Reason": column.TextColumn(width=200),
+    }
+
+
+def event_times() -> Any:  # noqa: ANN401 - a column's configuration
+    """Return the column of moments in UTC."""
+    return st.column_config.DatetimeColumn(width=130, format="MMM D, YYYY HH:mm")

@@ -1,0 +1,279 @@
+"""One operation: who did what, when and why, how far it is, and what happened to each user."""
+
+from collections.abc import Callable
+from functools import partial
+
+import pandas as pd
+import streamlit as st
+
+from lib.domain.access import Actor
+from lib.domain.activity import ActivityRow, OperationFacts, ResultLine
+from lib.domain.audit import EventAction
+from lib.domain.clock import compact
+from lib.domain.csv_writer import csv_bytes
+from lib.domain.errors import NotAllowedError
+from lib.domain.plural import counted
+from lib.domain.roles import Permission
+from lib.domain.search import LONGEST_SEARCH
+from lib.domain.states import Action
+from lib.operations import activity
+from lib.operations.actions import read_results
+from lib.operations.activity import OperationView
+from lib.operations.audited_download import audited_download
+from lib.ui.activity import event_table
+from lib.ui.activity.event_table import PAGE
+from lib.ui.app_context import app_context
+from lib.ui.auth import permissions
+from lib.ui.components import keyset_pager
+from lib.ui.components.definition_list import UNKNOWN, render_definitions
+from lib.ui.components.table_size import table_height
+from lib.ui.navigation import activity_links, scope
+from lib.ui.session import session
+from lib.ui.tokens import approvals
+from lib.wording.activity import PROGRESS, named, what, who, why
+from lib.wording.labels import action_name, clock_time, plain
+
+_RESULTS = "operation_results"
+_SEARCH = "operation_search"
+_BEHIND = "\n"  # between a sort key and a member's id; a sort key has none
+
+
+def render_operation(actor: Actor, reference: str) -> None:
+    """Draw the operation `UTCJF1-<id>`, or say that there is none."""
+    organization_id, _, operation_id = reference.partition("-")
+    view = _find(actor, organization_id, operation_id)
+    if view is None:
+        _show_none()
+        return
+    users = view.done.changed + view.done.skipped if view.done else _asked_users(view)
+    action = view.done.action if view.done else Action.GENERATE
+    st.header(action_name(action, users), anchor=False)
+    activity_links.render_back_link()
+    if session().told:
+        st.success(session().told, icon=":material/check_circle:")
+    sign = PROGRESS[view.progress]
+    st.badge(sign.word, icon=sign.icon, color=sign.colour)
+    approvals.render_approval(actor, view)
+    render_definitions(_facts(view))
+    _links(actor, view)
+    if view.done:
+        _show_results(actor, view.done)
+    if view.batch:
+        _show_batch(view.batch)
+    _show_events(view.events)
+
+
+def _find(actor: Actor, organization_id: str, operation_id: str) -> OperationView | None:
+    """Return the operation; None when unknown, or not the actor's. The person is not told which."""
+    shared = app_context()
+    try:
+        return activity.open_operation(
+            shared.engine, shared.clock, actor, organization_id, operation_id
+        )
+    except NotAllowedError:
+        permissions.record_refusal(actor, Permission.ACTIVITY, organization_id)
+        return None
+
+
+def _show_none() -> None:
+    st.header("Activity", anchor=False)
+    st.warning("There is no such operation.", icon=":material/search_off:")
+    activity_links.render_back_link()
+
+
+def _asked_users(view: OperationView) -> int:
+    return view.asked.users if view.asked else 0
+
+
+def _facts(view: OperationView) -> dict[str, str]:
+    first = view.events[0] if view.events else None
+    address = first.address if first else ""
+    if view.done is None:
+        return _asked_facts(view, address)
+    done = view.done
+    event = next((e for e in view.events if e.action.value == done.action.value), first)
+    skipped = f", {done.skipped:,} skipped" if done.skipped else ""
+    facts = {
+        "Organization": f"{done.organization_name} · {done.organization_id}",
+        "Service": done.service_name,
+        "Who": named(done.actor, done.actor_name),
+        "When": clock_time(done.confirmed_at),
+        "From": event.address if event else "",
+        "Users": f"{done.changed:,} changed{skipped}",
+        "Reason": (event.reason if event else "") or (view.asked.reason if view.asked else ""),
+    }
+    if view.asked and view.asked.answered_by and view.asked.answered_at:
+        facts["Approved"] = f"{view.asked.answered_by}, {clock_time(view.asked.answered_at)}"
+    if done.csv_name:
+        facts |= {"CSV file": done.csv_name, "SHA-256": done.csv_sha256}
+    return facts | {"Operation ID": done.operation_id}
+
+
+def _asked_facts(view: OperationView, address: str) -> dict[str, str]:
+    asked = view.asked
+    if asked is None:
+        return {}
+    return {
+        "Organization": f"{asked.organization_name} · {asked.organization_id}",
+        "Service": asked.service_name,
+        "Asked by": asked.requester,
+        "When": clock_time(asked.asked_at),
+        "From": address,
+        "Users": counted(asked.users, "new token"),
+        "Reason": asked.reason,
+        "Operation ID": asked.operation_id,
+    }
+
+
+def _links(actor: Actor, view: OperationView) -> None:
+    """Draw the ways on: to who did it, and to the tokens of the place."""
+    place = view.done or view.asked
+    username = view.done.actor if view.done else view.asked.requester if view.asked else ""
+    if place is None:
+        return
+    with st.container(horizontal=True, vertical_alignment="center", key="operation_links"):
+        about = f"All about {plain(username)}"
+        activity_links.render_link(
+            about, activity_links.person_link(username), "person", "operation_actor"
+        )
+        if actor.may(Permission.READ, view.organization_id):
+            st.page_link(
+                "api_tokens.py",
+                label=":blue[API 2.0 Tokens]",
+                icon=":material/vpn_key:",
+                query_params=scope.query_params(place.organization_id, place.service_id),
+            )
+
+
+def _show_results(actor: Actor, done: OperationFacts) -> None:
+    """Draw what happened to each user, a page at a time, with a search."""
+    st.subheader("Users", anchor=False)
+    total = done.changed + done.skipped
+    search = ""
+    if total > PAGE:
+        search = st.text_input(
+            "Search users",
+            key=_SEARCH,
+            width=360,
+            icon=":material/search:",
+            placeholder="Name, username or email",
+            max_chars=LONGEST_SEARCH,
+        )
+    made_from = (actor.username, done.operation_id, search)
+    key, _, member_id = keyset_pager.page_start(_RESULTS, made_from).partition(_BEHIND)
+    rows, more = activity.list_results(
+        app_context().engine, actor, done, search or "", (key, member_id), PAGE
+    )
+    if rows:
+        _results_table(rows)
+    else:
+        st.caption("No users match. Try fewer letters.")
+    with st.container(horizontal=True, vertical_alignment="center", key="operation_foot"):
+        st.caption(_which_ones(len(rows), total, search or ""), width="content")
+        st.space("stretch")
+        last = f"{rows[-1].sort_key}{_BEHIND}{rows[-1].member_id}" if more else ""
+        keyset_pager.render_pager(_RESULTS, last, back="Previous", on="Next")
+    with st.container(horizontal=True, vertical_alignment="bottom", key="operation_open"):
+        people = {row.username: row.name for row in rows}
+        event_table.open_person(people, "operation_open_person")
+        if actor.may(Permission.EXPORT, done.organization_id):
+            _offer_csv(actor, done)
+
+
+def _which_ones(shown: int, total: int, search: str) -> str:
+    first = keyset_pager.pages_before(_RESULTS) * PAGE + 1
+    these = f"{first:,}–{first + shown - 1:,}"
+    if search.strip():
+        return f"{these} of those that match" if shown else ""
+    return f"{these} of {counted(total, 'user')}"
+
+
+def _results_table(rows: list[ResultLine]) -> None:
+    st.dataframe(
+        pd.DataFrame(
+            [(r.name, r.username, r.email, _result(r.result)) for r in rows],
+            columns=["Name", "Username", "Email", "Result"],
+        ),
+        hide_index=True,
+        row_height=34,
+        height=table_height(len(rows), 9),
+        placeholder=UNKNOWN,
+        alt="What happened to each user",
+        **activity_links.from_rows(
+            "operation_results_table",
+            [r.member_id for r in rows],
+            [activity_links.person_link(r.username) for r in rows],
+        ),
+    )
+
+
+def _result(result: str) -> str:
+    return "Done" if result == "done" else f"Skipped: {result}"
+
+
+def _offer_csv(actor: Actor, done: OperationFacts) -> None:
+    shared = app_context()
+    parts = (done.organization_id, done.service_id, done.action, compact(done.confirmed_at))
+    name = f"{'-'.join(parts)}.csv"
+    file = audited_download(
+        shared.unit_of_work,
+        actor,
+        Permission.EXPORT,
+        name,
+        _results_csv(actor, done),
+        organization_id=done.organization_id,
+        service_id=done.service_id,
+        operation_id=done.operation_id,
+        users=done.changed + done.skipped,
+    )
+    st.download_button(
+        "Download results",
+        file,
+        file_name=name,
+        mime="text/csv",
+        icon=":material/download:",
+        on_click="ignore",
+        key="operation_download",
+    )
+
+
+def _results_csv(actor: Actor, done: OperationFacts) -> Callable[[], bytes]:
+    read = partial(
+        read_results, app_context().engine, actor, done.organization_id, done.operation_id
+    )
+    return lambda: csv_bytes(("Name", "Username", "Email", "Result"), read())
+
+
+def _show_batch(batch: list[OperationFacts]) -> None:
+    with st.container(gap="xxsmall"):
+        st.subheader("Done together with", anchor=False)
+        for other in batch:
+            name = action_name(other.action, other.changed + other.skipped)
+            place = f"{plain(other.organization_name)} · {plain(other.service_name)}"
+            way = activity_links.operation_link(other.organization_id, other.operation_id)
+            activity_links.render_link(
+                f"{plain(name)} · {place}", way, "link", f"batch_{other.operation_id}"
+            )
+
+
+def _show_events(events: list[ActivityRow]) -> None:
+    """Draw the operation's own story: asked, approved, done, downloaded again."""
+    st.subheader("Events", anchor=False)
+    frame = pd.DataFrame(
+        [(e.happened_at, who(e), what(e), e.address, _note(e)) for e in events],
+        columns=["When (UTC)", "Who", "What", "From", "Note"],
+    )
+    frame["When (UTC)"] = frame["When (UTC)"].astype("datetime64[ms]")
+    st.dataframe(
+        frame,
+        hide_index=True,
+        row_height=34,
+        height=table_height(len(events), 9),
+        column_config={"When (UTC)": event_table.event_times()},
+        placeholder=UNKNOWN,
+        alt="Events of this operation, oldest first",
+    )
+
+
+def _note(event: ActivityRow) -> str:
+    return "" if event.action is EventAction.DOWNLOAD else why(event) or event.detail

@@ -1,0 +1,145 @@
+"""Who is signed in, and what they may open. Each page asks; operations ask again."""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import NoReturn
+
+import streamlit as st
+
+from lib.domain.access import Actor
+from lib.domain.errors import DeskError
+from lib.domain.roles import PERMISSIONS, Permission, Role
+from lib.operations import directory, sign_in_sessions
+from lib.ui.app_context import app_context
+from lib.ui.auth import sign_in
+from lib.ui.session import session
+from lib.wording.labels import explain, plain, role_names
+
+_log = logging.getLogger(__name__)
+ANONYMOUS = Actor("", "")
+_STAFF_TO_PICK = 5
+_PEOPLE_TO_PICK = 6
+_PLURALS = {
+    Role.ADMINISTRATOR: "API administrators",
+    Role.SUPPORT: "Support",
+    Role.ANALYST: "Analysts",
+}
+
+
+@contextmanager
+def errors_shown() -> Iterator[None]:
+    """Show an error of ours as a sentence instead of a traceback, and end the page there."""
+    try:
+        yield
+    except DeskError as error:
+        _log.warning("refused: %s", error.code)
+        st.error(explain(error), icon=":material/error:")
+        st.stop()
+
+
+@contextmanager
+def errors_as_flash() -> Iterator[None]:
+    """In a callback, where nothing may be drawn: keep an error's sentence for the next run."""
+    try:
+        yield
+    except DeskError as error:
+        _log.warning("refused: %s", error.code)
+        session().notice = explain(error)
+
+
+def require_sign_in(declare: sign_in.DeclarePages) -> Actor:
+    """Return who is signed in. For anyone else the page ends here, at the sign-in page.
+
+    `declare` declares the pages without reading anything; it is called for that page only.
+    """
+    if app_context().settings.sign_in == "oidc":
+        return sign_in.sign_in_with_oidc(declare)
+    if app_context().settings.sign_in == "proxy":
+        return sign_in.sign_in_with_proxy(declare)
+    return _demo_user()
+
+
+def current_user() -> Actor:
+    """Return who is signed in, as the database has them now; nobody once the sign-in is over.
+
+    A callback runs before the frame asks at the door, so it is asked here as well.
+    """
+    return _signed_in_user() if sign_in.is_signed_in() else ANONYMOUS
+
+
+def _signed_in_user() -> Actor:
+    """Return whom the frame let in when this run began."""
+    person = directory.find_actor(app_context().engine, session().username)
+    return person._replace(address=sign_in.client_address()) if person else ANONYMOUS
+
+
+def require_permission(permission: Permission) -> Actor:
+    """Return the signed-in person, who may do this somewhere; anyone else gets no page.
+
+    A refusal is recorded once a browser session and page.
+    """
+    person = _signed_in_user()
+    if not person.may_somewhere(permission):
+        record_refusal(person, permission)
+        st.info(f"This page is for {_allowed_roles(permission)}.", icon=":material/lock:")
+        st.page_link("my_api_tokens.py", label="Go to My API tokens", icon=":material/key:")
+        st.stop()
+    return person
+
+
+def record_refusal(actor: Actor, permission: Permission, organization_id: str = "") -> None:
+    """Record that a page was refused, once a browser session."""
+    refusal = (actor.username, permission.value, organization_id[:60])
+    if refusal not in session().refused:
+        session().refused.add(refusal)
+        sign_in_sessions.record_page_refusal(
+            app_context().unit_of_work, actor, permission, refusal[2]
+        )
+
+
+def _allowed_roles(permission: Permission) -> str:
+    """Return who may: `API administrators`, or `API administrators, Support and Analysts`."""
+    *others, last = [_PLURALS[role] for role in Role if permission in PERMISSIONS[role]]
+    return f"{', '.join(others)} and {last}" if others else last
+
+
+def _demo_user() -> Actor:
+    """Draw the demo's `Signed in as` and return who was picked; ends the page when unknown."""
+    engine = app_context().engine
+    names = {p.username: p for p in directory.personas(engine, _STAFF_TO_PICK, _PEOPLE_TO_PICK)}
+    with st.sidebar:
+        username = st.selectbox(
+            "Signed in as",
+            list(names),
+            key="signed_in_as",
+            format_func=lambda name: names[name].name if name in names else name,
+            accept_new_options=True,
+            persist_state="session",
+            placeholder="Nobody yet",
+            help="Demo mode: be anyone. Pick a person, or type a username.",
+        )
+        person = directory.find_actor(engine, str(username or ""))
+        if person:
+            st.caption(role_names(person))
+        st.badge("Demo mode", icon=":material/science:", color="gray")
+    if person is None:
+        _no_user_page(username)
+    session().username = person.username
+    return person._replace(address=sign_in.client_address())
+
+
+def _no_user_page(username: str | None) -> NoReturn:
+    if username:
+        st.warning(
+            f"There is no user {plain(username)}. Pick a person under “Signed in as”.",
+            icon=":material/person_off:",
+        )
+    else:
+        st.info(
+            "There is nobody to sign in as. Import users first, and name one of them in "
+            "TOKEN_DESK_ADMINS: that is the first API administrator (README, “Use your own "
+            "directory”).",
+            icon=":material/person_add:",
+        )
+    st.stop()

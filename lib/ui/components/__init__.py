@@ -1,0 +1,1 @@
+"""Parts that several pages use. They know no page."""

@@ -1,0 +1,74 @@
+"""Facts of the directory on a page: quiet definition lists, dates and standing."""
+
+from collections.abc import Mapping
+from datetime import date
+
+import streamlit as st
+
+from lib.domain.clock import Moment
+from lib.domain.directory import Organization
+from lib.domain.states import Status
+from lib.wording.labels import STATUS, STATUS_ICONS, day, plain
+
+DASH = "\N{EN DASH}"
+UNKNOWN = DASH
+_LABEL_WIDTH = 170
+_VALUE_WIDTH = 560
+
+
+def render_definitions(facts: Mapping[str, str]) -> None:
+    """Show what is known, a line a fact, as it is written; a dash for what is not."""
+    with st.container(gap="xsmall"):
+        for label, value in facts.items():
+            with st.container(horizontal=True, gap="xsmall", vertical_alignment="top"):
+                st.caption(label, width=_LABEL_WIDTH)
+                st.text(value.strip() or UNKNOWN, width=_VALUE_WIDTH)
+
+
+def warn_when_inactive(organization: Organization) -> None:
+    """Say what it means for tokens when an organization is not active."""
+    if organization.status is not Status.ACTIVE:
+        st.warning(
+            f"{plain(organization.name)} is {organization.status.value}: its tokens are refused, "
+            "and nobody in it can be given a new one.",
+            icon=STATUS_ICONS[organization.status],
+        )
+
+
+def status_badge(status: Status) -> str:
+    """Return a status as Markdown: its sign and its word."""
+    return f"{STATUS_ICONS[status]} {STATUS[status]}"
+
+
+def day_text(moment: Moment | None) -> str:
+    """Return the day of `moment` in UTC as `Nov 24, 2026`, or a dash."""
+    moment_day = day(moment)
+    return _written(moment_day) if moment_day else UNKNOWN
+
+
+def date_text(iso: str) -> str:
+    """Return an ISO date as `Nov 24, 2026`; anything else as it is; a dash for nothing."""
+    try:
+        return _written(date.fromisoformat(iso))
+    except ValueError:
+        return iso or UNKNOWN
+
+
+def share_text(part: int, whole: int) -> str:
+    """Return `212 of 250 (85%)`; without the share where there is nobody to count."""
+    share = f" ({part / whole:.0%})" if whole else ""
+    return f"{part:,} of {whole:,}{share}"
+
+
+def seats_text(used: int | None, seats: int | None) -> str:
+    """Return `212 of 250`; `used` is None where nobody counts tokens, `seats` without a limit."""
+    if used is None:
+        return UNKNOWN if seats is None else f"{UNKNOWN} of {seats:,}"
+    if seats is None:
+        return f"{used:,}, no limit stated"
+    over = f", {used - seats:,} over" if used > seats else ""
+    return f"{used:,} of {seats:,}{over}"
+
+
+def _written(one_day: date) -> str:
+    return f"{one_day:%b} {one_day.day}, {one_day.year}"

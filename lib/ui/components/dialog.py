@@ -1,0 +1,70 @@
+"""What the confirmations share: the reason, what changed meanwhile, and the receipt of a batch."""
+
+from collections.abc import Callable, Sequence
+
+import pandas as pd
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from lib.domain.audit import LONGEST_REASON
+from lib.domain.errors import PlanOutdatedError
+from lib.domain.operations import Receipt
+from lib.ui.components import skipped_users
+from lib.wording.labels import HOLDINGS, clock_time, plain
+
+_FEW = 12
+
+
+def reason_field(key: str) -> None:
+    """Draw the field for the reason that goes into the audit trail."""
+    st.text_input(
+        "Reason (optional)",
+        key=key,
+        max_chars=LONGEST_REASON,
+        placeholder="For the audit trail, such as a ticket number",
+    )
+
+
+def dialog_buttons() -> DeltaGenerator:
+    """Return the row of a dialog's buttons: the quiet one left, the one that acts right."""
+    return st.container(horizontal=True, horizontal_alignment="right")
+
+
+def render_changed_users(error: Exception) -> None:
+    """Draw whose tokens changed since the confirmation was opened, where that is the error."""
+    if isinstance(error, PlanOutdatedError) and error.changed:
+        skipped_users.skipped_table(
+            pd.DataFrame(
+                [(u.name, u.username, HOLDINGS[u.was], HOLDINGS[u.now]) for u in error.changed],
+                columns=["Name", "Username", "Was", "Is now"],
+            ),
+            "Users whose tokens changed",
+        )
+
+
+def render_batch_receipt(
+    receipts: Sequence[Receipt],
+    heading: str,
+    draw: Callable[[int, Receipt], None],
+    put_away: Callable[[], None],
+    key: str,
+) -> None:
+    """Draw what one act over several places did; `draw` draws the way to each operation."""
+    with st.container(border=True, gap="xsmall", key=f"{key}_receipt"):
+        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+            st.markdown(f"**{heading}**", width="content")
+            st.space("stretch")
+            st.button(
+                "Done",
+                type="tertiary",
+                icon=":material/close:",
+                on_click=put_away,
+                key=f"{key}_done",
+            )
+        first = receipts[0]
+        st.markdown(f":small[{clock_time(first.confirmed_at)} by {plain(first.actor)}.]")
+        with st.container(gap=None):
+            for number, receipt in enumerate(receipts[:_FEW]):
+                draw(number, receipt)
+        if len(receipts) > _FEW:
+            st.caption(f"{len(receipts) - _FEW:,} more are on Activity.")

@@ -1,0 +1,164 @@
+"""What people come to do, in the manual's words, each with the place where it is done."""
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+import streamlit as st
+
+from lib.domain.access import Actor
+from lib.domain.roles import Permission
+from lib.ui.navigation import scope
+from lib.ui.session import session
+from lib.wording.labels import role_names
+
+
+class Topic(NamedTuple):
+    """`I want to …`: how it is done, the page that it is done on, and what it takes."""
+
+    wish: str
+    how: str
+    page: str
+    place: str
+    icon: str
+    permission: Permission | None = Permission.READ
+
+
+_OPEN = Topic(
+    "open the API Tokens page",
+    "In Organizations, find the organization with **Search** or the filters, then select its name "
+    "or its status. In the menu go on to **Services**, the service (eRecording first), "
+    "**Notifications** and **API 2.0 Tokens**.",
+    "organizations.py",
+    "Organizations",
+    "apartment",
+)
+
+
+def _on_tokens_page(wish: str, how: str, permission: Permission = Permission.READ) -> Topic:
+    return Topic(wish, how, "api_tokens.py", "API 2.0 Tokens", "vpn_key", permission)
+
+
+STAFF_TOPICS = (
+    _OPEN,
+    _on_tokens_page(
+        "view accepted API tokens",
+        "Pick **Organization** and **Service**. A user with a check mark under **API Token** has "
+        "accepted one.",
+    ),
+    _on_tokens_page(
+        "request a new API token",
+        "Mark the users' checkboxes, then choose **Request New API Token** under **Actions**; for "
+        "several users it is called **Add New Tokens**. Each user is asked to accept it under My "
+        "API tokens, and sees it there once. A token that they have works until then.",
+        Permission.REQUEST,
+    ),
+    _on_tokens_page(
+        "remove an API token",
+        "Mark the users' checkboxes, then choose **Remove API Token** (**Remove Tokens**) under "
+        "**Actions**. Removed tokens stop working at once; what is Pending stays.",
+        Permission.REMOVE,
+    ),
+    _on_tokens_page(
+        "cancel a pending request",
+        "Mark the users' checkboxes, then choose **Cancel Pending Request** (**Cancel Pending "
+        "Requests**) under **Actions**. Accepted tokens stay.",
+        Permission.CANCEL,
+    ),
+    _on_tokens_page(
+        "generate tokens and see them",
+        "Mark the users' checkboxes, then choose **Generate & Export Token** (**Generate & Export "
+        "Tokens**) under **Actions**. Every existing token of these users is replaced, so it is "
+        "confirmed twice. The new tokens come as a CSV, the only place where they can be read.",
+        Permission.GENERATE,
+    ),
+    Topic(
+        "see who lacks a token",
+        "Shares by organization and service, the lowest first. Choose a row to open its tokens.",
+        "coverage.py",
+        "Token coverage",
+        "grid_on",
+        Permission.COVERAGE,
+    ),
+    Topic(
+        "see who did what",
+        "Operations, sign-ins, refusals and changes of access, the newest first; an operation "
+        "opens to its users, a person to everything about them.",
+        "activity.py",
+        "Activity",
+        "history",
+        Permission.ACTIVITY,
+    ),
+    Topic(
+        "end everything of a person who leaves",
+        "Open the person under **Activity**, then **End all tokens and requests**: in every "
+        "organization and service, in one confirmed step.",
+        "activity.py",
+        "Activity",
+        "history",
+        Permission.OFF_BOARD,
+    ),
+    Topic(
+        "let somebody in, or out",
+        "Grant a role for all organizations or for some, or revoke it; it counts from the next "
+        "click.",
+        "access.py",
+        "Access",
+        "admin_panel_settings",
+        Permission.ACCESS,
+    ),
+)
+
+USER_TOPICS = (
+    Topic(
+        "accept a token requested for me",
+        "Press **Accept**, copy the token, then press **I have copied it**: it is shown once only. "
+        "If you have it from a CSV, accepting shows nothing; its first use accepts it too.",
+        "my_api_tokens.py",
+        "My API tokens",
+        "key",
+    ),
+    Topic(
+        "decline one",
+        "Press **Decline** and confirm. A token from a CSV stops working; a request just ends.",
+        "my_api_tokens.py",
+        "My API tokens",
+        "key",
+    ),
+)
+
+
+def render_topics(actor: Actor) -> None:
+    """Draw the tasks that `actor` can do."""
+    mine = [t for t in STAFF_TOPICS if t.permission is None or actor.may_somewhere(t.permission)]
+    if mine:
+        _section(f"As {role_names(actor)} I want to …", mine)
+        _section("For myself I want to …", USER_TOPICS)
+    else:
+        _section("I want to …", USER_TOPICS)
+
+
+def _section(title: str, tasks: Iterable[Topic]) -> None:
+    st.subheader(title, anchor=False)
+    for task in tasks:
+        with st.container(gap="xxsmall", width=700):
+            st.markdown(f"**… {task.wish}**")
+            st.markdown(task.how)
+            _link(task)
+
+
+def _link(task: Topic) -> None:
+    """Link to the page; one below an organization opens where the person was last."""
+    place = session().place
+    below = task.page == "api_tokens.py"
+    if below and not place.organization_id:
+        page, label, icon = _OPEN.page, "Choose an organization first", _OPEN.icon
+    else:
+        page, label, icon = task.page, task.place, task.icon
+    st.page_link(
+        page,
+        label=f":blue[{label}]",
+        icon=f":material/{icon}:",
+        query_params=scope.query_params(place.organization_id, place.service_id)
+        if page == "api_tokens.py"
+        else None,
+    )

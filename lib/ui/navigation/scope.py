@@ -1,0 +1,132 @@
+"""Where the person is: organization and service, kept in the URL as `?org=…&service=…`."""
+
+from typing import NamedTuple, NoReturn
+
+import streamlit as st
+
+from lib.domain.access import Actor
+from lib.domain.directory import Organization, Subscription
+from lib.domain.errors import NotAllowedError
+from lib.domain.roles import Permission
+from lib.domain.search import possible_name
+from lib.operations import directory
+from lib.streamlit_internals.runtime import session_id
+from lib.ui.app_context import app_context
+from lib.ui.auth import permissions
+from lib.ui.session import Place, session
+from lib.wording.labels import plain
+
+
+class OpenScope(NamedTuple):
+    """Who is looking at which organization; `subscription` is the chosen service's."""
+
+    actor: Actor
+    organization: Organization
+    subscriptions: list[Subscription]
+    subscription: Subscription | None
+
+
+def read_url() -> None:
+    """Take over what the URL says when it differs from what was last seen there.
+
+    Taking it over on each run would undo what was just picked in a selectbox.
+    """
+    remembered = session()
+    url = Place(st.query_params.get("org", ""), st.query_params.get("service", ""))
+    if url in (Place(), remembered.url_seen):
+        return
+    remembered.url_seen = url
+    remembered.place = Place(
+        url.organization_id or remembered.place.organization_id, url.service_id
+    )
+
+
+def write_url() -> None:
+    """Say in the URL where we are: the menu's own links drop the query string."""
+    place = session().place
+    wanted = {"org": place.organization_id} if place.organization_id else {}
+    if place.service_id:
+        wanted["service"] = place.service_id
+    if wanted != st.query_params.to_dict():
+        st.query_params.from_dict(wanted)
+    session().url_seen = Place(wanted.get("org", ""), wanted.get("service", ""))
+
+
+def reset_on_navigation(url_path: str) -> None:
+    """Drop what belongs to the page, person or place that was left: selection, steps, secrets."""
+    remembered = session()
+    place = remembered.place
+    where = (url_path, remembered.username, place.organization_id, place.service_id)
+    if remembered.where and where != remembered.where:
+        app_context().one_time_secrets.drop_session(session_id())
+        remembered.leave()
+    remembered.where = where
+
+
+def set_scope(organization_id: str, service_id: str) -> None:
+    """Change the place; the frame writes it to the URL."""
+    session().place = Place(organization_id, service_id)
+
+
+def query_params(organization_id: str, service_id: str = "") -> dict[str, str]:
+    """Return the query parameters of a link to a place."""
+    place = {"org": organization_id}
+    return place | {"service": service_id} if service_id else place
+
+
+def find_organization(
+    actor: Actor, organization_id: str
+) -> tuple[Organization, list[Subscription]] | None:
+    """Return an organization with its subscriptions; None when unknown, or not the actor's.
+
+    The person is not told which; the audit trail is, once a browser session.
+    """
+    if not possible_name(organization_id):
+        return None
+    try:
+        return directory.open_organization(app_context().engine, actor, organization_id)
+    except NotAllowedError:
+        permissions.record_refusal(actor, Permission.READ, organization_id)
+        return None
+
+
+def require_organization() -> OpenScope:
+    """Return the organization that the URL names; else a plain message, a way out, and no page."""
+    actor = permissions.require_permission(Permission.READ)
+    place = session().place
+    found = find_organization(actor, place.organization_id)
+    if found is None:
+        name = plain(place.organization_id[:60])
+        _not_found(f"There is no organization {name}." if name else "No organization is open.")
+    subscribed = {s.service_id: s for s in found[1]}
+    return OpenScope(actor, found[0], found[1], subscribed.get(place.service_id))
+
+
+def require_subscription() -> tuple[OpenScope, Subscription]:
+    """Return the organization and the service that the URL names, or a plain message."""
+    here = require_organization()
+    if not session().place.service_id and here.subscriptions:
+        first = here.subscriptions[0]
+        set_scope(first.organization_id, first.service_id)
+        write_url()
+        return here, first
+    if here.subscription is None:
+        wanted = plain(session().place.service_id[:60])
+        st.warning(
+            f"{plain(here.organization.name)} does not subscribe to {wanted or 'any service'}.",
+            icon=":material/block:",
+        )
+        st.page_link(
+            "services.py",
+            label="See what it subscribes to",
+            icon=":material/apps:",
+            query_params=query_params(here.organization.organization_id),
+        )
+        st.stop()
+    return here, here.subscription
+
+
+def _not_found(sentence: str) -> NoReturn:
+    st.warning(sentence, icon=":material/search_off:")
+    st.page_link("organizations.py", label="Choose an organization", icon=":material/apartment:")
+    st.stop()

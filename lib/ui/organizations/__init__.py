@@ -1,0 +1,1 @@
+"""Organizations, and the pages of one of them."""

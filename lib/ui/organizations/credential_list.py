@@ -1,0 +1,125 @@
+"""Service credentials on the Services page: what a service asks about its tokens with."""
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from lib.domain.access import Actor
+from lib.domain.credentials import ServiceCredential
+from lib.domain.directory import Subscription
+from lib.domain.errors import DeskError
+from lib.domain.roles import Permission
+from lib.operations import credentials
+from lib.operations.one_time_secrets import SecretKey
+from lib.streamlit_internals.runtime import session_id
+from lib.ui.app_context import app_context
+from lib.ui.auth import permissions
+from lib.ui.components import dialog, secret_reveal
+from lib.ui.components.definition_list import day_text
+from lib.ui.session import session, value
+from lib.wording.labels import explain, plain
+
+_WIDTH = 785
+_SERVICE = "credentials_service"
+_GONE = "The secret is no longer shown. If it was not copied, end the credential and make another."
+
+
+def render_credentials(actor: Actor, subscriptions: Sequence[Subscription]) -> None:
+    """Draw a service's credentials with what can be done; nothing for those who may not."""
+    if not actor.may(Permission.ACCESS):
+        return
+    names = {s.service_id: s.service_name for s in subscriptions}
+    st.subheader("Service credentials", anchor=False)
+    st.caption(
+        "What a service, or the API in front of it, signs in with to ask whether a token is good. "
+        "They are the service's, in every organization; two at once while it changes them."
+    )
+    if session().notice:
+        st.info(session().notice, icon=":material/info:", width=_WIDTH)
+    if session().shown_token:
+        key = _key(actor, session().shown_token)
+        secret_reveal.render_secret(
+            key, "New secret", f"Client id {plain(key.made_by)}", _GONE, width=_WIDTH
+        )
+    service_id = st.selectbox(
+        "Service", list(names), key=_SERVICE, format_func=names.__getitem__, width=220
+    )
+    live = credentials.list_credentials(app_context().engine, actor, service_id)
+    for credential in live:
+        _row(credential)
+    if not live:
+        st.caption("None: nobody can ask about tokens of this service yet.")
+    st.button(
+        "Create credential",
+        on_click=_create,
+        key="credentials_create",
+        disabled=len(live) >= credentials.MOST_LIVE or bool(session().shown_token),
+        help="End one of the two first." if len(live) >= credentials.MOST_LIVE else None,
+    )
+
+
+def _row(credential: ServiceCredential) -> None:
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", width=_WIDTH):
+        with st.container(width=480, gap="xxsmall"):
+            st.text(credential.client_id)
+            by = plain(credential.created_by) or "the command line"
+            st.caption(f"Created {day_text(credential.created_at)} by {by}")
+        st.space("stretch")
+        st.button(
+            "End",
+            type="tertiary",
+            key=f"credentials_end_{credential.client_id}",
+            on_click=_ask_to_end,
+            args=(credential.client_id,),
+        )
+
+
+def confirm_end() -> None:
+    """Ask once more before a credential ends."""
+    if session().declining:
+        st.dialog("End service credential", width="medium", on_dismiss=_close)(_confirm)()
+
+
+def _confirm() -> None:
+    client_id = session().declining
+    st.caption(plain(client_id))
+    st.markdown("Whoever signs in with it is **refused at once**. It cannot be brought back.")
+    with dialog.dialog_buttons():
+        kept = st.button("Keep it", on_click=_close)
+        ended = st.button("End", type="primary", on_click=_end, key="credentials_end")
+    if kept or ended:
+        st.rerun()
+
+
+def _key(actor: Actor, client_id: str) -> SecretKey:
+    return SecretKey(session_id(), actor.username, client_id)
+
+
+def _create() -> None:
+    session().notice = ""
+    shared, actor = app_context(), permissions.current_user()
+    try:
+        new = credentials.create(shared.unit_of_work, actor, value(_SERVICE), shared.minting)
+    except DeskError as error:
+        session().notice = explain(error)
+        return
+    shared.one_time_secrets.keep(_key(actor, new.client_id), new.client_secret.encode())
+    session().shown_token = new.client_id
+
+
+def _ask_to_end(client_id: str) -> None:
+    session().notice, session().declining = "", client_id
+
+
+def _close() -> None:
+    session().declining = ""
+
+
+def _end() -> None:
+    client_id, session().declining = session().declining, ""
+    try:
+        ended = credentials.end(app_context().unit_of_work, permissions.current_user(), client_id)
+    except DeskError as error:
+        session().notice = explain(error)
+        return
+    session().notice = f"Ended: {client_id}." if ended else f"Was ended already: {client_id}."

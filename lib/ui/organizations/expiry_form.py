@@ -1,0 +1,105 @@
+"""How long new tokens live: said on the License page, and set there by API administrators."""
+
+import streamlit as st
+
+from lib.domain.access import Actor
+from lib.domain.directory import Subscription
+from lib.domain.errors import DeskError
+from lib.domain.expiry import ExpiryPolicy
+from lib.domain.plural import counted
+from lib.domain.roles import Permission
+from lib.operations import policies
+from lib.operations.policies import FEWEST_DAYS, MOST_DAYS
+from lib.ui.app_context import app_context
+from lib.ui.auth import permissions
+from lib.ui.navigation.scope import OpenScope
+from lib.ui.session import session, value
+from lib.wording.labels import explain, plain
+
+
+def render_expiry_form(here: OpenScope, subscription: Subscription) -> None:
+    """Draw what counts for new tokens here, and the form for those who may change it."""
+    place = (subscription.organization_id, subscription.service_id)
+    policy = policies.read_policy(app_context().engine, here.actor, *place)
+    st.subheader("Expiry", anchor=False)
+    st.markdown(_sentence(policy))
+    if session().told:
+        st.success(session().told, icon=":material/check_circle:", width=730)
+        session().told = ""
+    if session().notice:
+        st.error(session().notice, icon=":material/error:", width=730)
+        session().notice = ""
+    if here.actor.may(Permission.POLICY, subscription.organization_id):
+        _form(here.actor, subscription, policy)
+
+
+def _form(actor: Actor, subscription: Subscription, policy: ExpiryPolicy) -> None:
+    everywhere = actor.may(Permission.POLICY)
+    name = plain(subscription.service_name)
+    with (
+        st.form("license_expiry", border=False),
+        st.container(horizontal=True, vertical_alignment="bottom"),
+    ):
+        keys = _keys(subscription, policy)
+        _days("Days in this organization", keys[0], policy.organization_days)
+        if everywhere:
+            _days(f"Days for {name}, everywhere", keys[1], policy.service_days)
+        st.form_submit_button(
+            "Save", on_click=_save, args=(subscription, policy), key="license_save"
+        )
+    st.caption("Tokens that exist keep the end that they have. Empty: no limit.")
+
+
+def _days(label: str, key: str, days: int | None) -> None:
+    # Not as the field's `value`, to which Streamlit would return when the field is emptied.
+    st.session_state.setdefault(key, days)
+    st.number_input(
+        label,
+        min_value=FEWEST_DAYS,
+        max_value=MOST_DAYS,
+        value=None,
+        step=1,
+        key=key,
+        placeholder="No limit",
+        width=230,
+    )
+
+
+def _keys(subscription: Subscription, policy: ExpiryPolicy) -> tuple[str, str]:
+    """Return the keys of the two fields: another place, or another policy, has fields of its own.
+
+    Streamlit keeps what a field of the same key had, whatever it is told to show.
+    """
+    return (
+        f"license_organization_{subscription.organization_id}_{policy.organization_days}",
+        f"license_service_{subscription.service_id}_{policy.service_days}",
+    )
+
+
+def _sentence(policy: ExpiryPolicy) -> str:
+    if policy.days is None:
+        return "New tokens have no end."
+    whose = "this organization" if policy.days == policy.organization_days else "the service"
+    return f"New tokens end after **{counted(policy.days, 'day')}**, as {whose} has it."
+
+
+def _save(subscription: Subscription, policy: ExpiryPolicy) -> None:
+    """Write what differs from what was shown."""
+    unit_of_work, actor = app_context().unit_of_work, permissions.current_user()
+    organization_id, service_id = subscription.organization_id, subscription.service_id
+    in_organization, everywhere = _keys(subscription, policy)
+    wanted = ExpiryPolicy(
+        value(everywhere, policy.service_days),
+        value(in_organization, policy.organization_days),
+    )
+    try:
+        if wanted.organization_days != policy.organization_days:
+            policies.set_organization_policy(
+                unit_of_work, actor, organization_id, wanted.organization_days
+            )
+        if wanted.service_days != policy.service_days:
+            policies.set_service_policy(unit_of_work, actor, service_id, wanted.service_days)
+    except DeskError as error:
+        session().notice = explain(error)
+        return
+    session().told = "Saved. It counts for tokens that are made from now on."

@@ -1,0 +1,70 @@
+"""The list of what an organization subscribes to, with the ways on from each service."""
+
+from collections.abc import Iterable, Mapping
+
+import streamlit as st
+
+from lib.domain.coverage import CoverageRow
+from lib.domain.directory import Subscription
+from lib.ui.components.definition_list import UNKNOWN, date_text, share_text, status_badge
+from lib.ui.navigation import scope
+from lib.wording.labels import plain
+
+_NAME, _STATUS, _SINCE, _TOKENS, _LINK = 220, 100, 90, 118, 140  # pixels: two lines at 400
+_TABLE = 785
+
+
+def render_services(
+    subscriptions: Iterable[Subscription], coverage: Mapping[str, CoverageRow]
+) -> None:
+    """Draw a line a subscription; `coverage` is by service id, and lacks what is not active."""
+    with st.container(key="services_table", gap="xxsmall", width=_TABLE):
+        with st.container(horizontal=True, gap="xsmall"):
+            st.caption("Service", width=_NAME)
+            st.caption("Status", width=_STATUS)
+            st.caption("Since", width=_SINCE)
+            st.caption("Have a token", width=_TOKENS)
+        for subscription in subscriptions:
+            _row(subscription, coverage.get(subscription.service_id))
+
+
+def render_no_services(organization_name: str) -> None:
+    """Say that an organization subscribes to nothing, and how that changes."""
+    with st.container(gap="xxsmall"):
+        st.markdown(f"**{plain(organization_name)} subscribes to no service**")
+        st.caption("Without a subscription it has no tokens. Import one from a CSV file:")
+    st.code(
+        "python -m lib.cli import --subscriptions subscriptions.csv",
+        language=None,
+        wrap_lines=True,
+    )
+
+
+def covered(coverage: CoverageRow | None) -> str:
+    """Return how many active users have an accepted token, of how many."""
+    return share_text(coverage.accepted, coverage.users) if coverage else UNKNOWN
+
+
+def _row(subscription: Subscription, coverage: CoverageRow | None) -> None:
+    name = plain(subscription.service_name)
+    place = scope.query_params(subscription.organization_id, subscription.service_id)
+    with st.container(horizontal=True, gap="xsmall", vertical_alignment="center"):
+        with st.container(width=_NAME):
+            st.page_link(
+                "license.py",
+                label=f":blue[{name}]",
+                icon=":material/badge:",
+                help=f"{name} License",
+                query_params=place,
+            )
+        st.markdown(f":small[{status_badge(subscription.status)}]", width=_STATUS)
+        st.markdown(f":small[{plain(date_text(subscription.since))}]", width=_SINCE)
+        st.markdown(f":small[{covered(coverage)}]", width=_TOKENS)
+        with st.container(width=_LINK):
+            st.page_link(
+                "api_tokens.py",
+                label=":blue[API 2.0 Tokens]",
+                icon=":material/vpn_key:",
+                help=f"API 2.0 Tokens of {name}",
+                query_params=place,
+            )

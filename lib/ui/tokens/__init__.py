@@ -1,0 +1,1 @@
+"""The page Recipient API Tokens: pick, tick, confirm, download."""

@@ -1,0 +1,104 @@
+"""The bar under the table, always in sight: how many are selected, and what to do with them."""
+
+import streamlit as st
+
+from lib.domain.access import Actor
+from lib.domain.directory import Subscription
+from lib.domain.roles import Permission
+from lib.domain.states import Action
+from lib.operations.actions import plan_action
+from lib.ui.app_context import app_context
+from lib.ui.auth import permissions
+from lib.ui.navigation.scope import OpenScope
+from lib.ui.session import OpenConfirmation, session, set_value, value
+from lib.ui.tokens.token_table import VisibleUsers
+from lib.wording.labels import action_name
+
+REASON = "confirm_reason"
+_ACTIONS = "tokens_actions"
+
+
+def render_action_bar(here: OpenScope, chosen: Subscription, shown: VisibleUsers) -> None:
+    """Draw the count, the buttons of the selection and the Actions that the person may choose."""
+    allowed = allowed_actions(here.actor, chosen.organization_id)
+    if not allowed:
+        return
+    number = len(session().selected)
+    with (
+        st.bottom,
+        st.container(
+            horizontal=True, vertical_alignment="center", gap="xsmall", key="tokens_actions_bar"
+        ),
+    ):
+        st.markdown(_selected_sentence(), width="content")
+        matching = len(shown.matching)
+        st.button(
+            "Select page", on_click=_select, args=(shown.on_page,), disabled=not shown.on_page
+        )
+        st.button(
+            f"Select all {matching:,} matching",
+            on_click=_select,
+            args=(shown.matching,),
+            disabled=not matching,
+        )
+        st.button("Clear", on_click=_clear, disabled=not number, key="tokens_clear")
+        st.space("stretch")
+        st.selectbox(
+            "Actions",
+            allowed,
+            index=None,
+            key=_ACTIONS,
+            placeholder="Actions",
+            label_visibility="collapsed",
+            format_func=lambda action: action_name(action, number),
+            on_change=_choose,
+            args=(chosen,),
+            disabled=not number,
+            width=240,
+        )
+
+
+def allowed_actions(actor: Actor, organization_id: str) -> list[Action]:
+    """Return what `actor` may do to the users of an organization, in the order of the menu."""
+    return [a for a in Action if actor.may(Permission(a.value), organization_id)]
+
+
+def _selected_sentence() -> str:
+    selected = session().selected
+    if not selected:
+        return "None selected"
+    hidden = len(selected - session().matching.members)
+    tail = f", {hidden:,} not shown" if hidden else ""
+    return f"**{len(selected):,} selected**{tail}"
+
+
+def _select(member_ids: list[str]) -> None:
+    session().select(session().selected | set(member_ids))
+
+
+def _clear() -> None:
+    session().select(set())
+
+
+def _choose(chosen: Subscription) -> None:
+    """Plan the chosen action and open its first confirmation; the menu goes back to its name."""
+    action = value(_ACTIONS)
+    set_value(_ACTIONS, None)
+    if action in set(Action):  # a browser can send anything
+        plan(Action(action), chosen.organization_id, chosen.service_id)
+
+
+def plan(action: Action, organization_id: str, service_id: str) -> None:
+    """Freeze what `action` would do to the selected users, and open the first confirmation."""
+    set_value(REASON, "")
+    with permissions.errors_as_flash():
+        session().confirming = OpenConfirmation(
+            plan_action(
+                app_context().unit_of_work,
+                permissions.current_user(),
+                action,
+                organization_id,
+                service_id,
+                sorted(session().selected),
+            )
+        )

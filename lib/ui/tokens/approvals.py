@@ -1,0 +1,237 @@
+"""Four eyes: what waits for a second API administrator, the answer, and the way to the download."""
+
+import streamlit as st
+
+from lib.domain.access import Actor
+from lib.domain.activity import Progress
+from lib.domain.approvals import Approval
+from lib.domain.approver import ApproverRole
+from lib.domain.errors import ApproverTooNewError, DeskError
+from lib.domain.plan import Plan
+from lib.domain.plural import counted
+from lib.domain.states import ApprovalState
+from lib.operations import activity, approvals
+from lib.operations.actions import APPROVAL_LASTS
+from lib.operations.activity import OperationView
+from lib.ui.app_context import app_context
+from lib.ui.auth import permissions
+from lib.ui.components import dialog, skipped_users
+from lib.ui.navigation import activity_links
+from lib.ui.session import OpenApproval, session
+from lib.ui.tokens import confirmations
+from lib.wording.activity import PROGRESS, time_of_day
+from lib.wording.labels import clock_time, explain, plain, plan_details, plan_sentence
+
+_FEW = 4
+
+
+def render_open_approvals(actor: Actor) -> None:
+    """Draw a line for each request that waits for the actor, or that the actor has asked for."""
+    answerable, own = activity.open_approvals(app_context().engine, app_context().clock, actor)
+    lines = [(asked, Progress.WAITING, _asks(asked)) for asked in answerable]
+    lines += [(asked, *_own(asked)) for asked in own]
+    if not lines:
+        return
+    with st.container(border=True, gap="xxsmall", key="activity_waiting"):
+        for line in lines[:_FEW]:
+            _line(*line)
+        if len(lines) > _FEW:
+            st.caption(f"{len(lines) - _FEW:,} more are in the list below.")
+
+
+def render_approval(actor: Actor, view: OperationView) -> None:
+    """Draw what is planned, and what this person may do about it."""
+    asked, plan = view.asked, view.plan
+    if asked is None:
+        return
+    if view.progress is not Progress.DONE:
+        st.markdown(_standing(actor, view, asked))
+    if view.approver and view.progress is not Progress.LAPSED:
+        st.markdown(_role_sentence(actor, asked, view.approver))
+    if plan is None:
+        return
+    with st.container(gap="xsmall"):
+        st.markdown(f"**{plan_sentence(plan)}**")
+        st.markdown("\n".join(f"- {detail}" for detail in plan_details(plan)))
+    if plan.preview.skipped:
+        with st.container(gap="xsmall"):
+            st.markdown("**Skipped**")
+            skipped_users.render_skipped_users(plan.preview.skipped)
+    if view.progress is Progress.APPROVED:
+        _offer_download(actor, asked, plan)
+    elif view.approver and view.approver.counts:
+        _ask_for_answer()
+        _dialog(view, asked, plan)
+
+
+def _line(asked: Approval, progress: Progress, sentence: str) -> None:
+    sign = PROGRESS[progress]
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.badge(sign.word, icon=sign.icon, color=sign.colour)
+        st.markdown(f":small[{sentence}]", width="content")
+        way = activity_links.operation_link(asked.organization_id, asked.operation_id)
+        activity_links.render_link("Open it", way, "arrow_forward", f"open_{asked.operation_id}")
+
+
+def _asks(asked: Approval) -> str:
+    return (
+        f"{plain(asked.requester)} asks for {counted(asked.users, 'new token')} in "
+        f"{_place(asked)}, until {time_of_day(_until(asked))}."
+    )
+
+
+def _own(asked: Approval) -> tuple[Progress, str]:
+    """Return how far one's own request is, and the sentence for it."""
+    tokens = f"Your {counted(asked.users, 'new token')} in {_place(asked)}"
+    until = time_of_day(_until(asked))
+    if asked.state is ApprovalState.WAITING:
+        return Progress.WAITING, f"{tokens}: until {until}."
+    return Progress.APPROVED, f"{tokens}: download until {until}."
+
+
+def _place(asked: Approval) -> str:
+    return f"{plain(asked.organization_name)} · {plain(asked.service_name)}"
+
+
+def _until(asked: Approval) -> int:
+    return (asked.answered_at or asked.asked_at) + APPROVAL_LASTS
+
+
+def _standing(actor: Actor, view: OperationView, asked: Approval) -> str:
+    """Return in one sentence how far the request is, and what comes next."""
+    answered_by, requester = plain(asked.answered_by or ""), plain(asked.requester)
+    mine = asked.requester == actor.username
+    until = time_of_day(_until(asked))
+    if view.progress is Progress.WAITING:
+        if mine:
+            return f"Waiting for another API administrator until {until}."
+        return f"{requester} asks for a second API administrator's approval, until {until}."
+    if view.progress is Progress.APPROVED:
+        who = "you have" if mine else f"{requester} has"
+        return f"Approved by {answered_by}; {who} until {until} to download the CSV."
+    if view.progress is Progress.REJECTED:
+        return f"Rejected by {answered_by}; nothing was changed."
+    if asked.answered_by:
+        return (
+            f"Approved by {answered_by}, and not downloaded within the hour: nothing was changed."
+        )
+    return "Nobody answered within the hour: nothing was changed."
+
+
+def _role_sentence(actor: Actor, asked: Approval, role: ApproverRole) -> str:
+    """Return who granted the role of who answers or has answered, when, and whether it counts."""
+    answered_by = asked.answered_by or actor.username
+    whose = "Your role" if answered_by == actor.username else f"The role of {plain(answered_by)}"
+    by = f"by {plain(role.granted_by)}" if role.granted_by else "by whoever runs Token Desk"
+    sentence = f"{whose} was granted {by} on {clock_time(role.granted_at)}."
+    return sentence if role.counts else f"{sentence} {explain(ApproverTooNewError())}"
+
+
+def _offer_download(actor: Actor, asked: Approval, plan: Plan) -> None:
+    if asked.requester != actor.username:
+        return
+    if st.button(
+        "Go on to the download",
+        type="primary",
+        icon=":material/download:",
+        key="operation_go_on",
+    ):
+        confirmations.open_approved(plan, asked.reason)
+
+
+def _ask_for_answer() -> None:
+    with st.container(horizontal=True):
+        st.button(
+            "Approve",
+            type="primary",
+            icon=":material/check:",
+            on_click=_begin,
+            args=(True,),
+            key="operation_approve",
+        )
+        st.button(
+            "Reject",
+            icon=":material/block:",
+            on_click=_begin,
+            args=(False,),
+            key="operation_reject",
+        )
+
+
+def _begin(approve: bool) -> None:  # noqa: FBT001 - a callback's argument
+    session().answering = OpenApproval(approve)
+
+
+def _dialog(view: OperationView, asked: Approval, plan: Plan) -> None:
+    """Draw the one confirmation of an answer, for as long as it is open."""
+    answering = session().answering
+    if answering is None:
+        return
+    tokens = counted(asked.users, "new token")
+    title = f"{'Approve' if answering.approve else 'Reject'} {tokens}?"
+    st.dialog(title, width="medium", on_dismiss=_dismiss)(_body)(answering, view, asked, plan)
+
+
+def _body(answering: OpenApproval, view: OperationView, asked: Approval, plan: Plan) -> None:
+    place = (asked.organization_name, asked.organization_id, asked.service_name)
+    st.caption(" · ".join(map(plain, place)))
+    if answering.error:
+        _failure(answering.error)
+        return
+    requester = plain(asked.requester)
+    if answering.approve:
+        st.markdown(
+            f"{requester} may then replace and download these tokens for an hour: just this plan, "
+            "and once."
+        )
+        st.markdown(f"**{plan_sentence(plan)}**")
+    else:
+        st.markdown(f"{requester} has to choose Generate & Export again, and ask anew.")
+    st.caption("Nothing has changed yet.")
+    with dialog.dialog_buttons():
+        if st.button("Cancel", on_click=_dismiss, key="answer_cancel"):
+            st.rerun()
+        if st.button(
+            "Approve" if answering.approve else "Reject",
+            type="primary",
+            on_click=_answer,
+            args=(view.organization_id, view.operation_id, requester),
+            key="answer_do",
+        ):
+            st.rerun()
+
+
+def _failure(error: Exception) -> None:
+    st.error(explain(error), icon=":material/error:")
+    dialog.render_changed_users(error)
+    with dialog.dialog_buttons():
+        if st.button("Close", on_click=_dismiss, key="answer_close"):
+            st.rerun()
+
+
+def _answer(organization_id: str, operation_id: str, requester: str) -> None:
+    """Give the answer; a second click finds nothing open and does nothing."""
+    answering = session().answering
+    if answering is None:
+        return
+    try:
+        approvals.answer(
+            app_context().unit_of_work,
+            permissions.current_user(),
+            organization_id,
+            operation_id,
+            approve=answering.approve,
+        )
+    except DeskError as error:
+        answering.error = error
+        return
+    session().answering = None
+    session().told = (
+        f"Approved. {requester} finds it under Activity and has an hour to download the CSV."
+        if answering.approve
+        else f"Rejected. {requester} sees that under Activity."
+    )
+
+
+def _dismiss() -> None:
+    session().answering = None

@@ -1,0 +1,206 @@
+"""The table of the API Tokens page: search, filter, pages, and ticks that never change person.
+
+Streamlit keeps an editor's ticks by row position, so the frame that the browser has is frozen
+until its rows change, its index is the member's id, and only ids are taken from what comes back.
+"""
+
+from typing import Any, NamedTuple
+
+import pandas as pd
+import streamlit as st
+
+from lib.domain.access import Actor
+from lib.domain.directory import Subscription
+from lib.domain.plural import counted
+from lib.domain.search import LONGEST_SEARCH
+from lib.domain.tokens import TokenRow
+from lib.operations import token_list
+from lib.ui.app_context import app_context
+from lib.ui.components.table_size import ROW_HEIGHT, table_height
+from lib.ui.navigation.scope import OpenScope
+from lib.ui.session import MatchingUsers, TableFrame, session, set_value
+from lib.wording.labels import FILTERS, day, plain
+
+PAGE = 50
+_SEARCH = "tokens_search"
+_HOLDING = "tokens_holding"
+_ROWS_IN_SIGHT = 9
+_COLUMNS = ("Select", "Name", "Username", "Email", "API Token", "Requested", "Last used", "Expires")
+
+
+class VisibleUsers(NamedTuple):
+    """What the table shows: the ids that match, and those on this page."""
+
+    matching: list[str]
+    on_page: list[str]
+
+
+def render_token_table(here: OpenScope, chosen: Subscription, *, selectable: bool) -> VisibleUsers:
+    """Draw search, filter, table and pages; adopt the ticks into the session's selection.
+
+    Without `selectable` there is nothing to tick: for people who only look.
+    """
+    search, holding = _filters()
+    at = (here.actor, chosen.organization_id, chosen.service_id)
+    revision = token_list.read_revision(app_context().engine, *at)
+    matching = _matching(at, revision, search, holding)
+    area, foot = st.container(), st.container()
+    if not matching:
+        session().listing.made_from = ()  # an editor that is not drawn loses its ticks
+        with area:
+            _empty(here, chosen, search, holding)
+        return VisibleUsers([], [])
+    page = _pages(foot, matching, (at[1:], search, holding))
+    on_page = matching[(page - 1) * PAGE : page * PAGE]
+    listing = _listing(at, revision, on_page)
+    with area:
+        if selectable:
+            _editor(here, chosen, listing, on_page)
+        else:
+            st.dataframe(listing.frame.drop(columns="Select"), **_looks(here, chosen, listing))
+    return VisibleUsers(matching, on_page)
+
+
+def _filters() -> tuple[str, str]:
+    with st.container(horizontal=True, vertical_alignment="bottom", key="tokens_filter"):
+        search = st.text_input(
+            "Search users",
+            key=_SEARCH,
+            width=360,
+            icon=":material/search:",
+            placeholder="Name, username or email",
+            max_chars=LONGEST_SEARCH,
+        )
+        holding = st.selectbox(
+            "API Token", list(FILTERS), key=_HOLDING, format_func=FILTERS.__getitem__, width=220
+        )
+    return search or "", holding or "any"
+
+
+def _matching(at: tuple[Actor, str, str], revision: int, search: str, holding: str) -> list[str]:
+    """Return the ids that match, read once per search, filter and revision."""
+    made_from = (at, revision, search, holding)
+    remembered = session()
+    if remembered.matching.made_from != made_from:
+        ids = token_list.match_users(
+            app_context().engine, app_context().clock, *at, search, holding
+        )
+        users = token_list.count_users(app_context().engine, *at[:2])
+        remembered.matching = MatchingUsers(made_from, ids, frozenset(ids), users)
+    return remembered.matching.member_ids
+
+
+def _pages(foot: Any, matching: list[str], of: tuple[Any, ...]) -> int:  # noqa: ANN401 - a container
+    """Draw the foot and return the page; another search or filter begins at its first page."""
+    pages = -(-len(matching) // PAGE)
+    with foot, st.container(horizontal=True, vertical_alignment="center", key="tokens_foot"):
+        place = st.container(width="content")
+        st.space("stretch")
+        page = 1
+        if pages > 1:
+            page = st.pagination(pages, max_visible_pages=5, key=f"tokens_page_{hash((of, pages))}")
+        first = (page - 1) * PAGE + 1
+        last = min(page * PAGE, len(matching))
+        users = session().matching.users
+        in_all = f", {users:,} in all" if users != len(matching) else ""
+        place.caption(f"{first:,}–{last:,} of {counted(len(matching), 'user')}{in_all}")
+    return page
+
+
+def _listing(at: tuple[Actor, str, str], revision: int, on_page: list[str]) -> TableFrame:
+    """Return the frame that the browser has, made anew only when its rows or ticks must change."""
+    remembered = session()
+    made_from = (at, revision, tuple(on_page), remembered.selection_version)
+    if remembered.listing.made_from != made_from:
+        rows = token_list.read_rows(app_context().engine, app_context().clock, *at, on_page)
+        # A new key each time: a frame with its ticks must never meet the edits of an older one.
+        number = remembered.listing.number + 1
+        remembered.listing = TableFrame(made_from, number, _frame(rows, remembered.selected))
+    return remembered.listing
+
+
+def _frame(rows: list[TokenRow], selected: set[str]) -> pd.DataFrame:
+    return pd.DataFrame(
+        [
+            (
+                row.member_id in selected,
+                row.name,
+                row.username,
+                row.email,
+                _signs(row),
+                day(row.requested_at),
+                day(row.last_used_at),
+                day(row.expires_at),
+            )
+            for row in rows
+        ],
+        columns=list(_COLUMNS),
+        index=[row.member_id for row in rows],
+    )
+
+
+def _signs(row: TokenRow) -> list[str]:
+    return ["✓"] * row.accepted + ["Pending"] * row.pending + ["Expired"] * row.expired
+
+
+def _editor(here: OpenScope, chosen: Subscription, listing: TableFrame, on_page: list[str]) -> None:
+    edited = st.data_editor(
+        listing.frame,
+        key=f"tokens_table_{listing.number}",
+        disabled=list(_COLUMNS[1:]),
+        **_looks(here, chosen, listing),
+    )
+    remembered = session()
+    ticked = set(edited.index[edited["Select"].astype(bool)])
+    remembered.selected = (remembered.selected - set(on_page)) | ticked & set(on_page)
+
+
+def _looks(here: OpenScope, chosen: Subscription, listing: TableFrame) -> dict[str, Any]:
+    rows = len(listing.frame)
+    return {
+        "hide_index": True,
+        "row_height": ROW_HEIGHT,
+        "height": table_height(rows, _ROWS_IN_SIGHT),
+        "placeholder": "–",
+        "alt": f"API tokens: users of {here.organization.name} for {chosen.service_name}",
+        "column_config": _column_config(),
+    }
+
+
+def _column_config() -> dict[str, Any]:
+    column = st.column_config
+    dates = {
+        name: column.DateColumn(width=92, format="MMM D, YYYY")
+        for name in ("Requested", "Last used", "Expires")
+    }
+    return {
+        "Select": column.CheckboxColumn(width=78, pinned=True, help="Space ticks the user"),
+        "Name": column.TextColumn(width=120),
+        "Username": column.TextColumn(width=96),
+        "Email": column.TextColumn(width=205),
+        "API Token": column.MultiselectColumn(
+            width=112, options=["✓", "Pending", "Expired"], color=["green", "orange", "gray"]
+        ),
+        **dates,
+    }
+
+
+def _empty(here: OpenScope, chosen: Subscription, search: str, holding: str) -> None:
+    if not search.strip() and holding == "any":
+        st.markdown(
+            f"**{plain(here.organization.name)} has no users for {plain(chosen.service_name)}**"
+        )
+        st.caption("Users come with the import of a directory; Help says how.")
+        return
+    st.markdown("**No users match**")
+    looked_for = (
+        f" No name, username or email contains “{plain(search)}”." if search.strip() else ""
+    )
+    shown = f" API Token is “{FILTERS[holding]}”." if holding != "any" else ""
+    st.caption(f"{looked_for}{shown} Try fewer letters, or clear the search and filter.".strip())
+    st.button("Clear search and filter", on_click=_clear_filters, key="tokens_clear_filters")
+
+
+def _clear_filters() -> None:
+    set_value(_SEARCH, "")
+    set_value(_HOLDING, "any")

@@ -1,0 +1,19 @@
+"""The Api on a process's database and settings: apart, so that the routes are known before it."""
+
+from lib.domain.token_format import Minting
+from lib.operations.unit_of_work import UnitOfWork
+from lib.operations.verification.token_verifier import TokenVerifier
+from lib.settings import Settings
+from lib.web.endpoints import Api
+from lib.web.failure_log import FailureLog
+
+
+def make_api(unit_of_work: UnitOfWork, minting: Minting, settings: Settings) -> Api:
+    """Return the Api. Raises StoreUnavailable."""
+    return Api(
+        TokenVerifier(unit_of_work, minting),
+        FailureLog(unit_of_work.clock),
+        settings.token_header,
+        settings.trusted_proxies,
+        settings.open_revoke,
+    )

@@ -1,0 +1,1 @@
+"""Labels, sentences and formats, without Streamlit: for pages and commands."""

@@ -1,0 +1,200 @@
+"""The words of Activity: what an event was, how far an operation is, how a token ended."""
+
+from collections.abc import Callable
+from typing import Literal, NamedTuple
+
+from lib.domain.activity import ActivityRow, Kind, Progress, TokenStory
+from lib.domain.audit import BY_COMMAND, EventAction
+from lib.domain.clock import Moment, when
+from lib.domain.roles import Role
+from lib.domain.states import Action, Origin, TokenState
+from lib.wording.labels import ACTIONS, ROLES, action_name
+
+COMMAND_LINE = "Command line"
+
+_ACTIONS = {action.value: action for action in Action}
+
+KINDS = {
+    Kind.OPERATIONS: "Operations",
+    Kind.EVERYTHING: "Everything",
+    Kind.REQUEST: ACTIONS[Action.REQUEST].many,
+    Kind.REMOVE: ACTIONS[Action.REMOVE].many,
+    Kind.CANCEL: ACTIONS[Action.CANCEL].many,
+    Kind.GENERATE: ACTIONS[Action.GENERATE].many,
+    Kind.APPROVALS: "Approvals",
+    Kind.OWN_STEPS: "Accepted, declined, used",
+    Kind.DOWNLOAD: "Downloads",
+    Kind.ACCESS: "Access and policies",
+    Kind.REFUSAL: "Refusals",
+    Kind.SIGN_INS: "Sign-ins",
+    Kind.IMPORT: "Imports",
+}
+#: They belong to no organization.
+ONLY_EVERYWHERE = {Kind.SIGN_INS, Kind.IMPORT}
+
+
+class Sign(NamedTuple):
+    """How a state looks: its word, its colour and its sign. Never colour alone."""
+
+    word: str
+    colour: Literal["green", "orange", "blue", "red", "gray"]
+    icon: str
+
+
+PROGRESS = {
+    Progress.DONE: Sign("Done", "green", ":material/check_circle:"),
+    Progress.WAITING: Sign("Waiting for approval", "orange", ":material/schedule:"),
+    Progress.APPROVED: Sign("Approved", "blue", ":material/verified:"),
+    Progress.REJECTED: Sign("Rejected", "red", ":material/block:"),
+    Progress.LAPSED: Sign("Lapsed", "gray", ":material/timer_off:"),
+    Progress.REFUSED: Sign("Refused", "red", ":material/block:"),
+}
+
+_WHY = {
+    "NotAllowed": "not allowed",
+    "OwnApproval": "one's own request",
+    "ApprovalLapsed": "the hour was over",
+    "ApprovalAnswered": "answered already",
+    "ApprovalMissing": "not approved",
+    "PlanOutdated": "the tokens had changed",
+    "NothingToDo": "nobody would change",
+    "SelectionGone": "users were gone",
+    "UnknownPlace": "no such organization or service",
+    "UnknownPerson": "no such person",
+    "UnknownService": "no such service",
+    "TooManyCredentials": "two credentials were live",
+    "BadDays": "not a possible number of days",
+    "NewApprover": "a role that is too new",
+    "TokenGone": "no longer pending",
+    "Refused": "something was inactive",
+    "LastAdministrator": "the last administrator",
+    "NotInDirectory": "not in the directory",
+    "Inactive": "an inactive account",
+    "AmbiguousEmail": "an e-mail of several accounts",
+    "ClaimUnusable": "no usable name",
+    "SignedOut": "signed out already",
+    "TimedOut": "too long ago",
+}
+
+_TRIED = {
+    EventAction.ACCEPT: "Accept",
+    EventAction.DECLINE: "Decline",
+    EventAction.ASK_APPROVAL: "Ask for approval",
+    EventAction.APPROVE: "Approve",
+    EventAction.REJECT: "Reject",
+    EventAction.DOWNLOAD: "Download",
+    EventAction.SIGN_IN: "Sign in",
+    EventAction.SIGN_OUT: "Sign out",
+    EventAction.GRANT: "Grant a role",
+    EventAction.REVOKE: "Take a role away",
+    EventAction.POLICY: "Set expiry",
+    EventAction.CREDENTIAL: "Make a credential",
+    EventAction.END_CREDENTIAL: "End a credential",
+    EventAction.IMPORT: "Import",
+}
+
+
+def what(event: ActivityRow) -> str:
+    """Return what an event was, in the manual's words where it has some."""
+    action = _ACTIONS.get(event.action.value)
+    if action:
+        name = action_name(action, event.users)
+        return f"{name}: {event.subject}" if event.subject else name
+    did = _DID.get(event.action)
+    return did(event) if did else _word(event.action.value)
+
+
+def why(event: ActivityRow) -> str:
+    """Return the reason that was typed, or why it was refused."""
+    if event.action is not EventAction.REFUSAL:
+        return event.reason
+    _, _, kind = event.detail.partition(": ")
+    return _WHY.get(kind, "not allowed" if event.detail.startswith("page: ") else kind)
+
+
+def who(event: ActivityRow) -> str:
+    """Return the username of who did it; without one, what it came from."""
+    if event.actor:
+        return event.actor
+    if event.action == EventAction.FIRST_USE:
+        return "First use"
+    return COMMAND_LINE if event.address in BY_COMMAND else "API"
+
+
+def named(username: str, name: str) -> str:
+    """Return `Morgan Hale · mhale`."""
+    return " · ".join(filter(None, (name, username))) or COMMAND_LINE
+
+
+def users(event: ActivityRow) -> str:
+    """Return how many users it was about: `12`, or `12, 1 skipped`."""
+    if not event.operation_id:
+        return ""
+    skipped = f", {event.skipped:,} skipped" if event.skipped else ""
+    return f"{event.users:,}{skipped}" if event.users or skipped else ""
+
+
+def time_of_day(moment: Moment) -> str:
+    """Return `10:42 UTC`."""
+    return when(moment).strftime("%H:%M UTC")
+
+
+def began(token: TokenStory) -> str:
+    """Return how a token began."""
+    word = "Requested" if token.origin is Origin.REQUEST else "Generated"
+    return f"{word} by {token.made_by}" if token.made_by else word
+
+
+def ended(token: TokenStory) -> str:
+    """Return how a token ended."""
+    if token.state is TokenState.REPLACED and not token.ended_by:
+        return "Replaced when the new one was accepted"
+    if token.state is TokenState.DECLINED:
+        return "Declined by the user"
+    word = token.state.value.capitalize()
+    return f"{word} by {token.ended_by}" if token.ended_by else word
+
+
+def _refused(event: ActivityRow) -> str:
+    tried, _, _ = event.detail.partition(": ")
+    if tried == "page":
+        return "Refused: open a page"
+    if tried in _ACTIONS:
+        return f"Refused: {ACTIONS[_ACTIONS[tried]].many}"
+    known = next((word for action, word in _TRIED.items() if action.value == tried), None)
+    return f"Refused: {known or _word(tried)}"
+
+
+def _word(name: str) -> str:
+    """Return a name such as `end-credential` as it reads in a sentence."""
+    return name.replace("-", " ").capitalize()
+
+
+def _signed_out(event: ActivityRow) -> str:
+    if event.address in BY_COMMAND:
+        return f"Signed out: {event.detail}"
+    return "Timed out" if event.detail else "Signed out"
+
+
+def _role(event: ActivityRow) -> str:
+    return ROLES[Role(event.detail)] if event.detail in set(Role) else event.detail
+
+
+_DID: dict[EventAction, Callable[[ActivityRow], str]] = {
+    EventAction.ACCEPT: lambda _: "Accepted a token",
+    EventAction.DECLINE: lambda _: "Declined a token",
+    EventAction.FIRST_USE: lambda _: "First used a token",
+    EventAction.ASK_APPROVAL: lambda _: f"Asked: {ACTIONS[Action.GENERATE].many}",
+    EventAction.APPROVE: lambda _: f"Approved: {ACTIONS[Action.GENERATE].many}",
+    EventAction.REJECT: lambda _: f"Rejected: {ACTIONS[Action.GENERATE].many}",
+    EventAction.DOWNLOAD: lambda event: f"Downloaded {event.detail or 'a file'}",
+    EventAction.SIGN_IN: lambda _: "Signed in",
+    EventAction.SIGN_OUT: _signed_out,
+    EventAction.GRANT: lambda event: f"Granted {_role(event)} to {event.subject}",
+    EventAction.REVOKE: lambda event: f"Took {_role(event)} from {event.subject}",
+    EventAction.POLICY: lambda event: f"Set expiry: {event.detail}",
+    EventAction.CREDENTIAL: lambda event: f"Made credential {event.subject}",
+    EventAction.END_CREDENTIAL: lambda event: f"Ended credential {event.subject}",
+    EventAction.IMPORT: lambda _: "Imported a directory",
+    EventAction.REFUSAL: _refused,
+}

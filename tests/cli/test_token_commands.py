@@ -1,0 +1,269 @@
+"""The commands about tokens: `service-credential` and `recall`."""
+
+import io
+import json
+import logging
+import os
+import threading
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine
+
+from lib import cli
+from lib.domain.states import Action
+from lib.operations import credentials
+from lib.operations.actions import execute, plan_action
+from lib.store.token_lookup import TokenLookup
+from tests.support.actions import csv_rows, everything, exported, select
+from tests.support.directory import ADMIN, MINTING, ORG, SERVICE, build, tokens, unit_of_work
+from tests.support.leak_forms import FORMS, percent
+
+PEPPER = MINTING.peppers[1].hex()
+
+
+@pytest.fixture
+def desk(engine: Engine, url: str, monkeypatch: pytest.MonkeyPatch, tmp_path) -> Engine:
+    """Settings that name a database with five users, on each engine in turn."""
+    monkeypatch.setenv("DATABASE_URL", url)
+    monkeypatch.setenv("TOKEN_DESK_DATA", str(tmp_path))
+    monkeypatch.setenv("TOKEN_DESK_PEPPERS", f"1:{PEPPER}")
+    build(engine, 5)
+    return engine
+
+
+@pytest.fixture
+def leaked(desk: Engine, tmp_path) -> str:
+    """The path of an exported CSV of five tokens."""
+    members = [row[0] for row in select(desk, "SELECT member_id FROM member ORDER BY sort_key")]
+    plan = plan_action(unit_of_work(desk), ADMIN, Action.GENERATE, ORG, SERVICE, members)
+    outcome = execute(unit_of_work(desk), ADMIN, plan, MINTING)
+    assert len(exported(outcome)) == 5
+    path = tmp_path / "leaked.csv"
+    path.write_bytes(outcome.csv)
+    return str(path)
+
+
+def _tokens_of(path: str) -> list[str]:
+    """Return the tokens of an exported CSV."""
+    return [row["API Token"] for row in csv_rows(Path(path).read_bytes())]
+
+
+def live(engine: Engine) -> int:
+    """Return how many tokens are pending or accepted."""
+    return sum(row[1] in {"pending", "accepted"} for row in tokens(engine))
+
+
+class TestServiceCredential:
+    """Made, listed, ended."""
+
+    def test_create_prints_what_signs_in(self, desk, capsys):
+        """As JSON, once; the database has no secret in it."""
+        assert cli.main(["service-credential", "create", SERVICE, "--json"]) == 0
+        told = json.loads(capsys.readouterr().out)
+        lookups = TokenLookup(desk)
+        found = lookups.credential(told["client_id"])
+        lookups.close()
+        assert credentials.service_of(found, told["client_secret"], MINTING) == SERVICE
+        stored = str(select(desk, "SELECT * FROM service_credential"))
+        assert told["client_secret"] not in stored
+
+    def test_in_words(self, desk, capsys):
+        """Without --json a line each."""
+        cli.main(["service-credential", "create", SERVICE])
+        out = capsys.readouterr().out.splitlines()
+        assert [line.split(": ")[0] for line in out] == ["client_id", "client_secret"]
+        assert desk
+
+    def test_a_third_is_refused(self, desk, capsys):
+        """Two are what a change takes."""
+        command = ["service-credential", "create", SERVICE]
+        assert [cli.main(command) for _ in range(3)] == [0, 0, 1]
+        assert "has 2 live credentials" in capsys.readouterr().err
+        assert select(desk, "SELECT count(*) FROM service_credential") == [(2,)]
+
+    def test_an_unknown_service(self, desk, capsys):
+        """Said, and nothing written."""
+        assert cli.main(["service-credential", "create", "nobodys"]) == 1
+        assert capsys.readouterr().err == "There is no service 'nobodys'.\n"
+        assert select(desk, "SELECT count(*) FROM audit_event WHERE action = 'credential'") == [
+            (0,)
+        ]
+
+    def test_list_and_end(self, desk, capsys):
+        """It is listed until it is ended, and ended once."""
+        cli.main(["service-credential", "create", SERVICE, "--json"])
+        client_id = json.loads(capsys.readouterr().out)["client_id"]
+        cli.main(["service-credential", "list"])
+        assert client_id in capsys.readouterr().out
+        assert [cli.main(["service-credential", "end", client_id]) for _ in range(2)] == [0, 1]
+        cli.main(["service-credential", "list"])
+        assert capsys.readouterr().out.splitlines()[-1].startswith("None: ")
+        assert desk
+
+
+@pytest.mark.parametrize("command", [["service-credential", "create", SERVICE], ["recall"]])
+def test_no_room_for_the_pepper_gets_its_sentence(
+    desk, leaked, tmp_path, capsys, monkeypatch, command
+):
+    """No traceback, and nothing is made or ended."""
+    (tmp_path / "file").touch()
+    monkeypatch.delenv("TOKEN_DESK_PEPPERS")
+    monkeypatch.setenv("TOKEN_DESK_DATA", str(tmp_path / "file" / "folder"))
+    assert cli.main([*command, leaked, "--yes"] if command == ["recall"] else command) == 1
+    assert "pepper cannot be kept" in capsys.readouterr().err
+    assert live(desk) == 5
+
+
+class TestRecall:
+    """A file with leaked tokens."""
+
+    def test_a_whole_file(self, desk, leaked, capsys):
+        """Found by organization and service, ended, with a receipt; no token is printed."""
+        assert cli.main(["recall", leaked, "--yes", "--reason", "INC-7"]) == 0
+        out = capsys.readouterr().out
+        assert out.startswith(f"{ORG}  {SERVICE}  pending: 5\nmade by operation ")
+        assert "\n5 tokens ended.\n" in out
+        assert f"{ORG}  {SERVICE}  cancel: 5, operation " in out
+        assert "demo_" not in out
+        assert live(desk) == 0
+        assert select(desk, "SELECT reason FROM audit_event WHERE action = 'cancel'") == [
+            ("INC-7",)
+        ]
+
+    def test_a_thousand_rows(self, desk, tmp_path, capsys, caplog):
+        """All are ended; no token is in the output, the database or its own log at its loudest."""
+        people = build(desk, 1_000, organization_id="UTMANY")
+        plan = plan_action(unit_of_work(desk), ADMIN, Action.GENERATE, "UTMANY", SERVICE, people)
+        outcome = execute(unit_of_work(desk), ADMIN, plan, MINTING)
+        plain = exported(outcome)
+        assert len(plain) == live(desk) == 1_000
+        path = tmp_path / "leaked.csv"
+        path.write_bytes(outcome.csv)
+        with caplog.at_level(logging.DEBUG, "sqlalchemy"):
+            assert cli.main(["recall", str(path), "--yes"]) == 0
+        out = capsys.readouterr().out
+        path.unlink()
+        print(out)
+        assert "\n1,000 tokens ended.\n" in out
+        assert live(desk) == 0
+        assert "UPDATE token" in caplog.text
+        stored = [file.read_bytes() for file in tmp_path.iterdir() if file.is_file()]
+        for place in (out.encode(), caplog.text.encode(), repr(everything(desk)).encode(), *stored):
+            assert [token for token in plain if token[5:21].encode() in place] == []
+
+    @pytest.mark.parametrize("answer", ["n\n", "\n", ""])
+    def test_it_asks_first(self, desk, leaked, capsys, monkeypatch, answer):
+        """Anything but yes ends nothing."""
+        monkeypatch.setattr("sys.stdin", io.StringIO(answer))
+        assert cli.main(["recall", leaked]) == 1
+        assert "End 5 tokens? What ends stops working at once." in capsys.readouterr().out
+        assert live(desk) == 5
+
+    @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32"])
+    def test_another_encoding(self, desk, leaked, tmp_path, encoding):
+        """As spreadsheets and PowerShell write text."""
+        text = Path(leaked).read_bytes().decode("utf-8-sig")
+        (tmp_path / "other.txt").write_bytes(text.encode(encoding))
+        assert cli.main(["recall", str(tmp_path / "other.txt"), "--yes"]) == 0
+        assert live(desk) == 0
+
+    def test_every_leak_form_is_found(self, desk, leaked, tmp_path, capsys, monkeypatch):
+        """In a file of its own, and in one with all forms of two tokens, each counted once."""
+        one, two = _tokens_of(leaked)[:2]
+        path = tmp_path / "leaked.log"
+        found = []
+        for name, form in FORMS.items():
+            path.write_text(form(one))
+            monkeypatch.setattr("sys.stdin", io.StringIO("n\n"))
+            assert cli.main(["recall", str(path)]) == 1
+            out = capsys.readouterr().out
+            found += [name] * out.startswith(f"{ORG}  {SERVICE}  pending: 1\nmade by operation ")
+        print(f"command: {len(found)} of {len(FORMS)} leak forms found")
+        assert found == list(FORMS)
+        path.write_text("".join(form(token) for token in (one, two) for form in FORMS.values()))
+        assert cli.main(["recall", str(path), "--yes"]) == 0
+        assert "\n2 tokens ended.\n" in capsys.readouterr().out
+        assert live(desk) == 3
+
+    @pytest.mark.parametrize("around", ["\n", "\r\n", " ", "\r", "\t\v\f", "\u00a0\ufeff\u2028"])
+    def test_white_space_round_a_token_does_not_count(self, desk, leaked, tmp_path, around):
+        """Before it and after it, as in a file that was written by `echo`."""
+        token = _tokens_of(leaked)[0]
+        (tmp_path / "one.txt").write_bytes(f"{around}{token}{around}".encode())
+        assert cli.main(["recall", str(tmp_path / "one.txt"), "--yes"]) == 0
+        assert live(desk) == 4
+
+    def test_a_token_is_found_when_standard_input_comes_in_parts(self, desk, leaked, monkeypatch):
+        """Cut in the midst of the token, the second part later."""
+        text = f"x%20{percent(_tokens_of(leaked)[0])}%20y".encode()
+        reading, writing = os.pipe()
+
+        def write() -> None:
+            with os.fdopen(writing, "wb", buffering=0) as pipe:
+                for part in (text[:40], text[40:41], text[41:]):
+                    pipe.write(part)
+
+        writer = threading.Thread(target=write)
+        with os.fdopen(reading) as standard_input:
+            monkeypatch.setattr("sys.stdin", standard_input)
+            writer.start()
+            assert cli.main(["recall", "-", "--yes"]) == 0
+        writer.join(30)
+        assert live(desk) == 4
+
+    def test_yes_is_enough(self, desk, leaked, monkeypatch):
+        """Typed."""
+        monkeypatch.setattr("sys.stdin", io.StringIO("yes\n"))
+        assert cli.main(["recall", leaked]) == 0
+        assert live(desk) == 0
+
+    def test_the_whole_operation(self, desk, leaked, tmp_path):
+        """One line of the file leaked."""
+        one = Path(leaked).read_bytes().splitlines()[1]
+        (tmp_path / "one.txt").write_bytes(one)
+        assert cli.main(["recall", str(tmp_path / "one.txt"), "--yes", "--whole"]) == 0
+        assert live(desk) == 0
+
+    def test_nothing_of_ours(self, desk, tmp_path, capsys):
+        """Said, with nothing to ask."""
+        (tmp_path / "x.txt").write_text("nothing")
+        assert cli.main(["recall", str(tmp_path / "x.txt")]) == 0
+        assert capsys.readouterr().out == "No token of ours was found.\n"
+        assert desk
+
+    @pytest.mark.parametrize("options", [[], ["--yes"]])
+    def test_by_standard_input(self, desk, leaked, capsys, monkeypatch, options):
+        """Nobody can be asked then, so it takes --yes; one token is one."""
+        text = Path(leaked).read_bytes().splitlines()[1]
+        monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(text)))
+        code = cli.main(["recall", "-", *options])
+        told = capsys.readouterr()
+        if options:
+            assert (code, live(desk)) == (0, 4)
+            assert "\n1 token ended.\n" in told.out
+        else:
+            assert (code, live(desk)) == (2, 5)
+            assert "add --yes" in told.err
+
+    def test_a_second_time(self, desk, leaked, capsys):
+        """They are found, and none works any more."""
+        cli.main(["recall", leaked, "--yes"])
+        assert cli.main(["recall", leaked, "--yes"]) == 0
+        assert capsys.readouterr().out.endswith("None of them works any more.\n")
+        assert desk
+
+    def test_no_file(self, desk, tmp_path, capsys):
+        """Exit 2."""
+        assert cli.main(["recall", str(tmp_path / "none")]) == 2
+        told = capsys.readouterr().err
+        assert told.endswith("the file cannot be read: No such file or directory.\n")
+        assert desk
+
+    def test_a_file_too_large(self, desk, tmp_path, capsys, monkeypatch):
+        """It is not read to its end."""
+        monkeypatch.setenv("TOKEN_DESK_IMPORT_MAX", "10")
+        (tmp_path / "x.txt").write_text("x" * 11)
+        assert cli.main(["recall", str(tmp_path / "x.txt")]) == 2
+        assert "larger than 10 bytes" in capsys.readouterr().err
+        assert desk

@@ -1,0 +1,48 @@
+"""What Activity says of refusals and sign-outs."""
+
+import pytest
+
+from lib.domain import errors
+from lib.domain.activity import ActivityRow
+from lib.domain.audit import COMMAND_LINE, EventAction
+from lib.wording.activity import what, why
+
+#: Bases, and faults of the database, which are no refusals.
+OTHERS = (errors.DatabaseUnavailableError, errors.AuditNotWrittenError)
+KINDS = [
+    kind
+    for kind in vars(errors).values()
+    if isinstance(kind, type) and issubclass(kind, errors.DeskError)
+    if not kind.__subclasses__() and not issubclass(kind, OTHERS)
+]
+
+
+def refusal(kind: type) -> ActivityRow:
+    """Return the row of a refusal for this reason."""
+    empty = dict.fromkeys(ActivityRow._fields, "")
+    return ActivityRow(**empty | {"action": EventAction.REFUSAL, "detail": f"grant: {kind.code}"})
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_reason_has_words(kind):
+    """No programmer's word is on the page."""
+    assert len(KINDS) > 15
+    assert kind.code not in why(refusal(kind))
+    assert why(refusal(kind))
+
+
+@pytest.mark.parametrize(
+    ("address", "detail", "words"),
+    [
+        ("203.0.113.7", "", "Signed out"),
+        ("203.0.113.7", "timed out: idle", "Timed out"),
+        (COMMAND_LINE, "another person got the username", "Signed out: another person got the"),
+    ],
+)
+def test_the_end_of_a_sign_in_says_why(address, detail, words):
+    """By hand, by a time-out, or by an import."""
+    facts = dict.fromkeys(ActivityRow._fields, "")
+    row = ActivityRow(
+        **facts | {"action": EventAction.SIGN_OUT, "address": address, "detail": detail}
+    )
+    assert what(row).startswith(words)
