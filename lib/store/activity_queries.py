@@ -15,12 +15,12 @@ from sqlalchemy import Connection, text
 from lib.domain.activity import (
     ActivityFilter,
     ActivityRow,
+    EndedToken,
     Kind,
     Membership,
     OperationFacts,
     Person,
     ResultLine,
-    TokenStory,
 )
 from lib.domain.audit import EventAction
 from lib.domain.clock import Moment
@@ -325,7 +325,7 @@ def ended_tokens(
     now: Moment,
     before: tuple[Moment, str],
     limit: int,
-) -> list[TokenStory]:
+) -> list[EndedToken]:
     """Return `limit` tokens and requests of a person in `within` that are over, last ended first.
 
     Those that ended before `before`: a moment and a token's id. One that nobody has closed since
@@ -350,7 +350,7 @@ def ended_tokens(
         }
         | parameters,
     )
-    found = map(TokenStory._make, rows)
+    found = map(EndedToken._make, rows)
     return [
         token._replace(origin=Origin(token.origin), state=TokenState(token.state))
         for token in found

@@ -127,4 +127,4 @@ def role_of_answer(
         ),
         {"organization": organization_id, "operation": operation_id},
     ).one_or_none()
-    return ApproverRole(row[0], row[1], counts=True) if row else None
+    return ApproverRole(row[0], row[1], old_enough=True) if row else None

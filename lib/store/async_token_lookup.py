@@ -15,10 +15,10 @@ from lib.domain.errors import DatabaseUnavailableError
 from lib.store.token_lookup import (
     CREDENTIAL,
     LIVE_TOKEN,
-    SECONDS,
+    TIMEOUT_SECONDS,
     FoundCredential,
     LookupResult,
-    driver_fault,
+    database_error_from_driver,
     lookup_result,
 )
 
@@ -121,7 +121,7 @@ class _Batches:
     async def _rows_in_time(self, keys: Sequence[bytes | str]) -> dict[int, Sequence[Any]]:
         """Return the rows by the place, from 1, of the key that they are for."""
         finding = asyncio.ensure_future(self._rows(keys))
-        done, _ = await asyncio.wait({finding}, timeout=SECONDS)
+        done, _ = await asyncio.wait({finding}, timeout=TIMEOUT_SECONDS)
         if not done:
             self.close()  # first: else the driver, cancelled, asks the server to cancel, and waits
             finding.cancel()
@@ -132,7 +132,7 @@ class _Batches:
         try:
             return await self._ask(keys)
         except self._driver.Error as error:
-            fault = driver_fault(error, self._engine)
+            fault = database_error_from_driver(error, self._engine)
         # A connection that the server has closed meanwhile shows only when it is used: once more.
         if again and type(fault) is DatabaseUnavailableError:
             return await self._rows(keys, again=False)
@@ -152,7 +152,7 @@ class _Batches:
     async def _connect(self) -> Any:  # noqa: ANN401 - the driver's cursor
         _, arguments = self._engine.dialect.create_connect_args(self._engine.url)
         # Over what the address says, if it does.
-        arguments.update(autocommit=True, connect_timeout=SECONDS)
+        arguments.update(autocommit=True, connect_timeout=TIMEOUT_SECONDS)
         connection = await self._driver.AsyncConnection.connect(**arguments)
         cursor = connection.cursor(binary=True)
         try:

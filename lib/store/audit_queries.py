@@ -13,7 +13,7 @@ from lib.domain.errors import AuditNotWrittenError
 from lib.domain.ids import new_ids
 from lib.store import tables
 from lib.store.bulk import insert_many, stream
-from lib.store.engine import store_fault
+from lib.store.engine import database_error_from
 
 _BATCH = 1_000  # events in memory at once
 _LOWEST = -(2**63)
@@ -26,7 +26,7 @@ _UNDECODED = [
 
 
 def append(
-    connection: Connection, seal: AuditKeyring, now: Moment, events: Iterable[Event]
+    connection: Connection, keyring: AuditKeyring, now: Moment, events: Iterable[Event]
 ) -> None:
     """Seal `events` onto the chains of their organizations, as part of the caller's transaction.
 
@@ -36,11 +36,11 @@ def append(
     ordered = sorted(events, key=lambda event: event.organization_id)
     try:
         for organization_id, group in groupby(ordered, key=lambda event: event.organization_id):
-            _append_to_chain(connection, seal, now, organization_id, list(group))
+            _append_to_chain(connection, keyring, now, organization_id, list(group))
     except ValueError:
         raise AuditNotWrittenError from None
     except DBAPIError as error:
-        if store_fault(error):
+        if database_error_from(error):
             raise
         raise AuditNotWrittenError from None
 
@@ -106,7 +106,9 @@ def heads(connection: Connection) -> dict[str, ChainHead]:
     }
 
 
-def walk(connection: Connection, chain: str, *, first: int = _LOWEST) -> Iterator[Sequence[Any]]:
+def events_of_chain(
+    connection: Connection, chain: str, *, first: int = _LOWEST
+) -> Iterator[Sequence[Any]]:
     """Yield the events of a chain from number `first` on, in batches of SealedEvent's columns.
 
     Events are read as they are wanted, never all at once; values are whatever somebody put there.
@@ -149,13 +151,13 @@ def mac_of(connection: Connection, chain: str, number: int) -> bytes | None:
 
 def _append_to_chain(
     connection: Connection,
-    seal: AuditKeyring,
+    keyring: AuditKeyring,
     now: Moment,
     organization_id: str,
     events: list[Event],
 ) -> None:
     head = lock_head(connection, organization_id)
-    sealed = list(seal.chain(head, events, new_ids(len(events), now), now))
+    sealed = list(keyring.chain(head, events, new_ids(len(events), now), now))
     insert_many(connection, tables.audit_event, SealedEvent._fields, sealed)
     connection.execute(
         text(

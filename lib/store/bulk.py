@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, Table, TextClause, text
 
 from lib.domain.roles import Reach
-from lib.store.engine import translated
+from lib.store.engine import to_dbapi_error
 
 
 def insert_many(
@@ -34,7 +34,7 @@ def _copy(connection: Connection, statement: str, rows: Iterable[Sequence[Any]])
             for row in rows:
                 copy.write_row(row)
     except driver.Error as error:
-        raise translated(connection.dialect, statement, error) from None
+        raise to_dbapi_error(connection.dialect, statement, error) from None
 
 
 def stream(
@@ -56,7 +56,7 @@ def stream(
         while rows := cursor.fetchmany(at_once):
             yield rows
     except driver.Error as error:
-        raise translated(connection.dialect, statement, error) from None
+        raise to_dbapi_error(connection.dialect, statement, error) from None
     finally:
         cursor.close()
 

@@ -172,13 +172,13 @@ def _faults_told() -> Iterator[None]:
     except PoolTimeout:
         raise DatabaseBusyError from None
     except DBAPIError as error:
-        fault = store_fault(error)
+        fault = database_error_from(error)
         if fault is None:
             raise
         raise fault from None
 
 
-def translated(dialect: Dialect, statement: str | None, error: Exception) -> DBAPIError:
+def to_dbapi_error(dialect: Dialect, statement: str | None, error: Exception) -> DBAPIError:
     """Return what SQLAlchemy makes of a driver's error; it translates only what it runs itself."""
     driver: Any = dialect.loaded_dbapi
     wrapped: Any = DBAPIError.instance(
@@ -187,7 +187,7 @@ def translated(dialect: Dialect, statement: str | None, error: Exception) -> DBA
     return cast("DBAPIError", wrapped)
 
 
-def store_fault(error: DBAPIError) -> DatabaseUnavailableError | None:
+def database_error_from(error: DBAPIError) -> DatabaseUnavailableError | None:
     """Return what the database's fault means to us; None when it is a mistake in SQL."""
     code = getattr(error.orig, "sqlite_errorcode", None)
     state = getattr(error.orig, "sqlstate", None)

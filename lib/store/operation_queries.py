@@ -101,7 +101,7 @@ def add_operation(
     )
 
 
-def lock_generating(connection: Connection, actor: str) -> None:
+def lock_generation(connection: Connection, actor: str) -> None:
     """Let one Generate & Export of `actor` through at a time, wherever it is.
 
     Without it two at once in two organizations would not see each other in `generated_since`. Take

@@ -15,19 +15,21 @@ from sqlalchemy.pool import NullPool
 
 from lib.domain.errors import DatabaseUnavailableError
 from lib.domain.tokens import FoundToken
-from lib.store.engine import sqlite_module, store_fault, translated
+from lib.store.engine import database_error_from, sqlite_module, to_dbapi_error
 
-SECONDS = 5  # for which a try waits for the database; a connection that was lost is tried twice
+TIMEOUT_SECONDS = (
+    5  # for which a try waits for the database; a connection that was lost is tried twice
+)
 
 
-class Reading(NamedTuple):
+class LiveTokenSql(NamedTuple):
     """SQL that reads what FoundToken is made of, for a live token `t`, and the tables beside it."""
 
     columns: str
     joins: str
 
 
-LIVE_TOKEN = Reading(
+LIVE_TOKEN = LiveTokenSql(
     "t.digest, t.organization_id, t.service_id, t.token_id, t.member_id, m.username,"
     # A request's token is minted when it is accepted.
     " t.state, CASE WHEN t.origin = 'request' THEN t.accepted_at ELSE t.created_at END,"
@@ -65,7 +67,7 @@ class LookupResult(NamedTuple):
 class TokenLookup:
     """Reads by digest, on connections that begin no transaction. Safe to use from threads."""
 
-    def __init__(self, engine: Engine, *, seconds: int = SECONDS) -> None:
+    def __init__(self, engine: Engine, *, seconds: int = TIMEOUT_SECONDS) -> None:
         """Read from the database of `engine`, through connections of its own.
 
         `seconds` is how long a lookup waits for a database that is locked or does not answer.
@@ -114,9 +116,9 @@ class TokenLookup:
             try:
                 return self._ask(statement, values)
             except driver.Error as error:
-                fault = driver_fault(error, self._engine)
+                fault = database_error_from_driver(error, self._engine)
             except DBAPIError as error:  # from SQLAlchemy, which makes the connection
-                fault = store_fault(error) or DatabaseUnavailableError()
+                fault = database_error_from(error) or DatabaseUnavailableError()
             if last or type(fault) is not DatabaseUnavailableError:
                 raise fault from None
             self.close()
@@ -161,9 +163,9 @@ def lookup_result(row: Sequence[Any], digest: bytes) -> LookupResult:
     return LookupResult(FoundToken._make((*row[1:-1], bool(row[-1]))), bytes(row[0]) == digest)
 
 
-def driver_fault(error: Exception, engine: Engine) -> DatabaseUnavailableError:
+def database_error_from_driver(error: Exception, engine: Engine) -> DatabaseUnavailableError:
     """Return what the driver's error means; a mistake of ours in SQL is raised as it is."""
-    fault = store_fault(translated(engine.dialect, None, error))
+    fault = database_error_from(to_dbapi_error(engine.dialect, None, error))
     if fault is None:
         raise error
     return fault

@@ -34,7 +34,7 @@ def test_a_role_counts_when_it_is_old_enough(granted_by, age, counts):
 def test_one_grant_that_counts_is_enough():
     """Whatever else was granted, and in whichever order it is read."""
     grants = [(REQUESTER, NOW - 6 * DAY), (OTHER, NOW - 2 * DAY), (OTHER, NOW - HOUR)]
-    good = ApproverRole(OTHER, NOW - 2 * DAY, counts=True)
+    good = ApproverRole(OTHER, NOW - 2 * DAY, old_enough=True)
     assert approver_role(grants, NOW, SIDE) == good
     assert approver_role(grants[::-1], NOW, SIDE) == good
 
@@ -42,9 +42,9 @@ def test_one_grant_that_counts_is_enough():
 def test_of_several_grants_the_oldest_is_named():
     """Of those that count, else of all."""
     old, older = (OTHER, NOW - 2 * DAY), (OTHER, NOW - 3 * DAY)
-    assert approver_role([old, older], NOW, SIDE) == ApproverRole(*older, counts=True)
+    assert approver_role([old, older], NOW, SIDE) == ApproverRole(*older, old_enough=True)
     new, newer = (REQUESTER, NOW - 2 * DAY), (OTHER, NOW - HOUR)
-    assert approver_role([newer, new], NOW, SIDE) == ApproverRole(*new, counts=False)
+    assert approver_role([newer, new], NOW, SIDE) == ApproverRole(*new, old_enough=False)
 
 
 def test_without_a_grant_there_is_no_role():

@@ -106,17 +106,17 @@ class TestWalk:
     def test_in_batches(self):
         """The end of a batch is no end."""
         events = seal(*[EVENT] * 10)
-        walk = ChainVerifier(SEAL, "UTCJF1")
-        assert walk.follow([events[:3], events[3:4], events[4:]]) is None
-        assert (walk.events, walk.mac) == (10, events[-1].mac)
+        verifier = ChainVerifier(SEAL, "UTCJF1")
+        assert verifier.follow([events[:3], events[3:4], events[4:]]) is None
+        assert (verifier.events, verifier.mac) == (10, events[-1].mac)
 
     def test_stops_at_the_first_that_does_not_fit(self):
         """And says which it is."""
         events = seal(*[EVENT] * 10)
         bad = events[6]._replace(reason="other")
-        walk = ChainVerifier(SEAL, "UTCJF1")
-        assert walk.follow([[*events[:6], bad, *events[7:]]]) == bad
-        assert (walk.events, walk.mac) == (6, events[5].mac)
+        verifier = ChainVerifier(SEAL, "UTCJF1")
+        assert verifier.follow([[*events[:6], bad, *events[7:]]]) == bad
+        assert (verifier.events, verifier.mac) == (6, events[5].mac)
 
 
 class TestReason:

@@ -44,9 +44,13 @@ class TestReads:
         """In batches of what fits into memory, by number, all columns as they are."""
         monkeypatch.setattr(audit_queries, "_BATCH", 2)
         with reading(trail) as connection:
-            batches = list(audit_queries.walk(connection, A))
+            batches = list(audit_queries.events_of_chain(connection, A))
             assert [[row[1] for row in batch] for batch in batches] == [[1, 2], [3, 4], [5]]
-            rest = [row for batch in audit_queries.walk(connection, A, first=4) for row in batch]
+            rest = [
+                row
+                for batch in audit_queries.events_of_chain(connection, A, first=4)
+                for row in batch
+            ]
             assert [SealedEvent(*row).number for row in rest] == [4, 5]
             assert {type(row[-1]) for row in rest} == {bytes}
 
@@ -54,10 +58,10 @@ class TestReads:
         """Another one can begin in the same transaction."""
         monkeypatch.setattr(audit_queries, "_BATCH", 2)
         with reading(trail) as connection:
-            first = audit_queries.walk(connection, A)
+            first = audit_queries.events_of_chain(connection, A)
             assert len(next(iter(first))) == 2
             first.close()
-            assert sum(len(batch) for batch in audit_queries.walk(connection, A)) == 5
+            assert sum(len(batch) for batch in audit_queries.events_of_chain(connection, A)) == 5
 
     def test_a_mistake_in_sql_is_told_as_such(self, engine):
         """As if SQLAlchemy had run it."""
