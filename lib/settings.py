@@ -362,8 +362,8 @@ def read_settings() -> Settings:
     try:
         return Settings()
     except ValidationError as error:
-        faults = "\n".join(f"- {_name(e['loc'])}: {_sentence(e['msg'])}" for e in error.errors())
-        msg = f"Token Desk does not start:\n{faults}"
+        lines = "\n".join(f"- {_name(e['loc'])}: {_sentence(e['msg'])}" for e in error.errors())
+        msg = f"Token Desk does not start:\n{lines}"
         raise UnsafeSettingsError(msg) from None
 
 

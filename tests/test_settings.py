@@ -125,10 +125,10 @@ class TestRefusals:
         monkeypatch.setenv(name, value)
         with pytest.raises(UnsafeSettingsError) as caught:
             read_settings()
-        heading, fault = str(caught.value).split("\n")
+        heading, line = str(caught.value).split("\n")
         assert heading == "Token Desk does not start:"
-        assert name in fault
-        assert sentence in fault
+        assert name in line
+        assert sentence in line
         assert isinstance(caught.value, SystemExit)
 
     def test_a_pepper_is_never_shown(self, monkeypatch):

@@ -46,7 +46,7 @@ def possible_name(text: str) -> str:
     """Return `text`, or empty text when no username can be like that.
 
     That is text with control characters or surrogates, or of more than 320 characters. A database
-    may refuse such text, so it should not be asked for.
+    may refuse such text, so do not look it up.
     """
     impossible = any(unicodedata.category(character) in {"Cc", "Cs"} for character in text)
     return "" if impossible or len(text) > LONGEST_NAME else text

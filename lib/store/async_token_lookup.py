@@ -111,12 +111,12 @@ class _Batches:
             batch, self._queued = self._queued[:_MOST], self._queued[_MOST:]
             try:
                 rows = await self._rows_in_time([key for key, _ in batch])
-            except Exception as fault:  # noqa: BLE001 - raised where the answer is awaited
+            except Exception as failure:  # noqa: BLE001 - raised where the answer is awaited
                 # Also for the keys behind them: while the database is lost, nobody waits longer.
                 batch, self._queued = batch + self._queued, []
                 for _, answer in batch:
                     if not answer.done():
-                        answer.set_exception(fault)
+                        answer.set_exception(failure)
             else:
                 for place, (_, answer) in enumerate(batch, 1):
                     if not answer.done():  # the caller may have been cancelled
@@ -136,11 +136,11 @@ class _Batches:
         try:
             return await self._query(keys)
         except self._driver.Error as error:
-            fault = database_error_from_driver(error, self._engine)
+            failure = database_error_from_driver(error, self._engine)
         # The server may have closed the connection. That only shows when it is used, so try again.
-        if again and type(fault) is DatabaseUnavailableError:
+        if again and type(failure) is DatabaseUnavailableError:
             return await self._rows(keys, again=False)
-        raise fault
+        raise failure
 
     async def _query(self, keys: Sequence[bytes | str]) -> list[Any]:
         try:

@@ -115,11 +115,11 @@ class TokenLookup:
             try:
                 return self._query(statement, values)
             except driver.Error as error:
-                fault = database_error_from_driver(error, self._engine)
+                failure = database_error_from_driver(error, self._engine)
             except DBAPIError as error:  # from SQLAlchemy, which opens the connection
-                fault = database_error_from(error) or DatabaseUnavailableError()
-            if last or type(fault) is not DatabaseUnavailableError:
-                raise fault from None
+                failure = database_error_from(error) or DatabaseUnavailableError()
+            if last or type(failure) is not DatabaseUnavailableError:
+                raise failure from None
             self.close()
         return None
 
@@ -164,10 +164,10 @@ def lookup_result(row: Sequence[Any], digest: bytes) -> LookupResult:
 
 def database_error_from_driver(error: Exception, engine: Engine) -> DatabaseUnavailableError:
     """Return our error for a driver's error. Raises `error` itself if our SQL is wrong."""
-    fault = database_error_from(to_dbapi_error(engine.dialect, None, error))
-    if fault is None:
+    failure = database_error_from(to_dbapi_error(engine.dialect, None, error))
+    if failure is None:
         raise error
-    return fault
+    return failure
 
 
 def _own_engine(engine: Engine, seconds: int) -> Engine:

@@ -30,23 +30,23 @@ BAD_USER = "bad user,Ben,,UTCJF1,active\n"
 
 
 @pytest.fixture
-def desk(url: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> str:
-    """Settings that name a database without rows, on each engine in turn."""
+def database_url(url: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> str:
+    """Set a migrated, empty database on each engine, and return its URL."""
     monkeypatch.setenv("DATABASE_URL", url)
     monkeypatch.setenv("TOKEN_DESK_DATA", str(tmp_path))
     return url
 
 
 @pytest.fixture
-def new_desk(empty_url: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> str:
-    """Settings that name a database without tables, on each engine in turn."""
+def empty_database_url(empty_url: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> str:
+    """Set a database without tables on each engine, and return its URL."""
     monkeypatch.setenv("DATABASE_URL", empty_url)
     monkeypatch.setenv("TOKEN_DESK_DATA", str(tmp_path))
     return empty_url
 
 
 def run(folder: Path, *options: str, **files: str | bytes) -> int:
-    """Write `files` and import them; return the exit code."""
+    """Write `files`, import them and return the exit code."""
     arguments = ["import", *options]
     for name, content in files.items():
         path = folder / f"{name}.csv"
@@ -56,7 +56,7 @@ def run(folder: Path, *options: str, **files: str | bytes) -> int:
 
 
 def users_stored(url: str) -> int:
-    """Return how many accounts the database has."""
+    """Return the number of accounts in the database."""
     engine: Engine = open_engine(url)
     with reading(engine) as connection:
         count = connection.execute(text("SELECT count(*) FROM user_account")).scalar_one()
@@ -67,7 +67,7 @@ def users_stored(url: str) -> int:
 class TestTaking:
     """Imports that succeed."""
 
-    def test_one_line_a_file(self, new_desk, tmp_path, capsys):
+    def test_one_line_a_file(self, empty_database_url, tmp_path, capsys):
         """A new database is migrated first; each file has one line, and the exit code is 0."""
         assert run(tmp_path, **FILES) == 0
         assert capsys.readouterr().out == (
@@ -76,9 +76,9 @@ class TestTaking:
             "subscriptions: 1 added, 0 updated, 0 unchanged, 0 refused\n"
             "users: 2 added, 0 updated, 0 unchanged, 0 refused\n"
         )
-        assert users_stored(new_desk) == 2
+        assert users_stored(empty_database_url) == 2
 
-    def test_any_file_alone(self, desk, tmp_path, capsys):
+    def test_any_file_alone(self, database_url, tmp_path, capsys):
         """One file can be imported alone; counts have a comma at thousands."""
         users = "".join(f"u{n},User {n},,,inactive\n" for n in range(1_200))
         header = FILES["users"].splitlines()[0]
@@ -87,9 +87,9 @@ class TestTaking:
         assert capsys.readouterr().out.splitlines()[1] == (
             "users: 1 added, 0 updated, 1,200 unchanged, 0 refused"
         )
-        assert users_stored(desk) == 1_201
+        assert users_stored(database_url) == 1_201
 
-    @pytest.mark.usefixtures("desk")
+    @pytest.mark.usefixtures("database_url")
     def test_unknown_columns_are_named(self, tmp_path, capsys):
         """Unknown columns are ignored and named."""
         assert run(tmp_path, services="service,name,Colour\nx,X,red\n") == 0
@@ -99,7 +99,7 @@ class TestTaking:
 class TestRefusing:
     """Imports with a bad row."""
 
-    def test_nothing_is_written(self, desk, tmp_path, capsys):
+    def test_nothing_is_written(self, database_url, tmp_path, capsys):
         """Line, field, value and reason of the row are printed, and the exit code is 1."""
         assert run(tmp_path, **FILES | {"users": FILES["users"] + BAD_USER}) == 1
         assert capsys.readouterr().out.splitlines()[3:] == [
@@ -107,14 +107,14 @@ class TestRefusing:
             "  line 4: username 'bad user': must be 1 to 100 characters without white space",
             "Nothing was written: mend these rows, or take the others with --skip-bad-rows.",
         ]
-        assert users_stored(desk) == 0
+        assert users_stored(database_url) == 0
 
-    def test_bad_rows_can_be_skipped(self, desk, tmp_path, capsys):
+    def test_bad_rows_can_be_skipped(self, database_url, tmp_path, capsys):
         """The other rows are written, and the exit code still is 1."""
         files = FILES | {"users": FILES["users"] + BAD_USER}
         assert run(tmp_path, "--skip-bad-rows", **files) == 1
         assert "Nothing was written" not in capsys.readouterr().out
-        assert users_stored(desk) == 2
+        assert users_stored(database_url) == 2
 
     def test_a_value_is_shown_short_and_harmless(self):
         """A value is cut at 60 characters, and its control characters are escaped."""
@@ -191,19 +191,21 @@ class TestWrongUsage:
             (b'service,name\nx,"X\n', "a quotation mark"),
         ],
     )
-    def test_a_file_that_cannot_be_used(self, new_desk, tmp_path, capsys, content, sentence):
+    def test_a_file_that_cannot_be_used(
+        self, empty_database_url, tmp_path, capsys, content, sentence
+    ):
         """The sentence names the file, and the good files are not imported either."""
         assert run(tmp_path, **FILES | {"services": content}) == 2
         output = capsys.readouterr()
         assert f"services: {tmp_path / 'services.csv'}: " in output.err
         assert sentence in output.err
         assert not output.out
-        engine = open_engine(new_desk)
+        engine = open_engine(empty_database_url)
         with reading(engine) as connection:
             assert not engine.dialect.has_table(connection, "organization")
         engine.dispose()
 
-    @pytest.mark.usefixtures("desk")
+    @pytest.mark.usefixtures("database_url")
     def test_a_file_that_is_not_there(self, tmp_path, capsys):
         """Every file that cannot be read has its own sentence."""
         arguments = ["--users", str(tmp_path / "none.csv"), "--services", str(tmp_path)]
@@ -214,15 +216,15 @@ class TestWrongUsage:
             "No such file or directory.",
         ]
 
-    def test_a_file_over_the_limit_is_not_read(self, desk, tmp_path, capsys, monkeypatch):
+    def test_a_file_over_the_limit_is_not_read(self, database_url, tmp_path, capsys, monkeypatch):
         """A file with one byte more than the setting allows is refused."""
         monkeypatch.setenv("TOKEN_DESK_IMPORT_MAX", str(len(FILES["services"])))
         assert run(tmp_path, services=FILES["services"]) == 0
         assert run(tmp_path, services=FILES["services"] + "\n") == 2
         assert "larger than 35 bytes and was not read" in capsys.readouterr().err
-        assert users_stored(desk) == 0
+        assert users_stored(database_url) == 0
 
-    @pytest.mark.usefixtures("desk")
+    @pytest.mark.usefixtures("database_url")
     def test_no_file_named(self, capsys):
         """Without a file the sentence shows how to name one."""
         assert cli.main(["import"]) == 2
@@ -238,12 +240,12 @@ class TestWrongUsage:
 
 
 @pytest.fixture
-def directory(desk: str, tmp_path: Path, capsys) -> str:
-    """A database with one organization, a user and an administrator."""
+def directory(database_url: str, tmp_path: Path, capsys) -> str:
+    """Import one organization, a user and an administrator; return the URL."""
     assert run(tmp_path, **FILES) == 0
     assert cli.main(["grant", "mhale", "administrator"]) == 0
     capsys.readouterr()
-    return desk
+    return database_url
 
 
 def stored(url: str, statement: str) -> list[tuple]:
@@ -341,7 +343,7 @@ class TestGrants:
             "granted_by": "",
         }
 
-    @pytest.mark.usefixtures("desk")
+    @pytest.mark.usefixtures("database_url")
     def test_an_empty_list(self, capsys):
         """Without grants the list says how to grant a role."""
         assert cli.main(["grants"]) == 0
@@ -399,10 +401,10 @@ class TestAudit:
         assert [(line["chain"], line["number"]) for line in ends] == [("", 2), ("UTCJF1", 2)]
         assert {len(bytes.fromhex(line["mac"])) for line in ends} == {32}
 
-    def test_the_first_bad_event_is_named(self, desk, anchored, capsys):
+    def test_the_first_bad_event_is_named(self, database_url, anchored, capsys):
         """Each broken chain has one line with the event, its time and what is wrong."""
         self.tamper(
-            desk,
+            database_url,
             "UPDATE audit_event SET actor = 'x' WHERE organization_id = '' AND number = 1",
             "DELETE FROM audit_event WHERE organization_id = 'UTCJF1' AND number = 1",
         )
@@ -417,10 +419,10 @@ class TestAudit:
         assert second == "Chain of UTCJF1: event 1 is missing."
         assert output.out == "2 of 2 chains broken; 0 events before that correct.\n"
 
-    def test_a_cut_tail_needs_the_anchor(self, desk, anchored, capsys):
+    def test_a_cut_tail_needs_the_anchor(self, database_url, anchored, capsys):
         """Only an anchor reveals a cut chain whose head was set back."""
         self.tamper(
-            desk,
+            database_url,
             "DELETE FROM audit_event WHERE organization_id = 'UTCJF1' AND number = 2",
             "UPDATE audit_head SET number = 1, mac = (SELECT mac FROM audit_event"
             " WHERE organization_id = 'UTCJF1') WHERE organization_id = 'UTCJF1'",
@@ -500,20 +502,20 @@ class TestUnusableDatabase:
         assert run(tmp_path, **FILES) == 1
         assert "cannot be opened. Nothing was changed" in capsys.readouterr().err
 
-    def test_a_locked_database(self, desk, tmp_path, capsys, monkeypatch):
+    def test_a_locked_database(self, database_url, tmp_path, capsys, monkeypatch):
         """Another import holds the lock for longer than the time limit."""
         monkeypatch.setattr(console, "open_engine", partial(open_engine, busy_seconds=0.1))
-        other = open_engine(desk)
+        other = open_engine(database_url)
         with writing(other) as connection:
             wait_for_other_imports(connection)
             assert run(tmp_path, **FILES) == 1
         other.dispose()
         assert "Another program is writing to the database" in capsys.readouterr().err
-        assert users_stored(desk) == 0
+        assert users_stored(database_url) == 0
 
-    def test_a_read_only_database(self, desk, tmp_path, capsys, monkeypatch):
+    def test_a_read_only_database(self, database_url, tmp_path, capsys, monkeypatch):
         """A read-only database gets a sentence, and nothing is written."""
-        engine = open_engine(desk)
+        engine = open_engine(database_url)
         if engine.dialect.name == "postgresql":
             with writing(engine) as connection:
                 name = engine.url.database
@@ -526,7 +528,7 @@ class TestUnusableDatabase:
         engine.dispose()
         assert run(tmp_path, **FILES) == 1
         assert "The database is read-only" in capsys.readouterr().err
-        assert users_stored(desk) == 0
+        assert users_stored(database_url) == 0
 
     def test_every_fault_has_its_sentence(self):
         """Every expected error has a sentence."""

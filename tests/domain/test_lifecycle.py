@@ -83,7 +83,7 @@ class TestDeciding:
         """An inactive flag skips acts that give out a token, and no others."""
         wanted = EXPECTED[holding.value, act.value]
         if act.value in {"request", "generate", "accept"} and active_flags != ACTIVE:
-            assert decide(holding, act, active_flags) == fault(active_flags)
+            assert decide(holding, act, active_flags) == reason(active_flags)
         elif wanted is None:
             with pytest.raises(KeyError):
                 decide(holding, act, active_flags)
@@ -104,7 +104,7 @@ class TestDeciding:
         assert holding_of(pending, accepted) is holding
 
 
-def fault(active_flags: ActiveFlags) -> Skip:
+def reason(active_flags: ActiveFlags) -> Skip:
     """Return the expected reason of a skip: organization, then subscription, then user."""
     if not active_flags.organization:
         return Skip.INACTIVE_ORGANIZATION

@@ -40,7 +40,7 @@ class TestReads:
             assert heads[A].mac == audit_queries.mac_of(connection, A, 5)
             assert audit_queries.mac_of(connection, A, 6) is None
 
-    def test_a_walk(self, trail, monkeypatch):
+    def test_events_come_in_batches(self, trail, monkeypatch):
         """Events come in batches, sorted by number, with all columns as stored."""
         monkeypatch.setattr(audit_queries, "_BATCH", 2)
         with reading(trail) as connection:
@@ -54,7 +54,7 @@ class TestReads:
             assert [SealedEvent(*row).number for row in rest] == [4, 5]
             assert {type(row[-1]) for row in rest} == {bytes}
 
-    def test_a_walk_that_is_left(self, trail, monkeypatch):
+    def test_a_read_that_is_closed_early(self, trail, monkeypatch):
         """After one read is closed, another can begin in the same transaction."""
         monkeypatch.setattr(audit_queries, "_BATCH", 2)
         with reading(trail) as connection:

@@ -272,7 +272,7 @@ class TestFilesOfSqlite:
         assert modes(folder) == {}
 
 
-class TestSqliteFaults:
+class TestSqliteErrors:
     """Each problem of SQLite has its error, and nothing is written."""
 
     def test_locked(self, path):
@@ -353,7 +353,7 @@ class TestSqliteFaults:
         engine.dispose()
 
 
-class TestPostgresqlFaults:
+class TestPostgresqlErrors:
     """Each problem of PostgreSQL has its error, and nothing is written."""
 
     @pytest.mark.parametrize("write", [add_services, services], ids=["write", "read"])
@@ -366,14 +366,14 @@ class TestPostgresqlFaults:
 
     def test_connection_ended_in_the_middle(self, postgresql_engine):
         """The transaction is lost as a whole, and the next one works."""
-        with pytest.raises(DatabaseUnavailableError), writing(postgresql_engine) as connection:  # noqa: PT012 - the fault comes between two statements
+        with pytest.raises(DatabaseUnavailableError), writing(postgresql_engine) as connection:  # noqa: PT012 - the error comes between two statements
             add(connection, "x", then=lambda: end_connections(postgresql_engine))
             add(connection, "y")
         assert services(postgresql_engine) == 0
 
     def test_connection_ended_before_a_bulk_insert(self, postgresql_engine):
         """COPY on a lost connection raises the same error as any statement."""
-        with pytest.raises(DatabaseUnavailableError), writing(postgresql_engine) as connection:  # noqa: PT012 - the fault comes between two statements
+        with pytest.raises(DatabaseUnavailableError), writing(postgresql_engine) as connection:  # noqa: PT012 - the error comes between two statements
             add(connection, "x", then=lambda: end_connections(postgresql_engine))
             insert_many(connection, tables.service, SERVICE, [("y", "Y")])
         assert services(postgresql_engine) == 0
