@@ -1,4 +1,7 @@
-"""Every setting, typed, from the environment. An unsafe value stops the start and says the fix."""
+"""All settings, typed and read from the environment.
+
+An unsafe value stops the start with a sentence that says how to fix it.
+"""
 
 import os
 import secrets
@@ -16,17 +19,17 @@ ROOT = Path(__file__).resolve().parent.parent
 _PEPPER_BYTES = 32
 _COOKIE_SECRET_LENGTH = 32  # characters
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
-CALLBACK = "/oauth2callback"  # Streamlit's own, and the same for every provider
-_UNSEEN = {"Cc", "Cf", "Cs", "Zl", "Zp"}  # Unicode's controls, formats, halves, and line ends
-_JOINERS = {"\u200c", "\u200d"}  # unseen, and part of words in some scripts
+CALLBACK = "/oauth2callback"  # fixed by Streamlit, for every provider
+_INVISIBLE = {"Cc", "Cf", "Cs", "Zl", "Zp"}  # control, format, surrogate, line, paragraph
+_JOINERS = {"\u200c", "\u200d"}  # invisible as well, and needed to spell words in some scripts
 
 
 class UnsafeSettingsError(SystemExit):
-    """A setting is missing or unsafe; the text says how to mend it."""
+    """A setting is missing or unsafe; the text names it and says how to fix it."""
 
 
 class Settings(BaseSettings):
-    """What can be set. README's table of settings is compared with this class by a test."""
+    """The settings. A test compares README's table of settings with this class."""
 
     model_config = SettingsConfigDict(env_prefix="TOKEN_DESK_", frozen=True, populate_by_name=True)
 
@@ -65,8 +68,8 @@ class Settings(BaseSettings):
         repr=False,
         description="Signs the cookie of who is signed in: at least 32 random characters.",
     )
-    # A username names one account of the directory, an e-mail may name two, and `sub` is a number
-    # that only the provider knows.
+    # The default is the username because it identifies one account of the directory. Two accounts
+    # can share an e-mail address, and only the provider knows what a `sub` stands for.
     user_claim: Literal["email", "preferred_username", "sub"] = Field(
         default="preferred_username",
         description="The claim that names the user: `preferred_username` or `sub` is compared "
@@ -136,14 +139,14 @@ class Settings(BaseSettings):
 
     @model_validator(mode="before")
     @classmethod
-    def _trimmed(cls, values: dict[str, object]) -> dict[str, object]:
-        """Cut what surrounds each value; a value of which nothing is left counts as unset."""
-        cut = {k: trimmed(v) if isinstance(v, str) else v for k, v in values.items()}
-        return {name: value for name, value in cut.items() if value != ""}
+    def _trim_values(cls, values: dict[str, object]) -> dict[str, object]:
+        """Trim every value. A value that is empty then counts as not set."""
+        kept = {k: trimmed(v) if isinstance(v, str) else v for k, v in values.items()}
+        return {name: value for name, value in kept.items() if value != ""}
 
     @field_validator("database_url")
     @classmethod
-    def _known_database(cls, value: str) -> str:
+    def _check_database_url(cls, value: str) -> str:
         for short in ("postgresql://", "postgres://"):
             if value.startswith(short):
                 return f"postgresql+psycopg://{value.removeprefix(short)}"
@@ -154,70 +157,70 @@ class Settings(BaseSettings):
 
     @field_validator("peppers")
     @classmethod
-    def _whole_peppers(cls, value: str) -> str:
+    def _check_peppers(cls, value: str) -> str:
         if value:
             _parse_peppers(value)
         return value
 
     @field_validator("admins", mode="before")
     @classmethod
-    def _usernames(cls, value: object) -> object:
-        return _parts(value) if isinstance(value, str) else value
+    def _split_admins(cls, value: object) -> object:
+        return _split(value) if isinstance(value, str) else value
 
     @field_validator("trusted_proxies", mode="before")
     @classmethod
-    def _networks(cls, value: object) -> object:
+    def _parse_networks(cls, value: object) -> object:
         try:
-            return tuple(map(ip_network, _parts(value))) if isinstance(value, str) else value
+            return tuple(map(ip_network, _split(value))) if isinstance(value, str) else value
         except ValueError:
             msg = "must be addresses or networks such as 10.0.0.0/8, with commas between"
             raise ValueError(msg) from None
 
     @field_validator("oidc_redirect_uri")
     @classmethod
-    def _own_address(cls, value: str) -> str:
+    def _check_redirect_uri(cls, value: str) -> str:
         return safe_redirect_uri(value) if value else value
 
     @field_validator("oidc_metadata_url")
     @classmethod
-    def _providers_address(cls, value: str) -> str:
+    def _check_metadata_url(cls, value: str) -> str:
         return safe_address(value) if value else value
 
     @field_validator("oidc_cookie_secret")
     @classmethod
-    def _long_secret(cls, value: str) -> str:
+    def _check_cookie_secret(cls, value: str) -> str:
         return safe_cookie_secret(value) if value else value
 
-    # The last of these: pydantic runs them from the last to the first.
+    # Last in the class, so that it runs first: pydantic runs such validators in reverse order.
     @field_validator("*", mode="before")
     @classmethod
-    def _readable(cls, value: object) -> object:
+    def _refuse_invisible(cls, value: object) -> object:
         return readable(value) if isinstance(value, str) else value
 
     @model_validator(mode="after")
-    def _signed_in_somehow(self) -> "Settings":
+    def _check_sign_in(self) -> "Settings":
         if self.demo is False and not self.sign_in:
             msg = (
-                "outside demo mode somebody must be able to sign in: set TOKEN_DESK_SIGN_IN to "
+                "without demo mode people must be able to sign in: set TOKEN_DESK_SIGN_IN to "
                 "oidc or proxy, or unset TOKEN_DESK_DEMO"
             )
             raise ValueError(msg)
         if self.demo and self.sign_in:
             msg = (
-                f"in demo mode anyone can be anyone, which TOKEN_DESK_SIGN_IN={self.sign_in} is "
-                "there to prevent: unset one of the two"
+                f"demo mode lets anyone act as anyone, which TOKEN_DESK_SIGN_IN={self.sign_in} "
+                "must prevent: unset one of the two"
             )
             raise ValueError(msg)
         if self.sign_in and not self.peppers:
             msg = (
-                f"TOKEN_DESK_SIGN_IN={self.sign_in} is for real tokens, whose key must not lie "
-                "beside the database: set TOKEN_DESK_PEPPERS=1:<64 hex digits>"
+                f"TOKEN_DESK_SIGN_IN={self.sign_in} is for real tokens, whose key must not be "
+                "stored beside the database: set TOKEN_DESK_PEPPERS=1:<64 hex digits>"
             )
             raise ValueError(msg)
         return self
 
     @model_validator(mode="after")
-    def _whole_provider(self) -> "Settings":
+    def _check_provider_complete(self) -> "Settings":
         given = {name: bool(value) for name, value in self._provider.items()}
         missing = [
             f"TOKEN_DESK_OIDC_{name.upper()}" for name, is_set in given.items() if not is_set
@@ -239,7 +242,10 @@ class Settings(BaseSettings):
 
     @property
     def auth(self) -> dict[str, str]:
-        """Return the provider of the environment as Streamlit's `[auth]` section, or nothing."""
+        """Return the OIDC provider as Streamlit's `[auth]` section.
+
+        Empty unless people sign in with OIDC and the environment has every value.
+        """
         if self.sign_in != "oidc" or not all(self._provider.values()):
             return {}
         section = dict(self._provider)
@@ -248,25 +254,31 @@ class Settings(BaseSettings):
 
     @property
     def demo_mode(self) -> bool:
-        """Tell whether anyone can be anyone: unless there is a way to sign in."""
+        """Tell whether visitors choose who they are, because no way to sign in is set."""
         return not self.sign_in
 
     @property
     def url(self) -> str:
-        """Return the database's address; the default is a SQLite file in the data folder."""
+        """Return the URL of the database. The default is a SQLite file in the data folder."""
         return self.database_url or f"sqlite:///{self.data / 'token-desk.db'}"
 
     @property
     def default_database(self) -> bool:
-        """Tell whether nobody chose a database, so that demo data may be put into it.
+        """Tell whether the default database is used, which demo data may be written to.
 
-        Never where people sign in: whoever has a demo person's name elsewhere would be that person.
+        False where people sign in: a real person with the username of a demo person would get the
+        roles of that person.
         """
         return not self.database_url and self.demo_mode
 
     @cached_property
     def pepper_keys(self) -> dict[int, bytes]:
-        """Return the numbered keys; the demo's is written once, readable by its owner only."""
+        """Return the peppers by number, 32 bytes each.
+
+        Without the setting, a demo pepper is created once in the data folder, with mode 600.
+        Raises UnsafeSettingsError when the stored demo pepper is damaged, and OSError when it
+        cannot be stored.
+        """
         if self.peppers:
             return _parse_peppers(self.peppers)
         path = self.data / "pepper"
@@ -278,18 +290,18 @@ class Settings(BaseSettings):
 
 
 def trimmed(value: str) -> str:
-    """Return `value` without white space and invisible characters at its edges.
+    """Return `value` without white space and invisible characters at both ends.
 
-    Files, panels and copied text add them: a line end, a carriage return, a byte order mark.
+    Files, web forms and copied text add these: a line end, a carriage return, a byte order mark.
     """
-    around = _JOINERS.union(char for char in value if char.isspace() or _is_unseen(char))
-    return value.strip("".join(around))
+    edges = _JOINERS.union(char for char in value if char.isspace() or _is_invisible(char))
+    return value.strip("".join(edges))
 
 
 def readable(value: str) -> str:
-    """Return `value`. Raises ValueError when it has a control or invisible character inside."""
+    """Return `value`. Raises ValueError if it contains a control or invisible character."""
     for place, char in enumerate(value, 1):
-        if _is_unseen(char):
+        if _is_invisible(char):
             msg = (
                 "must not have a control or invisible character inside: "
                 f"character {place} is U+{ord(char):04X}"
@@ -299,7 +311,7 @@ def readable(value: str) -> str:
 
 
 def safe_redirect_uri(value: str) -> str:
-    """Return `value`. Raises ValueError unless it is safe as the address that a sign-in ends at."""
+    """Return `value`. Raises ValueError if it is unsafe as the address that ends a sign-in."""
     if urlsplit(value).path.rpartition("/")[2] != CALLBACK.strip("/"):
         msg = f"must end in {CALLBACK}"
         raise ValueError(msg)
@@ -307,7 +319,7 @@ def safe_redirect_uri(value: str) -> str:
 
 
 def safe_address(value: str) -> str:
-    """Return `value`. Raises ValueError when what is sent there could be read on the way."""
+    """Return `value`, a URL. Raises ValueError unless it is `https` or a loopback address."""
     if any(char.isspace() for char in value):
         msg = "must not have a space inside"
         raise ValueError(msg)
@@ -321,7 +333,7 @@ def safe_address(value: str) -> str:
 
 
 def safe_cookie_secret(value: str) -> str:
-    """Return `value`. Raises ValueError when it is short enough to be guessed."""
+    """Return `value`. Raises ValueError if it has less than 32 characters."""
     if len(value) < _COOKIE_SECRET_LENGTH:
         msg = (
             f"must have at least {_COOKIE_SECRET_LENGTH} characters; "
@@ -332,23 +344,26 @@ def safe_cookie_secret(value: str) -> str:
 
 
 def refuse_base_path(path: str) -> None:
-    """Stop the start when the server is to answer below a path. Raises UnsafeSettingsError."""
+    """Raise UnsafeSettingsError if `path`, Streamlit's `server.baseUrlPath`, is set."""
     if path:
         msg = (
             "Token Desk does not start:\n- server.baseUrlPath: Token Desk cannot be served below "
-            f"/{path}, since its addresses would not be those that it guards. Leave the setting "
+            f"/{path}, since its access checks do not know such addresses. Leave the setting "
             "empty, and give Token Desk a host name or a port of its own"
         )
         raise UnsafeSettingsError(msg)
 
 
 def read_settings() -> Settings:
-    """Return the settings of this process. Raises UnsafeSettings with a sentence a setting."""
+    """Return the settings of this process.
+
+    Raises UnsafeSettingsError with one sentence for each bad setting.
+    """
     try:
         return Settings()
     except ValidationError as error:
-        faults = "\n".join(f"- {_name(e['loc'])}: {_say(e['msg'])}" for e in error.errors())
-        msg = f"Token Desk does not start:\n{faults}"
+        lines = "\n".join(f"- {_name(e['loc'])}: {_sentence(e['msg'])}" for e in error.errors())
+        msg = f"Token Desk does not start:\n{lines}"
         raise UnsafeSettingsError(msg) from None
 
 
@@ -357,12 +372,12 @@ def _name(location: tuple[int | str, ...]) -> str:
     return field if field.isupper() else f"TOKEN_DESK_{field.upper()}"
 
 
-def _is_unseen(char: str) -> bool:
-    return unicodedata.category(char) in _UNSEEN and char not in _JOINERS
+def _is_invisible(char: str) -> bool:
+    return unicodedata.category(char) in _INVISIBLE and char not in _JOINERS
 
 
 def _safe_sqlite(url: str) -> str:
-    """Return `url`. Raises ValueError when it leads to another database than was meant."""
+    """Return `url`. Raises ValueError if SQLite would open another database than was meant."""
     path, _, query = url.removeprefix("sqlite:///").partition("?")
     if path in {"", "file:"} or ":memory:" in path or "mode=memory" in query.split("&"):
         msg = "must name a file: a database in memory is gone with the process"
@@ -373,11 +388,11 @@ def _safe_sqlite(url: str) -> str:
     return url
 
 
-def _parts(text: str) -> tuple[str, ...]:
+def _split(text: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in text.split(",") if part.strip())
 
 
-def _say(message: str) -> str:
+def _sentence(message: str) -> str:
     return message.removeprefix("Value error, ")
 
 
@@ -398,14 +413,14 @@ def _parse_peppers(text: str) -> dict[int, bytes]:
 
 
 def _demo_pepper(path: Path) -> str:
-    """Return the demo's pepper. Whoever comes first writes it; the others read what they wrote."""
+    """Return the demo's pepper. The first process creates the file; the others read it."""
     fresh = path.with_name(f"{path.name}.{os.getpid()}")
     path.parent.mkdir(parents=True, exist_ok=True)
     if not path.exists():
         fresh.touch(mode=0o600)
         fresh.write_text(f"1:{secrets.token_hex(_PEPPER_BYTES)}\n")
         try:
-            os.link(fresh, path)  # fails when another process was first, and never half written
+            os.link(fresh, path)  # atomic: fails if another process was first
         except FileExistsError:
             pass
         finally:

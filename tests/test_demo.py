@@ -67,7 +67,9 @@ class TestFilling:
         monkeypatch.setenv("DATABASE_URL", empty_url)
         monkeypatch.setenv("TOKEN_DESK_DATA", str(tmp_path))
         assert [demo_data.main(), demo_data.main()] == [0, 1]
-        assert capsys.readouterr().out == "The demo data is in.\nThe database is not empty.\n"
+        assert capsys.readouterr().out == (
+            "The demo data was added.\nThe database is not empty. Nothing was added.\n"
+        )
         assert (tmp_path / "pepper").exists()
 
     def test_a_missing_database_gets_its_sentence(self, tmp_path, capsys, monkeypatch):
@@ -83,7 +85,7 @@ class TestFilling:
         monkeypatch.setenv("DATABASE_URL", f"sqlite:///{tmp_path / 'x.db'}")
         monkeypatch.setenv("TOKEN_DESK_DATA", str(tmp_path / "data"))
         assert demo_data.main() == 1
-        assert "The demo's pepper cannot be kept in" in capsys.readouterr().err
+        assert "The demo's pepper cannot be stored in" in capsys.readouterr().err
 
 
 class TestDirectory:

@@ -1,4 +1,4 @@
-"""Every setting, every refusal, and the demo's pepper."""
+"""The settings, their validation, and the demo's pepper."""
 
 import os
 import stat
@@ -18,7 +18,7 @@ READ_PEPPER = (
 
 @pytest.fixture(autouse=True)
 def plain_environment(monkeypatch, tmp_path):
-    """No setting from outside; data goes to a folder of the test's own."""
+    """Remove all settings from the environment; data goes to the test's own folder."""
     for name in list(os.environ):
         if name.startswith("TOKEN_DESK_") or name == "DATABASE_URL":
             monkeypatch.delenv(name)
@@ -26,10 +26,10 @@ def plain_environment(monkeypatch, tmp_path):
 
 
 class TestDefaults:
-    """What a first start has."""
+    """The defaults."""
 
     def test_nothing_set(self, monkeypatch):
-        """A SQLite file in the data folder, demo mode on loopback, the demo's prefix."""
+        """The defaults are a SQLite file in the data folder, demo mode and the prefix `demo`."""
         monkeypatch.delenv("TOKEN_DESK_DATA")
         settings = read_settings()
         assert settings.url == f"sqlite:///{ROOT / 'data' / 'token-desk.db'}"
@@ -39,20 +39,20 @@ class TestDefaults:
 
     @pytest.mark.parametrize("value", ["1", "true"])
     def test_demo_for_everyone(self, monkeypatch, value):
-        """Has to be asked for."""
+        """Demo mode for everyone must be set explicitly."""
         monkeypatch.setenv("TOKEN_DESK_DEMO", value)
         assert read_settings().demo is True
 
     @pytest.mark.parametrize("scheme", ["postgresql", "postgres", "postgresql+psycopg"])
     def test_postgresql(self, monkeypatch, scheme):
-        """However the address begins, the driver is the one that we have."""
+        """Every spelling of a PostgreSQL URL selects the installed driver."""
         monkeypatch.setenv("DATABASE_URL", f"{scheme}://desk@db/desk")
         settings = read_settings()
         assert settings.url == "postgresql+psycopg://desk@db/desk"
         assert not settings.default_database
 
     def test_the_http_side(self, monkeypatch):
-        """No other header, nobody trusted, revoke for services only; requests wait a month."""
+        """No token header, no trusted proxy, no open revoke; requests last 30 days."""
         settings = read_settings()
         assert (settings.token_header, settings.trusted_proxies) == ("", ())
         assert (settings.open_revoke, settings.request_days) == (False, 30)
@@ -66,13 +66,13 @@ class TestDefaults:
         ]
 
     def test_settings_cannot_be_changed(self):
-        """They are read once."""
+        """A Settings object is immutable."""
         with pytest.raises(ValueError, match="frozen"):
             read_settings().import_max = 1
 
 
 class TestRefusals:
-    """An unsafe value stops the start, names the setting and says the fix."""
+    """An unsafe value stops the start; the sentence names the setting and the fix."""
 
     @pytest.mark.parametrize(
         ("name", "value", "sentence"),
@@ -83,7 +83,7 @@ class TestRefusals:
                 "TOKEN_DESK_DEMO",
                 "0",
                 (
-                    "outside demo mode somebody must be able to sign in: set TOKEN_DESK_SIGN_IN to "
+                    "without demo mode people must be able to sign in: set TOKEN_DESK_SIGN_IN to "
                     "oidc or proxy, or unset TOKEN_DESK_DEMO"
                 ),
             ),
@@ -120,19 +120,19 @@ class TestRefusals:
             ("TOKEN_DESK_IMPORT_MAX", "100 MB", "valid integer"),
         ],
     )
-    def test_each(self, monkeypatch, name, value, sentence):
-        """One line a setting, under a heading; no traceback."""
+    def test_an_unsafe_value_stops_the_start(self, monkeypatch, name, value, sentence):
+        """The error has a heading, and one line for each setting."""
         monkeypatch.setenv(name, value)
         with pytest.raises(UnsafeSettingsError) as caught:
             read_settings()
-        heading, fault = str(caught.value).split("\n")
+        heading, line = str(caught.value).split("\n")
         assert heading == "Token Desk does not start:"
-        assert name in fault
-        assert sentence in fault
+        assert name in line
+        assert sentence in line
         assert isinstance(caught.value, SystemExit)
 
     def test_a_pepper_is_never_shown(self, monkeypatch):
-        """Neither in a refusal nor in the representation."""
+        """No pepper is in an error, or in `repr`."""
         monkeypatch.setenv("TOKEN_DESK_PEPPERS", f"1:{PEPPER},2:{PEPPER[:-2]}")
         with pytest.raises(UnsafeSettingsError) as caught:
             read_settings()
@@ -140,7 +140,7 @@ class TestRefusals:
         assert PEPPER[:8] not in repr(Settings(peppers=f"1:{PEPPER}"))
 
     def test_several_faults_at_once(self, monkeypatch):
-        """All are named, so that one start shows them all."""
+        """One error names all bad settings."""
         monkeypatch.setenv("DATABASE_URL", "x")
         monkeypatch.setenv("TOKEN_DESK_IMPORT_MAX", "x")
         with pytest.raises(UnsafeSettingsError) as caught:
@@ -181,7 +181,7 @@ INSIDE = "\n\r\t\0\x1b\x7f\x85\u200b\u2028\u202e\ufeff\udcff"
 
 
 def read_with(monkeypatch, name: str, value: str) -> Settings:
-    """Return the settings with this one of the environment; it may hold what a system refuses."""
+    """Return the settings with one more variable, also one that an environment could not hold."""
     beside = {"TOKEN_DESK_PEPPERS": f"1:{PEPPER}"} if name == "TOKEN_DESK_SIGN_IN" else {}
     with monkeypatch.context() as patch:
         patch.setattr(os, "environ", {**os.environ, **beside, name: value})
@@ -189,10 +189,10 @@ def read_with(monkeypatch, name: str, value: str) -> Settings:
 
 
 class TestCharacters:
-    """What a panel, a file or a copied text adds is cut around a value, and refused inside it."""
+    """Invisible characters, which copied text can have, are cut at the ends and refused inside."""
 
     def test_every_setting_is_here(self):
-        """A new one has to be added."""
+        """The table of values above has every setting."""
         fields = Settings.model_fields.items()
         assert set(VALUES) == {
             str(field.validation_alias or f"TOKEN_DESK_{name.upper()}") for name, field in fields
@@ -200,7 +200,7 @@ class TestCharacters:
 
     @pytest.mark.parametrize("name", VALUES)
     def test_around_a_value_they_are_cut(self, monkeypatch, name):
-        """Of whichever type it is; a plain space inside stays where a space has a meaning."""
+        """They are cut from values of every type; a plain space inside stays if it is allowed."""
         wanted = read_with(monkeypatch, name, VALUES[name])
         for char in AROUND:
             assert read_with(monkeypatch, name, f"{char}{VALUES[name]}{char}") == wanted
@@ -208,7 +208,7 @@ class TestCharacters:
 
     @pytest.mark.parametrize("name", VALUES)
     def test_inside_a_value_they_are_refused(self, monkeypatch, name):
-        """The sentence names the setting, the place and the character, and not the value."""
+        """The error names the setting, the position and the character, but not the value."""
         value = VALUES[name]
         middle = len(value) // 2
         for char in INSIDE:
@@ -223,20 +223,20 @@ class TestCharacters:
     @pytest.mark.parametrize("blank", ["", " ", "\r\n", "\ufeff"])
     @pytest.mark.parametrize("name", VALUES)
     def test_a_value_of_which_nothing_is_left_is_unset(self, monkeypatch, name, blank):
-        """An empty data folder would be the one in which the process was started."""
+        """Empty text counts as not set: as a data folder it would mean the working directory."""
         monkeypatch.delenv("TOKEN_DESK_DATA")
         unset = read_settings()
         monkeypatch.setenv(name, blank)
         assert read_settings() == unset
 
     def test_words_that_need_joiners_keep_them(self, monkeypatch):
-        """They cannot be seen either, and belong to the spelling of Persian and others."""
+        """Joiners are invisible too, but Persian and other scripts need them."""
         path = "/srv/\u0646\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645"
         assert read_with(monkeypatch, "TOKEN_DESK_DATA", path).data == Path(path)
 
     @pytest.mark.parametrize("url", ["sqlite:/// desk.db", "sqlite:///desk.db ?timeout=5"])
     def test_a_space_before_or_after_the_path_is_refused(self, monkeypatch, url):
-        """It would be another file."""
+        """A space at the ends of the path would name another file."""
         with pytest.raises(UnsafeSettingsError, match="DATABASE_URL: must not have a space before"):
             read_with(monkeypatch, "DATABASE_URL", url)
 
@@ -250,29 +250,29 @@ class TestCharacters:
         ],
     )
     def test_a_database_in_memory_is_refused(self, monkeypatch, url):
-        """It raised a traceback, or forgot everything."""
+        """A database in memory would lose everything with the process."""
         with pytest.raises(UnsafeSettingsError, match="DATABASE_URL: must name a file"):
             read_with(monkeypatch, "DATABASE_URL", url)
 
     @pytest.mark.parametrize("name", ["OIDC_METADATA_URL", "OIDC_REDIRECT_URI"])
     def test_an_address_has_no_space(self, monkeypatch, name):
-        """A browser would cut or encode it."""
+        """A space inside of a URL is refused, since browsers change it."""
         value = VALUES[f"TOKEN_DESK_{name}"].replace("example", "exa mple")
         with pytest.raises(UnsafeSettingsError, match=f"{name}: must not have a space inside"):
             read_with(monkeypatch, f"TOKEN_DESK_{name}", value)
 
 
 class TestPeppers:
-    """The keys of digests."""
+    """Peppers, the keys of digests."""
 
     def test_from_the_environment(self, monkeypatch, tmp_path):
-        """Several, numbered; no file is written."""
+        """Peppers from the environment are parsed by number, and no file is written."""
         monkeypatch.setenv("TOKEN_DESK_PEPPERS", f"1:{PEPPER}, 2:{'cd' * 32}")
         assert read_settings().pepper_keys == {1: b"\xab" * 32, 2: b"\xcd" * 32}
         assert not (tmp_path / "data").exists()
 
     def test_the_demos_own(self, tmp_path):
-        """Written once, for its owner's eyes only, and read again at the next start."""
+        """The demo's pepper is written once with mode 600, and read again at the next start."""
         first = read_settings().pepper_keys
         path = tmp_path / "data" / "pepper"
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
@@ -281,26 +281,26 @@ class TestPeppers:
         assert [file.name for file in path.parent.iterdir()] == ["pepper"]
 
     def test_a_damaged_file_stops_the_start_and_is_named(self, monkeypatch, tmp_path):
-        """Tokens made with another pepper would all stop working."""
+        """A damaged file is not replaced, since all tokens would stop working."""
         monkeypatch.setenv("TOKEN_DESK_DATA", str(tmp_path))
         (tmp_path / "pepper").write_text("1:abcd\n")
         with pytest.raises(UnsafeSettingsError, match=r"pepper: must have 64 hex digits"):
             _ = read_settings().pepper_keys
 
     def test_a_number_that_stands_twice_is_refused(self, monkeypatch):
-        """Which of the two would count nobody could tell."""
+        """Two peppers with the same number are refused."""
         monkeypatch.setenv("TOKEN_DESK_PEPPERS", f"1:{PEPPER},1:{PEPPER}")
         with pytest.raises(UnsafeSettingsError, match=r"TOKEN_DESK_PEPPERS: .* each number once"):
             read_settings()
 
     def test_another_folder_has_another(self, monkeypatch, tmp_path):
-        """It is random."""
+        """Each data folder gets its own random pepper."""
         first = read_settings().pepper_keys
         monkeypatch.setenv("TOKEN_DESK_DATA", str(tmp_path / "other"))
         assert read_settings().pepper_keys != first
 
     def test_processes_that_start_at_once_get_the_same(self, tmp_path):
-        """Whoever comes first writes it."""
+        """Processes that start at once all use the pepper of the first one."""
         runs = [
             subprocess.Popen([sys.executable, "-c", READ_PEPPER], cwd=ROOT, stdout=subprocess.PIPE)
             for _ in range(2)
@@ -322,17 +322,17 @@ OIDC = {
 
 @pytest.fixture
 def signing_in(monkeypatch):
-    """Ask for sign-in at a provider, with peppers of our own."""
+    """Set sign-in with OIDC, and peppers."""
     monkeypatch.setenv("TOKEN_DESK_SIGN_IN", "oidc")
     monkeypatch.setenv("TOKEN_DESK_PEPPERS", f"1:{PEPPER}")
 
 
 @pytest.mark.usefixtures("signing_in")
 class TestSigningIn:
-    """Demo mode is off where people sign in, and everything that this needs is there."""
+    """Settings of sign-in, without which demo mode is on."""
 
     def test_demo_mode(self, monkeypatch):
-        """Unless there is a way to sign in; no demo data is put among real people."""
+        """Demo mode is on only without sign-in; with sign-in no demo data is written."""
         assert not read_settings().demo_mode
         assert not read_settings().default_database
         monkeypatch.setenv("TOKEN_DESK_DEMO", "0")
@@ -343,7 +343,7 @@ class TestSigningIn:
 
     @pytest.mark.parametrize("way", ["oidc", "proxy"])
     def test_demo_for_everyone_is_refused(self, monkeypatch, way):
-        """Anyone could be anyone."""
+        """Demo mode and sign-in together are refused."""
         monkeypatch.setenv("TOKEN_DESK_SIGN_IN", way)
         monkeypatch.setenv("TOKEN_DESK_DEMO", "1")
         with pytest.raises(UnsafeSettingsError, match="unset one of the two"):
@@ -351,14 +351,14 @@ class TestSigningIn:
 
     @pytest.mark.parametrize("way", ["oidc", "proxy"])
     def test_peppers_are_asked_for(self, monkeypatch, way):
-        """The demo's lies beside the database."""
+        """Sign-in needs peppers: the demo's pepper is stored beside the database."""
         monkeypatch.setenv("TOKEN_DESK_SIGN_IN", way)
         monkeypatch.delenv("TOKEN_DESK_PEPPERS")
         with pytest.raises(UnsafeSettingsError, match="set TOKEN_DESK_PEPPERS=1:<64 hex digits>"):
             read_settings()
 
     def test_the_provider_becomes_streamlits_section(self, monkeypatch):
-        """With Streamlit's names."""
+        """The provider becomes a section with the names that Streamlit expects."""
         for name, value in OIDC.items():
             monkeypatch.setenv(name, value)
         assert read_settings().auth == {
@@ -373,7 +373,7 @@ class TestSigningIn:
 
     @pytest.mark.parametrize("missing", OIDC)
     def test_each_value_is_missed(self, monkeypatch, missing):
-        """By its name; none of them at all means the secrets file."""
+        """A missing value is named; if all are missing the secrets file is used."""
         assert read_settings().auth == {}
         for name in OIDC.keys() - {missing}:
             monkeypatch.setenv(name, OIDC[name])
@@ -381,27 +381,27 @@ class TestSigningIn:
             read_settings()
 
     def test_secrets_are_never_shown(self, monkeypatch):
-        """Neither in the representation nor in a refusal."""
+        """No secret is in `repr`, or in an error."""
         for name, value in OIDC.items():
             monkeypatch.setenv(name, value)
-        shown = repr(read_settings())
+        representation = repr(read_settings())
         monkeypatch.setenv("TOKEN_DESK_OIDC_COOKIE_SECRET", "short-cookie-secret")
         with pytest.raises(UnsafeSettingsError) as caught:
             read_settings()
         for secret in ("client-secret", "cookie secret", "short-cookie-secret"):
-            assert secret not in shown + str(caught.value)
+            assert secret not in representation + str(caught.value)
 
     @pytest.mark.parametrize(
         "address", ["http://localhost:8501/oauth2callback", "http://[::1]:8501/oauth2callback"]
     )
     def test_http_on_this_machine(self, monkeypatch, address):
-        """To try it out."""
+        """Plain HTTP is allowed for loopback addresses."""
         monkeypatch.setenv("TOKEN_DESK_OIDC_REDIRECT_URI", address)
         monkeypatch.setenv("TOKEN_DESK_SIGN_IN", "proxy")
         assert read_settings().oidc_redirect_uri == address
 
     def test_the_rest_has_defaults(self):
-        """What most will leave alone."""
+        """The other settings of sign-in have defaults."""
         settings = read_settings()
         assert (settings.user_claim, settings.proxy_header) == (
             "preferred_username",
@@ -411,6 +411,6 @@ class TestSigningIn:
         assert (settings.four_eyes, settings.admins) == (0, ())
 
     def test_first_administrators(self, monkeypatch):
-        """Usernames with commas between."""
+        """Usernames are separated by commas."""
         monkeypatch.setenv("TOKEN_DESK_ADMINS", " mhale , okafor,,")
         assert read_settings().admins == ("mhale", "okafor")

@@ -4,13 +4,13 @@ import argparse
 from collections.abc import Callable, Sequence
 
 from lib.cli import access, audit, credentials, importing, recall
-from lib.cli.console import print_anything
+from lib.cli.console import escape_unprintable
 from lib.settings import Settings, read_settings
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command and return its exit code: 0 all done, 1 something refused, 2 wrong usage."""
-    print_anything()
+    """Run one command; return its exit code: 0 success, 1 failed or refused, 2 wrong usage."""
+    escape_unprintable()
     options = _parser().parse_args(arguments)
     run: Callable[[Settings, argparse.Namespace], int] = options.run
     return run(read_settings(), options)

@@ -1,4 +1,4 @@
-"""What `python -m lib.cli` runs."""
+"""Entry point of `python -m lib.cli`."""
 
 import sys
 

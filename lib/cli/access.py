@@ -1,7 +1,7 @@
-"""`python -m lib.cli grant`, `revoke` and `grants`: who may do what, without the Access page.
+"""`python -m lib.cli grant`, `revoke` and `grants`: roles on the command line.
 
-Whoever runs them can open the database as well, so nobody asks who they are; what they do is in the
-audit trail as done on the command line.
+There is no sign-in: a person who can run these commands can open the database as well. The audit
+trail records the changes with the command line as their address.
 """
 
 import argparse
@@ -9,7 +9,7 @@ import json
 import sys
 from collections.abc import Callable, Iterable, Iterator
 
-from lib.cli.console import REFUSED, TAKEN, print_text, printable, with_database
+from lib.cli.console import FAILED, SUCCEEDED, print_text, printable, with_database
 from lib.domain.access import GrantRow
 from lib.domain.clock import iso
 from lib.domain.errors import UnknownPersonError, UnknownPlaceError
@@ -24,23 +24,23 @@ _EVERYWHERE = "all organizations"
 
 def declare(add: Callable[..., argparse.ArgumentParser]) -> None:
     """Add the commands `grant`, `revoke` and `grants`."""
-    granting = _about_one(add("grant", help="grant a role to a person"))
+    granting = _add_arguments(add("grant", help="grant a role to a person"))
     granting.set_defaults(run=_grant)
-    revoking = _about_one(add("revoke", help="take a role away from a person"))
+    revoking = _add_arguments(add("revoke", help="revoke a role of a person"))
     revoking.set_defaults(run=_revoke)
-    listing = add("grants", help="list who is granted what")
-    listing.add_argument("--json", action="store_true", help="a line of JSON for each grant")
+    listing = add("grants", help="list all grants")
+    listing.add_argument("--json", action="store_true", help="print a line of JSON for each grant")
     listing.set_defaults(run=_list)
 
 
-def _about_one(parser: argparse.ArgumentParser) -> argparse.ArgumentParser:
+def _add_arguments(parser: argparse.ArgumentParser) -> argparse.ArgumentParser:
     parser.add_argument("username")
     parser.add_argument("role", choices=[role.value for role in Role])
     parser.add_argument(
         "--organization",
         nargs="+",
         metavar="ID",
-        help="only in these; without it, in all organizations",
+        help="only in these organizations; without it, in all of them",
     )
     return parser
 
@@ -57,11 +57,11 @@ def _grant(settings: Settings, options: argparse.Namespace) -> int:
             new = grants.grant_by_command(unit_of_work, options.username, wanted)
         except (UnknownPersonError, UnknownPlaceError) as error:
             print_text([_unknown(error, options.username)], sys.stderr)
-            return REFUSED
+            return FAILED
         for each in wanted:
-            told = "is now" if each in new else "already was"
-            print_text([f"{options.username} {told} {_named(each)}."])
-        return TAKEN
+            verb = "is now" if each in new else "already was"
+            print_text([f"{options.username} {verb} {_named(each)}."])
+        return SUCCEEDED
 
     return with_database(settings, act)
 
@@ -76,7 +76,7 @@ def _revoke(settings: Settings, options: argparse.Namespace) -> int:
         print_text(
             (f"{printable(options.username)} was not {_named(each)}." for each in kept), sys.stderr
         )
-        return REFUSED if kept else TAKEN
+        return FAILED if kept else SUCCEEDED
 
     return with_database(settings, act)
 
@@ -85,7 +85,7 @@ def _list(settings: Settings, options: argparse.Namespace) -> int:
     def act(unit_of_work: UnitOfWork) -> int:
         rows = grants.list_all_grants(unit_of_work.engine)
         print_text(map(_json, rows) if options.json else _table(rows))
-        return TAKEN
+        return SUCCEEDED
 
     return with_database(settings, act)
 
@@ -94,7 +94,7 @@ def _unknown(error: UnknownPersonError | UnknownPlaceError, username: str) -> st
     if isinstance(error, UnknownPlaceError):
         return f"There is no organization {printable(error.organization_id)}. Nothing was changed."
     return (
-        f"The directory has nobody of the username {printable(username)}. Look at its spelling, or"
+        f"The directory has no username {printable(username)}. Check the spelling, or"
         " import the person first: python -m lib.cli import --users users.csv, where a line with"
         " an empty organization_id is a staff account."
     )
@@ -110,7 +110,7 @@ def _json(row: GrantRow) -> str:
 
 
 def _table(rows: Iterable[GrantRow]) -> Iterator[str]:
-    """Yield the lines of a table; without a grant, how to come by one."""
+    """Yield the lines of a table; without a grant, a line that says how to grant a role."""
     cells = [_COLUMNS, *map(_cells, rows)]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     for line in cells:

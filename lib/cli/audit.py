@@ -1,6 +1,7 @@
-"""`python -m lib.cli audit verify` walks the audit trail; `audit anchor` prints where it ends.
+"""`python -m lib.cli audit verify` verifies the audit trail; `audit anchor` prints its ends.
 
-An anchor that was kept elsewhere finds what is cut off the end of a chain with its head set back.
+Keep the anchor elsewhere. It reveals that the last events of a chain were removed, even if the head
+of the chain was set back as well.
 """
 
 import argparse
@@ -11,7 +12,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import NoReturn
 
-from lib.cli.console import REFUSED, TAKEN, WRONG_USAGE, print_text, printable, with_database
+from lib.cli.console import FAILED, SUCCEEDED, WRONG_USAGE, print_text, printable, with_database
 from lib.domain.audit import GLOBAL_CHAIN, NO_MAC, ChainHead
 from lib.domain.audit_verification import BadEvent, TamperingKind
 from lib.domain.clock import iso
@@ -21,33 +22,35 @@ from lib.operations.unit_of_work import UnitOfWork
 from lib.settings import Settings
 
 _SENTENCES = {
-    TamperingKind.CHANGED: "was changed after it was sealed, or another stands in its place",
+    TamperingKind.CHANGED: "was changed after it was written, or replaced by another event",
     TamperingKind.MISSING: "is missing",
     TamperingKind.EXTRA: "is extra: Token Desk did not write it",
-    TamperingKind.MOVED: "has changed places with a later one",
-    TamperingKind.UNKNOWN_KEY: "was sealed with a key that TOKEN_DESK_PEPPERS does not have",
-    TamperingKind.HEAD: "fits and is the last, but the head of the chain says something else",
-    TamperingKind.CUT: "is missing: the anchor saw it, so the end of the chain was cut off",
-    TamperingKind.ANCHOR: "is not the one that the anchor saw",
+    TamperingKind.MOVED: "changed places with a later event",
+    TamperingKind.UNKNOWN_KEY: "was written with a key that TOKEN_DESK_PEPPERS does not have",
+    TamperingKind.HEAD: "is correct and the last one, but the head of the chain does not match it",
+    TamperingKind.CUT: "is missing: the anchor shows that the end of the chain was cut off",
+    TamperingKind.ANCHOR: "is not the event that the anchor shows",
 }
-_LAST_MOMENT = 253_402_300_799_999  # 9999-12-31, the last that has a date
+_LAST_MOMENT = 253_402_300_799_999  # 9999-12-31, the last date that Python can format
 
 
 class AnchorError(Exception):
-    """The anchor cannot be read; the text says where and why."""
+    """The anchor file cannot be read; the text names the line and the reason."""
 
 
 def declare(add: Callable[..., argparse.ArgumentParser]) -> None:
-    """Add the command `audit` with its own two."""
+    """Add the command `audit` with its subcommands `verify` and `anchor`."""
     auditing = add("audit", help="verify the audit trail")
     commands = auditing.add_subparsers(dest="audit_command", required=True)
-    verifying = commands.add_parser("verify", help="walk every chain; name the first bad event")
+    verifying = commands.add_parser(
+        "verify", help="verify every chain; name the first bad event of each"
+    )
     verifying.add_argument(
         "--anchor", type=Path, metavar="FILE", help="what `audit anchor` printed earlier"
     )
     verifying.set_defaults(run=_verify)
     anchoring = commands.add_parser(
-        "anchor", help="print the end of every chain, to be kept elsewhere"
+        "anchor", help="print the end of every chain, to keep elsewhere"
     )
     anchoring.set_defaults(run=_anchor)
 
@@ -55,15 +58,15 @@ def declare(add: Callable[..., argparse.ArgumentParser]) -> None:
 def _verify(settings: Settings, options: argparse.Namespace) -> int:
     try:
         anchors = read_anchors(options.anchor) if options.anchor else {}
-    except AnchorError as fault:
-        print_text([str(fault)], sys.stderr)
+    except AnchorError as error:
+        print_text([str(error)], sys.stderr)
         return WRONG_USAGE
 
     def act(unit_of_work: UnitOfWork) -> int:
-        verdict = verify(unit_of_work.engine, unit_of_work.seal, anchors)
+        verdict = verify(unit_of_work.engine, unit_of_work.keyring, anchors)
         print_text([sentence(bad) for bad in verdict.bad], sys.stderr)
         print_text([_total(verdict)])
-        return REFUSED if verdict.bad else TAKEN
+        return FAILED if verdict.bad else SUCCEEDED
 
     return with_database(settings, act)
 
@@ -74,30 +77,30 @@ def _anchor(settings: Settings, _options: argparse.Namespace) -> int:
             json.dumps({"chain": chain, "number": head.number, "mac": head.mac.hex()})
             for chain, head in anchor(unit_of_work.engine).items()
         )
-        return TAKEN
+        return SUCCEEDED
 
     return with_database(settings, act)
 
 
 def sentence(bad: BadEvent) -> str:
-    """Return which event is bad, when it happened if that can be read, and what is wrong."""
+    """Return a sentence that names the event, its time if readable, and what is wrong."""
     chain = "no organization" if bad.chain == GLOBAL_CHAIN else printable(bad.chain).strip("'\"")
     number = bad.number if isinstance(bad.number, int) else printable(bad.number)
     at = bad.happened_at
     readable = isinstance(at, int) and 0 < at <= _LAST_MOMENT
     when = f" of {iso(at)}" if isinstance(at, int) and readable else ""
-    return f"Chain of {chain}: event {number}{when} {_SENTENCES[bad.wrong]}."
+    return f"Chain of {chain}: event {number}{when} {_SENTENCES[bad.kind]}."
 
 
 def _total(verdict: ChainReport) -> str:
     events, chains = counted(verdict.events, "event"), counted(verdict.chains, "chain")
     if not verdict.bad:
-        return f"{events} in {chains}: all fit."
-    return f"{len(verdict.bad):,} of {chains} broken; {events} fit until there."
+        return f"{events} in {chains}: all correct."
+    return f"{len(verdict.bad):,} of {chains} broken; {events} before that correct."
 
 
 def read_anchors(path: Path) -> Anchors:
-    """Return the ends that a file of `audit anchor` names, by chain. Raises AnchorFault."""
+    """Return the ends of chains from a file of `audit anchor`, by chain. Raises AnchorError."""
     try:
         lines = path.read_text("utf-8").splitlines()
     except OSError as error:
@@ -114,8 +117,8 @@ def _anchors(path: Path, lines: Iterable[str]) -> Anchors:
         if not line.strip():
             continue
         try:
-            told = json.loads(line)
-            chain, head = told["chain"], ChainHead(told["number"], bytes.fromhex(told["mac"]))
+            end = json.loads(line)
+            chain, head = end["chain"], ChainHead(end["number"], bytes.fromhex(end["mac"]))
         except (ValueError, TypeError, KeyError):
             _refuse(path, number)
         if not isinstance(chain, str) or type(head.number) is not int or head.number < 0:
@@ -124,11 +127,11 @@ def _anchors(path: Path, lines: Iterable[str]) -> Anchors:
             _refuse(path, number)
         found[chain].append(head)
     if not found:
-        msg = f"{path}: there is no anchor in this file."
+        msg = f"{path}: this file has no anchor."
         raise AnchorError(msg)
     return found
 
 
 def _refuse(path: Path, line: int) -> NoReturn:
-    msg = f"{path}: line {line} is none of those that `audit anchor` prints."
+    msg = f"{path}: line {line} is not a line of `audit anchor`."
     raise AnchorError(msg)

@@ -1,4 +1,4 @@
-"""What all commands share: the database, exit codes, and sentences for what went wrong."""
+"""Shared by all commands: the database, exit codes, output, and the sentences of errors."""
 
 import io
 import sys
@@ -21,29 +21,29 @@ from lib.settings import Settings
 from lib.store.engine import open_engine
 from lib.store.migrate import migrate
 
-TAKEN, REFUSED, WRONG_USAGE = 0, 1, 2
-_LONGEST_SHOWN = 60  # characters of a value that is told
+SUCCEEDED, FAILED, WRONG_USAGE = 0, 1, 2
+_LONGEST_VALUE = 60  # characters of a value in a sentence
 
-_FAULTS: dict[type[DeskError], str] = {
+_ERROR_MESSAGES: dict[type[DeskError], str] = {
     DatabaseBusyError: "Another program is writing to the database. Nothing was changed; try again"
     " soon.",
-    DatabaseReadOnlyError: "The database cannot be written. Nothing was changed; make it writable"
+    DatabaseReadOnlyError: "The database is read-only. Nothing was changed; make it writable"
     " first.",
-    DatabaseFullError: "There is no room left for the database. Nothing was changed; make room"
-    " first.",
-    DatabaseUnavailableError: "The database cannot be opened. Nothing was changed; look at"
-    " DATABASE_URL or TOKEN_DESK_DATA, and whether the folder or server is there.",
-    AuditNotWrittenError: "The audit trail cannot be written. Nothing was changed; look at the"
-    " table audit_event and what the database says of it.",
-    LastAdministratorError: "Nothing was changed: nobody would be left who is API administrator in"
-    " all organizations. Grant that to somebody else first.",
+    DatabaseFullError: "There is no disk space left for the database. Nothing was changed; free"
+    " some space first.",
+    DatabaseUnavailableError: "The database cannot be opened. Nothing was changed; check"
+    " DATABASE_URL or TOKEN_DESK_DATA, and whether the folder or server exists.",
+    AuditNotWrittenError: "The audit trail cannot be written. Nothing was changed; check the"
+    " table audit_event and the log of the database.",
+    LastAdministratorError: "Nothing was changed: this would leave no API administrator for all"
+    " organizations. Grant that role to somebody else first.",
 }
 
 
 def with_database(settings: Settings, act: Callable[[UnitOfWork], int]) -> int:
-    """Return the exit code of `act` on the settings' database, which gets its newest tables first.
+    """Migrate the settings' database, run `act` on it and return the exit code of `act`.
 
-    What the database or the house's rules have against it is told in a sentence.
+    An expected error is printed as a sentence to standard error; the exit code is FAILED then.
     """
     engine = open_engine(settings.url)
     try:
@@ -51,43 +51,46 @@ def with_database(settings: Settings, act: Callable[[UnitOfWork], int]) -> int:
         try:
             keys = settings.pepper_keys
         except OSError as error:
-            print_text([pepper_fault(settings, error)], sys.stderr)
-            return REFUSED
+            print_text([pepper_error_message(settings, error)], sys.stderr)
+            return FAILED
         unit_of_work = UnitOfWork(
             engine, clock.now, AuditKeyring.of(keys), settings.four_eyes, settings.request_days
         )
         return act(unit_of_work)
-    except tuple(_FAULTS) as error:
-        print_text([fault(error)], sys.stderr)
+    except tuple(_ERROR_MESSAGES) as error:
+        print_text([error_message(error)], sys.stderr)
     finally:
         engine.dispose()
-    return REFUSED
+    return FAILED
 
 
-def fault(error: DeskError) -> str:
-    """Return the sentence for one of the faults that any command can meet."""
-    return _FAULTS[type(error)]
+def error_message(error: DeskError) -> str:
+    """Return the sentence for an error that every command can raise."""
+    return _ERROR_MESSAGES[type(error)]
 
 
-def pepper_fault(settings: Settings, error: OSError) -> str:
-    """Return the sentence for a folder that does not take the demo's pepper."""
-    return f"The demo's pepper cannot be kept in {settings.data}: {error.strerror}"
+def pepper_error_message(settings: Settings, error: OSError) -> str:
+    """Return the sentence for a demo pepper that cannot be stored."""
+    return f"The demo's pepper cannot be stored in {settings.data}: {error.strerror}"
 
 
-def print_anything() -> None:
-    """Let names that the terminal cannot show be escaped instead of stopping the command."""
+def escape_unprintable() -> None:
+    """Make the output streams escape characters that the terminal cannot print."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
 
 
 def print_text(lines: Iterable[str], stream: TextIO | None = None) -> None:
-    """Print `lines`, by default to where a command's results go."""
+    """Print `lines` to `stream`, by default to standard output."""
     (stream or sys.stdout).writelines(f"{line}\n" for line in lines)
 
 
 def printable(value: object) -> str:
-    """Return `value` in quotation marks, short, and with control characters spelled out."""
+    """Return `value` in quotation marks, with control characters escaped.
+
+    A text of more than 60 characters is cut.
+    """
     text = str(value)
-    short = text if len(text) <= _LONGEST_SHOWN else f"{text[: _LONGEST_SHOWN - 1]}…"
+    short = text if len(text) <= _LONGEST_VALUE else f"{text[: _LONGEST_VALUE - 1]}…"
     return repr(short)

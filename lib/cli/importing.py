@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
-from lib.cli.console import REFUSED, TAKEN, WRONG_USAGE, print_text, printable, with_database
+from lib.cli.console import FAILED, SUCCEEDED, WRONG_USAGE, print_text, printable, with_database
 from lib.domain.errors import UnknownPersonError
 from lib.operations.import_directory import FileReport, Report, import_directory
 from lib.operations.import_rows import SCHEMAS, FileError, Parsed, Refusal, parse
@@ -60,7 +60,7 @@ def _run(settings: Settings, options: argparse.Namespace) -> int:
             print_text([_nobody(error)], sys.stderr)
             return WRONG_USAGE
         print_text(report_lines(report))
-        return TAKEN if report.all_taken else REFUSED
+        return SUCCEEDED if report.all_taken else FAILED
 
     return with_database(settings, take)
 

@@ -1,4 +1,4 @@
-"""`python -m lib.cli recall FILE`: whose the leaked tokens in a file are, and their end."""
+"""`python -m lib.cli recall FILE`: find the leaked tokens in a file, and end them."""
 
 import argparse
 import sys
@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from lib.cli.console import REFUSED, TAKEN, WRONG_USAGE, print_text, with_database
+from lib.cli.console import FAILED, SUCCEEDED, WRONG_USAGE, print_text, with_database
 from lib.domain.clock import iso
 from lib.domain.errors import PlanOutdatedError
 from lib.domain.operations import Receipt
@@ -29,7 +29,7 @@ def declare(add: Callable[..., argparse.ArgumentParser]) -> None:
     )
     recalling.add_argument("--yes", action="store_true", help="end them without asking")
     recalling.add_argument(
-        "--whole", action="store_true", help="end all that the same operations made"
+        "--whole", action="store_true", help="end all tokens that the same operations exported"
     )
     recalling.add_argument("--reason", default="", help="for the audit trail")
     recalling.set_defaults(run=_recall)
@@ -38,7 +38,7 @@ def declare(add: Callable[..., argparse.ArgumentParser]) -> None:
 def _recall(settings: Settings, options: argparse.Namespace) -> int:
     if str(options.file) == _STANDARD_INPUT and not options.yes:
         print_text(
-            ["The text comes by standard input, so nobody can be asked: add --yes."], sys.stderr
+            ["With standard input as FILE, the command cannot ask you: add --yes."], sys.stderr
         )
         return WRONG_USAGE
     try:
@@ -53,21 +53,22 @@ def _recall(settings: Settings, options: argparse.Namespace) -> int:
     def act(unit_of_work: UnitOfWork) -> int:
         minting = Minting(settings.token_prefix, settings.pepper_keys)
         found = recall.look_up_by_command(unit_of_work, text, minting, whole=options.whole)
-        print_text(_found(found))
+        print_text(_describe(found))
         if not found.plans:
-            return TAKEN
-        if not options.yes and not _agreed(found.ending):
+            return SUCCEEDED
+        if not options.yes and not _confirmed(found.ending):
             print_text(["Nothing was ended."])
-            return REFUSED
+            return FAILED
         try:
             receipts = recall.end_by_command(unit_of_work, found, reason=options.reason)
         except PlanOutdatedError:
             print_text(
-                ["Something changed meanwhile, so nothing was ended. Run it again."], sys.stderr
+                ["The tokens changed in the meantime. Nothing was ended; run the command again."],
+                sys.stderr,
             )
-            return REFUSED
-        print_text(_receipt(receipts))
-        return TAKEN
+            return FAILED
+        print_text(_describe_receipts(receipts))
+        return SUCCEEDED
 
     return with_database(settings, act)
 
@@ -84,30 +85,30 @@ def _read(path: Path, limit: int) -> str:
     return text_of(content)
 
 
-def _found(found: Recall) -> Iterator[str]:
-    """Yield who holds what, an organization and service a line, never a token."""
+def _describe(found: Recall) -> Iterator[str]:
+    """Yield the counts by organization, service and state, and the operations; never a token."""
     counts = Counter(
         (leaked.organization_id, leaked.service_id, leaked.state.value) for leaked in found.leaked
     )
     for (organization_id, service_id, state), tokens in sorted(counts.items()):
         yield f"{organization_id}  {service_id}  {state}: {tokens:,}"
     for organization_id, operation_id in sorted(found.operations):
-        yield f"made by operation {operation_id} of {organization_id}"
+        yield f"exported by operation {operation_id} of {organization_id}"
     if found.unknown:
-        yield f"{counted(found.unknown, 'more token')} of our shape, which nobody has."
+        yield f"{counted(found.unknown, 'more token')} in our format, but not issued here."
     if not found.leaked:
-        yield "No token of ours was found."
+        yield "The file has no token that was issued here."
     elif not found.plans:
-        yield "None of them works any more."
+        yield "All of them have already ended."
 
 
-def _agreed(tokens: int) -> bool:
-    sys.stdout.write(f"End {counted(tokens, 'token')}? What ends stops working at once. [y/N] ")
+def _confirmed(tokens: int) -> bool:
+    sys.stdout.write(f"End {counted(tokens, 'token')}? Ended tokens stop working at once. [y/N] ")
     sys.stdout.flush()
     return sys.stdin.readline().strip().lower() in _YES
 
 
-def _receipt(receipts: tuple[Receipt, ...]) -> Iterator[str]:
+def _describe_receipts(receipts: tuple[Receipt, ...]) -> Iterator[str]:
     ended = sum(receipt.changed for receipt in receipts)
     yield f"{counted(ended, 'token')} ended."
     for receipt in receipts:

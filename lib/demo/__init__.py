@@ -1,1 +1,1 @@
-"""Demo data: `python -m lib.demo` fills an empty database, SQLite or PostgreSQL."""
+"""Demo data. `python -m lib.demo` fills an empty database, SQLite or PostgreSQL."""

@@ -1,4 +1,4 @@
-"""What `python -m lib.demo` runs."""
+"""Entry point of `python -m lib.demo`."""
 
 from lib.demo.demo_data import main
 

@@ -1,7 +1,7 @@
-"""Demo data: `python -m lib.demo` fills an empty database, SQLite or PostgreSQL.
+"""Demo data. `python -m lib.demo` fills an empty database, SQLite or PostgreSQL.
 
-The directory goes through the importer. The tokens are made up around the present moment: their
-story is the same every time, and the secret of each is minted for real, and forgotten.
+The importer reads the directory from CSV files. The tokens are generated with dates relative to
+now. The histories are the same every time. The secrets are real, random and not kept.
 """
 
 import random
@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 
 from sqlalchemy import Engine
 
-from lib.cli.console import fault, pepper_fault, print_anything
+from lib.cli.console import error_message, escape_unprintable, pepper_error_message
 from lib.domain import clock
 from lib.domain.audit import DEMO_DATA, GLOBAL_CHAIN, AuditKeyring, Event, EventAction
 from lib.domain.clock import DAY, MINUTE, Moment
@@ -35,10 +35,11 @@ Token: TypeAlias = dict[str, Any]
 
 FOLDER = ROOT / "data" / "demo"
 
-_A_YEAR = 365 * DAY  # for how long a token lives
-_A_MONTH = 30 * DAY  # for how long a request waits
+_A_YEAR = 365 * DAY  # the lifetime of a token
+_A_MONTH = 30 * DAY  # the lifetime of a request
 
-#: What the first users of the first organization have for eRecording: something of everything.
+#: The holdings of the first users of the first organization for eRecording: each kind at least
+#: once.
 _FIRST = ("UTCJF1", "erecording")
 _FIRST_HOLDINGS = (
     Holding.ACCEPTED,
@@ -56,7 +57,7 @@ _FIRST_HOLDINGS = (
 )
 
 
-#: Who may do what in the demo; the second API administrator is for four eyes.
+#: The roles of the demo people. The second API administrator is there for four eyes.
 ROLES = (
     ("mhale", Grant(Role.ADMINISTRATOR)),
     ("rfenwick", Grant(Role.ADMINISTRATOR)),
@@ -67,12 +68,12 @@ ROLES = (
 
 
 def fill_demo(unit_of_work: UnitOfWork, minting: Minting) -> bool:
-    """Put the demo's directory, roles and tokens into an empty, migrated database, in one go.
+    """Write the demo's directory, roles and tokens to a migrated database, in one transaction.
 
-    Returns False, and writes nothing, when somebody has filled the database already.
+    Returns False, and writes nothing, when the database is not empty.
 
     Raises:
-        StoreUnavailable: The database did not take part; nothing was changed.
+        DatabaseUnavailableError: The database cannot be used. Nothing was changed.
     """
     files = {name: parse(name, (FOLDER / f"{name}.csv").read_bytes()) for name in SCHEMAS}
     event = Event(EventAction.IMPORT, "", DEMO_DATA)
@@ -104,14 +105,14 @@ def fill_demo(unit_of_work: UnitOfWork, minting: Minting) -> bool:
 
 
 def is_empty(engine: Engine) -> bool:
-    """Tell whether nobody has put an organization, a service or a user here yet."""
+    """Tell whether the database has no organization, no service and no user."""
     with reading(engine) as connection:
         return import_queries.is_empty(connection)
 
 
 def main() -> int:
-    """Migrate and fill the database of the settings; return 0, or 1 when it was left alone."""
-    print_anything()
+    """Migrate and fill the database of the settings; return 0, or 1 if it was not filled."""
+    escape_unprintable()
     settings = read_settings()
     engine = open_engine(settings.url)
     try:
@@ -119,23 +120,29 @@ def main() -> int:
         migrate(engine)
         filled = fill_demo(UnitOfWork(engine, clock.now, AuditKeyring.of(minting.peppers)), minting)
     except DatabaseUnavailableError as error:
-        sys.stderr.write(f"{fault(error)}\n")
+        sys.stderr.write(f"{error_message(error)}\n")
         return 1
     except OSError as error:
-        sys.stderr.write(f"{pepper_fault(settings, error)}\n")
+        sys.stderr.write(f"{pepper_error_message(settings, error)}\n")
         return 1
     finally:
         engine.dispose()
-    sys.stdout.write("The demo data is in.\n" if filled else "The database is not empty.\n")
+    sys.stdout.write(
+        "The demo data was added.\n"
+        if filled
+        else "The database is not empty. Nothing was added.\n"
+    )
     return 0 if filled else 1
 
 
 def _minted(tokens: Iterable[Token], minting: Minting, now: Moment) -> list[Token]:
-    """Give every token an id, and a digest to those that a user or an administrator got to see."""
+    """Give every token an id, and a digest to those whose secret was once shown to somebody."""
     rows = list(tokens)
-    secret = [row for row in rows if row["accepted_at"] or row["origin"] == Origin.EXPORT.value]
-    plain = mint(len(secret), minting.prefix)
-    for row, token, digest in zip(secret, plain, minting.digests(plain), strict=True):
+    with_secret = [
+        row for row in rows if row["accepted_at"] or row["origin"] == Origin.EXPORT.value
+    ]
+    plain = mint(len(with_secret), minting.prefix)
+    for row, token, digest in zip(with_secret, plain, minting.digests(plain), strict=True):
         row |= {"digest": digest, "hint": hint(token), "pepper": minting.pepper_number}
     for row, token_id in zip(rows, new_ids(len(rows), now), strict=True):
         row["token_id"] = token_id
@@ -143,16 +150,16 @@ def _minted(tokens: Iterable[Token], minting: Minting, now: Moment) -> list[Toke
 
 
 def _tokens(members: Iterable[MemberWithService], now: Moment) -> Iterator[Token]:
-    """Yield the tokens of all users, scope by scope, each user's oldest first."""
+    """Yield the tokens of all users by organization and service, each user's oldest first."""
     for scope, group in groupby(members, key=lambda m: (m.organization_id, m.service_id)):
-        chance = random.Random(":".join(scope))  # noqa: S311 - a story, not a secret
+        chance = random.Random(":".join(scope))  # noqa: S311 - demo data, not a secret
         share = chance.triangular(0.25, 1.0, 0.82)
-        story = _Story(now, chance)
+        history = _History(now, chance)
         for place, member in enumerate(group):
             holding = _holding(chance, share, member)
             if scope == _FIRST and place < len(_FIRST_HOLDINGS):
                 holding = _FIRST_HOLDINGS[place]
-            for token in story.of(holding):
+            for token in history.of(holding):
                 yield _in_scope(token, member)
 
 
@@ -165,7 +172,7 @@ def _in_scope(token: Token, member: MemberWithService) -> Token:
 
 
 def _holding(chance: random.Random, share: float, member: MemberWithService) -> Holding:
-    """Return what a user has: `share` of the active ones a token, of the others a third."""
+    """Return what a user has. `share` of the active users have a token, and a third of others."""
     active = Status.ACTIVE.value
     if Status.PENDING.value in {member.status, member.organization_status}:
         return Holding.NOTHING
@@ -177,14 +184,14 @@ def _holding(chance: random.Random, share: float, member: MemberWithService) -> 
 
 
 @dataclass(frozen=True, slots=True)
-class _Story:
-    """Tells how users came to have what they have, ending at `now`."""
+class _History:
+    """Generates the tokens that a user had until `now`."""
 
     now: Moment
     chance: random.Random
 
     def of(self, holding: Holding) -> Iterator[Token]:
-        """Yield the tokens of one user who has `holding` now, closed ones first."""
+        """Yield the tokens of one user who has `holding` now, ended ones first."""
         if holding in {Holding.ACCEPTED, Holding.BOTH}:
             accepted = self.accepted()
             if self.chance.random() < 1 / 4:
@@ -196,7 +203,7 @@ class _Story:
             yield self.requested() if self.chance.random() < 2 / 3 else self.exported()
 
     def ends(self) -> tuple[Callable[[], Token], ...]:
-        """Return the ways in which a user came to have nothing."""
+        """Return functions that each make an ended token."""
         return (self.declined, self.cancelled, self.removed, self.expired, self.lapsed)
 
     def ago(self, least: int, most: int) -> Moment:
@@ -204,7 +211,7 @@ class _Story:
         return self.now - self.chance.randint(least * DAY, most * DAY)
 
     def accepted(self) -> Token:
-        """Return a token in use; some end soon, and one in eight was never used."""
+        """Return an accepted token. Some expire soon; one in eight was never used."""
         created = self.ago(20, 355)
         taken = created + self.chance.randint(10 * MINUTE, 6 * DAY)
         used = self.now - min(int(self.chance.expovariate(1 / (9 * DAY))), self.now - taken)
@@ -213,18 +220,20 @@ class _Story:
         return _token(origin, created, accepted_at=taken, last_used_at=None if never else used)
 
     def requested(self) -> Token:
-        """Return a request that waits for the user."""
+        """Return a pending request."""
         created = self.ago(0, 27)
         return _token(Origin.REQUEST, created, expires_at=created + _A_MONTH)
 
     def exported(self) -> Token:
-        """Return a token that was handed out and has not been used."""
+        """Return an exported token that was not used yet."""
         return _token(Origin.EXPORT, self.ago(0, 12))
 
     def replaced_by(self, successor: Token) -> Token:
-        """Return the token that `successor` took the place of."""
+        """Return the token that `successor` replaced."""
         ended = successor["created_at"]
-        if successor["origin"] == Origin.REQUEST.value:  # until then the old one kept working
+        if (
+            successor["origin"] == Origin.REQUEST.value
+        ):  # the old token worked until the user accepted
             ended = successor["accepted_at"]
         created = ended - self.chance.randint(60 * DAY, 350 * DAY)
         used = ended - self.chance.randint(1 * DAY, 40 * DAY)
@@ -232,33 +241,33 @@ class _Story:
         return _ended(token, TokenState.REPLACED, ended)
 
     def declined(self) -> Token:
-        """Return a request that the user did not want."""
+        """Return a request that the user declined."""
         created = self.ago(30, 200)
         token = _token(Origin.REQUEST, created, expires_at=created + _A_MONTH)
         return _ended(token, TokenState.DECLINED, created + self.chance.randint(MINUTE, 20 * DAY))
 
     def cancelled(self) -> Token:
-        """Return a request that an administrator took back."""
+        """Return a request that an administrator cancelled."""
         created = self.ago(30, 200)
         token = _token(Origin.REQUEST, created, expires_at=created + _A_MONTH)
         return _ended(token, TokenState.CANCELLED, created + self.chance.randint(MINUTE, 9 * DAY))
 
     def removed(self) -> Token:
-        """Return a token in use that an administrator removed."""
+        """Return an accepted token that an administrator removed."""
         created = self.ago(120, 300)
         used = created + self.chance.randint(2 * DAY, 80 * DAY)
         token = _token(Origin.REQUEST, created, accepted_at=created + DAY, last_used_at=used)
         return _ended(token, TokenState.REMOVED, used + self.chance.randint(DAY, 30 * DAY))
 
     def expired(self) -> Token:
-        """Return a token in use whose year is over."""
+        """Return an accepted token that expired after its year."""
         created = self.ago(370, 500)
         used = created + self.chance.randint(200 * DAY, 360 * DAY)
         token = _token(Origin.EXPORT, created, accepted_at=created + DAY, last_used_at=used)
         return _ended(token, TokenState.EXPIRED, token["expires_at"])
 
     def lapsed(self) -> Token:
-        """Return a request that nobody answered in time."""
+        """Return a request that expired without an answer."""
         created = self.ago(40, 200)
         token = _token(Origin.REQUEST, created, expires_at=created + _A_MONTH)
         return _ended(token, TokenState.EXPIRED, token["expires_at"])
@@ -272,7 +281,7 @@ def _token(
     last_used_at: Moment | None = None,
     expires_at: Moment | None = None,
 ) -> Token:
-    """Return a live row without its secret, every column filled."""
+    """Return a live row whose secret is None. The caller adds the columns of the scope."""
     state = TokenState.PENDING if accepted_at is None else TokenState.ACCEPTED
     return {
         "token_id": None,

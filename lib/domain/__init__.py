@@ -1,1 +1,1 @@
-"""The rules. Standard library only, no input or output."""
+"""The rules of the product. This package uses the standard library only, and does no I/O."""

@@ -1,4 +1,4 @@
-"""Who acts, and which roles they hold."""
+"""The person who acts, and the grants that the Access page lists."""
 
 from typing import NamedTuple
 
@@ -7,7 +7,10 @@ from lib.domain.roles import NOWHERE, Grant, Permission, Role, covers, reach
 
 
 class Actor(NamedTuple):
-    """Who acts, and from where. `grants` are for menus only: use cases ask the database again."""
+    """The person who acts, and the network address they act from.
+
+    `grants` are for menus only: each use case reads the grants from the database again.
+    """
 
     username: str
     name: str
@@ -15,16 +18,16 @@ class Actor(NamedTuple):
     address: str = ""
 
     def may(self, permission: Permission, organization_id: str | None = None) -> bool:
-        """Tell whether a grant gives this in that organization; None asks for all of them."""
+        """Tell whether a grant gives `permission` in this organization; None: in all of them."""
         return covers(reach(self.grants, permission), organization_id)
 
     def may_somewhere(self, permission: Permission) -> bool:
-        """Tell whether a grant gives this in any organization."""
+        """Tell whether a grant gives `permission` in at least one organization."""
         return reach(self.grants, permission) != NOWHERE
 
 
 class GrantRow(NamedTuple):
-    """A grant as the Access page lists it; `granted_by` is empty for the command line."""
+    """One line of the Access page. `granted_by` is empty for a grant by command."""
 
     grant_id: str
     username: str

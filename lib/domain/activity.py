@@ -1,4 +1,4 @@
-"""What people did, as the Activity page reads it back from the audit trail and the operations."""
+"""Rows and filters of the Activity page, which reads the audit trail and the operations."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from lib.domain.states import Action, ApprovalState, Origin, TokenState
 
 
 class Kind(StrEnum):
-    """Which events are shown. The values that are also an EventAction's show that one alone."""
+    """The kind of event to list. A value that is also an EventAction lists that event only."""
 
     OPERATIONS = "operations"
     EVERYTHING = "everything"
@@ -31,10 +31,10 @@ class Kind(StrEnum):
 
 _ACTIONS = tuple(EventAction(action.value) for action in Action)
 
-#: The events of each kind; those that are missing here show the one of their name.
+#: The events of each kind. A kind that is missing here lists the event of the same name.
 KINDS: Mapping[Kind, tuple[EventAction, ...]] = MappingProxyType(
     {
-        # A request for approval is the beginning of an operation, which may never come.
+        # An operation may begin with a request for approval, and may end there.
         Kind.OPERATIONS: (*_ACTIONS, EventAction.ASK_APPROVAL),
         Kind.EVERYTHING: tuple(EventAction),
         Kind.APPROVALS: (EventAction.ASK_APPROVAL, EventAction.APPROVE, EventAction.REJECT),
@@ -49,15 +49,16 @@ KINDS: Mapping[Kind, tuple[EventAction, ...]] = MappingProxyType(
         ),
     }
 )
-#: Their subject is a service's credential, not a person.
+#: The subject of these events is a credential of a service, not a person.
 ABOUT_CREDENTIALS = frozenset({EventAction.CREDENTIAL, EventAction.END_CREDENTIAL})
 
 
 @dataclass(frozen=True, slots=True)
 class ActivityFilter:
-    """What the Activity page looks for; empty text and None mean any.
+    """The filter of the Activity page. Empty text and None mean any.
 
-    `person` is a username, who did it or whom it is about. From `since` on, and before `until`.
+    `person` is the username of the actor or of the subject. Events match from `since` on (this
+    moment included) until `until` (this moment excluded).
     """
 
     kind: Kind = Kind.OPERATIONS
@@ -68,12 +69,12 @@ class ActivityFilter:
 
     @property
     def actions(self) -> tuple[EventAction, ...]:
-        """Return the events that are looked for."""
+        """Return the actions that match."""
         return KINDS.get(self.kind) or (EventAction(self.kind.value),)
 
 
 class Progress(StrEnum):
-    """How far an operation is, or that something was refused."""
+    """How far an operation got. REFUSED: the event is a refusal."""
 
     DONE = "done"
     WAITING = "waiting"
@@ -84,9 +85,10 @@ class Progress(StrEnum):
 
 
 class ActivityRow(NamedTuple):
-    """One event with the names of its place, and what became of its operation.
+    """One event with the names of its organization and service, and the state of its operation.
 
-    `skipped` is None without an operation; the last three are of a request for approval.
+    `skipped` counts the users whom the operation skipped; None without an operation. `approval`,
+    `asked_at` and `answered_at` belong to the request for approval; None without one.
     """
 
     event_id: str
@@ -111,12 +113,12 @@ class ActivityRow(NamedTuple):
 
     @property
     def about(self) -> str:
-        """Return the username of the person it is about; empty for nobody."""
+        """Return the username of the person whom the event is about; empty for nobody."""
         return "" if self.action in ABOUT_CREDENTIALS else self.subject
 
 
 class OperationFacts(NamedTuple):
-    """One operation that was carried out, with the names of its place."""
+    """One executed operation, with the names of its organization and service."""
 
     organization_id: str
     organization_name: str
@@ -135,7 +137,7 @@ class OperationFacts(NamedTuple):
 
 
 class ResultLine(NamedTuple):
-    """What an operation did to one user; `sort_key` and `member_id` say where the next begin."""
+    """The result of an operation for one user. The next page begins after `sort_key, member_id`."""
 
     member_id: str
     sort_key: str
@@ -146,7 +148,7 @@ class ResultLine(NamedTuple):
 
 
 class Person(NamedTuple):
-    """Somebody of the directory; `email` is empty for whoever may not see it."""
+    """A person of the directory. `email` is empty when the viewer may not see it."""
 
     username: str
     name: str
@@ -154,7 +156,7 @@ class Person(NamedTuple):
 
 
 class Membership(NamedTuple):
-    """A person in one organization."""
+    """The membership of a person in one organization."""
 
     organization_id: str
     organization_name: str
@@ -162,8 +164,8 @@ class Membership(NamedTuple):
     status: str
 
 
-class TokenStory(NamedTuple):
-    """A token or request that is over: how it began, and how and by which operation it ended."""
+class EndedToken(NamedTuple):
+    """An ended token or request: its origin, and the operations that made and ended it."""
 
     token_id: str
     organization_id: str

@@ -1,4 +1,4 @@
-"""Requests for the approval of a second API administrator."""
+"""Requests for approval by a second API administrator (four eyes)."""
 
 from typing import NamedTuple
 
@@ -7,7 +7,7 @@ from lib.domain.states import ApprovalState
 
 
 class Approval(NamedTuple):
-    """A request for a second API administrator's approval of one Generate & Export."""
+    """A request for approval of one Generate & Export, and the answer once there is one."""
 
     organization_id: str
     organization_name: str

@@ -1,8 +1,8 @@
-"""Walking a chain of the audit trail: does each event fit its seal, and if not, what is wrong.
+"""Verification of one chain of the audit trail: find the first bad event, and what is wrong.
 
-Whoever has no key can change, add, take away and reorder rows, but seal none: the first event that
-does not fit is where it was done. Only a cut tail leaves a whole chain behind, and is found by the
-head, or by an anchor when the head was set back as well.
+Somebody without the key can change, add, remove and reorder rows, but cannot compute a hash. So the
+first event whose hash does not match shows the place. Only a chain whose last events were removed
+still matches. The head reveals that, or an anchor does when the head was set back as well.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -12,44 +12,50 @@ from typing import Any, NamedTuple, TypeAlias
 
 from lib.domain.audit import AuditKeyring, ChainHead, SealedEvent
 
-#: The columns of SealedEvent, as the database has them: whatever somebody put there.
+#: The columns of SealedEvent as stored. After tampering they can hold values of any type.
 Stored: TypeAlias = tuple[Any, ...]
-UNSEALABLE = (KeyError, TypeError, ValueError)  # what Seal.mac raises for what no event can hold
+MAC_ERRORS = (KeyError, TypeError, ValueError)  # see AuditKeyring.mac
 
 
 class TamperingKind(StrEnum):
     """What is wrong with the first bad event of a chain."""
 
-    CHANGED = "changed"  # or another event stands in its place
+    CHANGED = "changed"  # or replaced by another event
     MISSING = "missing"
     EXTRA = "extra"
-    MOVED = "moved"  # it has changed places with a later one
+    MOVED = "moved"  # it changed places with a later event
     UNKNOWN_KEY = "unknown key"
-    HEAD = "head"  # all events fit; the head says something else
-    CUT = "cut"  # events that an anchor saw are gone, and the head does not say so
-    ANCHOR = "anchor"  # a whole chain, and not the one that the anchor saw
+    HEAD = "head"  # all events match, and the head does not
+    CUT = "cut"  # events that an anchor names are gone; the head was set back as well
+    ANCHOR = "anchor"  # the chain is consistent, but is not the one that the anchor names
 
 
 class BadEvent(NamedTuple):
-    """The first bad event of a chain, with its values as stored; no event, no `happened_at`."""
+    """The first bad event of a chain, with its stored values.
+
+    `happened_at` is None when there is no such event.
+    """
 
     chain: str
     number: object
-    wrong: TamperingKind
+    kind: TamperingKind
     happened_at: object = None
 
 
 @dataclass(slots=True)
 class ChainVerifier:
-    """A walk along one chain, as far as its events fit their seals: `events`, up to `mac`."""
+    """The state of the verification of one chain.
 
-    seal: AuditKeyring
+    `events` is the number of events that match so far, and `mac` the hash of the last of them.
+    """
+
+    keyring: AuditKeyring
     chain: str
     events: int = 0
     mac: bytes = ChainHead().mac
 
     def follow(self, batches: Iterable[Sequence[Stored]]) -> Stored | None:
-        """Walk on; return the first event that does not fit, or None at the end."""
+        """Verify `batches` of events in order; return the first bad event, or None at the end."""
         for batch in batches:
             bad = self._follow(batch)
             if bad is not None:
@@ -57,63 +63,68 @@ class ChainVerifier:
         return None
 
     def _follow(self, batch: Sequence[Stored]) -> Stored | None:
-        number, mac, seal = self.events, self.mac, self.seal.mac
+        number, mac, mac_of = self.events, self.mac, self.keyring.mac
         bad = None
         try:
             for event in batch:
                 bad = event
-                if event[_NUMBER] != number + 1 or seal(mac, event) != event[_MAC]:
+                if event[_NUMBER] != number + 1 or mac_of(mac, event) != event[_MAC]:
                     break
                 number, mac = number + 1, event[_MAC]
             else:
                 bad = None
-        except UNSEALABLE:
+        except MAC_ERRORS:
             pass
         self.events, self.mac = number, mac
         return bad
 
     def fits(self, before: bytes, event: Stored) -> bool:
-        """Tell whether `event` is what was sealed onto `before`."""
+        """Tell whether the hash of `event` matches, given `before`, the hash of its predecessor."""
         try:
-            found: bool = self.seal.mac(before, event) == event[_MAC]
-        except UNSEALABLE:
+            found: bool = self.keyring.mac(before, event) == event[_MAC]
+        except MAC_ERRORS:
             return False
         return found
 
 
 def classify_end(
-    walk: ChainVerifier, head: ChainHead | None, anchors: Iterable[ChainHead]
+    verifier: ChainVerifier, head: ChainHead | None, anchors: Iterable[ChainHead]
 ) -> BadEvent | None:
-    """Return what is wrong with a chain whose every event fits: its head, or its length."""
+    """Return what is wrong with a chain whose events all match, or None.
+
+    Its head can be wrong, or its last events can be missing.
+    """
     promised = head.number if head else 0
-    if promised > walk.events:
-        return BadEvent(walk.chain, walk.events + 1, TamperingKind.MISSING)
-    if any(anchor.number > walk.events for anchor in anchors):
-        return BadEvent(walk.chain, walk.events + 1, TamperingKind.CUT)
-    if (head or ChainHead()) != ChainHead(walk.events, walk.mac):
-        return BadEvent(walk.chain, walk.events, TamperingKind.HEAD)
+    if promised > verifier.events:
+        return BadEvent(verifier.chain, verifier.events + 1, TamperingKind.MISSING)
+    if any(anchor.number > verifier.events for anchor in anchors):
+        return BadEvent(verifier.chain, verifier.events + 1, TamperingKind.CUT)
+    if (head or ChainHead()) != ChainHead(verifier.events, verifier.mac):
+        return BadEvent(verifier.chain, verifier.events, TamperingKind.HEAD)
     return None
 
 
 def classify(
-    walk: ChainVerifier,
+    verifier: ChainVerifier,
     bad: Stored,
     head: ChainHead | None,
     rest: Callable[[], Iterator[Sequence[Stored]]],
 ) -> BadEvent:
-    """Return what is wrong where `walk` had to stop at `bad`.
+    """Return what is wrong with `bad`, the event at which `verifier` stopped.
 
-    `rest` reads the chain once more, from `bad` on.
+    `rest` reads the chain again, from `bad` on.
     """
-    number, at = walk.events + 1, bad[_AT]
+    number, at = verifier.events + 1, bad[_AT]
     promised = head is not None and number <= head.number
     if bad[_NUMBER] != number and promised and not _below(bad[_NUMBER], number):
-        return BadEvent(walk.chain, number, TamperingKind.MISSING)
+        return BadEvent(verifier.chain, number, TamperingKind.MISSING)
     if bad[_NUMBER] != number or (head and not promised):
-        return BadEvent(walk.chain, bad[_NUMBER], TamperingKind.EXTRA, at)
-    if bad[_KEY] not in walk.seal.keys:
-        return BadEvent(walk.chain, number, TamperingKind.UNKNOWN_KEY, at)
-    return BadEvent(walk.chain, number, _displaced(walk, bad, rest()) or TamperingKind.CHANGED, at)
+        return BadEvent(verifier.chain, bad[_NUMBER], TamperingKind.EXTRA, at)
+    if bad[_KEY] not in verifier.keyring.keys:
+        return BadEvent(verifier.chain, number, TamperingKind.UNKNOWN_KEY, at)
+    return BadEvent(
+        verifier.chain, number, _displaced(verifier, bad, rest()) or TamperingKind.CHANGED, at
+    )
 
 
 def _below(found: object, number: int) -> bool:
@@ -121,19 +132,19 @@ def _below(found: object, number: int) -> bool:
 
 
 def _displaced(
-    walk: ChainVerifier, bad: Stored, batches: Iterable[Sequence[Stored]]
+    verifier: ChainVerifier, bad: Stored, batches: Iterable[Sequence[Stored]]
 ) -> TamperingKind | None:
-    """Return how the event that belongs where `bad` is came to stand further on, if it does."""
-    number, before = walk.events + 1, walk.mac
+    """Look for the right event behind `bad`; tell how it got there, or None if it is gone."""
+    number, before = verifier.events + 1, verifier.mac
     for batch in batches:
         for event in batch:
             here = _renumbered(event, number)
-            if event[_NUMBER] != number and walk.fits(walk.mac, here):
+            if event[_NUMBER] != number and verifier.fits(verifier.mac, here):
                 swapped = event[_MAC] if event[_NUMBER] == number + 1 else before
-                fits = walk.fits(swapped, _renumbered(bad, event[_NUMBER]))
+                fits = verifier.fits(swapped, _renumbered(bad, event[_NUMBER]))
                 return TamperingKind.MOVED if fits else TamperingKind.EXTRA
-            if event[_NUMBER] != number and walk.fits(walk.mac, (*here[:_MAC], bad[_MAC])):
-                return TamperingKind.MOVED  # and the hashes stayed where they were
+            if event[_NUMBER] != number and verifier.fits(verifier.mac, (*here[:_MAC], bad[_MAC])):
+                return TamperingKind.MOVED  # the fields changed places, the hashes did not
             before = event[_MAC]
     return None
 

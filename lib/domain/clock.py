@@ -1,4 +1,4 @@
-"""Moments are whole milliseconds since 1970 in UTC: one number on every database."""
+"""Moments in time: whole milliseconds since 1970 in UTC, the same number in every database."""
 
 import time
 from collections.abc import Callable
@@ -20,7 +20,7 @@ def now() -> Moment:
 
 
 def minute_of(moment: Moment) -> Moment:
-    """Return the beginning of the minute of `moment`."""
+    """Return the first millisecond of the minute that contains `moment`."""
     return moment - moment % MINUTE
 
 
@@ -35,5 +35,5 @@ def iso(moment: Moment) -> str:
 
 
 def compact(moment: Moment) -> str:
-    """Return `moment` as `20261123T222100Z`, fit for a file name."""
+    """Return `moment` as `20261123T222100Z`, for file names."""
     return when(moment).strftime("%Y%m%dT%H%M%SZ")

@@ -1,4 +1,4 @@
-"""Who has a token, counted by organization and service."""
+"""How many users have a token, by organization and service."""
 
 from typing import NamedTuple
 
@@ -6,7 +6,10 @@ from lib.domain.states import OrganizationType
 
 
 class CoverageRow(NamedTuple):
-    """Active users of one organization and service, by what they have."""
+    """Numbers of active users of one organization and service, by what they have.
+
+    `none` counts the users who have neither an accepted token nor a pending one.
+    """
 
     organization_id: str
     organization_name: str
@@ -20,10 +23,10 @@ class CoverageRow(NamedTuple):
 
     @property
     def users(self) -> int:
-        """Return how many active users there are."""
+        """Return the number of active users."""
         return self.accepted + self.pending + self.none
 
     @property
     def share(self) -> float | None:
-        """Return the share of users with an accepted token, 0 to 1; None without users."""
+        """Return the share of users with an accepted token, from 0 to 1; None without users."""
         return self.accepted / self.users if self.users else None

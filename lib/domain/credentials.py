@@ -1,4 +1,4 @@
-"""What a service signs in with."""
+"""Client credentials of services."""
 
 from typing import NamedTuple
 
@@ -6,7 +6,10 @@ from lib.domain.clock import Moment
 
 
 class ServiceCredential(NamedTuple):
-    """What a service signs in with; `created_by` is empty for the command line."""
+    """A credential that a service authenticates with, without its secret.
+
+    `created_by` is a username; it is empty for a credential that was created by command.
+    """
 
     client_id: str
     service_id: str
@@ -15,11 +18,11 @@ class ServiceCredential(NamedTuple):
 
 
 class NewCredential(NamedTuple):
-    """A credential with its secret in clear: for its maker, once. Never shown by repr."""
+    """A new credential with its secret in clear, returned once to the person who creates it."""
 
     client_id: str
     client_secret: str
 
     def __repr__(self) -> str:
-        """Return what may be logged."""
+        """Return the client id only, so that a log never has the secret."""
         return f"NewCredential({self.client_id!r}, …)"

@@ -1,4 +1,4 @@
-"""The one writer of CSV: what leaves here runs nothing in a spreadsheet."""
+"""The only writer of CSV files. A spreadsheet runs nothing that it finds in them."""
 
 import csv
 import io
@@ -7,21 +7,24 @@ from collections.abc import Iterable, Sequence
 
 _SIGNS = "=+-@|%\t\uff0b\uff0d\uff1d\uff20"
 _RUNS = (*_SIGNS, "\r", "\n")
-# Where a semicolon separates cells, as in much of Europe, one of ours can be cut at it, and at a
-# line break, since its quotation mark does not open a cell then.
+# In much of Europe a spreadsheet separates cells by semicolons. It then cuts our cells at each
+# semicolon. It also cuts them at line breaks, since it does not see our opening quotation mark.
 _CUT = re.compile(rf'([;\r\n][ \u00a0"]*)(?=[{re.escape(_SIGNS)}])')
 _BOM = "\ufeff"
 
 
 def disarm(cell: str) -> str:
-    """Return `cell`, with an apostrophe before what a spreadsheet could run (OWASP)."""
+    """Return `cell` with an apostrophe before every start of a formula (OWASP, CSV injection)."""
     if ";" in cell or not cell.isprintable():
         cell = _CUT.sub(r"\1'", cell)
     return f"'{cell}" if cell.lstrip(" \u00a0").startswith(_RUNS) else cell
 
 
 def csv_bytes(header: Sequence[str], rows: Iterable[Sequence[str]]) -> bytes:
-    """Return a CSV as RFC 4180 has it: UTF-8 with BOM, CRLF line ends, every cell disarmed."""
+    """Return a CSV file (RFC 4180) in UTF-8 with BOM and CRLF line ends.
+
+    Every cell of `rows` is disarmed; `header` is written as it is.
+    """
     text = io.StringIO(newline="")
     text.write(_BOM)
     writer = csv.writer(text, lineterminator="\r\n")

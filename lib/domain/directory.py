@@ -1,4 +1,4 @@
-"""Organizations, services and subscriptions, as reads return them."""
+"""Organizations, services and subscriptions, as queries return them."""
 
 from typing import NamedTuple
 
@@ -6,7 +6,7 @@ from lib.domain.states import OrganizationType, Status
 
 
 class Organization(NamedTuple):
-    """An organization with its contact facts; empty text where a fact is not known."""
+    """An organization with its contact details; an unknown detail is empty text."""
 
     organization_id: str
     name: str
@@ -24,7 +24,10 @@ class Organization(NamedTuple):
 
 
 class OrganizationListed(NamedTuple):
-    """An organization as the Organizations page lists it; counts are of users in it."""
+    """One line of the Organizations page.
+
+    `services`, `users` and `with_token` are counts; the last is of users with an accepted token.
+    """
 
     organization_id: str
     name: str
@@ -37,14 +40,18 @@ class OrganizationListed(NamedTuple):
 
 
 class Service(NamedTuple):
-    """What an organization can subscribe to."""
+    """A service that organizations can subscribe to."""
 
     service_id: str
     name: str
 
 
 class Subscription(NamedTuple):
-    """One organization's subscription to one service. Dates are ISO text or empty."""
+    """The subscription of one organization to one service. Dates are ISO 8601 text, or empty.
+
+    `revision` rises with every change of its tokens or users. `live_tokens` tells whether there is
+    a pending or accepted token.
+    """
 
     organization_id: str
     service_id: str

@@ -1,4 +1,4 @@
-"""What should not happen. Facts are attributes; lib.ui makes the sentences."""
+"""Errors. Each keeps its facts as attributes; `lib.wording` makes the sentences."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -8,9 +8,9 @@ from lib.domain.roles import Permission
 
 
 class DeskError(Exception):
-    """Base of all errors of ours. None carries a token.
+    """Base class of all errors of Token Desk. No error carries a token.
 
-    `code` is the word that the audit trail stores, whatever the class is called.
+    `code` is the word that the audit trail stores. It stays the same when a class is renamed.
     """
 
     code: ClassVar[str]
@@ -18,7 +18,7 @@ class DeskError(Exception):
 
 @dataclass
 class NotAllowedError(DeskError):
-    """The person may not do this, or not here."""
+    """The person does not have `permission`, or not in this organization."""
 
     code = "NotAllowed"
 
@@ -28,7 +28,7 @@ class NotAllowedError(DeskError):
 
 @dataclass
 class UnknownPlaceError(DeskError):
-    """No such organization, or it never subscribed to this service."""
+    """There is no such organization, or it has no subscription to this service."""
 
     code = "UnknownPlace"
 
@@ -38,7 +38,7 @@ class UnknownPlaceError(DeskError):
 
 @dataclass
 class SelectionChangedError(DeskError):
-    """Some selected ids are no users of this organization."""
+    """Some selected ids belong to no user of this organization; `missing` is their number."""
 
     code = "SelectionGone"
 
@@ -47,14 +47,14 @@ class SelectionChangedError(DeskError):
 
 @dataclass
 class NothingToDoError(DeskError):
-    """The plan changes nobody, so there is nothing to confirm."""
+    """The plan changes no user, so there is nothing to confirm."""
 
     code = "NothingToDo"
 
 
 @dataclass
 class PlanOutdatedError(DeskError):
-    """Something about the selected users changed since the first confirmation."""
+    """The tokens or the status of selected users changed since the first confirmation."""
 
     code = "PlanOutdated"
 
@@ -63,14 +63,14 @@ class PlanOutdatedError(DeskError):
 
 @dataclass
 class TokenNotPendingError(DeskError):
-    """The pending token is no longer there: accepted, declined or ended elsewhere."""
+    """The token is not pending any more: it was accepted, declined or ended elsewhere."""
 
     code = "TokenGone"
 
 
 @dataclass
 class StepRefusedError(DeskError):
-    """The lifecycle says no to a user's own step; `reason` is the skip's value."""
+    """The lifecycle refuses a user's own step; `reason` is the value of a Skip."""
 
     code = "Refused"
 
@@ -78,14 +78,14 @@ class StepRefusedError(DeskError):
 
 
 class AuditNotWrittenError(DeskError):
-    """The audit trail did not take the event, so nothing was done."""
+    """The event could not be written to the audit trail, so nothing was changed."""
 
     code = "AuditUnwritten"
 
 
 @dataclass
 class UnknownPersonError(DeskError):
-    """The directory has nobody of this name."""
+    """The directory has no account with this username."""
 
     code = "UnknownPerson"
 
@@ -93,19 +93,19 @@ class UnknownPersonError(DeskError):
 
 
 class ApprovalMissingError(DeskError):
-    """So many tokens need a second API administrator, who has not approved just this."""
+    """This many tokens need the approval of a second API administrator, which is missing."""
 
     code = "ApprovalMissing"
 
 
 class ApprovalExpiredError(DeskError):
-    """The hour for the answer, or for the download after it, is over."""
+    """The hour for the answer is over, or the hour for the download after it."""
 
     code = "ApprovalLapsed"
 
 
 class SelfApprovalError(DeskError):
-    """Nobody approves their own request (four eyes)."""
+    """A person tried to approve their own request (four eyes)."""
 
     code = "OwnApproval"
 
@@ -117,20 +117,20 @@ class ApproverTooNewError(DeskError):
 
 
 class ApprovalAnsweredError(DeskError):
-    """Somebody has answered this request already, or there is none."""
+    """The request has an answer already, or there is no such request."""
 
     code = "ApprovalAnswered"
 
 
 class TooManyCredentialsError(DeskError):
-    """A service has two live credentials, which is what a change of them takes."""
+    """The service has two live credentials already, the most that it may have."""
 
     code = "TooManyCredentials"
 
 
 @dataclass
 class InvalidExpiryError(DeskError):
-    """An expiry policy has between 1 and 730 days, or none."""
+    """`days` is outside of 1 to 730, the range of an expiry policy."""
 
     code = "BadDays"
 
@@ -139,7 +139,7 @@ class InvalidExpiryError(DeskError):
 
 @dataclass
 class UnknownServiceError(DeskError):
-    """There is no such service."""
+    """There is no service with this id."""
 
     code = "UnknownService"
 
@@ -147,50 +147,50 @@ class UnknownServiceError(DeskError):
 
 
 class LastAdministratorError(DeskError):
-    """Nobody would be left who is API administrator in all organizations."""
+    """The change would leave no API administrator for all organizations."""
 
     code = "LastAdministrator"
 
 
 class DatabaseUnavailableError(DeskError):
-    """The database did not take part. Nothing was changed."""
+    """The database cannot be reached or used. Nothing was changed."""
 
     code = "StoreUnavailable"
 
 
 class DatabaseBusyError(DatabaseUnavailableError):
-    """Another writer holds the database for longer than we wait."""
+    """Another writer held the lock for longer than the time limit."""
 
     code = "StoreBusy"
 
 
 class DatabaseReadOnlyError(DatabaseUnavailableError):
-    """The database cannot be written."""
+    """The database refuses writes."""
 
     code = "StoreReadOnly"
 
 
 class DatabaseFullError(DatabaseUnavailableError):
-    """No room left for the database."""
+    """There is no disk space left for the database."""
 
     code = "StoreFull"
 
 
 class SignInRefusedError(DeskError):
-    """Whoever stands at the door is not let in; the kinds below say why."""
+    """A sign-in was refused; the subclasses say why."""
 
     code = "SignInRefused"
 
 
 class SignedOutError(SignInRefusedError):
-    """This sign-in was ended: its cookie is worth nothing any more."""
+    """The session was signed out, so its cookie is not valid any more."""
 
     code = "SignedOut"
 
 
 @dataclass
 class SessionTimedOutError(SignInRefusedError):
-    """This sign-in lasted too long: without a click (`idle`), or altogether."""
+    """The session reached its time limit: without a click (`idle`), or since the sign-in."""
 
     code = "TimedOut"
 
@@ -199,7 +199,7 @@ class SessionTimedOutError(SignInRefusedError):
 
 @dataclass
 class NotInDirectoryError(SignInRefusedError):
-    """The directory has nobody whom the provider's claim names."""
+    """The directory has no account for `name`, the value of the provider's claim."""
 
     code = "NotInDirectory"
 
@@ -208,7 +208,7 @@ class NotInDirectoryError(SignInRefusedError):
 
 @dataclass
 class InactiveAccountError(SignInRefusedError):
-    """The directory knows this person, and they are inactive."""
+    """The directory has an account for `name`, and it is inactive."""
 
     code = "Inactive"
 
@@ -217,7 +217,7 @@ class InactiveAccountError(SignInRefusedError):
 
 @dataclass
 class ClaimUnusableError(SignInRefusedError):
-    """The provider's claim is missing, is no name, or is an e-mail that it has not verified."""
+    """The provider's claim is missing, not a name, or an e-mail address that is not verified."""
 
     code = "ClaimUnusable"
 
@@ -226,7 +226,7 @@ class ClaimUnusableError(SignInRefusedError):
 
 @dataclass
 class AmbiguousEmailError(SignInRefusedError):
-    """The e-mail belongs to two accounts or more, so it names nobody."""
+    """Two or more accounts have this e-mail address, so it does not identify a person."""
 
     code = "AmbiguousEmail"
 

@@ -1,4 +1,4 @@
-"""For how many days new tokens live."""
+"""Expiry policies: the lifetime of new tokens, in days."""
 
 from typing import NamedTuple
 
@@ -6,18 +6,21 @@ from lib.domain.clock import DAY, Moment
 
 
 class ExpiryPolicy(NamedTuple):
-    """For how many days a new token lives; None for no limit. The shorter of the two wins."""
+    """The lifetime of a new token by service and by organization, in days; None: no limit.
+
+    The shorter one applies.
+    """
 
     service_days: int | None = None
     organization_days: int | None = None
 
     @property
     def days(self) -> int | None:
-        """Return the days that count."""
+        """Return the lifetime that applies, in days; None: no limit."""
         return min((days for days in self if days is not None), default=None)
 
     def ends(self, now: Moment) -> Moment | None:
-        """Return when a token that is made now ends."""
+        """Return the expiry of a token that is created at `now`; None: never."""
         return None if self.days is None else now + self.days * DAY
 
 

@@ -1,6 +1,7 @@
-"""What each act does to what a member has live: the only home of these rules.
+"""The lifecycle of tokens: what each action does to the live tokens of a member.
 
-Source: the manual's API Tokens page; where it is silent, rulings 2 to 5 in README.
+These rules are nowhere else. Source: the manual's API Tokens page, and rulings 2 to 5 in README
+where the manual says nothing.
 """
 
 from collections.abc import Mapping
@@ -16,7 +17,7 @@ _T = TypeVar("_T")
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What becomes of a member's live rows, and the pending row that is made, if any."""
+    """The new states of a member's live rows, and the origin of the new pending row, if any."""
 
     pending_becomes: TokenState | None = None
     accepted_becomes: TokenState | None = None
@@ -31,8 +32,11 @@ class ActiveFlags:
     organization: bool = True
     subscription: bool = True
 
-    def fault(self) -> Skip | None:
-        """Return the first reason why no token may be handed out, or None."""
+    def skip_reason(self) -> Skip | None:
+        """Return why the member may not get a token, or None.
+
+        The organization comes first, then the subscription, then the member.
+        """
         if not self.organization:
             return Skip.INACTIVE_ORGANIZATION
         if not self.subscription:
@@ -40,19 +44,19 @@ class ActiveFlags:
         return None if self.user else Skip.INACTIVE_USER
 
 
-_ASKED = Change(creates=Origin.REQUEST)
+_REQUESTED = Change(creates=Origin.REQUEST)
 _CANCELLED = Change(pending_becomes=TokenState.CANCELLED)
 _REMOVED = Change(accepted_becomes=TokenState.REMOVED)
 _DECLINED = Change(pending_becomes=TokenState.DECLINED)
 
-#: Which action ends a live row, in the order in which both are done.
+#: The action that ends a live row of each state, in the order in which they are executed.
 ENDS: Mapping[TokenState, Action] = MappingProxyType(
     {TokenState.ACCEPTED: Action.REMOVE, TokenState.PENDING: Action.CANCEL}
 )
 
-#: A pair that is missing here is refused.
+#: A pair of holding and act that is missing here is not allowed.
 LIFECYCLE: Mapping[tuple[Holding, Act], Change | Skip] = MappingProxyType({
-    (Holding.NOTHING, Action.REQUEST): _ASKED,
+    (Holding.NOTHING, Action.REQUEST): _REQUESTED,
     (Holding.NOTHING, Action.CANCEL): Skip.NOTHING_PENDING,
     (Holding.NOTHING, Action.REMOVE): Skip.NO_TOKEN,
     (Holding.NOTHING, Action.GENERATE): Change(creates=Origin.EXPORT),
@@ -64,7 +68,7 @@ LIFECYCLE: Mapping[tuple[Holding, Act], Change | Skip] = MappingProxyType({
     (Holding.PENDING, Action.GENERATE): Change(
         pending_becomes=TokenState.REPLACED, creates=Origin.EXPORT
     ),
-    (Holding.ACCEPTED, Action.REQUEST): _ASKED,
+    (Holding.ACCEPTED, Action.REQUEST): _REQUESTED,
     (Holding.ACCEPTED, Action.CANCEL): Skip.NOTHING_PENDING,
     (Holding.ACCEPTED, Action.REMOVE): _REMOVED,
     (Holding.ACCEPTED, Action.GENERATE): Change(
@@ -84,31 +88,31 @@ LIFECYCLE: Mapping[tuple[Holding, Act], Change | Skip] = MappingProxyType({
     ),
 })  # fmt: skip
 
-#: Acts that hand out a token: refused where something is not active. Ending one is always allowed.
+#: Acts that give a user a token. They need active flags; ending a token is always allowed.
 HANDS_OUT: frozenset[Act] = frozenset({Action.REQUEST, Action.GENERATE, OwnStep.ACCEPT})
 
 
 def decide(holding: Holding, act: Act, active_flags: ActiveFlags) -> Change | Skip:
-    """Return what `act` does to a member who has `holding`, or the reason why it is skipped.
+    """Return what `act` does to a member who has `holding`, or the reason to skip the member.
 
-    Raises KeyError for a pair that the lifecycle does not know.
+    Raises KeyError for a pair that is missing in LIFECYCLE.
     """
-    fault = active_flags.fault() if act in HANDS_OUT else None
-    return fault or LIFECYCLE[holding, act]
+    inactive = active_flags.skip_reason() if act in HANDS_OUT else None
+    return inactive or LIFECYCLE[holding, act]
 
 
 def holding_of(pending: str | None, accepted: str | None) -> Holding:
-    """Return the name of what a member has live, given the ids of the live rows."""
+    """Return what a member has, given the ids of the live pending and accepted rows."""
     if pending:
         return Holding.BOTH if accepted else Holding.PENDING
     return Holding.ACCEPTED if accepted else Holding.NOTHING
 
 
 def ending(action: Action) -> Change:
-    """Return what `action` makes of live rows, whoever has them, for set-based SQL.
+    """Return the new states that `action` gives to live rows of any member, for set-based SQL.
 
-    Well defined because an action never ends the same kind of row in two ways: two answers
-    raise ValueError.
+    An action always ends rows of one state in the same way. Raises ValueError if LIFECYCLE says
+    otherwise.
     """
     changes = [c for (_, act), c in LIFECYCLE.items() if act is action and isinstance(c, Change)]
     return Change(

@@ -1,4 +1,4 @@
-"""Bulk operations: the place they act on, and what they did."""
+"""Bulk operations: their scope and their results."""
 
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -11,7 +11,7 @@ from lib.domain.states import Action, Holding, Skip
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """One organization and service, with names for people and the standing of both."""
+    """One organization and service, with their names, active flags and expiry policy."""
 
     organization_id: str
     organization_name: str
@@ -22,7 +22,7 @@ class Scope:
 
 
 class SkippedUser(NamedTuple):
-    """A user whom an operation leaves alone, and why."""
+    """A user whom an operation skips, and the reason."""
 
     name: str
     username: str
@@ -30,7 +30,7 @@ class SkippedUser(NamedTuple):
 
 
 class ChangedUser(NamedTuple):
-    """A user whose tokens changed between the confirmations."""
+    """A user whose tokens changed between the first and the last confirmation."""
 
     name: str
     username: str
@@ -39,7 +39,7 @@ class ChangedUser(NamedTuple):
 
 
 class ResultRow(NamedTuple):
-    """What an operation did to one user; `result` is `done` or the reason of the skip."""
+    """The result of an operation for one user: `done`, or the value of a Skip."""
 
     name: str
     username: str
@@ -49,7 +49,10 @@ class ResultRow(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """What one operation did. Counts are users; `csv_*` are empty unless tokens were exported."""
+    """The result of one operation.
+
+    `changed` counts users. `csv_name` and `csv_sha256` are empty unless tokens were exported.
+    """
 
     operation_id: str
     action: Action

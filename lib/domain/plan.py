@@ -1,4 +1,4 @@
-"""What an action is going to do, worked out before the first confirmation and frozen there."""
+"""Plans: what an action will do, computed before the first confirmation and then unchanged."""
 
 import hashlib
 import json
@@ -16,7 +16,12 @@ RECENT = 7 * DAY  # "used in the last 7 days"
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """What the first confirmation says. All counts are users or tokens, whichever is named."""
+    """The numbers of the first confirmation.
+
+    `selected` and `changed` count users. `tokens_ending` and `pending_ending` count accepted and
+    pending rows that end; `recently_used` counts those of the accepted ones that were used in the
+    last 7 days.
+    """
 
     selected: int
     changed: int
@@ -28,9 +33,9 @@ class Preview:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """An action frozen at its first confirmation; the last one acts on this alone.
+    """An action as it was first confirmed. The last confirmation executes exactly this plan.
 
-    `seen` maps each member's id to what the plan saw of them, in the table's order.
+    `seen` maps each member's id to their snapshot, in the order of the table.
     """
 
     operation_id: str
@@ -43,27 +48,27 @@ class Plan:
 
     @property
     def csv_name(self) -> str:
-        """Return the exported file's name, `UTCJF1-erecording-20261123T222100Z.csv`.
+        """Return the name of the exported file, such as `UTCJF1-erecording-20261123T222100Z.csv`.
 
-        It is known before the click that exports, since that click is the download.
+        The name is needed before the export, since the click that exports is the download.
         """
         scope = self.scope
         return f"{scope.organization_id}-{scope.service_id}-{compact(self.planned_at)}.csv"
 
     @property
     def digest(self) -> str:
-        """Return a digest of every member, their state and their live token ids."""
+        """Return a digest of every member's id, live token ids and reason of a skip."""
         lines = "\n".join(f"{m} {p} {a} {s}" for m, (p, a, s) in self.seen.items())
         return hashlib.blake2b(lines.encode(), digest_size=16).hexdigest()
 
 
 def active_flags_of(user: UserInScope, active_flags: ActiveFlags) -> ActiveFlags:
-    """Return `standing` of an organization and service, with the user's own added."""
+    """Return the flags of an organization and service, completed by the user's status."""
     return active_flags if user.status == Status.ACTIVE else replace(active_flags, user=False)
 
 
 def snapshot_of(user: UserInScope, action: Action, active_flags: ActiveFlags) -> UserSnapshot:
-    """Return what a plan remembers of `user`: live token ids, and the reason of a skip."""
+    """Return the live token ids of `user`, and the reason if `action` skips the user."""
     decision = decide(user.holding, action, active_flags_of(user, active_flags))
     reason = decision if isinstance(decision, Skip) else None
     return UserSnapshot(user.pending_token, user.accepted_token, reason)
@@ -72,7 +77,7 @@ def snapshot_of(user: UserInScope, action: Action, active_flags: ActiveFlags) ->
 def preview(
     users: Iterable[UserInScope], seen: Mapping[str, UserSnapshot], ends: Change, now: Moment
 ) -> Preview:
-    """Count what will happen to `users`, given what the action `ends`."""
+    """Return the numbers for `users`; `ends` says which rows the action ends."""
     skipped, changed, tokens, recent, pending = [], 0, 0, 0, 0
     for user in users:
         reason = seen[user.member_id].skip
@@ -90,7 +95,7 @@ def preview(
 def differences(
     plan: Plan, users: Iterable[UserInScope], seen: Mapping[str, UserSnapshot]
 ) -> tuple[ChangedUser, ...]:
-    """Return the users whose tokens or standing are no longer what the plan saw."""
+    """Return the users whose snapshot `seen` differs from the plan's; empty when all are equal."""
     if seen == plan.seen:
         return ()
     return tuple(
@@ -101,7 +106,7 @@ def differences(
 
 
 def plan_to_json(plan: Plan) -> str:
-    """Return `plan` as JSON, to be kept until a second administrator has approved it."""
+    """Return `plan` as JSON, to store it until a second administrator has approved it."""
     scope, counts = plan.scope, plan.preview
     return json.dumps(
         {
@@ -110,7 +115,7 @@ def plan_to_json(plan: Plan) -> str:
             "actor": plan.actor,
             "planned_at": plan.planned_at,
             "scope": [getattr(scope, part) for part in _SCOPE],
-            "standing": [getattr(scope.active_flags, part) for part in _STANDING],
+            "standing": [getattr(scope.active_flags, part) for part in _FLAGS],
             "seen": {member_id: list(seen) for member_id, seen in plan.seen.items()},
             "counts": [getattr(counts, count) for count in _COUNTS],
             "skipped": [list(user) for user in counts.skipped],
@@ -119,7 +124,7 @@ def plan_to_json(plan: Plan) -> str:
 
 
 def plan_from_json(text: str) -> Plan:
-    """Return the plan that `plan_to_json` made `text` of."""
+    """Return the plan from `text`, which `plan_to_json` made."""
     kept = json.loads(text)
     return Plan(
         kept["operation_id"],
@@ -128,7 +133,7 @@ def plan_from_json(text: str) -> Plan:
         kept["planned_at"],
         Scope(
             **dict(zip(_SCOPE, kept["scope"], strict=True)),
-            active_flags=ActiveFlags(**dict(zip(_STANDING, kept["standing"], strict=True))),
+            active_flags=ActiveFlags(**dict(zip(_FLAGS, kept["standing"], strict=True))),
         ),
         {m: UserSnapshot(p, a, _skip(s)) for m, (p, a, s) in kept["seen"].items()},
         Preview(
@@ -139,7 +144,7 @@ def plan_from_json(text: str) -> Plan:
 
 
 _SCOPE = ("organization_id", "organization_name", "service_id", "service_name")
-_STANDING = ("user", "organization", "subscription")
+_FLAGS = ("user", "organization", "subscription")
 _COUNTS = ("selected", "changed", "tokens_ending", "recently_used", "pending_ending")
 
 

@@ -1,7 +1,7 @@
-"""Which role may do what: the only home of these rules. A pair that is missing is refused.
+"""The permissions of each role. A role has no permission that is not listed here.
 
-Menus, buttons, pages and README's table come from here; every use case asks again inside its own
-transaction (lib.operations.access).
+These rules are nowhere else: menus, buttons, pages and README's table come from here. Every use
+case checks its permission again inside its own transaction (lib.operations.access).
 """
 
 from collections.abc import Iterable, Mapping
@@ -9,13 +9,13 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import NamedTuple, TypeAlias
 
-#: Organizations where something is allowed: None is every organization, the empty set none.
+#: The organizations in which a permission applies. None: all of them. Empty set: none.
 Reach: TypeAlias = frozenset[str] | None
 NOWHERE: Reach = frozenset()
 
 
 class Role(StrEnum):
-    """What a person can be granted. Everybody looks after their own tokens without a role."""
+    """A role that can be granted. Users need no role to manage their own tokens."""
 
     ADMINISTRATOR = "administrator"
     SUPPORT = "support"
@@ -23,7 +23,7 @@ class Role(StrEnum):
 
 
 class Permission(StrEnum):
-    """What a use case asks for. The four actions have the names they have in Action."""
+    """A permission that a use case requires. The four actions have the names of Action."""
 
     READ = "read"
     COVERAGE = "coverage"
@@ -61,7 +61,7 @@ PERMISSIONS: Mapping[Role, frozenset[Permission]] = MappingProxyType(
 
 
 class Grant(NamedTuple):
-    """A role of one person: in one organization, or in all of them (None)."""
+    """A role in one organization, or in all organizations (None)."""
 
     role: Role
     organization_id: str | None = None
@@ -76,5 +76,5 @@ def reach(grants: Iterable[Grant], permission: Permission) -> Reach:
 
 
 def covers(reach: Reach, organization_id: str | None) -> bool:
-    """Tell whether `reach` has this organization in it; None asks for all organizations."""
+    """Tell whether `reach` includes this organization; None: all organizations."""
     return reach is None or (organization_id is not None and organization_id in reach)

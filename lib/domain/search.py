@@ -1,19 +1,21 @@
-"""One way to compare names: upper or lower case and accents do not count."""
+"""Comparison of names: the search ignores case and accents."""
 
 import unicodedata
 
 LONGEST_NAME = 320  # characters, the longest e-mail address (RFC 3696, erratum 1690)
-LONGEST_SEARCH = 200  # characters; no name, username or e-mail worth looking for is longer
+LONGEST_SEARCH = 200  # characters; the rest of a longer search is ignored
 
 
 def fold(text: str) -> str:
     """Return `text` casefolded, without accents, white space collapsed.
 
-    LIKE folds ASCII only on SQLite and nothing on PostgreSQL, so both sides are folded here.
+    SQL's LIKE ignores the case of ASCII letters only on SQLite, and of none on PostgreSQL. So the
+    stored keys and the search are both folded here.
     """
-    if text.isascii() and text.isprintable():  # most names; 20 times as fast
+    if text.isascii() and text.isprintable():  # true for most names, and 20 times as fast
         return " ".join(text.lower().split())
-    # Once more after casefolding: the sign ™ decomposes into capitals, and ß casefolds into two.
+    # Decomposed twice: casefolding can make characters that decompose, and the sign ™ decomposes
+    # into capitals.
     decomposed = _decomposed(_decomposed(text).casefold())
     plain = (c for c in decomposed if not unicodedata.combining(c))
     return " ".join("".join(c for c in plain if c.isprintable() or c.isspace()).split())
@@ -24,7 +26,7 @@ def _decomposed(text: str) -> str:
 
 
 def same_but_for_case(one: str, other: str) -> bool:
-    """Tell whether two names differ in upper and lower case at most (Unicode 3.13, D145)."""
+    """Tell whether two names are equal, ignoring case only (Unicode 3.13, D145)."""
     return one == other or _caseless(one) == _caseless(other)
 
 
@@ -33,7 +35,7 @@ def _caseless(text: str) -> str:
 
 
 def like(search: str) -> str:
-    r"""Return the LIKE pattern that finds `search` anywhere in a folded key (escape `\`)."""
+    r"""Return the LIKE pattern for keys that contain `search`; the escape character is `\`."""
     escaped = fold(search[:LONGEST_SEARCH])
     for wild in "\\%_":
         escaped = escaped.replace(wild, f"\\{wild}")
@@ -41,6 +43,10 @@ def like(search: str) -> str:
 
 
 def possible_name(text: str) -> str:
-    """Return `text`; empty when it can be nobody's username, and no database should be asked."""
+    """Return `text`, or empty text when no username can be like that.
+
+    That is text with control characters or surrogates, or of more than 320 characters. A database
+    may refuse such text, so do not look it up.
+    """
     impossible = any(unicodedata.category(character) in {"Cc", "Cs"} for character in text)
     return "" if impossible or len(text) > LONGEST_NAME else text

@@ -1,10 +1,10 @@
-"""The words of the life of a token, each spelled once."""
+"""The states and actions that are stored, each spelled in one place."""
 
 from enum import StrEnum
 
 
 class TokenState(StrEnum):
-    """State of a token row. Pending and accepted are live; the others are closed for good."""
+    """State of a token row. Pending and accepted rows are live; all others have ended."""
 
     PENDING = "pending"
     ACCEPTED = "accepted"
@@ -17,14 +17,14 @@ class TokenState(StrEnum):
 
 
 class Origin(StrEnum):
-    """How a token row came about: asked for by an administrator, or generated and exported."""
+    """How a token row began: an administrator requested it, or generated and exported it."""
 
     REQUEST = "request"
     EXPORT = "export"
 
 
 class Action(StrEnum):
-    """What an API administrator does to users in bulk (the manual's four actions)."""
+    """An administrator's bulk action on users (the manual's four actions)."""
 
     REQUEST = "request"
     REMOVE = "remove"
@@ -33,14 +33,14 @@ class Action(StrEnum):
 
 
 class OwnStep(StrEnum):
-    """What a user does with what is pending for them."""
+    """A user's own action on a pending token or request."""
 
     ACCEPT = "accept"
     DECLINE = "decline"
 
 
 class Holding(StrEnum):
-    """What a member has live for one service."""
+    """The live rows that a member has for one service."""
 
     NOTHING = "nothing"
     PENDING = "pending"
@@ -49,7 +49,7 @@ class Holding(StrEnum):
 
 
 class Skip(StrEnum):
-    """Why an operation leaves a user alone. A skip is a result, not an error."""
+    """Why an operation skips a user. A skip is a result, not an error."""
 
     ALREADY_PENDING = "already pending"
     NOTHING_PENDING = "nothing pending"
@@ -68,22 +68,22 @@ class Status(StrEnum):
 
 
 class SessionStatus(StrEnum):
-    """How a sign-in stands: never seen or turned away, lasting, or over for good."""
+    """Status of a sign-in: there is none (or it was refused), it is active, or it has ended."""
 
-    OUT = "out"
-    IN = "in"
-    OVER = "over"
+    NONE = "none"
+    ACTIVE = "active"
+    ENDED = "ended"
 
 
 class OrganizationType(StrEnum):
-    """A recording office, or who submits to it."""
+    """A recording office (recipient), or an organization that submits documents to it."""
 
     RECIPIENT = "recipient"
     SUBMITTER = "submitter"
 
 
 class ApprovalState(StrEnum):
-    """What became of a request for a second administrator's approval (four eyes)."""
+    """State of a request for a second administrator's approval (four eyes)."""
 
     WAITING = "waiting"
     APPROVED = "approved"

@@ -1,7 +1,7 @@
-"""How a token is made, checked and remembered.
+"""The format of tokens: how they are made, recognized and hashed.
 
-A token is `<prefix>_`, 40 random characters of base62 (238 bits), and 6 characters that carry the
-CRC-32 of all before them, so that a scanner knows a token without asking the database.
+A token is `<prefix>_`, then 40 random characters of base62 (238 bits), then 6 characters with the
+CRC-32 of everything before them. So a scanner recognizes a token without asking the database.
 """
 
 import hashlib
@@ -12,31 +12,31 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from zlib import crc32
 
-from lib.domain.escapes import readings
+from lib.domain.escapes import unescaped_versions
 
 RANDOM_LENGTH = 40
 CHECK_LENGTH = 6
 HINT_LENGTH = 4
 
 _PIECE = 1_000_000  # characters
-_LONGEST_FORM = 10_000  # characters, 200 for each of a token's
+_LONGEST_ESCAPED = 10_000  # characters: 200 for each character of a token
 
 _ALPHABET = (string.digits + string.ascii_uppercase + string.ascii_lowercase).encode()
-# A byte below 248 stands for one of 62 characters, four bytes each; the other eight are thrown
-# away, so that every character is equally likely. One call does a whole batch at C speed.
+# Each of the 62 characters has four bytes below 248. The other eight bytes are dropped, so that
+# every character is equally likely. One call converts a whole batch at C speed.
 _TABLE = bytes(_ALPHABET[b % 62] for b in range(256))
 _BIASED = bytes(range(248, 256))
-# What a file, a spreadsheet or a client leaves round a token: spaces, line ends, a no-break space,
-# and the byte order mark with which a file may begin.
+# What files, spreadsheets and clients add around a token: spaces, line ends, no-break spaces, and
+# the byte order mark at the start of a file.
 _WHITE_SPACE = string.whitespace + "\x85\xa0\u2028\u2029\ufeff"
 _PAIRS = [chr(a) + chr(b) for a in _ALPHABET for b in _ALPHABET]
 
 
 @dataclass(frozen=True, slots=True)
 class Minting:
-    """What making tokens takes: the prefix, and the numbered keys for digests (peppers).
+    """What is needed to make tokens: the prefix, and the numbered keys of digests (peppers).
 
-    The highest number is used for new digests. Nothing of it is shown by repr.
+    New digests use the pepper with the highest number. `repr` shows the prefix only.
     """
 
     prefix: str
@@ -44,16 +44,16 @@ class Minting:
 
     @property
     def pepper_number(self) -> int:
-        """Return the number of the pepper for new digests."""
+        """Return the number of the pepper that new digests use."""
         return max(self.peppers)
 
     def digests(self, tokens: Iterable[str]) -> list[bytes]:
-        """Return the digest of each token under the current pepper."""
+        """Return the digest of each token under the newest pepper, 32 bytes each."""
         return digests(tokens, self.peppers[self.pepper_number])
 
 
 def mint(count: int, prefix: str) -> list[str]:
-    """Return `count` new tokens. The list is the only place where they exist in clear."""
+    """Return `count` new tokens in clear. The list is the only place where they exist."""
     chars = _random_characters(count * RANDOM_LENGTH)
     bodies = (
         f"{prefix}_{chars[at : at + RANDOM_LENGTH]}"
@@ -63,47 +63,52 @@ def mint(count: int, prefix: str) -> list[str]:
 
 
 def random_name() -> str:
-    """Return eight random characters that tell two things of one kind apart; no secret."""
+    """Return eight random lower-case letters and digits, for a name. It is not a secret."""
     return _random_characters(8).lower()
 
 
 def text_of(content: bytes) -> str:
-    """Return a file's text as far as tokens go, which are ASCII, be it in UTF-8, 16 or 32."""
+    """Return the text of a file in UTF-8, UTF-16 or UTF-32.
+
+    Only ASCII characters are sure to be right, which is enough to find tokens.
+    """
     return content.replace(b"\0", b"").decode("utf-8", errors="replace")
 
 
 def tokens_in(text: str, prefix: str) -> list[str]:
-    """Return the tokens of ours in any text, each once, whatever stands directly before or after.
+    """Return the well-formed tokens in `text`, each once, whatever surrounds them.
 
-    A token is found behind the escapes that `escapes.readings` takes out, and where another one
-    seems to begin or end inside it. What only looks like one has another checksum.
+    Tokens are also found with the escapes that `escapes.unescaped_versions` removes, and where
+    something that looks like a token overlaps them. The checksum excludes the look-alikes.
     """
     # Only the prefix is consumed, so the next candidate may begin inside this one.
-    looks = re.compile(rf"{prefix}_(?=([0-9A-Za-z]{{{RANDOM_LENGTH + CHECK_LENGTH}}}))")
+    candidate = re.compile(rf"{prefix}_(?=([0-9A-Za-z]{{{RANDOM_LENGTH + CHECK_LENGTH}}}))")
     found: dict[str, None] = {}
     for piece in _pieces(text):
-        rests = dict.fromkeys(rest for form in readings(piece) for rest in looks.findall(form))
+        rests = dict.fromkeys(
+            rest for plain in unescaped_versions(piece) for rest in candidate.findall(plain)
+        )
         candidates = (f"{prefix}_{rest}" for rest in rests)
         found |= dict.fromkeys(token for token in candidates if is_well_formed(token, prefix))
     return list(found)
 
 
 def _pieces(text: str) -> Iterator[str]:
-    """Yield `text` in pieces that overlap by more than a token takes in any form.
+    """Yield `text` in pieces that overlap by more than the length of any escaped token.
 
-    Escapes are taken out of one piece at a time: those of 100 MB at once took 3 GB of memory.
+    Escapes are removed piece by piece: for 100 MB at once it took 3 GB of memory.
     """
     for start in range(0, len(text), _PIECE):
-        yield text[start : start + _PIECE + _LONGEST_FORM]
+        yield text[start : start + _PIECE + _LONGEST_ESCAPED]
 
 
 def trim(token: str) -> str:
-    """Return a token without the white space round it."""
+    """Return `token` without the white space around it."""
     return token.strip(_WHITE_SPACE)
 
 
 def is_well_formed(token: str, prefix: str) -> bool:
-    """Tell whether `token` has the prefix, the length and the checksum of one of ours."""
+    """Tell whether `token` has our prefix, the right length and the right checksum."""
     body, check = token[:-CHECK_LENGTH], token[-CHECK_LENGTH:]
     random_part = body.removeprefix(f"{prefix}_")
     return (
@@ -116,7 +121,7 @@ def is_well_formed(token: str, prefix: str) -> bool:
 
 
 def hint(token: str) -> str:
-    """Return what may be shown of a token: its prefix and the first four random characters."""
+    """Return the part of a token that may be shown: the prefix and four random characters."""
     return token[: len(token) - RANDOM_LENGTH - CHECK_LENGTH + HINT_LENGTH]
 
 

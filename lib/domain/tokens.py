@@ -1,4 +1,4 @@
-"""Tokens and their users, as reads return them."""
+"""Tokens and their users, as queries return them."""
 
 from typing import NamedTuple
 
@@ -8,9 +8,9 @@ from lib.domain.states import Holding, Origin, Skip, TokenState
 
 
 class TokenRow(NamedTuple):
-    """A user's line in the table of the API Tokens page.
+    """One user in the table of the page Recipient API Tokens.
 
-    `expired`: nothing is live, and what there was last came to its time.
+    `expired`: the user has nothing live, and their last token or request expired.
     """
 
     member_id: str
@@ -26,7 +26,7 @@ class TokenRow(NamedTuple):
 
 
 class UserSnapshot(NamedTuple):
-    """What the plan saw of one user: any difference at the last confirmation refuses it."""
+    """What a plan knows of one user. The plan is refused if this has changed at the end."""
 
     pending_token: str | None
     accepted_token: str | None
@@ -34,12 +34,12 @@ class UserSnapshot(NamedTuple):
 
     @property
     def holding(self) -> Holding:
-        """Return the name of what the user had live."""
+        """Return what the user had at the time of the plan."""
         return holding_of(self.pending_token, self.accepted_token)
 
 
 class UserInScope(NamedTuple):
-    """A user with what they have live for one service, as an operation reads it."""
+    """A user with the ids of their live tokens for one service, as an operation reads them."""
 
     member_id: str
     name: str
@@ -52,12 +52,12 @@ class UserInScope(NamedTuple):
 
     @property
     def holding(self) -> Holding:
-        """Return the name of what the user has live."""
+        """Return what the user has."""
         return holding_of(self.pending_token, self.accepted_token)
 
 
 class OwnToken(NamedTuple):
-    """A live token or request of the person who is signed in."""
+    """A live token or request of the signed-in user."""
 
     organization_id: str
     organization_name: str
@@ -73,7 +73,10 @@ class OwnToken(NamedTuple):
 
 
 class FoundToken(NamedTuple):
-    """A live token row with its holder. `active`: holder, organization and subscription are."""
+    """A live token with its holder.
+
+    `active` tells whether the holder, the organization and the subscription are all active.
+    """
 
     organization_id: str
     service_id: str
@@ -87,9 +90,10 @@ class FoundToken(NamedTuple):
 
 
 class LeakedToken(NamedTuple):
-    """A token that somebody holds who should not: whose it is, and whether it still works.
+    """A leaked token: its holder and its state.
 
-    `operation_id` is empty for a token that its user accepted from a request.
+    `operation_id` names the operation that exported it. It is empty for a token that began as a
+    request and was accepted by its user.
     """
 
     organization_id: str

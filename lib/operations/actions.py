@@ -149,7 +149,7 @@ def execute_within(
     """Carry out `plan` for a caller who has asked whether it is allowed."""
     organization_id, service_id = plan.scope.organization_id, plan.scope.service_id
     if plan.action is Action.GENERATE and unit_of_work.four_eyes:
-        operation_queries.lock_generating(connection, plan.actor)
+        operation_queries.lock_generation(connection, plan.actor)
     scope = operation_queries.lock_scope(connection, organization_id, service_id)
     if scope is None:
         raise UnknownPlaceError(organization_id, service_id)

@@ -15,12 +15,12 @@ from lib.domain.access import Actor, GrantRow
 from lib.domain.activity import (
     ActivityFilter,
     ActivityRow,
+    EndedToken,
     Membership,
     OperationFacts,
     Person,
     Progress,
     ResultLine,
-    TokenStory,
 )
 from lib.domain.approvals import Approval
 from lib.domain.approver import ApproverRole
@@ -194,7 +194,7 @@ def open_operation(
 
 
 def _is_old_enough(role: ApproverRole | None) -> bool:
-    return role is not None and role.counts
+    return role is not None and role.old_enough
 
 
 def _approver(connection: Connection, actor: Actor, asked: Approval) -> ApproverRole | None:
@@ -269,7 +269,7 @@ def list_ended_tokens(
     *,
     before: tuple[Moment, str] | None = None,
     limit: int,
-) -> tuple[list[TokenStory], bool]:
+) -> tuple[list[EndedToken], bool]:
     """Return a person's tokens and requests that are over, last ended first, and whether of more.
 
     Those in the actor's reach that ended before `before`: a moment and a token's id.

@@ -8,7 +8,7 @@ from sqlalchemy import Connection
 
 from lib.domain.access import Actor
 from lib.domain.approvals import Approval
-from lib.domain.approver import FROM_THE_REQUESTER, ApproverRole, approver_role
+from lib.domain.approver import MIN_AGE_FROM_REQUESTER_SIDE, ApproverRole, approver_role
 from lib.domain.audit import Event, EventAction, clean_reason
 from lib.domain.clock import Moment
 from lib.domain.errors import (
@@ -94,7 +94,7 @@ def role_for(connection: Connection, username: str, asked: Approval) -> Approver
     approvers = [role for role, may in PERMISSIONS.items() if Permission.APPROVE in may]
     granted = grant_queries.granted_there(connection, username, approvers, asked.organization_id)
     requester_side = grant_queries.given_roles_by(
-        connection, asked.requester, asked.asked_at - FROM_THE_REQUESTER, asked.asked_at
+        connection, asked.requester, asked.asked_at - MIN_AGE_FROM_REQUESTER_SIDE, asked.asked_at
     )
     return approver_role(granted, asked.asked_at, requester_side)
 
@@ -111,6 +111,6 @@ def _waiting(
     if has_lapsed(asked, now):
         raise ApprovalExpiredError
     role = role_for(connection, actor.username, asked)
-    if role is None or not role.counts:
+    if role is None or not role.old_enough:
         raise ApproverTooNewError
     return asked, role

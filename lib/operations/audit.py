@@ -36,14 +36,14 @@ def anchor(engine: Engine) -> dict[str, ChainHead]:
         return audit_queries.heads(connection)
 
 
-def verify(engine: Engine, seal: AuditKeyring, anchors: Anchors = _NO_ANCHORS) -> ChainReport:
+def verify(engine: Engine, keyring: AuditKeyring, anchors: Anchors = _NO_ANCHORS) -> ChainReport:
     """Walk every chain. `anchors` are ends that were seen before, of each chain by its name."""
     with reading(engine) as connection:
-        return verify_within(connection, seal, anchors)
+        return verify_within(connection, keyring, anchors)
 
 
 def verify_within(
-    connection: Connection, seal: AuditKeyring, anchors: Anchors = _NO_ANCHORS
+    connection: Connection, keyring: AuditKeyring, anchors: Anchors = _NO_ANCHORS
 ) -> ChainReport:
     """Do what `verify` does inside the caller's transaction."""
     heads = audit_queries.heads(connection)
@@ -51,24 +51,26 @@ def verify_within(
     names = sorted({*known, *anchors})
     events, bad = 0, [BadEvent(repr(name), 1, TamperingKind.EXTRA) for name in foreign]
     for name in names:
-        walk = ChainVerifier(seal, name)
-        found = _walk(connection, walk, heads.get(name), anchors.get(name, ()))
-        events += walk.events
+        verifier = ChainVerifier(keyring, name)
+        found = _walk(connection, verifier, heads.get(name), anchors.get(name, ()))
+        events += verifier.events
         bad += [found] if found else []
     return ChainReport(events, len(names), tuple(bad))
 
 
 def _walk(
     connection: Connection,
-    walk: ChainVerifier,
+    verifier: ChainVerifier,
     head: ChainHead | None,
     anchors: Sequence[ChainHead],
 ) -> BadEvent | None:
-    broken = walk.follow(audit_queries.walk(connection, walk.chain))
+    broken = verifier.follow(audit_queries.events_of_chain(connection, verifier.chain))
     if broken is not None:
-        rest = partial(audit_queries.walk, connection, walk.chain, first=walk.events + 1)
-        return classify(walk, broken, head, rest)
-    return classify_end(walk, head, anchors) or _unlike(connection, walk.chain, anchors)
+        rest = partial(
+            audit_queries.events_of_chain, connection, verifier.chain, first=verifier.events + 1
+        )
+        return classify(verifier, broken, head, rest)
+    return classify_end(verifier, head, anchors) or _unlike(connection, verifier.chain, anchors)
 
 
 def _unlike(connection: Connection, chain: str, anchors: Sequence[ChainHead]) -> BadEvent | None:

@@ -109,10 +109,10 @@ def session_status(
     with reading(unit_of_work.engine) as connection:
         row = sign_in_queries.find(connection, sign_in_id)
     if row is None:
-        return SessionStatus.OUT
+        return SessionStatus.NONE
     if row.ended_at is not None or limits.over(row, unit_of_work.clock()):
-        return SessionStatus.OVER
-    return SessionStatus.IN if row.username else SessionStatus.OUT
+        return SessionStatus.ENDED
+    return SessionStatus.ACTIVE if row.username else SessionStatus.NONE
 
 
 def username_of(unit_of_work: UnitOfWork, limits: SessionLimits, sign_in_id: str) -> str:

@@ -26,7 +26,7 @@ class UnitOfWork:
 
     engine: Engine = field(repr=False)
     clock: Clock = field(repr=False)
-    seal: AuditKeyring = field(repr=False)
+    keyring: AuditKeyring = field(repr=False)
     four_eyes: int = 0
     request_days: int = 30
 
@@ -53,7 +53,7 @@ class UnitOfWork:
 
     def record(self, connection: Connection, *events: Event) -> None:
         """Append `events` as part of the caller's transaction. Raises AuditUnwritten."""
-        audit_queries.append(connection, self.seal, self.clock(), events)
+        audit_queries.append(connection, self.keyring, self.clock(), events)
 
     def record_refusal(self, refused: Event, why: str) -> None:
         """Record in a transaction of its own what was refused, which had no effect.

@@ -1,1 +1,1 @@
-"""Tables, migrations, engine and queries: the only place that knows SQL."""
+"""Tables, migrations, connections and queries. No other package has SQL."""

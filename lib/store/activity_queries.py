@@ -1,8 +1,9 @@
-"""Reads of the audit trail and of operations: pages by keyset, never by offset.
+"""Queries of the audit trail and of operations, with keyset pages and never an offset.
 
-A page of the newest events is put together from the ends of index ranges: one for each action that
-is looked for, in each organization that may be seen, or of each way in which a person can be in an
-event. Each gives a page at most, so the cost is that of the ranges, however many events there are.
+A page of the newest events is merged from index ranges. There is one range for each combination of
+action and organization, and two for a person: the events they did, and the events about them. The
+query reads at most one page from the end of each range. So the cost depends on the number of
+ranges, and not on the number of events.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -15,12 +16,12 @@ from sqlalchemy import Connection, text
 from lib.domain.activity import (
     ActivityFilter,
     ActivityRow,
+    EndedToken,
     Kind,
     Membership,
     OperationFacts,
     Person,
     ResultLine,
-    TokenStory,
 )
 from lib.domain.audit import EventAction
 from lib.domain.clock import Moment
@@ -30,9 +31,9 @@ from lib.domain.search import like
 from lib.domain.states import Action, ApprovalState, Origin, TokenState
 from lib.store.bulk import among, ids_parameter, with_ids
 
-_RANGES_AT_ONCE = 100  # SQLite takes 500 parts of a UNION; a hundred are prepared in milliseconds
-_FEW_RESULTS = 2_000  # sorted in no time; more are read in the order of the members' index
-_NEWEST_FIRST = "~"  # behind every id
+_RANGES_AT_ONCE = 100  # SQLite allows 500 parts of a UNION; it prepares a hundred in milliseconds
+_FEW_RESULTS = 2_000  # up to here sorting is cheap; more are read in the order of an index
+_NEWEST_FIRST = "~"  # sorts after every id
 
 _EVENTS = (
     "SELECT e.event_id, e.happened_at, e.action, e.actor, COALESCE(u.name, ''), e.address,"
@@ -50,7 +51,7 @@ _EVENTS = (
 
 
 class _Range(NamedTuple):
-    """A range of an index, and what else is asked of the events in it; values are bound."""
+    """A range of an index: (column, value) pairs, and more conditions as SQL in `also`."""
 
     conditions: tuple[tuple[str, str], ...]
     also: str = ""
@@ -63,9 +64,10 @@ def newest_events(
     before: str,
     limit: int,
 ) -> list[ActivityRow]:
-    """Return the `limit` newest matching events in `within` that are older than event `before`.
+    """Return the `limit` newest events that match `wanted`, in the organizations `within`.
 
-    Empty text begins at the newest. Only who may see all organizations sees what belongs to none.
+    Only events older than the event with the id `before`; empty text begins at the newest. Events
+    that belong to no organization need `within` None (all organizations).
     """
     keys: set[str] = set()
     ranges = iter(_ranges(wanted, within))
@@ -82,7 +84,7 @@ def newest_events(
 
 
 def _ranges(wanted: ActivityFilter, within: Reach) -> Iterator[_Range]:
-    """Yield what to read for `wanted`; what somebody did to themselves is in two of them."""
+    """Yield the ranges for `wanted`. They overlap in the events that a person did to themselves."""
     places = [wanted.organization_id] if wanted.organization_id else within
     if within is not None and wanted.organization_id and wanted.organization_id not in within:
         return
@@ -102,9 +104,9 @@ def _ranges(wanted: ActivityFilter, within: Reach) -> Iterator[_Range]:
 
 
 def _ranges_of_person(wanted: ActivityFilter, place: str | None) -> Iterator[_Range]:
-    """Yield the events that a person did, and those about them.
+    """Yield the ranges of the events that a person did, and of those about them.
 
-    Nothing is asked but what the index has, so that no database prefers another index.
+    The conditions use only columns of the intended index, so that no database prefers another one.
     """
     for column, also in (("actor", ""), ("subject", "AND subject <> ''")):
         who = (column, wanted.person)
@@ -113,7 +115,8 @@ def _ranges_of_person(wanted: ActivityFilter, place: str | None) -> Iterator[_Ra
                 yield _Range((who, ("action", action.value)), also)
         else:
             these = ", ".join(f"'{action.value}'" for action in wanted.actions)
-            # An expression, or SQLite would rather read all that the organization has of an action.
+            # An expression: with the plain column SQLite chose the index by action, and read all
+            # events of the organization that have this action.
             some = "" if wanted.kind is Kind.EVERYTHING else f" AND action || '' IN ({these})"
             yield _Range((("organization_id", place), who), f"{also}{some}")
 
@@ -125,8 +128,8 @@ def _keys(
     before: str,
     limit: int,
 ) -> list[str]:
-    """Return the ids of the newest events of each of `ranges`, `limit` of each at most."""
-    # Ids begin with their moment, so a range of dates is a range of ids.
+    """Return the ids of the newest events of each range, at most `limit` from each."""
+    # Ids begin with their moment, so a period is a range of ids.
     until = _NEWEST_FIRST if wanted.until is None else first_id(wanted.until)
     parameters: dict[str, Any] = {
         "before": min(before or _NEWEST_FIRST, until),
@@ -151,7 +154,7 @@ def _keys(
 def events_of_operation(
     connection: Connection, organization_id: str, operation_id: str, limit: int
 ) -> list[ActivityRow]:
-    """Return what is recorded about one operation, oldest first, `limit` at most."""
+    """Return at most `limit` events of one operation, oldest first."""
     rows = connection.execute(
         text(
             f"{_EVENTS} WHERE e.organization_id = :organization"
@@ -164,7 +167,7 @@ def events_of_operation(
 
 
 def has_events(connection: Connection, username: str, within: Iterable[str]) -> bool:
-    """Tell whether `username` is in an event of one of these organizations."""
+    """Tell whether `username` is actor or subject of an event of one of these organizations."""
     found = connection.execute(
         with_ids(
             connection,
@@ -198,7 +201,7 @@ _OPERATIONS = (
 def find_operation(
     connection: Connection, organization_id: str, operation_id: str
 ) -> OperationFacts | None:
-    """Return one operation that was carried out, or None."""
+    """Return one executed operation, or None."""
     row = connection.execute(
         text(
             f"{_OPERATIONS} WHERE p.organization_id = :organization AND p.operation_id = :operation"
@@ -209,7 +212,7 @@ def find_operation(
 
 
 def operations_of_batch(connection: Connection, batch_id: str) -> list[OperationFacts]:
-    """Return the operations that were done as one, by organization and service."""
+    """Return the operations of one batch, by organization and service."""
     rows = connection.execute(
         text(
             f"{_OPERATIONS} WHERE p.batch_id = :batch AND p.batch_id <> ''"
@@ -232,12 +235,13 @@ def results_page(
     after: tuple[str, str],
     limit: int,
 ) -> list[ResultLine]:
-    """Return `limit` lines of an operation's users in table order, behind `after` (sort key, id).
+    """Return at most `limit` results of an operation, in the order of the table.
 
-    Those whose name, username or e-mail contains `search`.
+    The page begins behind `after`, a pair of sort key and member id. Only users whose name,
+    username or e-mail contains `search`.
     """
     many = operation.changed + operation.skipped > _FEW_RESULTS
-    # CROSS JOIN keeps SQLite to this order: a large operation is read along the members' index.
+    # CROSS JOIN makes SQLite keep this order: it reads a large operation along the members' index.
     order = ("member m", "operation_result r") if many else ("operation_result r", "member m")
     found = r"AND m.search_key LIKE :like ESCAPE '\'" if search.strip() else ""
     rows = connection.execute(
@@ -262,7 +266,7 @@ def results_page(
 
 
 def find_person(connection: Connection, username: str) -> Person | None:
-    """Return the account of that username, or None."""
+    """Return the account with this username, or None."""
     row = connection.execute(
         text("SELECT username, name, email FROM user_account WHERE username = :username"),
         {"username": username},
@@ -271,7 +275,10 @@ def find_person(connection: Connection, username: str) -> Person | None:
 
 
 def people_matching(connection: Connection, search: str, within: Reach, limit: int) -> list[Person]:
-    """Return `limit` members whose name, username or e-mail contains `search`, by username."""
+    """Return at most `limit` members in `within`, by username.
+
+    Only those whose name, username or e-mail contains `search`. Their e-mail is left empty.
+    """
     reached, parameters = among(connection, "m.organization_id", within)
     rows = connection.execute(
         with_ids(
@@ -286,7 +293,7 @@ def people_matching(connection: Connection, search: str, within: Reach, limit: i
 
 
 def memberships(connection: Connection, username: str, within: Reach) -> list[Membership]:
-    """Return the organizations in `within` that a person is a member of, by name."""
+    """Return the memberships of a person in the organizations `within`, by organization name."""
     reached, parameters = among(connection, "m.organization_id", within)
     rows = connection.execute(
         with_ids(
@@ -301,13 +308,13 @@ def memberships(connection: Connection, username: str, within: Reach) -> list[Me
 
 
 _ENDED_AT = "COALESCE(t.ended_at, t.expires_at)"
-_STORIES = (
+_ENDED_TOKENS = (
     "SELECT t.token_id, t.organization_id, o.name, s.name, COALESCE(t.hint, ''), t.origin,"
     " t.created_at, t.accepted_at, t.last_used_at,"
     " CASE WHEN t.ended_at IS NULL THEN 'expired' ELSE t.state END,"
     f" {_ENDED_AT}, COALESCE(t.made_by_operation, ''),"
     " COALESCE(b.actor, ''), COALESCE(t.ended_by_operation, ''), COALESCE(x.actor, '')"
-    # CROSS JOIN keeps SQLite to this order; else it reads all tokens of the organization.
+    # CROSS JOIN makes SQLite keep this order; else it reads all tokens of the organization.
     " FROM member m CROSS JOIN token t"
     " JOIN organization o ON o.organization_id = t.organization_id"
     " JOIN service s ON s.service_id = t.service_id"
@@ -325,17 +332,18 @@ def ended_tokens(
     now: Moment,
     before: tuple[Moment, str],
     limit: int,
-) -> list[TokenStory]:
-    """Return `limit` tokens and requests of a person in `within` that are over, last ended first.
+) -> list[EndedToken]:
+    """Return at most `limit` ended tokens and requests of a person in `within`, newest end first.
 
-    Those that ended before `before`: a moment and a token's id. One that nobody has closed since
-    it expired is over as well. One person's are few, so that all of them are sorted.
+    Only those that ended before `before`, a pair of moment and token id. An expired row counts as
+    ended, even if its state is still live in the table. All rows of the person are sorted: they
+    are few.
     """
     reached, parameters = among(connection, "m.organization_id", within)
     rows = connection.execute(
         with_ids(
             connection,
-            f"{_STORIES} WHERE m.username = :username AND {reached}"
+            f"{_ENDED_TOKENS} WHERE m.username = :username AND {reached}"
             " AND t.organization_id = m.organization_id AND t.member_id = m.member_id"
             " AND (t.ended_at IS NOT NULL OR t.expires_at <= :now)"
             f" AND ({_ENDED_AT}, t.token_id) < (:moment, :token)"
@@ -350,7 +358,7 @@ def ended_tokens(
         }
         | parameters,
     )
-    found = map(TokenStory._make, rows)
+    found = map(EndedToken._make, rows)
     return [
         token._replace(origin=Origin(token.origin), state=TokenState(token.state))
         for token in found

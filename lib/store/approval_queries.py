@@ -1,4 +1,4 @@
-"""Requests for a second API administrator's approval, each with its whole plan."""
+"""Requests for approval by a second API administrator, each stored with its whole plan."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -21,7 +21,7 @@ _APPROVALS = (
 
 
 def add(connection: Connection, plan: Plan, now: Moment, reason: str) -> None:
-    """Insert a waiting request; nothing happens when it was asked already."""
+    """Insert a waiting request for `plan`; do nothing if there is one already."""
     connection.execute(
         text(
             "INSERT INTO approval (organization_id, operation_id, service_id, requester, asked_at,"
@@ -46,7 +46,7 @@ def add(connection: Connection, plan: Plan, now: Moment, reason: str) -> None:
 def find(
     connection: Connection, organization_id: str, operation_id: str, *, lock: bool = False
 ) -> Approval | None:
-    """Return the request for that operation, locked against another answer, or None."""
+    """Return the request for one operation, or None. `lock` blocks other answers until commit."""
     locked = " FOR UPDATE OF a" if lock and connection.dialect.name == "postgresql" else ""
     row = connection.execute(
         text(
@@ -59,7 +59,10 @@ def find(
 
 
 def still_open(connection: Connection, asked_since: Moment, limit: int) -> list[Approval]:
-    """Return the requests since then that are not rejected and not carried out, oldest first."""
+    """Return at most `limit` requests made after `asked_since`, oldest first.
+
+    Without rejected requests, and without those whose operation was executed.
+    """
     rows = connection.execute(
         text(
             f"{_APPROVALS} WHERE a.asked_at > :since AND a.state <> 'rejected' AND NOT EXISTS"
@@ -77,7 +80,7 @@ def _approval(row: Sequence[Any]) -> Approval:
 
 
 def plan_of(connection: Connection, organization_id: str, operation_id: str) -> Plan:
-    """Return the plan that was asked to be approved; the request exists."""
+    """Return the plan of a request. Raises NoResultFound if there is no such request."""
     kept = connection.execute(
         text(
             "SELECT plan FROM approval"
@@ -97,7 +100,7 @@ def answer(
     now: Moment,
     role: ApproverRole,
 ) -> None:
-    """Write the answer into the waiting request, and the role by which it was given."""
+    """Store the answer to a request, and the role with which the person answered."""
     approval = tables.approval
     connection.execute(
         approval.update()
@@ -118,7 +121,10 @@ def answer(
 def role_of_answer(
     connection: Connection, organization_id: str, operation_id: str
 ) -> ApproverRole | None:
-    """Return the role by which a request was answered; None when it was not, or long ago."""
+    """Return the role with which a request was answered.
+
+    None if it has no answer, or if the answer is older than the stored roles (migration 0005).
+    """
     row = connection.execute(
         text(
             "SELECT approver_granted_by, approver_granted_at FROM approval"
@@ -127,4 +133,4 @@ def role_of_answer(
         ),
         {"organization": organization_id, "operation": operation_id},
     ).one_or_none()
-    return ApproverRole(row[0], row[1], counts=True) if row else None
+    return ApproverRole(row[0], row[1], old_enough=True) if row else None

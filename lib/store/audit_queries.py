@@ -1,4 +1,4 @@
-"""The audit trail: appended to, a chain at a time, and never changed."""
+"""The audit trail: events are appended to their chains, and never changed."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
@@ -13,12 +13,12 @@ from lib.domain.errors import AuditNotWrittenError
 from lib.domain.ids import new_ids
 from lib.store import tables
 from lib.store.bulk import insert_many, stream
-from lib.store.engine import store_fault
+from lib.store.engine import database_error_from
 
 _BATCH = 1_000  # events in memory at once
 _LOWEST = -(2**63)
-_NO_END = ChainHead(0, b"")
-#: The columns of SealedEvent without a look at what bytes a text is made of.
+_INVALID_HEAD = ChainHead(0, b"")  # matches no chain
+#: The columns of SealedEvent, with texts as bytes, since tampering can leave text that is no UTF-8.
 _UNDECODED = [
     f"CASE typeof({name}) WHEN 'text' THEN CAST({name} AS BLOB) ELSE {name} END"
     for name in SealedEvent._fields
@@ -26,27 +26,27 @@ _UNDECODED = [
 
 
 def append(
-    connection: Connection, seal: AuditKeyring, now: Moment, events: Iterable[Event]
+    connection: Connection, keyring: AuditKeyring, now: Moment, events: Iterable[Event]
 ) -> None:
-    """Seal `events` onto the chains of their organizations, as part of the caller's transaction.
+    """Append `events` to the chains of their organizations, in the caller's transaction.
 
-    Chains are locked in sorted order and until the transaction ends. Raises AuditUnwritten: no
-    event, no effect.
+    Locks the chains in sorted order until the transaction ends. Raises AuditNotWrittenError when
+    the events cannot be written; the caller must not commit then.
     """
     ordered = sorted(events, key=lambda event: event.organization_id)
     try:
         for organization_id, group in groupby(ordered, key=lambda event: event.organization_id):
-            _append_to_chain(connection, seal, now, organization_id, list(group))
+            _append_to_chain(connection, keyring, now, organization_id, list(group))
     except ValueError:
         raise AuditNotWrittenError from None
     except DBAPIError as error:
-        if store_fault(error):
+        if database_error_from(error):
             raise
         raise AuditNotWrittenError from None
 
 
 def lock_head(connection: Connection, organization_id: str) -> ChainHead:
-    """Lock the end of a chain against other writers and return it."""
+    """Lock a chain against other writers and return its end."""
     found = _head(connection, organization_id)
     if found is None:
         connection.execute(
@@ -61,9 +61,9 @@ def lock_head(connection: Connection, organization_id: str) -> ChainHead:
 
 
 def chains(connection: Connection) -> tuple[list[str], list[bytes]]:
-    """Return the name of every chain that has a head or an event, and names that are no text.
+    """Return the names of all chains with a head or an event, and the names that are not UTF-8.
 
-    SQLite keeps whatever somebody puts there, so names are read as bytes.
+    SQLite stores values of any type in any column, so names are read as bytes.
     """
     names, foreign = [], []
     for name in _names(connection):
@@ -77,7 +77,7 @@ def chains(connection: Connection) -> tuple[list[str], list[bytes]]:
 def _names(connection: Connection) -> list[Any]:
     read = "organization_id"
     if connection.dialect.name == "sqlite":
-        # A blob of the same bytes as a text is another value: its first byte tells them apart.
+        # A blob is another value than a text of the same bytes, so it gets the first byte 0xff.
         read = (
             "CASE typeof(organization_id) WHEN 'text' THEN CAST(organization_id AS BLOB)"
             " ELSE CAST(x'ff' || CAST(organization_id AS BLOB) AS BLOB) END"
@@ -89,7 +89,7 @@ def _names(connection: Connection) -> list[Any]:
 
 
 def heads(connection: Connection) -> dict[str, ChainHead]:
-    """Return the end of each chain by its name, as stored; what cannot be one fits no chain."""
+    """Return the stored end of each chain by its name; an invalid end matches no chain."""
     sqlite = connection.dialect.name == "sqlite"
     name = "CAST(organization_id AS BLOB)" if sqlite else "organization_id"
     texts = "typeof(organization_id) = 'text'" if sqlite else "TRUE"
@@ -100,16 +100,19 @@ def heads(connection: Connection) -> dict[str, ChainHead]:
         name if isinstance(name, str) else name.decode(errors="replace"): (
             ChainHead(number, mac)
             if isinstance(number, int) and isinstance(mac, bytes)
-            else _NO_END
+            else _INVALID_HEAD
         )
         for name, number, mac in found
     }
 
 
-def walk(connection: Connection, chain: str, *, first: int = _LOWEST) -> Iterator[Sequence[Any]]:
-    """Yield the events of a chain from number `first` on, in batches of SealedEvent's columns.
+def events_of_chain(
+    connection: Connection, chain: str, *, first: int = _LOWEST
+) -> Iterator[Sequence[Any]]:
+    """Yield the events of a chain from number `first` on, in batches of at most 1,000.
 
-    Events are read as they are wanted, never all at once; values are whatever somebody put there.
+    Events are rows of SealedEvent's columns, as stored: after tampering a value can have any type.
+    Only one batch is in memory at a time.
     """
     try:
         for batch in _batches(connection, chain, first, SealedEvent._fields):
@@ -138,7 +141,7 @@ def _batches(
 
 
 def mac_of(connection: Connection, chain: str, number: int) -> bytes | None:
-    """Return the hash that is stored with one event; None without it."""
+    """Return the stored hash of one event, or None if there is no such event."""
     found = connection.execute(
         text("SELECT mac FROM audit_event WHERE organization_id = :chain AND number = :number"),
         {"chain": chain, "number": number},
@@ -149,13 +152,13 @@ def mac_of(connection: Connection, chain: str, number: int) -> bytes | None:
 
 def _append_to_chain(
     connection: Connection,
-    seal: AuditKeyring,
+    keyring: AuditKeyring,
     now: Moment,
     organization_id: str,
     events: list[Event],
 ) -> None:
     head = lock_head(connection, organization_id)
-    sealed = list(seal.chain(head, events, new_ids(len(events), now), now))
+    sealed = list(keyring.chain(head, events, new_ids(len(events), now), now))
     insert_many(connection, tables.audit_event, SealedEvent._fields, sealed)
     connection.execute(
         text(

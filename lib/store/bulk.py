@@ -1,4 +1,4 @@
-"""Many rows at the price of one statement, on either engine."""
+"""Bulk inserts and reads, and sets of ids as one parameter, on SQLite and PostgreSQL."""
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
@@ -7,15 +7,16 @@ from typing import Any
 from sqlalchemy import Connection, Table, TextClause, text
 
 from lib.domain.roles import Reach
-from lib.store.engine import translated
+from lib.store.engine import to_dbapi_error
 
 
 def insert_many(
     connection: Connection, table: Table, columns: Sequence[str], rows: Iterable[Sequence[Any]]
 ) -> None:
-    """Insert `rows`, each in the order of `columns`: COPY on PostgreSQL, one executemany on SQLite.
+    """Insert `rows`, whose values have the order of `columns`.
 
-    Measured by the benchmark in tests/benchmarks; an ORM object a row took 17 times as long.
+    Uses COPY on PostgreSQL, and one executemany on SQLite. Measured in tests/benchmarks: an ORM
+    object for each row took 17 times as long.
     """
     names = ", ".join(columns)
     if connection.dialect.name == "postgresql":
@@ -34,16 +35,17 @@ def _copy(connection: Connection, statement: str, rows: Iterable[Sequence[Any]])
             for row in rows:
                 copy.write_row(row)
     except driver.Error as error:
-        raise translated(connection.dialect, statement, error) from None
+        raise to_dbapi_error(connection.dialect, statement, error) from None
 
 
 def stream(
     connection: Connection, statement: str, parameters: Sequence[Any], at_once: int
 ) -> Iterator[list[tuple[Any, ...]]]:
-    """Yield the rows of `statement` (with `?` for each parameter) as the driver has them.
+    """Yield lists of at most `at_once` rows of `statement`, as the driver returns them.
 
-    Never more than `at_once` are in memory. Measured with 16 columns: 4.7 microseconds a row on
-    SQLite, 6.9 with SQLAlchemy's rows. Close it before another one begins.
+    `statement` has a `?` for each parameter. Only one list is in memory at a time. Close the
+    iterator before you start another one on the same connection. Measured with 16 columns on
+    SQLite: 4.7 microseconds a row, and 6.9 with SQLAlchemy's rows.
     """
     driver: Any = connection.dialect.loaded_dbapi
     cursor: Any
@@ -56,15 +58,15 @@ def stream(
         while rows := cursor.fetchmany(at_once):
             yield rows
     except driver.Error as error:
-        raise translated(connection.dialect, statement, error) from None
+        raise to_dbapi_error(connection.dialect, statement, error) from None
     finally:
         cursor.close()
 
 
 def with_ids(connection: Connection, statement: str) -> TextClause:
-    """Return `statement` with `{ids}` read from the parameter `ids`: a one-column table `value`.
+    """Return `statement` with `{ids}` replaced by a table of one column, `value`.
 
-    Pair with `ids_parameter`.
+    The table has the ids of the parameter `ids`, which `ids_parameter` makes.
     """
     source = {
         "postgresql": "(SELECT unnest(CAST(:ids AS text[])) AS value)",
@@ -74,14 +76,14 @@ def with_ids(connection: Connection, statement: str) -> TextClause:
 
 
 def ids_parameter(connection: Connection, ids: Iterable[str]) -> str | list[str]:
-    """Return `ids` as the driver takes a whole set in one parameter."""
+    """Return `ids` as the value of the one parameter `ids` of `with_ids`."""
     return list(ids) if connection.dialect.name == "postgresql" else json.dumps(list(ids))
 
 
 def among(connection: Connection, column: str, within: Reach) -> tuple[str, dict[str, Any]]:
-    """Return the condition that `column` is an organization of `within`, and its parameters.
+    """Return the SQL condition that `column` is an organization in `within`, and its parameters.
 
-    For `with_ids`; None means all organizations.
+    Use it in a statement for `with_ids`. None means all organizations.
     """
     if within is None:
         return "TRUE", {}

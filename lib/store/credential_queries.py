@@ -1,4 +1,4 @@
-"""What services sign in with, to ask about their own tokens."""
+"""Client credentials, with which services authenticate to check their own tokens."""
 
 from sqlalchemy import Connection, text
 
@@ -8,7 +8,7 @@ from lib.store import tables
 
 
 def lock_service(connection: Connection, service_id: str) -> bool:
-    """Lock a service against another change of its credentials; False when there is none."""
+    """Lock a service against other changes of its credentials; False if it does not exist."""
     lock = " FOR UPDATE" if connection.dialect.name == "postgresql" else ""
     found = connection.execute(
         text(f"SELECT 1 FROM service WHERE service_id = :service{lock}"), {"service": service_id}
@@ -17,7 +17,7 @@ def lock_service(connection: Connection, service_id: str) -> bool:
 
 
 def live(connection: Connection, service_id: str | None = None) -> list[ServiceCredential]:
-    """Return the live credentials of one service, or of all, the oldest first."""
+    """Return the live credentials of one service, or of all services (None), oldest first."""
     of_service = "AND service_id = :service" if service_id is not None else ""
     rows = connection.execute(
         text(
@@ -30,7 +30,7 @@ def live(connection: Connection, service_id: str | None = None) -> list[ServiceC
 
 
 def add(connection: Connection, credential: ServiceCredential, digest: bytes, pepper: int) -> None:
-    """Insert a credential; its secret exists nowhere but with its maker."""
+    """Insert a credential with the digest of its secret. The secret itself is not stored."""
     connection.execute(
         tables.service_credential.insert().values(
             **credential._asdict(), digest=digest, pepper=pepper
@@ -39,7 +39,7 @@ def add(connection: Connection, credential: ServiceCredential, digest: bytes, pe
 
 
 def end(connection: Connection, client_id: str, now: Moment) -> str | None:
-    """End a live credential and return its service; None when there is none."""
+    """End a live credential and return its service id; None if there is no live one."""
     service_id = connection.execute(
         text(
             "SELECT service_id FROM service_credential"
@@ -56,4 +56,4 @@ def end(connection: Connection, client_id: str, now: Moment) -> str | None:
         ),
         {"now": now, "client": client_id},
     )
-    return str(service_id) if ended.rowcount else None  # somebody else may have ended it just now
+    return str(service_id) if ended.rowcount else None  # a concurrent call may have ended it

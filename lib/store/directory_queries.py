@@ -1,4 +1,4 @@
-"""The directory: organizations, services, subscriptions, accounts; and who has tokens there."""
+"""The directory: organizations, services, subscriptions and accounts, with token counts."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -16,7 +16,7 @@ from lib.domain.search import like
 from lib.domain.states import OrganizationType, Status
 from lib.store.bulk import among, ids_parameter, with_ids
 
-#: The orders of the Organizations page.
+#: The sort orders of the Organizations page, as SQL.
 ORDERS = {
     "name": "o.search_key",
     "id": "o.organization_id",
@@ -27,7 +27,7 @@ ORDERS = {
 
 @dataclass(frozen=True, slots=True)
 class OrganizationFilter:
-    """What the Organizations page looks for; None and empty text mean any."""
+    """The filter of the Organizations page. None and empty text mean any."""
 
     search: str = ""
     status: str | None = None
@@ -37,9 +37,10 @@ class OrganizationFilter:
 
 
 def personas(connection: Connection, staff: int, users: int) -> list[Actor]:
-    """Return `staff` active people with a role, then `users` with something pending to look at.
+    """Return people for the demo's choice of a person.
 
-    API administrators come first.
+    First at most `staff` active staff accounts with a role, API administrators before others. Then
+    at most `users` active users who have a pending token or request.
     """
     rows = connection.execute(
         text(
@@ -49,7 +50,7 @@ def personas(connection: Connection, staff: int, users: int) -> list[Actor]:
             " ORDER BY MIN(CASE g.role WHEN 'administrator' THEN 0 ELSE 1 END), u.username"
             " LIMIT :staff) granted"
             " UNION ALL SELECT username, name FROM (SELECT DISTINCT u.username, u.name"
-            # The first thousand are enough to choose from, and cost the same in any directory.
+            # A thousand are enough to choose from, and cost the same in a directory of any size.
             " FROM (SELECT organization_id, member_id FROM token WHERE state = 'pending'"
             " ORDER BY organization_id, service_id, member_id LIMIT 1000) asked JOIN member m"
             " ON m.organization_id = asked.organization_id AND m.member_id = asked.member_id"
@@ -63,7 +64,7 @@ def personas(connection: Connection, staff: int, users: int) -> list[Actor]:
 
 
 def find_organization(connection: Connection, organization_id: str) -> Organization | None:
-    """Return one organization with its contact facts, or None."""
+    """Return one organization with its contact details, or None."""
     row = connection.execute(
         text(
             "SELECT organization_id, name, type, status, state, contact_person, primary_recorder,"
@@ -78,7 +79,7 @@ def find_organization(connection: Connection, organization_id: str) -> Organizat
 
 
 def is_organization(connection: Connection, organization_id: str) -> bool:
-    """Tell whether there is such an organization."""
+    """Tell whether an organization with this id exists."""
     found = connection.execute(
         text("SELECT 1 FROM organization WHERE organization_id = :organization"),
         {"organization": organization_id},
@@ -87,7 +88,7 @@ def is_organization(connection: Connection, organization_id: str) -> bool:
 
 
 def organization_names(connection: Connection, within: Reach) -> dict[str, str]:
-    """Return the name of every organization by its id, in the order of names."""
+    """Return the names of the organizations `within` by their ids, sorted by name."""
     condition, parameters = among(connection, "o.organization_id", within)
     rows = connection.execute(
         with_ids(
@@ -109,7 +110,7 @@ def services(connection: Connection) -> list[Service]:
 
 
 def states(connection: Connection, within: Reach) -> list[str]:
-    """Return the states that organizations are in, sorted."""
+    """Return the US states of the organizations `within`, sorted."""
     condition, parameters = among(connection, "o.organization_id", within)
     rows = connection.execute(
         with_ids(
@@ -130,7 +131,10 @@ def organizations_page(
     limit: int,
     now: Moment,
 ) -> tuple[int, list[OrganizationListed]]:
-    """Return how many organizations match, and `limit` of them from `offset`; `order` of ORDERS."""
+    """Return the number of organizations that match, and at most `limit` of them from `offset` on.
+
+    `order` is a key of ORDERS.
+    """
     allowed, reached = among(connection, "o.organization_id", within)
     wished, parameters = _organization_conditions(wanted)
     where, parameters = f"{allowed} AND {wished}", parameters | reached
@@ -144,7 +148,7 @@ def organizations_page(
             "SELECT o.organization_id, o.name, o.type, o.status, o.state,"
             " (SELECT count(*) FROM subscription b WHERE b.organization_id = o.organization_id),"
             " (SELECT count(*) FROM member m WHERE m.organization_id = o.organization_id),"
-            # By subscription, so that the partial index of accepted tokens is used.
+            # Joined by subscription, so that the partial index of accepted tokens is used.
             " (SELECT count(DISTINCT t.member_id) FROM subscription b CROSS JOIN token t"
             "  WHERE b.organization_id = o.organization_id"
             "  AND t.organization_id = b.organization_id AND t.service_id = b.service_id"
@@ -180,7 +184,7 @@ def _organization_conditions(wanted: OrganizationFilter) -> tuple[str, dict[str,
 
 
 def subscriptions(connection: Connection, organization_id: str) -> list[Subscription]:
-    """Return an organization's subscriptions, eRecording first; `live_tokens` tells of any."""
+    """Return the subscriptions of an organization, eRecording first, then by service name."""
     rows = connection.execute(
         text(
             "SELECT b.organization_id, b.service_id, s.name, b.status, b.since, b.license_number,"
@@ -203,10 +207,11 @@ def subscriptions(connection: Connection, organization_id: str) -> list[Subscrip
 def coverage(
     connection: Connection, now: Moment, organization_ids: Iterable[str] | None = None
 ) -> list[CoverageRow]:
-    """Return one row per active organization and active subscription; None means all of them.
+    """Return a row for each active subscription of each active organization.
 
-    A user with both counts as accepted. Three grouped counts are put together here, since one
-    joined query would visit each member once a service.
+    `organization_ids` None means all organizations. A user with an accepted and a pending token
+    counts as accepted. Three grouped counts are combined here, since one joined query would read
+    each member once for each service.
     """
     ids = None if organization_ids is None else ids_parameter(connection, organization_ids)
     within = "" if ids is None else "AND {0}.organization_id IN (SELECT value FROM {{ids}} i)"

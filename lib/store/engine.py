@@ -1,4 +1,4 @@
-"""Connections: one way to read, one way to write, on SQLite and PostgreSQL alike."""
+"""Connections to SQLite and PostgreSQL: `reading` and `writing`, and errors of our own."""
 
 import contextlib
 import sqlite3
@@ -21,11 +21,11 @@ from lib.domain.errors import (
     DatabaseUnavailableError,
 )
 
-_SAFE_WAL = (3, 51, 3)  # before it two connections can lose a commit (the "WAL-reset" bug)
-_CONNECT_SECONDS = 10  # unless the address says another; the driver itself waits for minutes
-_WRITES = "desk_writes"  # execution option that makes a SQLite transaction take the lock at once
+_SAFE_WAL = (3, 51, 3)  # older versions can lose a commit of two connections (the "WAL-reset" bug)
+_CONNECT_SECONDS = 10  # unless the URL sets another; the driver itself waits for minutes
+_WRITES = "desk_writes"  # execution option: a SQLite transaction takes the write lock at once
 
-_SQLITE_FAULTS = {
+_SQLITE_ERRORS = {
     sqlite3.SQLITE_BUSY: DatabaseBusyError,
     sqlite3.SQLITE_LOCKED: DatabaseBusyError,
     sqlite3.SQLITE_READONLY: DatabaseReadOnlyError,
@@ -35,11 +35,11 @@ _SQLITE_FAULTS = {
     sqlite3.SQLITE_CORRUPT: DatabaseUnavailableError,
     sqlite3.SQLITE_NOTADB: DatabaseUnavailableError,
 }
-#: By SQLSTATE, or by its class where a class means one thing.
-_POSTGRESQL_FAULTS = {
+#: By SQLSTATE, or by its first two characters (its class).
+_POSTGRESQL_ERRORS = {
     "08": DatabaseUnavailableError,  # connection_exception
-    "0A000": DatabaseUnavailableError,  # a prepared statement's table has changed: reconnect
-    "26000": DatabaseUnavailableError,  # a prepared statement is gone, as behind a pool
+    "0A000": DatabaseUnavailableError,  # the table of a prepared statement has changed: reconnect
+    "26000": DatabaseUnavailableError,  # a prepared statement is gone, for example behind a pooler
     "25006": DatabaseReadOnlyError,  # read_only_sql_transaction
     "40001": DatabaseBusyError,  # serialization_failure
     "40P01": DatabaseBusyError,  # deadlock_detected
@@ -47,7 +47,7 @@ _POSTGRESQL_FAULTS = {
     "53100": DatabaseFullError,  # disk_full
     "55P03": DatabaseBusyError,  # lock_not_available
     "57014": DatabaseBusyError,  # query_canceled: the server's own time limit
-    "57": DatabaseUnavailableError,  # operator_intervention: the server stops, or cut us off
+    "57": DatabaseUnavailableError,  # operator_intervention: the server stops, or ends a connection
     "58": DatabaseUnavailableError,  # system_error
 }
 
@@ -55,7 +55,7 @@ _POSTGRESQL_FAULTS = {
 def open_engine(url: str, *, busy_seconds: float = 30) -> Engine:
     """Return the engine for `url` (`sqlite:///path` or `postgresql+psycopg://…`).
 
-    `busy_seconds` is how long a writer waits for another.
+    `busy_seconds` is how long a writer waits for another one, in seconds.
     """
     if url.startswith("sqlite"):
         return _open_sqlite(url, busy_seconds)
@@ -79,8 +79,11 @@ def open_engine(url: str, *, busy_seconds: float = 30) -> Engine:
 
 @contextlib.contextmanager
 def reading(engine: Engine) -> Iterator[Connection]:
-    """Yield a connection for reads that agree with each other."""
-    with _faults_told(), engine.connect() as connection:
+    """Yield a connection whose reads all see the same snapshot.
+
+    Raises DatabaseUnavailableError or a subclass.
+    """
+    with _translate_errors(), engine.connect() as connection:
         if connection.dialect.name == "postgresql":
             connection.execution_options(isolation_level="REPEATABLE READ")  # changes it in place
         yield connection
@@ -88,8 +91,11 @@ def reading(engine: Engine) -> Iterator[Connection]:
 
 @contextlib.contextmanager
 def writing(engine: Engine) -> Iterator[Connection]:
-    """Yield a connection in a transaction that commits at the end and rolls back on any error."""
-    with _faults_told(), engine.connect() as connection:
+    """Yield a connection in a transaction; commit at the end, or roll back on any error.
+
+    Raises DatabaseUnavailableError or a subclass.
+    """
+    with _translate_errors(), engine.connect() as connection:
         connection.execution_options(**{_WRITES: True})  # changes it in place
         with connection.begin():
             yield connection
@@ -117,13 +123,13 @@ def _open_sqlite(url: str, busy_seconds: float) -> Engine:
             "secure_delete=ON",
         ):
             connection.execute(f"PRAGMA {pragma}")
-        # A database that cannot be written keeps the journal it has: reads still work.
+        # A read-only database keeps its journal mode, and reads still work.
         with contextlib.suppress(module.OperationalError):
             connection.execute(f"PRAGMA journal_mode={journal}")
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
-        # A deferred transaction that reads and then writes fails at once under load.
+        # BEGIN IMMEDIATE: a transaction that first reads and then writes would fail under load.
         writes = connection.get_execution_options().get(_WRITES)
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
@@ -133,14 +139,14 @@ def _open_sqlite(url: str, busy_seconds: float) -> Engine:
 def _make_private(
     _dialect: Dialect, _record: object, arguments: Sequence[Any], options: Mapping[str, Any]
 ) -> None:
-    """Make the file that SQLite is about to make, for its owner's eyes only, whatever the umask.
+    """Create the database file with mode 600, before SQLite creates it with the umask.
 
-    SQLite gives its own files beside it (`-wal`, `-shm`, `-journal`) the same mode. A file that is
-    there keeps the mode it has.
+    SQLite gives the files beside it (`-wal`, `-shm`, `-journal`) the same mode. An existing file
+    keeps its mode.
     """
     path = _file_of(str(arguments[0]), is_uri=bool(options.get("uri")))
     if path:
-        # Where no file can be made SQLite says so itself. A link to nothing is followed first.
+        # SQLite itself reports a file that cannot be created. A dangling link is resolved first.
         with contextlib.suppress(OSError, RuntimeError):
             file = Path(path).resolve()
             file.touch(mode=0o600, exist_ok=False)
@@ -148,16 +154,16 @@ def _make_private(
 
 
 def _file_of(name: str, *, is_uri: bool) -> str:
-    """Return the path of the file that SQLite makes when `name` is not there; empty for none."""
+    """Return the path of the file that SQLite would create for `name`; empty if none."""
     if not is_uri or not name.startswith("file:"):
         return "" if name == ":memory:" else name
     uri = urlsplit(name)
-    makes = dict(parse_qsl(uri.query)).get("mode", "rwc") == "rwc" and uri.path != ":memory:"
-    return unquote(uri.path) if makes else ""
+    creates = dict(parse_qsl(uri.query)).get("mode", "rwc") == "rwc" and uri.path != ":memory:"
+    return unquote(uri.path) if creates else ""
 
 
 def sqlite_module() -> ModuleType:
-    """Return the SQLite that we trust most on this machine."""
+    """Return the module of a safe SQLite (see _SAFE_WAL), or the standard library's."""
     if sqlite3.sqlite_version_info < _SAFE_WAL and sys.platform == "linux":
         with contextlib.suppress(ImportError):
             return import_module("pysqlite3.dbapi2")
@@ -165,21 +171,24 @@ def sqlite_module() -> ModuleType:
 
 
 @contextlib.contextmanager
-def _faults_told() -> Iterator[None]:
-    """Turn the database's faults into ours; a mistake of ours in SQL stays what it is."""
+def _translate_errors() -> Iterator[None]:
+    """Turn errors of the database into errors of our own; a mistake in our SQL stays as it is."""
     try:
         yield
     except PoolTimeout:
         raise DatabaseBusyError from None
     except DBAPIError as error:
-        fault = store_fault(error)
-        if fault is None:
+        translated = database_error_from(error)
+        if translated is None:
             raise
-        raise fault from None
+        raise translated from None
 
 
-def translated(dialect: Dialect, statement: str | None, error: Exception) -> DBAPIError:
-    """Return what SQLAlchemy makes of a driver's error; it translates only what it runs itself."""
+def to_dbapi_error(dialect: Dialect, statement: str | None, error: Exception) -> DBAPIError:
+    """Return the SQLAlchemy error for a driver's error.
+
+    SQLAlchemy does this only for statements that it executes itself.
+    """
     driver: Any = dialect.loaded_dbapi
     wrapped: Any = DBAPIError.instance(
         statement, None, error, driver.Error, hide_parameters=True, dialect=dialect
@@ -187,15 +196,15 @@ def translated(dialect: Dialect, statement: str | None, error: Exception) -> DBA
     return cast("DBAPIError", wrapped)
 
 
-def store_fault(error: DBAPIError) -> DatabaseUnavailableError | None:
-    """Return what the database's fault means to us; None when it is a mistake in SQL."""
+def database_error_from(error: DBAPIError) -> DatabaseUnavailableError | None:
+    """Return our error for an error of the database; None if our SQL is wrong."""
     code = getattr(error.orig, "sqlite_errorcode", None)
     state = getattr(error.orig, "sqlstate", None)
     if code is not None:
-        kind = _SQLITE_FAULTS.get(code & 0xFF)
+        kind = _SQLITE_ERRORS.get(code & 0xFF)
     elif state is not None:
-        kind = _POSTGRESQL_FAULTS.get(state) or _POSTGRESQL_FAULTS.get(state[:2])
-    else:  # no word from the server: it was never reached, or the connection is lost
+        kind = _POSTGRESQL_ERRORS.get(state) or _POSTGRESQL_ERRORS.get(state[:2])
+    else:  # no code: the server was not reached, or the connection was lost
         lost = isinstance(error, OperationalError | InterfaceError)
         kind = DatabaseUnavailableError if lost else None
     return kind() if kind else None

@@ -1,4 +1,4 @@
-"""Who may do what: accounts with their grants, as each use case asks for them."""
+"""Accounts with their grants, which every use case reads to check permissions."""
 
 from collections.abc import Iterable
 from typing import NamedTuple
@@ -10,12 +10,12 @@ from lib.domain.clock import Moment
 from lib.domain.roles import Grant, Role
 from lib.store import tables
 
-# A staff account by its own status; everybody else by a membership that is active.
+# A staff account is active by its own status, any other account by an active membership.
 _ACTIVE = (
     "(u.staff_status = 'active' OR u.staff_status IS NULL AND EXISTS (SELECT 1 FROM member m"
     " WHERE m.username = u.username AND m.status = 'active'))"
 )
-# Made once: every use case asks for it.
+# Built once, since every use case executes it.
 _ACCOUNT = text(
     f"SELECT u.username, u.name, {_ACTIVE}, g.role, g.organization_id FROM user_account u"
     " LEFT JOIN role_grant g ON g.username = u.username WHERE u.username = :username"
@@ -23,7 +23,7 @@ _ACCOUNT = text(
 
 
 class Account(NamedTuple):
-    """A person who can sign in. Without an active account no grant counts."""
+    """A person who can sign in. The grants of an inactive account are left out."""
 
     username: str
     name: str
@@ -32,7 +32,7 @@ class Account(NamedTuple):
 
 
 def find_account(connection: Connection, username: str) -> Account | None:
-    """Return the account of `username` with its grants, or None."""
+    """Return the account of `username`, or None."""
     rows = connection.execute(
         _ACCOUNT,
         {"username": username},
@@ -45,7 +45,7 @@ def find_account(connection: Connection, username: str) -> Account | None:
 
 
 def list_grants(connection: Connection) -> list[GrantRow]:
-    """Return every grant, by the person's name."""
+    """Return every grant, sorted by the name of the person."""
     rows = connection.execute(
         text(
             f"SELECT g.grant_id, g.username, u.name, {_ACTIVE}, g.role, g.organization_id, o.name,"
@@ -66,7 +66,7 @@ def add_grant(
     granted_at: Moment,
     granted_by: str,
 ) -> None:
-    """Insert a grant that the person does not have."""
+    """Insert a grant. The caller knows that the person does not have it."""
     connection.execute(
         tables.role_grant.insert().values(
             grant_id=grant_id,
@@ -80,7 +80,7 @@ def add_grant(
 
 
 def grants_of(connection: Connection, username: str) -> frozenset[Grant]:
-    """Return what is granted to `username`, whether their account is active or not."""
+    """Return the grants of `username`, also if the account is inactive."""
     found = connection.execute(
         text("SELECT role, organization_id FROM role_grant WHERE username = :username"),
         {"username": username},
@@ -89,7 +89,7 @@ def grants_of(connection: Connection, username: str) -> frozenset[Grant]:
 
 
 def delete_grant(connection: Connection, username: str, grant: Grant) -> None:
-    """Take a grant away; the audit trail remembers it."""
+    """Delete a grant. The audit trail still has the event that granted it."""
     connection.execute(
         text(
             "DELETE FROM role_grant WHERE username = :username AND role = :role"
@@ -106,7 +106,10 @@ def delete_grant(connection: Connection, username: str, grant: Grant) -> None:
 def granted_there(
     connection: Connection, username: str, roles: Iterable[Role], organization_id: str
 ) -> list[tuple[str, Moment]]:
-    """Return who granted one of `roles` there to `username`, and when; once for each grant."""
+    """Return (grantor, moment) of each grant of one of `roles` to `username` in an organization.
+
+    Grants for all organizations are included.
+    """
     names = ", ".join(f"'{role.value}'" for role in roles)
     found = connection.execute(
         text(
@@ -122,9 +125,10 @@ def granted_there(
 def given_roles_by(
     connection: Connection, username: str, since: Moment, until: Moment
 ) -> frozenset[str]:
-    """Return `username`, whom they granted a role after `since`, whom those did, and so on.
+    """Return `username`, everybody to whom they granted a role, everybody to whom those did, ...
 
-    The audit trail is asked: it remembers grants that are gone.
+    Grants after `since` and until `until`. They are read from the audit trail, which also has
+    grants that were revoked.
     """
     found = connection.execute(
         text(
@@ -140,7 +144,7 @@ def given_roles_by(
 
 
 def has_administrator(connection: Connection) -> bool:
-    """Tell whether an active account is API administrator in all organizations."""
+    """Tell whether at least one active account is API administrator in all organizations."""
     return bool(
         connection.execute(
             text(

@@ -1,4 +1,4 @@
-"""What the importer and the demo read and write: whole sets of the directory's rows."""
+"""Reads and writes of the importer and the demo, each for a whole set of rows."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, TypeAlias
@@ -11,11 +11,11 @@ from lib.store.bulk import ids_parameter, insert_many, with_ids
 
 Row: TypeAlias = Mapping[str, Any]
 
-_LOCK = 0x696D706F7274  # "import", the key of PostgreSQL's advisory lock while one imports
+_LOCK = 0x696D706F7274  # "import", the key of PostgreSQL's advisory lock of an import
 
 
 class StoredAccount(NamedTuple):
-    """A person as the directory has them; `staff_status` is set for staff accounts only."""
+    """A stored account. `staff_status` is set for staff accounts only."""
 
     name: str
     email: str
@@ -23,7 +23,7 @@ class StoredAccount(NamedTuple):
 
 
 class MemberWithService(NamedTuple):
-    """A user of an organization and one of its services, as the demo hands out tokens."""
+    """A user of an organization, and one of its services, for the demo's tokens."""
 
     organization_id: str
     service_id: str
@@ -33,13 +33,13 @@ class MemberWithService(NamedTuple):
 
 
 def wait_for_other_imports(connection: Connection) -> None:
-    """Let one import at a time through; SQLite has the whole database locked already."""
+    """Wait until no other import runs. On SQLite the whole database is locked already."""
     if connection.dialect.name == "postgresql":
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
 
 
 def is_empty(connection: Connection) -> bool:
-    """Tell whether nobody has put an organization, a service or a user here yet."""
+    """Tell whether the database has no organization, no service and no user."""
     return not connection.execute(
         text(
             "SELECT EXISTS (SELECT 1 FROM organization) OR EXISTS (SELECT 1 FROM service)"
@@ -51,7 +51,7 @@ def is_empty(connection: Connection) -> bool:
 def stored_rows(
     connection: Connection, table: str, columns: Sequence[str], by: str, values: Iterable[str]
 ) -> list[dict[str, Any]]:
-    """Return `columns` of the rows of `table` whose column `by` is one of `values`."""
+    """Return `columns` of the rows of `table` whose column `by` has one of `values`."""
     names = ", ".join(f"t.{column}" for column in columns)
     statement = with_ids(
         connection, f"SELECT {names} FROM {{ids}} i JOIN {table} t ON t.{by} = i.value"
@@ -61,7 +61,7 @@ def stored_rows(
 
 
 def stored_accounts(connection: Connection, usernames: Iterable[str]) -> dict[str, StoredAccount]:
-    """Return the accounts of `usernames` that exist, by username."""
+    """Return the existing accounts of `usernames`, by username."""
     columns = ("username", "name", "email", "staff_status")
     rows = stored_rows(connection, "user_account", columns, "username", usernames)
     return {r["username"]: StoredAccount(r["name"], r["email"], r["staff_status"]) for r in rows}
@@ -75,7 +75,7 @@ def stored_members(connection: Connection, usernames: Iterable[str]) -> dict[tup
 
 
 def with_a_role(connection: Connection, usernames: Iterable[str]) -> set[str]:
-    """Return those of `usernames` to whom a role is granted, anywhere."""
+    """Return those of `usernames` who have a role in any organization."""
     return _found(connection, usernames, "role_grant g ON g.username = i.value")
 
 
@@ -94,9 +94,9 @@ def with_a_live_token(connection: Connection, usernames: Iterable[str], now: Mom
 def with_an_open_approval(
     connection: Connection, usernames: Iterable[str], since: Moment
 ) -> set[str]:
-    """Return those of `usernames` whose request for approval can still be answered or carried out.
+    """Return those of `usernames` whose request for approval can still be answered or executed.
 
-    `since`: what was asked or answered earlier has lapsed.
+    A request that was made or answered before `since` has expired.
     """
     return _found(
         connection,
@@ -120,7 +120,7 @@ def _found(
 def lock_subscriptions(connection: Connection, organization_ids: Iterable[str]) -> None:
     """Lock every subscription of `organization_ids`, in sorted order.
 
-    SQLite has the whole database locked already.
+    On SQLite the whole database is locked already.
     """
     if connection.dialect.name == "postgresql":
         connection.execute(
@@ -136,7 +136,7 @@ def lock_subscriptions(connection: Connection, organization_ids: Iterable[str]) 
 def raise_revisions(connection: Connection, organization_ids: Iterable[str]) -> None:
     """Lock every subscription of `organization_ids`, in sorted order, and raise its revision."""
     ids = list(organization_ids)
-    lock_subscriptions(connection, ids)  # an UPDATE alone locks in any order
+    lock_subscriptions(connection, ids)  # first: an UPDATE locks rows in no fixed order
     connection.execute(
         with_ids(
             connection,
@@ -148,7 +148,7 @@ def raise_revisions(connection: Connection, organization_ids: Iterable[str]) -> 
 
 
 def add_rows(connection: Connection, table: str, rows: Sequence[Row]) -> None:
-    """Insert `rows` into `table`; all of them have the same columns."""
+    """Insert `rows` into `table`. All rows have the same columns."""
     if rows:
         columns = list(rows[0])
         values = (tuple(row[column] for column in columns) for row in rows)
@@ -158,10 +158,10 @@ def add_rows(connection: Connection, table: str, rows: Sequence[Row]) -> None:
 def update_rows(
     connection: Connection, table: str, keys: Sequence[str], rows: Sequence[Row]
 ) -> None:
-    """Update the rows of `table` that have the `keys` of `rows`, all with the same columns.
+    """Update the rows of `table` that match `rows` in the columns `keys`.
 
-    One executemany on SQLite; one statement over `unnest` on PostgreSQL, where an executemany of
-    100,000 rows took twice as long.
+    All rows have the same columns. Uses one executemany on SQLite, and one statement over `unnest`
+    on PostgreSQL, where an executemany of 100,000 rows took twice as long.
     """
     if not rows:
         return
@@ -196,7 +196,10 @@ def _array(table: Table, column: str) -> str:
 
 
 def members_with_services(connection: Connection) -> list[MemberWithService]:
-    """Return every user with every service of their organization, in the order of the table."""
+    """Return every user with each service of their organization.
+
+    Sorted by organization, service and the order of the table.
+    """
     rows = connection.execute(
         text(
             "SELECT m.organization_id, b.service_id, m.member_id, m.status, o.status"

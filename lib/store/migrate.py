@@ -1,4 +1,4 @@
-"""Bring a database to the newest tables; whichever process comes first does it."""
+"""Migration of a database to the newest tables. The first process does it, others wait."""
 
 from pathlib import Path
 
@@ -11,13 +11,13 @@ from sqlalchemy import Connection, Engine, text
 from lib.store.engine import reading, writing
 
 _FOLDER = Path(__file__).parent / "migrations"
-_LOCK = 0x746F6B656E  # "token", the key of PostgreSQL's advisory lock while we migrate
+_LOCK = 0x746F6B656E  # "token", the key of PostgreSQL's advisory lock of a migration
 
 
 def migrate(engine: Engine) -> None:
-    """Apply the migrations that are missing, in one transaction; others wait for it."""
+    """Apply the missing migrations in one transaction. Raises DatabaseUnavailableError."""
     if is_newest(engine):
-        return  # the usual start writes nothing, so a read-only database can be looked at
+        return  # a usual start writes nothing, so it works on a read-only database
     config = _config()
     with writing(engine) as connection:
         if connection.dialect.name == "postgresql":
@@ -27,7 +27,7 @@ def migrate(engine: Engine) -> None:
 
 
 def is_newest(engine: Engine) -> bool:
-    """Tell whether no migration is missing. Raises StoreUnavailable."""
+    """Tell whether no migration is missing. Raises DatabaseUnavailableError."""
     with reading(engine) as connection:
         return _revision(connection) == ScriptDirectory.from_config(_config()).get_current_head()
 

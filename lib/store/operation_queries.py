@@ -1,4 +1,4 @@
-"""Operations: the lock that orders them, their one row, and a result row for each user."""
+"""Operations: the lock of a scope, the row of an operation, and a result row for each user."""
 
 import zlib
 from collections.abc import Iterable
@@ -14,7 +14,7 @@ from lib.domain.states import Action, Skip, Status
 from lib.store import tables
 from lib.store.bulk import insert_many
 
-_GENERATING = 0x67656E << 32  # "gen", and the person: the key of PostgreSQL's advisory lock
+_GENERATION_LOCK = 0x67656E << 32  # "gen"; with a hash of the person, the advisory lock's key
 _SCOPE = (
     "SELECT o.name, o.status, s.name, b.status, s.token_days, o.token_days FROM subscription b"
     " JOIN organization o ON o.organization_id = b.organization_id"
@@ -24,10 +24,10 @@ _SCOPE = (
 
 
 def lock_scope(connection: Connection, organization_id: str, service_id: str) -> Scope | None:
-    """Lock one organization and service against other writers and raise its revision.
+    """Lock one organization and service against other writers, and raise its revision.
 
-    Returns None when there is no such subscription. SQLite has the whole database locked already
-    (BEGIN IMMEDIATE); PostgreSQL locks the subscription's row by updating it.
+    Returns None if there is no such subscription. On SQLite the whole database is locked already
+    (BEGIN IMMEDIATE). On PostgreSQL the UPDATE locks the row of the subscription.
     """
     connection.execute(
         text(
@@ -40,7 +40,7 @@ def lock_scope(connection: Connection, organization_id: str, service_id: str) ->
 
 
 def read_scope(connection: Connection, organization_id: str, service_id: str) -> Scope | None:
-    """Return the names and standing of one organization and service, or None."""
+    """Return one organization and service with names, active flags and policy, or None."""
     row = connection.execute(
         text(_SCOPE), {"organization": organization_id, "service": service_id}
     ).one_or_none()
@@ -53,7 +53,10 @@ def read_scope(connection: Connection, organization_id: str, service_id: str) ->
 
 
 def revision(connection: Connection, organization_id: str, service_id: str) -> int | None:
-    """Return the number that rises with every change to these tokens or users, or None."""
+    """Return the revision of a scope, or None.
+
+    It rises with every change of the tokens or users of the organization and service.
+    """
     return connection.execute(
         text(
             "SELECT revision FROM subscription"
@@ -71,7 +74,7 @@ def add_operation(
     csv_sha256: str,
     batch_id: str,
 ) -> None:
-    """Insert the operation that carries out `plan`, and a result row for each user, in one go."""
+    """Insert the operation that executes `plan`, and a result row for each user."""
     scope = plan.scope
     connection.execute(
         tables.operation.insert().values(
@@ -101,23 +104,23 @@ def add_operation(
     )
 
 
-def lock_generating(connection: Connection, actor: str) -> None:
-    """Let one Generate & Export of `actor` through at a time, wherever it is.
+def lock_generation(connection: Connection, actor: str) -> None:
+    """Wait until no other Generate & Export of `actor` runs, in any organization.
 
-    Without it two at once in two organizations would not see each other in `generated_since`. Take
-    it before `lock_scope`: who has locked a scope must not wait for a person. SQLite has the whole
-    database locked already. On PostgreSQL it is a lock of its own and not the account's row, which
-    an import changes after it has locked the scopes.
+    Without this lock two exports at once in two organizations would not see each other in
+    `generated_since`. Take it before `lock_scope`, to prevent deadlocks. On SQLite the whole
+    database is locked already. On PostgreSQL this is an advisory lock. The account's row would not
+    do, since an import updates it after it has locked the scopes.
     """
     if connection.dialect.name == "postgresql":
-        key = _GENERATING | zlib.crc32(actor.encode())
+        key = _GENERATION_LOCK | zlib.crc32(actor.encode())
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": key})
 
 
 def generated_since(connection: Connection, actor: str, since: Moment) -> int:
-    """Return how many tokens `actor` generated alone since then, in all organizations.
+    """Return how many tokens `actor` generated after `since`, in all organizations.
 
-    What another had approved before does not count.
+    Without the tokens of exports that a second administrator had approved.
     """
     found = connection.execute(
         text(
@@ -133,7 +136,7 @@ def generated_since(connection: Connection, actor: str, since: Moment) -> int:
 
 
 def find_receipt(connection: Connection, organization_id: str, operation_id: str) -> Receipt | None:
-    """Return what an operation did, or None when it never happened."""
+    """Return the receipt of an operation, or None if it was not executed."""
     parameters = {"organization": organization_id, "operation": operation_id}
     row = connection.execute(
         text(
@@ -164,7 +167,7 @@ def find_receipt(connection: Connection, organization_id: str, operation_id: str
 def result_rows(
     connection: Connection, organization_id: str, operation_id: str
 ) -> Iterable[ResultRow]:
-    """Return what the operation did to each user, in table order."""
+    """Return the result of the operation for each user, in the order of the table."""
     rows = connection.execute(
         text(f"{_RESULTS} {_RESULT_ORDER}"),
         {"organization": organization_id, "operation": operation_id},

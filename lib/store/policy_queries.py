@@ -1,4 +1,4 @@
-"""Expiry policies: for how many days new tokens live, by service and by organization."""
+"""Expiry policies: the lifetime of new tokens in days, by service and by organization."""
 
 from sqlalchemy import Connection, text
 
@@ -6,7 +6,7 @@ from lib.domain.expiry import ExpiryPolicy
 
 
 def read(connection: Connection, organization_id: str, service_id: str) -> ExpiryPolicy:
-    """Return both policies; no limit where there is none."""
+    """Return the policy of an organization and a service; None where there is no limit."""
     row = connection.execute(
         text(
             "SELECT (SELECT token_days FROM service WHERE service_id = :service),"
@@ -18,12 +18,12 @@ def read(connection: Connection, organization_id: str, service_id: str) -> Expir
 
 
 def set_for_service(connection: Connection, service_id: str, days: int | None) -> bool:
-    """Set a service's policy; False when there is no such service."""
+    """Set the policy of a service, None for no limit; False if there is no such service."""
     return _set(connection, "service", service_id, days)
 
 
 def set_for_organization(connection: Connection, organization_id: str, days: int | None) -> bool:
-    """Set an organization's policy; False when there is no such organization."""
+    """Set the policy of an organization, None for no limit; False if it does not exist."""
     return _set(connection, "organization", organization_id, days)
 
 

@@ -1,4 +1,4 @@
-"""Tokens by their digests, live or ended, and what the operations that made them have live."""
+"""Leaked tokens by their digests, live or ended, and the live tokens of their operations."""
 
 from collections.abc import Iterable, Sequence
 
@@ -9,7 +9,7 @@ from lib.domain.states import TokenState
 from lib.domain.tokens import LeakedToken
 from lib.store.bulk import ids_parameter, with_ids
 
-_AT_ONCE = 500  # parameters of one statement
+_AT_ONCE = 500  # digests in one statement
 _LEAKED = (
     "SELECT t.organization_id, o.name, t.service_id, s.name, t.member_id, m.name, m.username,"
     " t.token_id, CASE WHEN t.ended_at IS NULL AND t.expires_at <= :now THEN 'expired'"
@@ -22,11 +22,11 @@ _LEAKED = (
 
 
 def find(connection: Connection, digests: Sequence[bytes], now: Moment) -> list[LeakedToken]:
-    """Return the tokens that have one of `digests`, by organization, service and user."""
+    """Return the tokens with one of `digests`, sorted by organization, service and user name."""
     found = []
     for first in range(0, len(digests), _AT_ONCE):
         chunk = digests[first : first + _AT_ONCE]
-        for kind in ("IS NULL", "IS NOT NULL"):  # an index each
+        for kind in ("IS NULL", "IS NOT NULL"):  # each has its own partial index
             statement = text(f"{_LEAKED} WHERE t.digest IN :digests AND t.ended_at {kind}")
             rows = connection.execute(
                 statement.bindparams(bindparam("digests", expanding=True)),
@@ -39,7 +39,7 @@ def find(connection: Connection, digests: Sequence[bytes], now: Moment) -> list[
 def find_again(
     connection: Connection, organization_id: str, token_ids: Sequence[str], now: Moment
 ) -> list[LeakedToken]:
-    """Return tokens of one organization by their ids, in the same order."""
+    """Return tokens of one organization by their ids, in the order of `find`."""
     rows = connection.execute(
         with_ids(
             connection,
@@ -58,7 +58,7 @@ def find_again(
 def live_of_operations(
     connection: Connection, organization_id: str, operation_ids: Iterable[str], now: Moment
 ) -> list[LeakedToken]:
-    """Return the live tokens that operations of one organization made, in the same order."""
+    """Return the live tokens that these operations exported, in the order of `find`."""
     found = []
     for state in ("pending", "accepted"):
         rows = connection.execute(

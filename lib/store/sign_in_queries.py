@@ -1,4 +1,4 @@
-"""Sign-ins: a row each, read at every click by its key."""
+"""Sign-in sessions: one row each, which is read at every click."""
 
 from collections.abc import Iterable
 from typing import NamedTuple
@@ -10,7 +10,7 @@ from lib.store.bulk import ids_parameter, with_ids
 
 
 class SignInRow(NamedTuple):
-    """A sign-in. `username` is empty when the directory knew nobody of that name."""
+    """A sign-in. `username` is empty if the directory had no such account."""
 
     username: str
     signed_in_at: Moment
@@ -18,7 +18,7 @@ class SignInRow(NamedTuple):
     ended_at: Moment | None
 
 
-# Made once: at every click it is asked.
+# Built once, since it is executed at every click.
 _FIND = text(
     "SELECT username, signed_in_at, last_seen_at, ended_at FROM sign_in"
     " WHERE sign_in_id = :sign_in_id"
@@ -26,13 +26,13 @@ _FIND = text(
 
 
 def find(connection: Connection, sign_in_id: str) -> SignInRow | None:
-    """Return a sign-in, or None when it was never seen."""
+    """Return a sign-in, or None if there is no such sign-in."""
     row = connection.execute(_FIND, {"sign_in_id": sign_in_id}).one_or_none()
     return SignInRow(*row) if row else None
 
 
 def add(connection: Connection, sign_in_id: str, row: SignInRow) -> bool:
-    """Insert a sign-in; tell whether it was new. Two tabs open at once, and one is first."""
+    """Insert a sign-in; tell whether it was new. Two tabs may insert the same one at once."""
     done = connection.execute(
         text(
             "INSERT INTO sign_in (sign_in_id, username, signed_in_at, last_seen_at, ended_at)"
@@ -45,7 +45,7 @@ def add(connection: Connection, sign_in_id: str, row: SignInRow) -> bool:
 
 
 def touch(connection: Connection, sign_in_id: str, now: Moment) -> None:
-    """Note that the person was here just now; an ended sign-in stays as it is."""
+    """Set the last activity of a sign-in to `now`, unless it has ended."""
     connection.execute(
         text(
             "UPDATE sign_in SET last_seen_at = :now"
@@ -56,7 +56,7 @@ def touch(connection: Connection, sign_in_id: str, now: Moment) -> None:
 
 
 def end(connection: Connection, sign_in_id: str, now: Moment) -> bool:
-    """End a sign-in for good; tell whether it was not ended before."""
+    """End a sign-in for good; tell whether it was still active."""
     done = connection.execute(
         text(
             "UPDATE sign_in SET ended_at = :now WHERE sign_in_id = :sign_in_id AND ended_at IS NULL"
@@ -67,9 +67,10 @@ def end(connection: Connection, sign_in_id: str, now: Moment) -> bool:
 
 
 def end_all_of(connection: Connection, usernames: Iterable[str], now: Moment) -> list[str]:
-    """End every sign-in of `usernames`; return the username of each that was not ended before.
+    """End every active sign-in of `usernames`; return the username of each, sorted.
 
-    The caller has locked the chain of what belongs to no organization, as each who ends one does.
+    The caller has locked the chain of events without an organization, as everybody must who ends a
+    sign-in.
     """
     live = "ended_at IS NULL AND username IN (SELECT value FROM {ids} i)"
     ids = ids_parameter(connection, usernames)
@@ -82,9 +83,10 @@ def end_all_of(connection: Connection, usernames: Iterable[str], now: Moment) ->
 
 
 def usernames_of(connection: Connection, email: str) -> list[str]:
-    """Return up to two usernames with this e-mail, whatever its case: two are too many.
+    """Return at most two usernames with this e-mail address, ignoring case.
 
-    Without an index: it is asked once a sign-in.
+    Two are enough to know that the address is ambiguous. There is no index, since this runs only
+    once for each sign-in.
     """
     rows = connection.execute(
         text("SELECT username FROM user_account WHERE lower(email) = lower(:email) LIMIT 2"),

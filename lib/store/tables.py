@@ -1,8 +1,8 @@
-"""The tables. Migrations build them; a test compares the two.
+"""The newest tables. Migrations create them, and a test compares the two.
 
-Moments are milliseconds (lib.domain.clock), ids 32 hexadecimal digits (lib.domain.ids). Whatever
-belongs to an organization begins its keys with the organization's id, so that a distributed
-PostgreSQL can shard by it; the digest's index is the stated exception.
+Moments are milliseconds (lib.domain.clock), and ids are 32 hexadecimal digits (lib.domain.ids). The
+keys of all rows of an organization begin with its id, so that a distributed PostgreSQL can shard by
+it. The only exception is the index of digests.
 """
 
 from typing import Any
@@ -35,7 +35,7 @@ metadata = MetaData(
     }
 )
 
-# Byte order on both engines: the same sort, and LIKE and keyset paging can use the index.
+# Byte order on both engines: both sort alike, and LIKE and keyset pages can use the index.
 _Key = String().with_variant(String(collation="C"), "postgresql")
 
 
@@ -47,7 +47,7 @@ def _one_of(
 
 
 def _where(condition: str) -> dict[str, Any]:
-    """Return what makes an index partial, on either engine."""
+    """Return the arguments of a partial index for both engines."""
     return {"sqlite_where": text(condition), "postgresql_where": text(condition)}
 
 
@@ -56,7 +56,7 @@ def _fact(name: str) -> Column[str]:
 
 
 def _token_days() -> Column[int]:
-    """Return the column of an expiry policy: how long a new token lives, NULL for no limit."""
+    """Return the column of an expiry policy: days, or NULL for no limit."""
     return Column("token_days", Integer)
 
 
@@ -97,7 +97,7 @@ service = Table(
     CheckConstraint("token_days BETWEEN 1 AND 730", name="token_days"),
 )
 
-#: What a service signs in with to ask about its own tokens; two live at once while it is changed.
+#: Client credentials of services. A service can have two live ones, so that it can rotate them.
 service_credential = Table(
     "service_credential",
     metadata,
@@ -131,7 +131,7 @@ user_account = Table(
     Column("username", _Key, primary_key=True),
     Column("name", Text, nullable=False),
     Column("email", Text, nullable=False),
-    # Set for staff accounts only: they belong to no organization. What they may do is granted.
+    # Set only for staff accounts, which belong to no organization. Their rights come from grants.
     Column("staff_status", Text),
     CheckConstraint(f"staff_status IS NULL OR {_one_of('staff_status', Status)}", name="staff"),
 )
@@ -143,7 +143,7 @@ member = Table(
     Column("member_id", _Key, primary_key=True),
     Column("username", _Key, ForeignKey("user_account.username"), nullable=False),
     Column("status", Text, nullable=False),
-    # The account's name and e-mail again: an organization's page reads its own shard alone.
+    # Copies of the account's name and e-mail, so that a page of an organization reads one shard.
     Column("name", Text, nullable=False),
     Column("email", Text, nullable=False),
     Column("sort_key", _Key, nullable=False),
@@ -158,7 +158,7 @@ operation = Table(
     "operation",
     metadata,
     Column("organization_id", _Key, primary_key=True),
-    # An id that makes a confirmed action happen once only.
+    # The id of the plan. As a primary key it ensures that a plan is executed only once.
     Column("operation_id", _Key, primary_key=True),
     Column("service_id", _Key, nullable=False),
     Column("action", Text, nullable=False),
@@ -167,7 +167,7 @@ operation = Table(
     Column("plan_digest", Text, nullable=False),
     Column("changed", Integer, nullable=False),
     Column("skipped", Integer, nullable=False),
-    # Shared by the operations of one act over several organizations and services.
+    # `batch_id` is shared by the operations of one click in several organizations and services.
     *map(_fact, ("csv_name", "csv_sha256", "batch_id")),
     ForeignKeyConstraint(
         ["organization_id", "service_id"],
@@ -175,7 +175,7 @@ operation = Table(
     ),
     CheckConstraint(_one_of("action", Action), name="action"),
     Index("ix_operation_batch", "batch_id", **_where("batch_id <> ''")),
-    # What one person generated lately, in all organizations.
+    # For the tokens that one person generated lately, in all organizations.
     Index("ix_operation_generated", "actor", "confirmed_at", **_where("action = 'generate'")),
 )
 
@@ -185,7 +185,7 @@ operation_result = Table(
     Column("organization_id", _Key, primary_key=True),
     Column("operation_id", _Key, primary_key=True),
     Column("member_id", _Key, primary_key=True),
-    # `done`, or the reason of the skip.
+    # `done`, or the value of a Skip.
     Column("result", Text, nullable=False),
     ForeignKeyConstraint(
         ["organization_id", "operation_id"],
@@ -228,10 +228,10 @@ token = Table(
         name="ended",
     ),
     CheckConstraint("state <> 'accepted' OR digest IS NOT NULL", name="accepted_has_digest"),
-    # A person's whole history (User 360).
+    # For a person's whole history (User 360).
     Index("ix_token_member", "organization_id", "member_id", "token_id"),
-    # At most one live pending and one live accepted row per member and service. The state is a
-    # literal in the index and in every statement: a bound parameter or IN uses no partial index.
+    # At most one pending and one accepted row for each member and service. The state is a literal
+    # in the index and in every statement: with a parameter or IN no partial index is used.
     Index(
         "uq_token_pending",
         "organization_id",
@@ -257,7 +257,7 @@ token = Table(
         sqlite_where=text("ended_at IS NULL"),
         postgresql_where=text("ended_at IS NULL"),
     ),
-    # For leaked tokens that ended before the leak was found.
+    # For leaked tokens that had ended before the leak was found.
     Index("ix_token_ended_digest", "digest", **_where("ended_at IS NOT NULL")),
 )
 
@@ -291,13 +291,13 @@ role_grant = Table(
     ),
 )
 
-#: A person's stay with us after the identity provider let them in. Ended here, it is ended for
-#: every copy of its cookie.
+#: A session after a sign-in at the identity provider. Ending the row ends the session for every
+#: copy of its cookie.
 sign_in = Table(
     "sign_in",
     metadata,
     Column("sign_in_id", _Key, primary_key=True),
-    # Empty when the directory has nobody of that name.
+    # Empty if the directory had no such account.
     Column("username", _Key, nullable=False),
     Column("signed_in_at", BigInteger, nullable=False),
     Column("last_seen_at", BigInteger, nullable=False),
@@ -313,16 +313,16 @@ approval = Table(
     Column("requester", _Key, ForeignKey("user_account.username"), nullable=False),
     Column("asked_at", BigInteger, nullable=False),
     Column("users", Integer, nullable=False),
-    # Compared before anything is done.
+    # Compared with the plan before it is executed.
     Column("plan_digest", Text, nullable=False),
     Column("reason", Text, nullable=False),
     Column("state", Text, nullable=False),
     Column("answered_by", _Key),
     Column("answered_at", BigInteger),
-    # The whole plan as JSON (lib.domain.plan). SQLite reads through a long text to whatever stands
-    # behind it: that is read for one request alone, never for a list.
+    # The whole plan as JSON (lib.domain.plan). To read a column behind a long text SQLite must read
+    # all of the text. So the columns behind it are read for single requests, never for a list.
     Column("plan", Text, nullable=False),
-    # The grant by which who answered is an approver, as it was then.
+    # The grant that made the person an approver, at the time of the answer.
     Column("approver_granted_by", _Key),
     Column("approver_granted_at", BigInteger),
     ForeignKeyConstraint(
@@ -344,14 +344,15 @@ audit_head = Table(
     Column("mac", LargeBinary, nullable=False),
 )
 
-#: Append-only: triggers refuse UPDATE and DELETE. No foreign keys, so that nothing depends on it.
+#: Append-only: triggers refuse UPDATE and DELETE. It has no foreign keys, so that it is independent
+#: of all other tables.
 audit_event = Table(
     "audit_event",
     metadata,
-    # The chain: an organization, or empty for what belongs to none.
+    # The chain: an organization, or empty for events without an organization.
     Column("organization_id", _Key, primary_key=True),
     Column("number", BigInteger, primary_key=True, autoincrement=False),
-    # Ids rise with time, so the newest events first is an order of ids.
+    # Ids rise with time, so sorting by id sorts by time.
     Column("event_id", _Key, nullable=False),
     Column("happened_at", BigInteger, nullable=False),
     Column("action", _Key, nullable=False),
@@ -365,7 +366,7 @@ audit_event = Table(
     Column("key_number", Integer, nullable=False),
     Column("mac", LargeBinary, nullable=False),
     Index("ix_audit_event_recent", "event_id"),
-    # One for each thing that the Activity page can look for, so that a page of the newest is read
+    # One index for each filter of the Activity page, so that a page of the newest events is read
     # from the end of an index, however many events there are.
     Index("ix_audit_event_action", "action", "event_id"),
     Index("ix_audit_event_actor", "actor", "action", "event_id"),

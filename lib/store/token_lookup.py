@@ -1,7 +1,7 @@
-"""One token or one credential by its digest: what is asked on every request to an API.
+"""Lookup of one token by its digest, or of one credential: it runs at every request to an API.
 
-Straight on the driver, with idle connections on a stack of our own: SQLAlchemy's pool took as long
-as the lookup itself (tests/benchmarks/check.py).
+It uses the driver directly and keeps its own stack of idle connections: SQLAlchemy's pool took as
+long as the lookup itself (tests/benchmarks/check.py).
 """
 
 import contextlib
@@ -15,35 +15,35 @@ from sqlalchemy.pool import NullPool
 
 from lib.domain.errors import DatabaseUnavailableError
 from lib.domain.tokens import FoundToken
-from lib.store.engine import sqlite_module, store_fault, translated
+from lib.store.engine import database_error_from, sqlite_module, to_dbapi_error
 
-SECONDS = 5  # for which a try waits for the database; a connection that was lost is tried twice
+TIMEOUT_SECONDS = 5  # for one attempt; a lost connection is tried twice
 
 
-class Reading(NamedTuple):
-    """SQL that reads what FoundToken is made of, for a live token `t`, and the tables beside it."""
+class LiveTokenSql(NamedTuple):
+    """SQL for the fields of FoundToken, of a live token `t`."""
 
     columns: str
     joins: str
 
 
-LIVE_TOKEN = Reading(
+LIVE_TOKEN = LiveTokenSql(
     "t.digest, t.organization_id, t.service_id, t.token_id, t.member_id, m.username,"
-    # A request's token is minted when it is accepted.
+    # The token of a request is made when the user accepts.
     " t.state, CASE WHEN t.origin = 'request' THEN t.accepted_at ELSE t.created_at END,"
     " t.expires_at, m.status = 'active' AND o.status = 'active' AND b.status = 'active'",
     "JOIN member m ON m.organization_id = t.organization_id AND m.member_id = t.member_id"
     " JOIN organization o ON o.organization_id = t.organization_id"
     " JOIN subscription b ON b.organization_id = t.organization_id AND b.service_id = t.service_id",
 )
-# The first live token at this digest or after it: the one that has it, or some other. So a miss
-# reads as many rows as a hit, and time tells a service nothing of tokens that are not its own.
+# The first live token at this digest or after it: the right one, or its neighbour. So a miss reads
+# as many rows as a hit, and the response time tells a service nothing about foreign tokens.
 _BY_DIGEST = (
     f"SELECT {LIVE_TOKEN.columns} FROM token t {LIVE_TOKEN.joins}"
     " WHERE t.digest = (SELECT d.digest FROM token d WHERE d.digest >= ? AND d.ended_at IS NULL"
     " ORDER BY d.digest LIMIT 1) AND t.ended_at IS NULL"
 )
-#: What FoundCredential is made of, and where it is.
+#: SQL for the fields of FoundCredential.
 CREDENTIAL = "c.service_id, c.digest, c.pepper FROM service_credential c"
 
 
@@ -56,19 +56,19 @@ class FoundCredential(NamedTuple):
 
 
 class LookupResult(NamedTuple):
-    """A live token, and whether it is the one that was looked for: else it is its neighbour."""
+    """A live token. `same`: it has the digest that was looked up; else it is a neighbour."""
 
     token: FoundToken
     same: bool
 
 
 class TokenLookup:
-    """Reads by digest, on connections that begin no transaction. Safe to use from threads."""
+    """Lookup on connections that begin no transaction. Threads may share it."""
 
-    def __init__(self, engine: Engine, *, seconds: int = SECONDS) -> None:
-        """Read from the database of `engine`, through connections of its own.
+    def __init__(self, engine: Engine, *, seconds: int = TIMEOUT_SECONDS) -> None:
+        """Read from the database of `engine`, with connections that only this object uses.
 
-        `seconds` is how long a lookup waits for a database that is locked or does not answer.
+        `seconds` is how long one attempt waits for a database that is locked or does not answer.
         """
         self._sqlite = engine.dialect.name == "sqlite"
         self._seconds = seconds
@@ -76,66 +76,67 @@ class TokenLookup:
         self._idle: deque[Any] = deque()
 
     def token(self, digest: bytes) -> LookupResult | None:
-        """Return the live token with this digest, or its neighbour; None where there is neither.
+        """Return the live token with this digest, else the next one; None if there is neither.
 
-        Raises StoreUnavailable.
+        Raises DatabaseUnavailableError.
         """
-        row = self._one(_BY_DIGEST, digest)
+        row = self._fetch_one(_BY_DIGEST, digest)
         return lookup_result(row, digest) if row else None
 
     def credential(self, client_id: str) -> FoundCredential | None:
-        """Return the live credential of `client_id`, or None. Raises StoreUnavailable.
+        """Return the live credential of `client_id`, or None.
 
-        What can be no client's id is not asked for: PostgreSQL refuses a NUL.
+        An id with unprintable characters is not looked up: PostgreSQL refuses a NUL. Raises
+        DatabaseUnavailableError.
         """
         if not client_id.isprintable():
             return None
         statement = f"SELECT {CREDENTIAL} WHERE c.client_id = ? AND c.ended_at IS NULL"
-        row = self._one(statement, client_id)
+        row = self._fetch_one(statement, client_id)
         return FoundCredential._make(row) if row else None
 
     def readers_never_wait(self) -> bool:
-        """Tell whether no writer makes a lookup wait: SQLite with a write-ahead log.
+        """Tell whether a lookup never waits for a writer: on SQLite with a write-ahead log.
 
-        Raises StoreUnavailable.
+        Raises DatabaseUnavailableError.
         """
-        return self._sqlite and self._one("PRAGMA journal_mode") == ("wal",)
+        return self._sqlite and self._fetch_one("PRAGMA journal_mode") == ("wal",)
 
     def close(self) -> None:
-        """Close the connections that are not in use."""
+        """Close all idle connections."""
         with contextlib.suppress(IndexError):
             while True:
                 self._idle.pop().close()
 
-    def _one(self, statement: str, *values: bytes | str) -> Any:  # noqa: ANN401 - the driver's row
+    def _fetch_one(self, statement: str, *values: bytes | str) -> Any:  # noqa: ANN401 - the driver's row
         driver: Any = self._engine.dialect.loaded_dbapi
-        # A connection that the server has closed meanwhile shows only when it is used: once more.
+        # The server may have closed the connection. That only shows when it is used, so try again.
         for last in (False, True):
             try:
-                return self._ask(statement, values)
+                return self._query(statement, values)
             except driver.Error as error:
-                fault = driver_fault(error, self._engine)
-            except DBAPIError as error:  # from SQLAlchemy, which makes the connection
-                fault = store_fault(error) or DatabaseUnavailableError()
-            if last or type(fault) is not DatabaseUnavailableError:
-                raise fault from None
+                failure = database_error_from_driver(error, self._engine)
+            except DBAPIError as error:  # from SQLAlchemy, which opens the connection
+                failure = database_error_from(error) or DatabaseUnavailableError()
+            if last or type(failure) is not DatabaseUnavailableError:
+                raise failure from None
             self.close()
         return None
 
-    def _ask(self, statement: str, values: Sequence[bytes | str]) -> Any:  # noqa: ANN401 - the driver's row
+    def _query(self, statement: str, values: Sequence[bytes | str]) -> Any:  # noqa: ANN401 - the driver's row
         try:
             connection = self._idle.pop()
         except IndexError:
             connection = self._connect()
         try:
-            row = connection.execute(self._written(statement), values).fetchone()
+            row = connection.execute(self._with_placeholders(statement), values).fetchone()
         except BaseException:
             connection.close()
             raise
         self._idle.append(connection)
         return row
 
-    def _written(self, statement: str) -> str:
+    def _with_placeholders(self, statement: str) -> str:
         return statement if self._sqlite else statement.replace("?", "%s")
 
     def _connect(self) -> Any:  # noqa: ANN401 - the driver's connection
@@ -143,34 +144,34 @@ class TokenLookup:
         connection: Any = pooled.driver_connection
         pooled.detach()
         try:
-            for statement in self._prepared_by():
+            for statement in self._setup():
                 connection.execute(statement)
         except BaseException:
             connection.close()
             raise
         return connection
 
-    def _prepared_by(self) -> tuple[str, ...]:
+    def _setup(self) -> tuple[str, ...]:
         if self._sqlite:
             return "PRAGMA query_only=ON", "PRAGMA cache_size=-65536"  # 64 MB
         return (f"SET statement_timeout = {self._seconds * 1000}",)
 
 
 def lookup_result(row: Sequence[Any], digest: bytes) -> LookupResult:
-    """Return what `row`, of LIVE_TOKEN's columns, says of the token with `digest`."""
+    """Return `row`, which has the columns of LIVE_TOKEN, as the result for `digest`."""
     return LookupResult(FoundToken._make((*row[1:-1], bool(row[-1]))), bytes(row[0]) == digest)
 
 
-def driver_fault(error: Exception, engine: Engine) -> DatabaseUnavailableError:
-    """Return what the driver's error means; a mistake of ours in SQL is raised as it is."""
-    fault = store_fault(translated(engine.dialect, None, error))
-    if fault is None:
+def database_error_from_driver(error: Exception, engine: Engine) -> DatabaseUnavailableError:
+    """Return our error for a driver's error. Raises `error` itself if our SQL is wrong."""
+    failure = database_error_from(to_dbapi_error(engine.dialect, None, error))
+    if failure is None:
         raise error
-    return fault
+    return failure
 
 
 def _own_engine(engine: Engine, seconds: int) -> Engine:
-    """Return an engine that makes connections, and keeps none."""
+    """Return an engine for the same database that opens connections, and keeps none."""
     if engine.dialect.name == "sqlite":
         return create_engine(
             engine.url,

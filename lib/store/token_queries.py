@@ -1,6 +1,7 @@
-"""Tokens of one organization and service, always as a set. Live states are literals: see tables.
+"""Tokens of one organization and service, read and changed as sets.
 
-A row past `expires_at` counts as expired in every read.
+Live states are literals in the SQL (see lib.store.tables for the reason). Every read treats a row
+past `expires_at` as expired.
 """
 
 from collections.abc import Iterable
@@ -24,30 +25,31 @@ _JOIN_LIVE = " ".join(
     f" AND {name}.state = '{state}' AND {_LIVE.format(name)}"
     for name, state in (("p", "pending"), ("a", "accepted"))
 )
-# IN, not a join: SQLite put json_each into the inner loop of a join, which is quadratic. And an
-# order by an expression: by the column alone it walked the whole organization in index order.
+# IN instead of a join: SQLite put json_each into the inner loop of a join, which is quadratic.
+# ORDER BY an expression: with the plain column SQLite read the whole organization in index order.
 _AMONG_IDS = (
     f"FROM member m {_JOIN_LIVE} WHERE m.organization_id = :organization"
     f" AND m.member_id IN (SELECT value FROM {{ids}} i) ORDER BY m.sort_key || '', m.member_id"
 )
-# One long text instead of a row an id: half the time at 100,000 users.
+# One long text instead of one row for each id: half the time at 100,000 users.
 _ID_LIST = {"sqlite": "group_concat(member_id, ' ')", "postgresql": "string_agg(member_id, ' ')"}
 
 _NOTHING = "a.token_id IS NULL AND p.token_id IS NULL"
-# Ids rise with time: the last row tells. A live one that is in no join is past its time.
+# Ids rise with time, so the row with the highest id is the last one. A live row missing from both
+# joins has expired.
 _EXPIRED = (
     f"({_NOTHING} AND COALESCE((SELECT x.state = 'expired' OR x.ended_at IS NULL FROM token x"
     " WHERE x.organization_id = m.organization_id AND x.member_id = m.member_id"
     " AND x.service_id = :service ORDER BY x.token_id DESC LIMIT 1), FALSE))"
 )
-# A request has no token yet, so what is said of tokens is not said of it.
+# A pending request has no digest: it is not a token yet, so it is neither unused nor expiring.
 _UNUSED = (
     "(a.token_id IS NOT NULL AND a.last_used_at IS NULL"
     " OR p.digest IS NOT NULL AND p.last_used_at IS NULL)"
 )
 _ENDS_WITHIN = "(a.expires_at <= :now + {0} OR p.digest IS NOT NULL AND p.expires_at <= :now + {0})"
 
-#: The filter of the API Tokens page, as conditions on what is live.
+#: The filters of the page Recipient API Tokens, as SQL conditions.
 FILTERS = {
     "any": "TRUE",
     "accepted": "a.token_id IS NOT NULL",
@@ -69,9 +71,10 @@ def matching_ids(
     search: str = "",
     holding: str = "any",
 ) -> list[str]:
-    """Return the ids of users whose name, username or e-mail contains `search`, in table order.
+    """Return the member ids that match, in the order of the table.
 
-    `holding` is a key of FILTERS.
+    A user matches whose name, username or e-mail contains `search`, and who fulfils the condition
+    `holding`, a key of FILTERS.
     """
     joins = "" if holding == "any" else _JOIN_LIVE
     found = r"AND m.search_key LIKE :like ESCAPE '\'" if search.strip() else ""
@@ -92,7 +95,7 @@ def matching_ids(
 
 
 def count_members(connection: Connection, organization_id: str) -> int:
-    """Return how many members the organization has."""
+    """Return the number of members of the organization."""
     found = connection.execute(
         text("SELECT count(*) FROM member WHERE organization_id = :organization"),
         {"organization": organization_id},
@@ -107,9 +110,9 @@ def table_rows(
     now: Moment,
     member_ids: Iterable[str],
 ) -> list[TokenRow]:
-    """Return the table's lines for `member_ids`, in table order.
+    """Return the lines of `member_ids` in the order of the table.
 
-    `requested_at` is the pending row's creation where there is one, else the accepted token's.
+    `requested_at` is the creation of the pending row, or else of the accepted token.
     """
     statement = with_ids(
         connection,
@@ -131,7 +134,7 @@ def users_in_scope(
     now: Moment,
     member_ids: Iterable[str],
 ) -> list[UserInScope]:
-    """Return `member_ids` with what they have live, in table order; unknown ids are left out."""
+    """Return `member_ids` with their live tokens, in table order; unknown ids are left out."""
     statement = with_ids(
         connection,
         "SELECT m.member_id, m.name, m.username, m.email, m.status, p.token_id, a.token_id,"
@@ -150,7 +153,7 @@ def close_lapsed(
     now: Moment,
     member_ids: Iterable[str],
 ) -> None:
-    """Close the live rows of `member_ids` that are past their time, as of that time."""
+    """Set the expired live rows of `member_ids` to `expired`, ended at their expiry."""
     parameters = _scope_parameters(connection, organization_id, service_id, now, member_ids)
     for state in ("pending", "accepted"):
         connection.execute(
@@ -168,7 +171,10 @@ def close_lapsed(
 def end_tokens(
     connection: Connection, scope: Scope, operation_id: str, ends: Change, now: Moment
 ) -> None:
-    """End the live rows of every user whose result in `operation_id` is `done`, as `ends` says."""
+    """End the live rows of every user whose result in `operation_id` is `done`.
+
+    `ends` gives the new states; None there leaves the rows as they are.
+    """
     for state, becomes in (
         ("pending", ends.pending_becomes),
         ("accepted", ends.accepted_becomes),
@@ -202,7 +208,7 @@ def add_requests(
     lapses_at: Moment,
     rows: Iterable[tuple[str, str]],
 ) -> None:
-    """Insert a pending request for each `(token id, member id)`, open until `lapses_at`."""
+    """Insert a pending request for each `(token id, member id)`, which expires at `lapses_at`."""
     fixed = (scope.organization_id, scope.service_id, "pending", Origin.REQUEST.value)
     insert_many(
         connection,
@@ -220,7 +226,7 @@ def add_exported(
     pepper: int,
     rows: Iterable[tuple[str, str, bytes, str]],
 ) -> None:
-    """Insert a pending token for each `(token id, member id, digest, hint)`."""
+    """Insert an exported, pending token for each `(token id, member id, digest, hint)`."""
     fixed = (scope.organization_id, scope.service_id, "pending", Origin.EXPORT.value)
     ends = scope.policy.ends(now)
     insert_many(
@@ -251,10 +257,10 @@ def accept_pending(
     now: Moment,
     secret: tuple[bytes, str, int, Moment | None] | None,
 ) -> None:
-    """Turn a pending row into the accepted one.
+    """Turn a pending row into an accepted one.
 
-    A request gets its `secret`: digest, hint, pepper, and when it ends; until then its time was
-    the time to answer.
+    `secret` is for a request, which has no token before: digest, hint, pepper number, and the
+    expiry of the token, which replaces the expiry of the request.
     """
     values: dict[str, Any] = {"state": TokenState.ACCEPTED.value, "accepted_at": now}
     if secret:
@@ -271,7 +277,7 @@ def end_token(
     was: TokenState,
     becomes: TokenState,
 ) -> None:
-    """End one live row outside of an operation: a user's own accept or decline."""
+    """End one live row without an operation, for a user's own step."""
     connection.execute(
         _one(organization_id, token_id).values(
             state=becomes.value, ended_from=was.value, ended_at=now
@@ -280,12 +286,15 @@ def end_token(
 
 
 def own_tokens(connection: Connection, username: str, now: Moment) -> list[OwnToken]:
-    """Return the live rows of `username` everywhere, pending first, newest first."""
+    """Return the live rows of `username` in all organizations: pending ones first, then by age.
+
+    The newest come first.
+    """
     live = " UNION ALL ".join(
         "SELECT m.organization_id, o.name AS organization, s.service_id, s.name AS service,"
         " t.token_id, t.state, t.origin, COALESCE(t.hint, '') AS hint, t.created_at,"
         " t.last_used_at, t.expires_at FROM member m"
-        # CROSS JOIN keeps SQLite to this order; else it reads all tokens of the organization.
+        # CROSS JOIN makes SQLite keep this order; else it reads all tokens of the organization.
         " CROSS JOIN subscription b CROSS JOIN token t"
         " JOIN organization o ON o.organization_id = t.organization_id"
         " JOIN service s ON s.service_id = t.service_id"
@@ -305,7 +314,7 @@ def own_tokens(connection: Connection, username: str, now: Moment) -> list[OwnTo
 def pending_owner(
     connection: Connection, scope: Scope, token_id: str, username: str
 ) -> tuple[str, Origin] | None:
-    """Return the member id of `username` that holds `token_id` pending, and its origin, or None."""
+    """Return the member id of `username` and the origin of their pending `token_id`, or None."""
     row = connection.execute(
         text(
             "SELECT t.member_id, t.origin FROM token t JOIN member m"

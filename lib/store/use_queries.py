@@ -1,4 +1,4 @@
-"""What the use of tokens leaves: the first use accepts, the last is remembered."""
+"""Writes that follow the use of tokens: the first use accepts, and the last use is stored."""
 
 from collections.abc import Iterable
 
@@ -23,7 +23,7 @@ def members_with_pending(
     token_ids: Iterable[str],
     now: Moment,
 ) -> dict[str, str]:
-    """Return the usernames, by id, of the members whose pending token is among `token_ids`."""
+    """Return the usernames by member id of those whose pending token is in `token_ids`."""
     rows = connection.execute(
         with_ids(
             connection,
@@ -45,8 +45,8 @@ def accept_used(
 ) -> None:
     """Turn the pending tokens among `token_ids` into accepted ones, last used in this minute.
 
-    The caller holds the lock of the organization and service, and has closed what lapsed. `change`
-    says what becomes of a token that is still accepted beside one of them.
+    The caller has locked the organization and service, and has closed expired rows. `change` gives
+    the new states of the pending token and of an accepted token of the same member.
     """
     becomes = {"replaced": change.accepted_becomes, "accepted": change.pending_becomes}
     parameters = _parameters(connection, organization_id, service_id, token_ids, now)
@@ -70,10 +70,10 @@ def accept_used(
 def note_last_used(
     connection: Connection, organization_id: str, token_ids: Iterable[str], at: Moment
 ) -> None:
-    """Keep that tokens were last used at `at`; an earlier moment changes nothing.
+    """Set the last use of tokens to `at`, unless a later use is stored.
 
-    Locks the organization's subscriptions first, as every bulk action does with its own: two that
-    change many rows in different orders would wait for each other.
+    Locks the subscriptions of the organization first, as every bulk action locks its own. Without
+    that two writers of the same rows in different orders could deadlock.
     """
     organization = {"organization": organization_id}
     if connection.dialect.name == "postgresql":

@@ -69,7 +69,7 @@ class WebSocketGuard:
         connection = HTTPConnection(scope)
         status = await run_in_threadpool(self._checks.status, connection)
         socket = _Socket(self._checks, connection, receive, send, status, self._signed_out)
-        if status is not SessionStatus.IN:
+        if status is not SessionStatus.ACTIVE:
             _forget_session(scope)
             self._signed_out[socket] = None
             await self._close_oldest()
@@ -114,7 +114,9 @@ class _Socket:
 
     async def is_signed_out(self) -> bool:
         """Tell whether nobody is signed in now, from the database."""
-        return await run_in_threadpool(self.checks.status, self.connection) is not SessionStatus.IN
+        return (
+            await run_in_threadpool(self.checks.status, self.connection) is not SessionStatus.ACTIVE
+        )
 
     async def send(self, message: Message) -> None:
         """Send to the browser what Streamlit sends; nothing any more once it was closed here."""
@@ -157,14 +159,14 @@ class _Socket:
             await self.to_browser({"type": "websocket.send", "bytes": self.checks.reload(frame)})
             raise _ClosingError(_POLICY_VIOLATION)
         self.last_status = now
-        if now is SessionStatus.IN:
+        if now is SessionStatus.ACTIVE:
             self.signed_out.pop(self, None)
         elif len(frame) > SIGNED_OUT_BYTES:
             raise _ClosingError(_TOO_BIG)
         name = self.checks.message_type(frame)
         if name is None:
             raise _ClosingError(_PROTOCOL_ERROR)
-        return name in (SIGNED_IN if now is SessionStatus.IN else SIGNED_OUT)
+        return name in (SIGNED_IN if now is SessionStatus.ACTIVE else SIGNED_OUT)
 
     async def _close(self, code: int) -> Message:
         """End the connection; Streamlit takes it for the browser's own end."""
@@ -179,8 +181,8 @@ def _ended(before: SessionStatus, now: SessionStatus) -> bool:
     A new one is seen only once its first page has run, so that it can be over without having been
     seen to last. One that was over when the browser connected gets the sign-in page.
     """
-    return (before is SessionStatus.IN and now is not SessionStatus.IN) or (
-        before is SessionStatus.OUT and now is SessionStatus.OVER
+    return (before is SessionStatus.ACTIVE and now is not SessionStatus.ACTIVE) or (
+        before is SessionStatus.NONE and now is SessionStatus.ENDED
     )
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Literal, NamedTuple
 
-from lib.domain.activity import ActivityRow, Kind, Progress, TokenStory
+from lib.domain.activity import ActivityRow, EndedToken, Kind, Progress
 from lib.domain.audit import BY_COMMAND, EventAction
 from lib.domain.clock import Moment, when
 from lib.domain.roles import Role
@@ -139,13 +139,13 @@ def time_of_day(moment: Moment) -> str:
     return when(moment).strftime("%H:%M UTC")
 
 
-def began(token: TokenStory) -> str:
+def began(token: EndedToken) -> str:
     """Return how a token began."""
     word = "Requested" if token.origin is Origin.REQUEST else "Generated"
     return f"{word} by {token.made_by}" if token.made_by else word
 
 
-def ended(token: TokenStory) -> str:
+def ended(token: EndedToken) -> str:
     """Return how a token ended."""
     if token.state is TokenState.REPLACED and not token.ended_by:
         return "Replaced when the new one was accepted"

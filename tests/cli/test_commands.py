@@ -1,4 +1,4 @@
-"""The commands: what they print, and with which exit code."""
+"""The commands: their output and their exit codes."""
 
 import json
 import re
@@ -30,23 +30,23 @@ BAD_USER = "bad user,Ben,,UTCJF1,active\n"
 
 
 @pytest.fixture
-def desk(url: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> str:
-    """Settings that name a database without rows, on each engine in turn."""
+def database_url(url: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> str:
+    """Set a migrated, empty database on each engine, and return its URL."""
     monkeypatch.setenv("DATABASE_URL", url)
     monkeypatch.setenv("TOKEN_DESK_DATA", str(tmp_path))
     return url
 
 
 @pytest.fixture
-def new_desk(empty_url: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> str:
-    """Settings that name a database without tables, on each engine in turn."""
+def empty_database_url(empty_url: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> str:
+    """Set a database without tables on each engine, and return its URL."""
     monkeypatch.setenv("DATABASE_URL", empty_url)
     monkeypatch.setenv("TOKEN_DESK_DATA", str(tmp_path))
     return empty_url
 
 
 def run(folder: Path, *options: str, **files: str | bytes) -> int:
-    """Write `files` and import them; return the exit code."""
+    """Write `files`, import them and return the exit code."""
     arguments = ["import", *options]
     for name, content in files.items():
         path = folder / f"{name}.csv"
@@ -56,7 +56,7 @@ def run(folder: Path, *options: str, **files: str | bytes) -> int:
 
 
 def users_stored(url: str) -> int:
-    """Return how many accounts the database has."""
+    """Return the number of accounts in the database."""
     engine: Engine = open_engine(url)
     with reading(engine) as connection:
         count = connection.execute(text("SELECT count(*) FROM user_account")).scalar_one()
@@ -65,10 +65,10 @@ def users_stored(url: str) -> int:
 
 
 class TestTaking:
-    """Everything is good."""
+    """Imports that succeed."""
 
-    def test_one_line_a_file(self, new_desk, tmp_path, capsys):
-        """A new database gets its tables first; then each file has its line, and the exit is 0."""
+    def test_one_line_a_file(self, empty_database_url, tmp_path, capsys):
+        """A new database is migrated first; each file has one line, and the exit code is 0."""
         assert run(tmp_path, **FILES) == 0
         assert capsys.readouterr().out == (
             "organizations: 1 added, 0 updated, 0 unchanged, 0 refused\n"
@@ -76,10 +76,10 @@ class TestTaking:
             "subscriptions: 1 added, 0 updated, 0 unchanged, 0 refused\n"
             "users: 2 added, 0 updated, 0 unchanged, 0 refused\n"
         )
-        assert users_stored(new_desk) == 2
+        assert users_stored(empty_database_url) == 2
 
-    def test_any_file_alone(self, desk, tmp_path, capsys):
-        """Thousands have a comma."""
+    def test_any_file_alone(self, database_url, tmp_path, capsys):
+        """One file can be imported alone; counts have a comma at thousands."""
         users = "".join(f"u{n},User {n},,,inactive\n" for n in range(1_200))
         header = FILES["users"].splitlines()[0]
         assert run(tmp_path, users=f"{header}\n{users}") == 0
@@ -87,54 +87,54 @@ class TestTaking:
         assert capsys.readouterr().out.splitlines()[1] == (
             "users: 1 added, 0 updated, 1,200 unchanged, 0 refused"
         )
-        assert users_stored(desk) == 1_201
+        assert users_stored(database_url) == 1_201
 
-    @pytest.mark.usefixtures("desk")
+    @pytest.mark.usefixtures("database_url")
     def test_unknown_columns_are_named(self, tmp_path, capsys):
-        """They are ignored, and it is said."""
+        """Unknown columns are ignored and named."""
         assert run(tmp_path, services="service,name,Colour\nx,X,red\n") == 0
         assert "columns not known and ignored: 'colour'" in capsys.readouterr().out
 
 
 class TestRefusing:
-    """A row is refused."""
+    """Imports with a bad row."""
 
-    def test_nothing_is_written(self, desk, tmp_path, capsys):
-        """The row's line, field, value and reason are printed; the exit is 1."""
+    def test_nothing_is_written(self, database_url, tmp_path, capsys):
+        """Line, field, value and reason of the row are printed, and the exit code is 1."""
         assert run(tmp_path, **FILES | {"users": FILES["users"] + BAD_USER}) == 1
         assert capsys.readouterr().out.splitlines()[3:] == [
             "users: 2 added, 0 updated, 0 unchanged, 1 refused",
             "  line 4: username 'bad user': must be 1 to 100 characters without white space",
             "Nothing was written: mend these rows, or take the others with --skip-bad-rows.",
         ]
-        assert users_stored(desk) == 0
+        assert users_stored(database_url) == 0
 
-    def test_bad_rows_can_be_skipped(self, desk, tmp_path, capsys):
-        """The others are written, and the exit still is 1."""
+    def test_bad_rows_can_be_skipped(self, database_url, tmp_path, capsys):
+        """The other rows are written, and the exit code still is 1."""
         files = FILES | {"users": FILES["users"] + BAD_USER}
         assert run(tmp_path, "--skip-bad-rows", **files) == 1
         assert "Nothing was written" not in capsys.readouterr().out
-        assert users_stored(desk) == 2
+        assert users_stored(database_url) == 2
 
     def test_a_value_is_shown_short_and_harmless(self):
-        """At most 60 characters, control characters spelled out."""
+        """A value is cut at 60 characters, and its control characters are escaped."""
         assert console.printable("A" * 10_000) == f"'{'A' * 59}…'"
         assert console.printable("\x1b[2J\0\u202eX") == r"'\x1b[2J\x00\u202eX'"
 
 
 class TestUsernameOfAnotherPerson:
-    """Name and e-mail both change, and the account has a role."""
+    """A row that changes both name and e-mail of an account with a role."""
 
     NEWCOMER = "mhale,Max Hall,max.hall@example.com,,active\n"
 
     @pytest.fixture
     def newcomer(self, directory: str) -> dict[str, str]:
-        """A users file that gives the administrator's username to somebody else."""
+        """A users file with another person under the administrator's username."""
         assert users_stored(directory) == 2
         return {"users": FILES["users"].splitlines()[0] + "\n" + self.NEWCOMER}
 
     def test_it_is_refused_with_both_ways_out(self, directory, newcomer, tmp_path, capsys):
-        """The exit is 1, and the role stays with the person who has it."""
+        """The sentence names both solutions, the exit code is 1, and the account is unchanged."""
         assert run(tmp_path, **newcomer) == 1
         assert capsys.readouterr().out == (
             "users: 0 added, 0 updated, 0 unchanged, 1 refused\n"
@@ -150,7 +150,7 @@ class TestUsernameOfAnotherPerson:
     def test_the_option_takes_it_when_several_are_named(
         self, directory, newcomer, tmp_path, capsys
     ):
-        """The option may be given several times; the event names those of whom it was needed."""
+        """The option may be repeated; the event names the usernames that needed it."""
         options = ["--same-person", "mhale", "--same-person", "acastillo"]
         assert run(tmp_path, *options, **newcomer) == 0
         assert "0 added, 1 updated, 0 unchanged, 0 refused" in capsys.readouterr().out
@@ -161,7 +161,7 @@ class TestUsernameOfAnotherPerson:
     def test_an_unknown_username_gets_a_sentence(
         self, directory, newcomer, tmp_path, capsys, options
     ):
-        """The exit is 2, and nothing is written."""
+        """The exit code is 2, and nothing is written."""
         newcomer["users"] += "new,New,,,active\n"
         assert run(tmp_path, "--same-person", "mhal\x1b", *options, **newcomer) == 2
         assert capsys.readouterr().err == (
@@ -172,7 +172,7 @@ class TestUsernameOfAnotherPerson:
 
     @pytest.mark.usefixtures("directory")
     def test_it_needs_a_users_file(self, tmp_path, capsys):
-        """Without one it is about nobody."""
+        """`--same-person` without a users file is wrong usage."""
         assert run(tmp_path, "--same-person", "mhale", services=FILES["services"]) == 2
         assert capsys.readouterr().err == (
             "--same-person is about the users file: name that with --users.\n"
@@ -180,7 +180,7 @@ class TestUsernameOfAnotherPerson:
 
 
 class TestWrongUsage:
-    """The exit is 2, one sentence a file says why, and nothing is written."""
+    """The exit code is 2, each file has a sentence, and nothing is written."""
 
     @pytest.mark.parametrize(
         ("content", "sentence"),
@@ -191,21 +191,23 @@ class TestWrongUsage:
             (b'service,name\nx,"X\n', "a quotation mark"),
         ],
     )
-    def test_a_file_that_cannot_be_used(self, new_desk, tmp_path, capsys, content, sentence):
-        """The sentence names the file; the good ones beside it are not taken either."""
+    def test_a_file_that_cannot_be_used(
+        self, empty_database_url, tmp_path, capsys, content, sentence
+    ):
+        """The sentence names the file, and the good files are not imported either."""
         assert run(tmp_path, **FILES | {"services": content}) == 2
         output = capsys.readouterr()
         assert f"services: {tmp_path / 'services.csv'}: " in output.err
         assert sentence in output.err
         assert not output.out
-        engine = open_engine(new_desk)
+        engine = open_engine(empty_database_url)
         with reading(engine) as connection:
             assert not engine.dialect.has_table(connection, "organization")
         engine.dispose()
 
-    @pytest.mark.usefixtures("desk")
+    @pytest.mark.usefixtures("database_url")
     def test_a_file_that_is_not_there(self, tmp_path, capsys):
-        """Every file at fault has its sentence."""
+        """Every file that cannot be read has its own sentence."""
         arguments = ["--users", str(tmp_path / "none.csv"), "--services", str(tmp_path)]
         assert cli.main(["import", *arguments]) == 2
         lines = capsys.readouterr().err.splitlines()
@@ -214,23 +216,23 @@ class TestWrongUsage:
             "No such file or directory.",
         ]
 
-    def test_a_file_over_the_limit_is_not_read(self, desk, tmp_path, capsys, monkeypatch):
-        """The limit is a setting; one byte more is refused."""
+    def test_a_file_over_the_limit_is_not_read(self, database_url, tmp_path, capsys, monkeypatch):
+        """A file with one byte more than the setting allows is refused."""
         monkeypatch.setenv("TOKEN_DESK_IMPORT_MAX", str(len(FILES["services"])))
         assert run(tmp_path, services=FILES["services"]) == 0
         assert run(tmp_path, services=FILES["services"] + "\n") == 2
         assert "larger than 35 bytes and was not read" in capsys.readouterr().err
-        assert users_stored(desk) == 0
+        assert users_stored(database_url) == 0
 
-    @pytest.mark.usefixtures("desk")
+    @pytest.mark.usefixtures("database_url")
     def test_no_file_named(self, capsys):
-        """The sentence shows how to name one."""
+        """Without a file the sentence shows how to name one."""
         assert cli.main(["import"]) == 2
         assert "Name at least one file, such as --users users.csv." in capsys.readouterr().err
 
     @pytest.mark.parametrize("arguments", [[], ["export"], ["import", "--people", "F.csv"]])
     def test_an_unknown_command_or_option(self, arguments, capsys):
-        """The usage is printed."""
+        """The usage is printed, and the exit code is 2."""
         with pytest.raises(SystemExit) as stop:
             cli.main(arguments)
         assert stop.value.code == 2
@@ -238,12 +240,12 @@ class TestWrongUsage:
 
 
 @pytest.fixture
-def directory(desk: str, tmp_path: Path, capsys) -> str:
-    """A database with one organization, a user and an administrator."""
+def directory(database_url: str, tmp_path: Path, capsys) -> str:
+    """Import one organization, a user and an administrator; return the URL."""
     assert run(tmp_path, **FILES) == 0
     assert cli.main(["grant", "mhale", "administrator"]) == 0
     capsys.readouterr()
-    return desk
+    return database_url
 
 
 def stored(url: str, statement: str) -> list[tuple]:
@@ -259,7 +261,7 @@ class TestGrants:
     """The commands `grant`, `revoke` and `grants`."""
 
     def test_grant_and_revoke(self, directory, capsys):
-        """Everywhere or in named organizations; a line for each."""
+        """A role is granted in all or in named organizations, with one line of output each."""
         assert cli.main(["grant", "acastillo", "support", "--organization", "UTCJF1"]) == 0
         assert cli.main(["grant", "acastillo", "analyst"]) == 0
         assert cli.main(["revoke", "acastillo", "support", "--organization", "UTCJF1"]) == 0
@@ -272,8 +274,8 @@ class TestGrants:
         assert sorted(rows) == [("acastillo", "analyst", ""), ("mhale", "administrator", "")]
 
     @pytest.mark.usefixtures("directory")
-    def test_twice(self, capsys):
-        """What is so already is no fault; what is not cannot be taken away."""
+    def test_granting_or_revoking_twice(self, capsys):
+        """Granting twice succeeds; revoking twice fails."""
         assert cli.main(["grant", "mhale", "administrator"]) == 0
         assert capsys.readouterr().out == (
             "mhale already was administrator in all organizations.\n"
@@ -284,16 +286,14 @@ class TestGrants:
     @pytest.mark.usefixtures("directory")
     @pytest.mark.parametrize("username", ["nobody", "\x1b[2J", "x" * 10_000])
     def test_an_unknown_person(self, username, capsys):
-        """The sentence says how to import them."""
+        """The sentence for an unknown username says how to import it."""
         assert cli.main(["grant", username, "support"]) == 1
-        told = capsys.readouterr().err
-        assert told.startswith(
-            f"The directory has nobody of the username {console.printable(username)}"
-        )
-        assert "python -m lib.cli import --users users.csv" in told
+        error = capsys.readouterr().err
+        assert error.startswith(f"The directory has no username {console.printable(username)}.")
+        assert "python -m lib.cli import --users users.csv" in error
 
     def test_an_unknown_organization(self, directory, capsys):
-        """Nothing is granted in the others."""
+        """An unknown organization stops the whole command."""
         assert cli.main(["grant", "acastillo", "support", "--organization", "UTCJF1", "NOPE"]) == 1
         assert capsys.readouterr().err == (
             "There is no organization 'NOPE'. Nothing was changed.\n"
@@ -301,21 +301,21 @@ class TestGrants:
         assert len(stored(directory, "SELECT * FROM role_grant")) == 1
 
     def test_the_last_administrator(self, directory, capsys):
-        """They stay."""
+        """The last administrator cannot be revoked."""
         assert cli.main(["revoke", "mhale", "administrator"]) == 1
-        assert "nobody would be left who is API administrator" in capsys.readouterr().err
+        assert "this would leave no API administrator" in capsys.readouterr().err
         assert len(stored(directory, "SELECT * FROM role_grant")) == 1
 
     @pytest.mark.usefixtures("directory")
     def test_an_import_without_the_last_administrator(self, tmp_path, capsys):
-        """The same sentence, and nothing is written."""
+        """An import cannot deactivate the last administrator either."""
         users = FILES["users"].replace(",,active", ",,inactive")
         assert run(tmp_path, users=users) == 1
-        assert "nobody would be left who is API administrator" in capsys.readouterr().err
+        assert "this would leave no API administrator" in capsys.readouterr().err
 
     @pytest.mark.usefixtures("directory")
     def test_the_list(self, tmp_path, capsys):
-        """As a table for people, and a line of JSON for each grant."""
+        """`grants` prints a table, and with --json a line for each grant."""
         users = FILES["users"].replace("UTCJF1,active", "UTCJF1,inactive")
         assert run(tmp_path, users=users) == 0
         assert cli.main(["grant", "acastillo", "support", "--organization", "UTCJF1"]) == 0
@@ -331,8 +331,8 @@ class TestGrants:
             ["mhale", "Morgan Hale", "administrator", "all organizations"],
         ]
         assert cli.main(["grants", "--json"]) == 0
-        told = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-        assert told[0] == {
+        grants = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+        assert grants[0] == {
             "username": "acastillo",
             "name": "Ana Castillo",
             "active": False,
@@ -343,17 +343,17 @@ class TestGrants:
             "granted_by": "",
         }
 
-    @pytest.mark.usefixtures("desk")
+    @pytest.mark.usefixtures("database_url")
     def test_an_empty_list(self, capsys):
-        """It says how to begin."""
+        """Without grants the list says how to grant a role."""
         assert cli.main(["grants"]) == 0
         assert "Nobody has a role. Grant one: python -m lib.cli grant" in capsys.readouterr().out
 
     @pytest.mark.parametrize(
         "arguments", [["grant", "mhale"], ["grant", "mhale", "king"], ["revoke"], ["audit"]]
     )
-    def test_usage(self, arguments, capsys):
-        """The choices are printed; the exit is 2."""
+    def test_wrong_arguments_print_the_usage(self, arguments, capsys):
+        """The usage is printed; the exit code is 2."""
         with pytest.raises(SystemExit) as stop:
             cli.main(arguments)
         assert stop.value.code == 2
@@ -365,7 +365,7 @@ class TestAudit:
 
     @pytest.fixture
     def anchored(self, directory: str, tmp_path: Path, capsys) -> Path:
-        """A file with the heads, after four events in two chains."""
+        """Return the path of an anchor file, made after four events in two chains."""
         for role in ("support", "analyst"):
             cli.main(["grant", "acastillo", role, "--organization", "UTCJF1"])
         capsys.readouterr()
@@ -382,47 +382,47 @@ class TestAudit:
         return path
 
     def tamper(self, url: str, *statements: str) -> None:
-        """Change the database by hand."""
+        """Change the audit trail with plain SQL."""
         engine = open_engine(url)
         with writing(engine) as connection:
             for statement in statements:
                 connection.execute(text(statement))
         engine.dispose()
 
-    def test_whole(self, anchored, capsys):
-        """Events and chains are counted, with an anchor and without."""
+    def test_an_unchanged_trail_is_correct(self, anchored, capsys):
+        """Events and chains are counted, with and without an anchor."""
         assert cli.main(["audit", "verify"]) == 0
         assert cli.main(["audit", "verify", "--anchor", str(anchored)]) == 0
-        assert capsys.readouterr().out == "4 events in 2 chains: all fit.\n" * 2
+        assert capsys.readouterr().out == "4 events in 2 chains: all correct.\n" * 2
 
     def test_an_anchor_is_lines_of_json(self, anchored):
-        """Chain, number and hash; not enough to seal anything."""
-        told = [json.loads(line) for line in anchored.read_text().splitlines()]
-        assert [(line["chain"], line["number"]) for line in told] == [("", 2), ("UTCJF1", 2)]
-        assert {len(bytes.fromhex(line["mac"])) for line in told} == {32}
+        """An anchor has chain, number and hash, and no key."""
+        ends = [json.loads(line) for line in anchored.read_text().splitlines()]
+        assert [(line["chain"], line["number"]) for line in ends] == [("", 2), ("UTCJF1", 2)]
+        assert {len(bytes.fromhex(line["mac"])) for line in ends} == {32}
 
-    def test_the_first_bad_event_is_named(self, desk, anchored, capsys):
-        """One line a broken chain: which, when, and what is wrong."""
+    def test_the_first_bad_event_is_named(self, database_url, anchored, capsys):
+        """Each broken chain has one line with the event, its time and what is wrong."""
         self.tamper(
-            desk,
+            database_url,
             "UPDATE audit_event SET actor = 'x' WHERE organization_id = '' AND number = 1",
             "DELETE FROM audit_event WHERE organization_id = 'UTCJF1' AND number = 1",
         )
         assert cli.main(["audit", "verify", "--anchor", str(anchored)]) == 1
-        told = capsys.readouterr()
-        first, second = told.err.splitlines()
+        output = capsys.readouterr()
+        first, second = output.err.splitlines()
         assert re.fullmatch(
             r"Chain of no organization: event 1 of \d{4}-\d\d-\d\dT[\d:]{8}Z was changed after it"
-            r" was sealed, or another stands in its place\.",
+            r" was written, or replaced by another event\.",
             first,
         )
         assert second == "Chain of UTCJF1: event 1 is missing."
-        assert told.out == "2 of 2 chains broken; 0 events fit until there.\n"
+        assert output.out == "2 of 2 chains broken; 0 events before that correct.\n"
 
-    def test_a_cut_tail_needs_the_anchor(self, desk, anchored, capsys):
-        """With its head set back the chain is whole, and shorter."""
+    def test_a_cut_tail_needs_the_anchor(self, database_url, anchored, capsys):
+        """Only an anchor reveals a cut chain whose head was set back."""
         self.tamper(
-            desk,
+            database_url,
             "DELETE FROM audit_event WHERE organization_id = 'UTCJF1' AND number = 2",
             "UPDATE audit_head SET number = 1, mac = (SELECT mac FROM audit_event"
             " WHERE organization_id = 'UTCJF1') WHERE organization_id = 'UTCJF1'",
@@ -430,44 +430,47 @@ class TestAudit:
         assert cli.main(["audit", "verify"]) == 0
         assert cli.main(["audit", "verify", "--anchor", str(anchored)]) == 1
         assert capsys.readouterr().err == (
-            "Chain of UTCJF1: event 2 is missing: the anchor saw it, so the end of the chain was"
+            "Chain of UTCJF1: event 2 is missing: the anchor shows that the end of the chain was"
             " cut off.\n"
         )
 
     def test_another_pepper(self, anchored, capsys, monkeypatch):
-        """The keys of the trail come from the peppers."""
+        """Without the right pepper the key of an event is unknown."""
         monkeypatch.setenv("TOKEN_DESK_PEPPERS", f"7:{'ab' * 32}")
         assert cli.main(["audit", "verify"]) == 1
-        assert "was sealed with a key that TOKEN_DESK_PEPPERS does not have" in (
+        assert "was written with a key that TOKEN_DESK_PEPPERS does not have" in (
             capsys.readouterr().err
         )
         assert anchored.exists()
 
     @pytest.mark.parametrize(
-        ("content", "told"),
+        ("content", "sentence"),
         [
             (None, "the file cannot be read: No such file"),
-            (b"", "there is no anchor in this file"),
-            (b"\xff\xfe", "line 1 is none of those"),
-            (b"{}", "line 1 is none of those"),
-            (b"[]", "line 1 is none of those"),
-            (b'\n{"chain": 1, "number": 1, "mac": "%s"}' % (b"00" * 32), "line 2 is none"),
-            (b'{"chain": "", "number": -1, "mac": "%s"}' % (b"00" * 32), "line 1 is none"),
-            (b'{"chain": "", "number": true, "mac": "%s"}' % (b"00" * 32), "line 1 is none"),
-            (b'{"chain": "", "number": 1, "mac": "00"}', "line 1 is none"),
-            (b'{"chain": "", "number": 1, "mac": 7}', "line 1 is none"),
+            (b"", "this file has no anchor"),
+            (b"\xff\xfe", "line 1 is not a line of"),
+            (b"{}", "line 1 is not a line of"),
+            (b"[]", "line 1 is not a line of"),
+            (b'\n{"chain": 1, "number": 1, "mac": "%s"}' % (b"00" * 32), "line 2 is not a line of"),
+            (b'{"chain": "", "number": -1, "mac": "%s"}' % (b"00" * 32), "line 1 is not a line of"),
+            (
+                b'{"chain": "", "number": true, "mac": "%s"}' % (b"00" * 32),
+                "line 1 is not a line of",
+            ),
+            (b'{"chain": "", "number": 1, "mac": "00"}', "line 1 is not a line of"),
+            (b'{"chain": "", "number": 1, "mac": 7}', "line 1 is not a line of"),
         ],
     )
-    def test_an_anchor_that_cannot_be_read(self, content, told, tmp_path, capsys):
-        """It is a wrong usage, and no verdict."""
+    def test_an_anchor_that_cannot_be_read(self, content, sentence, tmp_path, capsys):
+        """A bad anchor file is wrong usage: exit code 2, with a sentence."""
         path = tmp_path / "anchor"
         if content is not None:
             path.write_bytes(content)
         assert cli.main(["audit", "verify", "--anchor", str(path)]) == 2
-        assert told in capsys.readouterr().err
+        assert sentence in capsys.readouterr().err
 
     def test_every_fault_has_its_sentence(self):
-        """And what cannot be read is no time; names are harmless."""
+        """Each kind has a sentence; an unreadable time is left out, and names are escaped."""
         for wrong in TamperingKind:
             assert audit.sentence(BadEvent("A", 7, wrong)).startswith("Chain of A: event 7 ")
         assert "event 7 is" in audit.sentence(BadEvent("A", 7, TamperingKind.EXTRA, "soon"))
@@ -475,44 +478,44 @@ class TestAudit:
         assert "\x1b" not in audit.sentence(BadEvent("\x1b[2J", "\x1b", TamperingKind.EXTRA))
 
     def test_no_database(self, tmp_path, capsys, monkeypatch):
-        """The sentence of every command."""
+        """An unusable database gets the sentence that every command has."""
         monkeypatch.setenv("DATABASE_URL", "sqlite:////none/x.db")
         monkeypatch.setenv("TOKEN_DESK_DATA", str(tmp_path))
         assert cli.main(["audit", "verify"]) == 1
         assert "The database cannot be opened" in capsys.readouterr().err
 
 
-class TestDatabaseThatTakesNoPart:
-    """The exit is 1, with a sentence and no traceback."""
+class TestUnusableDatabase:
+    """The exit code is 1, with a sentence and no traceback."""
 
     @pytest.mark.parametrize("address", ["sqlite:////none/x.db", "postgresql://127.0.0.1:1/x"])
-    def test_missing(self, address, tmp_path, capsys, monkeypatch):
-        """There is no such folder, or no such server."""
+    def test_a_database_that_cannot_be_reached(self, address, tmp_path, capsys, monkeypatch):
+        """The folder or the server does not exist."""
         monkeypatch.setenv("DATABASE_URL", address)
         assert run(tmp_path, **FILES) == 1
         assert "cannot be opened. Nothing was changed" in capsys.readouterr().err
 
-    def test_no_database_at_all(self, tmp_path, capsys, monkeypatch):
-        """The file is something else."""
+    def test_a_file_that_is_no_database(self, tmp_path, capsys, monkeypatch):
+        """The file is no SQLite database."""
         (tmp_path / "x.db").write_bytes(b"not a database" * 100)
         monkeypatch.setenv("DATABASE_URL", f"sqlite:///{tmp_path / 'x.db'}")
         assert run(tmp_path, **FILES) == 1
         assert "cannot be opened. Nothing was changed" in capsys.readouterr().err
 
-    def test_locked(self, desk, tmp_path, capsys, monkeypatch):
-        """Another import holds it for longer than we wait."""
+    def test_a_locked_database(self, database_url, tmp_path, capsys, monkeypatch):
+        """Another import holds the lock for longer than the time limit."""
         monkeypatch.setattr(console, "open_engine", partial(open_engine, busy_seconds=0.1))
-        other = open_engine(desk)
+        other = open_engine(database_url)
         with writing(other) as connection:
             wait_for_other_imports(connection)
             assert run(tmp_path, **FILES) == 1
         other.dispose()
         assert "Another program is writing to the database" in capsys.readouterr().err
-        assert users_stored(desk) == 0
+        assert users_stored(database_url) == 0
 
-    def test_read_only(self, desk, tmp_path, capsys, monkeypatch):
-        """It can be looked at, not written."""
-        engine = open_engine(desk)
+    def test_a_read_only_database(self, database_url, tmp_path, capsys, monkeypatch):
+        """A read-only database gets a sentence, and nothing is written."""
+        engine = open_engine(database_url)
         if engine.dialect.name == "postgresql":
             with writing(engine) as connection:
                 name = engine.url.database
@@ -524,20 +527,20 @@ class TestDatabaseThatTakesNoPart:
             monkeypatch.setenv("DATABASE_URL", f"sqlite:///file:{path}?mode=ro&uri=true")
         engine.dispose()
         assert run(tmp_path, **FILES) == 1
-        assert "The database cannot be written" in capsys.readouterr().err
-        assert users_stored(desk) == 0
+        assert "The database is read-only" in capsys.readouterr().err
+        assert users_stored(database_url) == 0
 
     def test_every_fault_has_its_sentence(self):
-        """Also those that are hard to bring about."""
-        for fault in (
+        """Every expected error has a sentence."""
+        for error in (
             *(DatabaseUnavailableError, *DatabaseUnavailableError.__subclasses__()),
             *(AuditNotWrittenError, LastAdministratorError),
         ):
-            assert "Nothing was changed" in console.fault(fault())
+            assert "Nothing was changed" in console.error_message(error())
 
 
 def test_it_runs_as_a_module_in_any_locale(tmp_path):
-    """A name that the terminal cannot show is escaped."""
+    """Characters that the terminal cannot print are escaped."""
     path = tmp_path / "users.csv"
     path.write_text("username,name,email,organization_id,status\n太 郎,太郎,,,active\n", "utf-8")
     done = subprocess.run(

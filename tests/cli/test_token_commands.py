@@ -23,8 +23,8 @@ PEPPER = MINTING.peppers[1].hex()
 
 
 @pytest.fixture
-def desk(engine: Engine, url: str, monkeypatch: pytest.MonkeyPatch, tmp_path) -> Engine:
-    """Settings that name a database with five users, on each engine in turn."""
+def database(engine: Engine, url: str, monkeypatch: pytest.MonkeyPatch, tmp_path) -> Engine:
+    """Set a database with five users on each engine, and return its engine."""
     monkeypatch.setenv("DATABASE_URL", url)
     monkeypatch.setenv("TOKEN_DESK_DATA", str(tmp_path))
     monkeypatch.setenv("TOKEN_DESK_PEPPERS", f"1:{PEPPER}")
@@ -33,11 +33,11 @@ def desk(engine: Engine, url: str, monkeypatch: pytest.MonkeyPatch, tmp_path) ->
 
 
 @pytest.fixture
-def leaked(desk: Engine, tmp_path) -> str:
-    """The path of an exported CSV of five tokens."""
-    members = [row[0] for row in select(desk, "SELECT member_id FROM member ORDER BY sort_key")]
-    plan = plan_action(unit_of_work(desk), ADMIN, Action.GENERATE, ORG, SERVICE, members)
-    outcome = execute(unit_of_work(desk), ADMIN, plan, MINTING)
+def leaked(database: Engine, tmp_path) -> str:
+    """Return the path of an exported CSV of five tokens."""
+    members = [row[0] for row in select(database, "SELECT member_id FROM member ORDER BY sort_key")]
+    plan = plan_action(unit_of_work(database), ADMIN, Action.GENERATE, ORG, SERVICE, members)
+    outcome = execute(unit_of_work(database), ADMIN, plan, MINTING)
     assert len(exported(outcome)) == 5
     path = tmp_path / "leaked.csv"
     path.write_bytes(outcome.csv)
@@ -50,94 +50,96 @@ def _tokens_of(path: str) -> list[str]:
 
 
 def live(engine: Engine) -> int:
-    """Return how many tokens are pending or accepted."""
+    """Return the number of pending and accepted tokens."""
     return sum(row[1] in {"pending", "accepted"} for row in tokens(engine))
 
 
 class TestServiceCredential:
-    """Made, listed, ended."""
+    """Credentials are created, listed and ended."""
 
-    def test_create_prints_what_signs_in(self, desk, capsys):
-        """As JSON, once; the database has no secret in it."""
+    def test_create_prints_what_signs_in(self, database, capsys):
+        """The secret is printed as JSON, and is not in the database."""
         assert cli.main(["service-credential", "create", SERVICE, "--json"]) == 0
-        told = json.loads(capsys.readouterr().out)
-        lookups = TokenLookup(desk)
-        found = lookups.credential(told["client_id"])
+        created = json.loads(capsys.readouterr().out)
+        lookups = TokenLookup(database)
+        found = lookups.credential(created["client_id"])
         lookups.close()
-        assert credentials.service_of(found, told["client_secret"], MINTING) == SERVICE
-        stored = str(select(desk, "SELECT * FROM service_credential"))
-        assert told["client_secret"] not in stored
+        assert credentials.service_of(found, created["client_secret"], MINTING) == SERVICE
+        stored = str(select(database, "SELECT * FROM service_credential"))
+        assert created["client_secret"] not in stored
 
-    def test_in_words(self, desk, capsys):
-        """Without --json a line each."""
+    def test_create_without_json_prints_lines(self, database, capsys):
+        """Without --json each field has one line."""
         cli.main(["service-credential", "create", SERVICE])
         out = capsys.readouterr().out.splitlines()
         assert [line.split(": ")[0] for line in out] == ["client_id", "client_secret"]
-        assert desk
+        assert database
 
-    def test_a_third_is_refused(self, desk, capsys):
-        """Two are what a change takes."""
+    def test_a_third_is_refused(self, database, capsys):
+        """A service can have two live credentials, and not three."""
         command = ["service-credential", "create", SERVICE]
         assert [cli.main(command) for _ in range(3)] == [0, 0, 1]
         assert "has 2 live credentials" in capsys.readouterr().err
-        assert select(desk, "SELECT count(*) FROM service_credential") == [(2,)]
+        assert select(database, "SELECT count(*) FROM service_credential") == [(2,)]
 
-    def test_an_unknown_service(self, desk, capsys):
-        """Said, and nothing written."""
+    def test_an_unknown_service(self, database, capsys):
+        """An unknown service gets a sentence, and nothing is written."""
         assert cli.main(["service-credential", "create", "nobodys"]) == 1
         assert capsys.readouterr().err == "There is no service 'nobodys'.\n"
-        assert select(desk, "SELECT count(*) FROM audit_event WHERE action = 'credential'") == [
+        assert select(database, "SELECT count(*) FROM audit_event WHERE action = 'credential'") == [
             (0,)
         ]
 
-    def test_list_and_end(self, desk, capsys):
-        """It is listed until it is ended, and ended once."""
+    def test_list_and_end(self, database, capsys):
+        """A credential is listed until it is ended; ending it twice fails."""
         cli.main(["service-credential", "create", SERVICE, "--json"])
         client_id = json.loads(capsys.readouterr().out)["client_id"]
         cli.main(["service-credential", "list"])
         assert client_id in capsys.readouterr().out
         assert [cli.main(["service-credential", "end", client_id]) for _ in range(2)] == [0, 1]
         cli.main(["service-credential", "list"])
-        assert capsys.readouterr().out.splitlines()[-1].startswith("None: ")
-        assert desk
+        assert capsys.readouterr().out.splitlines()[-1].startswith("There are none. ")
+        assert database
 
 
 @pytest.mark.parametrize("command", [["service-credential", "create", SERVICE], ["recall"]])
 def test_no_room_for_the_pepper_gets_its_sentence(
-    desk, leaked, tmp_path, capsys, monkeypatch, command
+    database, leaked, tmp_path, capsys, monkeypatch, command
 ):
-    """No traceback, and nothing is made or ended."""
+    """A pepper that cannot be stored gives a sentence, and nothing is changed."""
     (tmp_path / "file").touch()
     monkeypatch.delenv("TOKEN_DESK_PEPPERS")
     monkeypatch.setenv("TOKEN_DESK_DATA", str(tmp_path / "file" / "folder"))
     assert cli.main([*command, leaked, "--yes"] if command == ["recall"] else command) == 1
-    assert "pepper cannot be kept" in capsys.readouterr().err
-    assert live(desk) == 5
+    assert "pepper cannot be stored" in capsys.readouterr().err
+    assert live(database) == 5
 
 
 class TestRecall:
-    """A file with leaked tokens."""
+    """Recall of the leaked tokens in a file."""
 
-    def test_a_whole_file(self, desk, leaked, capsys):
-        """Found by organization and service, ended, with a receipt; no token is printed."""
+    def test_a_whole_file(self, database, leaked, capsys):
+        """Tokens are counted, ended and listed in a receipt; no token is printed."""
         assert cli.main(["recall", leaked, "--yes", "--reason", "INC-7"]) == 0
         out = capsys.readouterr().out
-        assert out.startswith(f"{ORG}  {SERVICE}  pending: 5\nmade by operation ")
+        assert out.startswith(f"{ORG}  {SERVICE}  pending: 5\nexported by operation ")
         assert "\n5 tokens ended.\n" in out
         assert f"{ORG}  {SERVICE}  cancel: 5, operation " in out
         assert "demo_" not in out
-        assert live(desk) == 0
-        assert select(desk, "SELECT reason FROM audit_event WHERE action = 'cancel'") == [
+        assert live(database) == 0
+        assert select(database, "SELECT reason FROM audit_event WHERE action = 'cancel'") == [
             ("INC-7",)
         ]
 
-    def test_a_thousand_rows(self, desk, tmp_path, capsys, caplog):
-        """All are ended; no token is in the output, the database or its own log at its loudest."""
-        people = build(desk, 1_000, organization_id="UTMANY")
-        plan = plan_action(unit_of_work(desk), ADMIN, Action.GENERATE, "UTMANY", SERVICE, people)
-        outcome = execute(unit_of_work(desk), ADMIN, plan, MINTING)
+    def test_a_thousand_rows(self, database, tmp_path, capsys, caplog):
+        """All tokens end; no token is in the output, the database or the debug log."""
+        people = build(database, 1_000, organization_id="UTMANY")
+        plan = plan_action(
+            unit_of_work(database), ADMIN, Action.GENERATE, "UTMANY", SERVICE, people
+        )
+        outcome = execute(unit_of_work(database), ADMIN, plan, MINTING)
         plain = exported(outcome)
-        assert len(plain) == live(desk) == 1_000
+        assert len(plain) == live(database) == 1_000
         path = tmp_path / "leaked.csv"
         path.write_bytes(outcome.csv)
         with caplog.at_level(logging.DEBUG, "sqlalchemy"):
@@ -146,30 +148,35 @@ class TestRecall:
         path.unlink()
         print(out)
         assert "\n1,000 tokens ended.\n" in out
-        assert live(desk) == 0
+        assert live(database) == 0
         assert "UPDATE token" in caplog.text
         stored = [file.read_bytes() for file in tmp_path.iterdir() if file.is_file()]
-        for place in (out.encode(), caplog.text.encode(), repr(everything(desk)).encode(), *stored):
+        for place in (
+            out.encode(),
+            caplog.text.encode(),
+            repr(everything(database)).encode(),
+            *stored,
+        ):
             assert [token for token in plain if token[5:21].encode() in place] == []
 
     @pytest.mark.parametrize("answer", ["n\n", "\n", ""])
-    def test_it_asks_first(self, desk, leaked, capsys, monkeypatch, answer):
-        """Anything but yes ends nothing."""
+    def test_it_asks_first(self, database, leaked, capsys, monkeypatch, answer):
+        """Any answer but yes ends nothing."""
         monkeypatch.setattr("sys.stdin", io.StringIO(answer))
         assert cli.main(["recall", leaked]) == 1
-        assert "End 5 tokens? What ends stops working at once." in capsys.readouterr().out
-        assert live(desk) == 5
+        assert "End 5 tokens? Ended tokens stop working at once." in capsys.readouterr().out
+        assert live(database) == 5
 
     @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32"])
-    def test_another_encoding(self, desk, leaked, tmp_path, encoding):
-        """As spreadsheets and PowerShell write text."""
+    def test_another_encoding(self, database, leaked, tmp_path, encoding):
+        """Tokens are found in UTF-16 and UTF-32, as spreadsheets and PowerShell write them."""
         text = Path(leaked).read_bytes().decode("utf-8-sig")
         (tmp_path / "other.txt").write_bytes(text.encode(encoding))
         assert cli.main(["recall", str(tmp_path / "other.txt"), "--yes"]) == 0
-        assert live(desk) == 0
+        assert live(database) == 0
 
-    def test_every_leak_form_is_found(self, desk, leaked, tmp_path, capsys, monkeypatch):
-        """In a file of its own, and in one with all forms of two tokens, each counted once."""
+    def test_every_leak_form_is_found(self, database, leaked, tmp_path, capsys, monkeypatch):
+        """Each form is found alone; all forms of two tokens together count as two tokens."""
         one, two = _tokens_of(leaked)[:2]
         path = tmp_path / "leaked.log"
         found = []
@@ -178,24 +185,28 @@ class TestRecall:
             monkeypatch.setattr("sys.stdin", io.StringIO("n\n"))
             assert cli.main(["recall", str(path)]) == 1
             out = capsys.readouterr().out
-            found += [name] * out.startswith(f"{ORG}  {SERVICE}  pending: 1\nmade by operation ")
+            found += [name] * out.startswith(
+                f"{ORG}  {SERVICE}  pending: 1\nexported by operation "
+            )
         print(f"command: {len(found)} of {len(FORMS)} leak forms found")
         assert found == list(FORMS)
         path.write_text("".join(form(token) for token in (one, two) for form in FORMS.values()))
         assert cli.main(["recall", str(path), "--yes"]) == 0
         assert "\n2 tokens ended.\n" in capsys.readouterr().out
-        assert live(desk) == 3
+        assert live(database) == 3
 
     @pytest.mark.parametrize("around", ["\n", "\r\n", " ", "\r", "\t\v\f", "\u00a0\ufeff\u2028"])
-    def test_white_space_round_a_token_does_not_count(self, desk, leaked, tmp_path, around):
-        """Before it and after it, as in a file that was written by `echo`."""
+    def test_white_space_round_a_token_does_not_count(self, database, leaked, tmp_path, around):
+        """White space before and after a token is ignored, as in a file written by `echo`."""
         token = _tokens_of(leaked)[0]
         (tmp_path / "one.txt").write_bytes(f"{around}{token}{around}".encode())
         assert cli.main(["recall", str(tmp_path / "one.txt"), "--yes"]) == 0
-        assert live(desk) == 4
+        assert live(database) == 4
 
-    def test_a_token_is_found_when_standard_input_comes_in_parts(self, desk, leaked, monkeypatch):
-        """Cut in the midst of the token, the second part later."""
+    def test_a_token_is_found_when_standard_input_comes_in_parts(
+        self, database, leaked, monkeypatch
+    ):
+        """A token is found although a pipe delivers it in parts."""
         text = f"x%20{percent(_tokens_of(leaked)[0])}%20y".encode()
         reading, writing = os.pipe()
 
@@ -210,60 +221,60 @@ class TestRecall:
             writer.start()
             assert cli.main(["recall", "-", "--yes"]) == 0
         writer.join(30)
-        assert live(desk) == 4
+        assert live(database) == 4
 
-    def test_yes_is_enough(self, desk, leaked, monkeypatch):
-        """Typed."""
+    def test_typed_yes_ends_the_tokens(self, database, leaked, monkeypatch):
+        """The typed answer `yes` ends the tokens."""
         monkeypatch.setattr("sys.stdin", io.StringIO("yes\n"))
         assert cli.main(["recall", leaked]) == 0
-        assert live(desk) == 0
+        assert live(database) == 0
 
-    def test_the_whole_operation(self, desk, leaked, tmp_path):
-        """One line of the file leaked."""
+    def test_the_whole_operation(self, database, leaked, tmp_path):
+        """With --whole one leaked token ends all tokens of its operation."""
         one = Path(leaked).read_bytes().splitlines()[1]
         (tmp_path / "one.txt").write_bytes(one)
         assert cli.main(["recall", str(tmp_path / "one.txt"), "--yes", "--whole"]) == 0
-        assert live(desk) == 0
+        assert live(database) == 0
 
-    def test_nothing_of_ours(self, desk, tmp_path, capsys):
-        """Said, with nothing to ask."""
+    def test_a_file_without_tokens(self, database, tmp_path, capsys):
+        """A file without tokens gets a sentence, and no question."""
         (tmp_path / "x.txt").write_text("nothing")
         assert cli.main(["recall", str(tmp_path / "x.txt")]) == 0
-        assert capsys.readouterr().out == "No token of ours was found.\n"
-        assert desk
+        assert capsys.readouterr().out == "The file has no token that was issued here.\n"
+        assert database
 
     @pytest.mark.parametrize("options", [[], ["--yes"]])
-    def test_by_standard_input(self, desk, leaked, capsys, monkeypatch, options):
-        """Nobody can be asked then, so it takes --yes; one token is one."""
+    def test_standard_input_needs_yes(self, database, leaked, capsys, monkeypatch, options):
+        """Standard input needs --yes, since no answer can be typed."""
         text = Path(leaked).read_bytes().splitlines()[1]
         monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(text)))
         code = cli.main(["recall", "-", *options])
-        told = capsys.readouterr()
+        output = capsys.readouterr()
         if options:
-            assert (code, live(desk)) == (0, 4)
-            assert "\n1 token ended.\n" in told.out
+            assert (code, live(database)) == (0, 4)
+            assert "\n1 token ended.\n" in output.out
         else:
-            assert (code, live(desk)) == (2, 5)
-            assert "add --yes" in told.err
+            assert (code, live(database)) == (2, 5)
+            assert "add --yes" in output.err
 
-    def test_a_second_time(self, desk, leaked, capsys):
-        """They are found, and none works any more."""
+    def test_a_second_recall_finds_ended_tokens(self, database, leaked, capsys):
+        """A second run finds the tokens, which have all ended."""
         cli.main(["recall", leaked, "--yes"])
         assert cli.main(["recall", leaked, "--yes"]) == 0
-        assert capsys.readouterr().out.endswith("None of them works any more.\n")
-        assert desk
+        assert capsys.readouterr().out.endswith("All of them have already ended.\n")
+        assert database
 
-    def test_no_file(self, desk, tmp_path, capsys):
-        """Exit 2."""
+    def test_a_missing_file_is_wrong_usage(self, database, tmp_path, capsys):
+        """A missing file gives exit code 2 and a sentence."""
         assert cli.main(["recall", str(tmp_path / "none")]) == 2
-        told = capsys.readouterr().err
-        assert told.endswith("the file cannot be read: No such file or directory.\n")
-        assert desk
+        error = capsys.readouterr().err
+        assert error.endswith("the file cannot be read: No such file or directory.\n")
+        assert database
 
-    def test_a_file_too_large(self, desk, tmp_path, capsys, monkeypatch):
-        """It is not read to its end."""
+    def test_a_file_too_large(self, database, tmp_path, capsys, monkeypatch):
+        """A file over the limit is not read to its end."""
         monkeypatch.setenv("TOKEN_DESK_IMPORT_MAX", "10")
         (tmp_path / "x.txt").write_text("x" * 11)
         assert cli.main(["recall", str(tmp_path / "x.txt")]) == 2
         assert "larger than 10 bytes" in capsys.readouterr().err
-        assert desk
+        assert database

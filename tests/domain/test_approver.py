@@ -1,4 +1,4 @@
-"""How old an approver's role must be, by who granted it."""
+"""The minimum age of an approver's role, which depends on who granted it."""
 
 import pytest
 
@@ -26,27 +26,27 @@ SIDE = {REQUESTER, ALLY}
     ],
 )
 def test_a_role_counts_when_it_is_old_enough(granted_by, age, counts):
-    """A day from anybody, a week from the requester's side, and no time from a command."""
+    """A day, a week if the requester's side granted it, and no time if a command did."""
     role = approver_role([(granted_by, NOW - age)], NOW, SIDE)
     assert role == ApproverRole(granted_by, NOW - age, counts)
 
 
 def test_one_grant_that_counts_is_enough():
-    """Whatever else was granted, and in whichever order it is read."""
+    """One old enough grant makes an approver, beside any other grants and in any order."""
     grants = [(REQUESTER, NOW - 6 * DAY), (OTHER, NOW - 2 * DAY), (OTHER, NOW - HOUR)]
-    good = ApproverRole(OTHER, NOW - 2 * DAY, counts=True)
+    good = ApproverRole(OTHER, NOW - 2 * DAY, old_enough=True)
     assert approver_role(grants, NOW, SIDE) == good
     assert approver_role(grants[::-1], NOW, SIDE) == good
 
 
 def test_of_several_grants_the_oldest_is_named():
-    """Of those that count, else of all."""
+    """The oldest grant that is old enough is returned, else the oldest one."""
     old, older = (OTHER, NOW - 2 * DAY), (OTHER, NOW - 3 * DAY)
-    assert approver_role([old, older], NOW, SIDE) == ApproverRole(*older, counts=True)
+    assert approver_role([old, older], NOW, SIDE) == ApproverRole(*older, old_enough=True)
     new, newer = (REQUESTER, NOW - 2 * DAY), (OTHER, NOW - HOUR)
-    assert approver_role([newer, new], NOW, SIDE) == ApproverRole(*new, counts=False)
+    assert approver_role([newer, new], NOW, SIDE) == ApproverRole(*new, old_enough=False)
 
 
 def test_without_a_grant_there_is_no_role():
-    """Nothing to show and nothing to answer with."""
+    """A person without a grant gets None."""
     assert approver_role([], NOW, SIDE) is None

@@ -1,4 +1,4 @@
-"""Sealing events: no two events have the same bytes, and no event the same seal elsewhere."""
+"""The keyed hashes of events: no two events, and no two places in a chain, share one."""
 
 import hashlib
 
@@ -38,32 +38,32 @@ columns = st.builds(
 
 
 def seal(*events: Event, head: ChainHead = START) -> list[SealedEvent]:
-    """Seal events one after the other."""
+    """Return the events with their hashes, chained onto `head`."""
     return list(SEAL.chain(head, events, [f"id{n}" for n in range(len(events))], NOW))
 
 
-class TestSeal:
+class TestHash:
     """The keyed hash of an event."""
 
     def test_it_stays_what_it_is(self):
-        """Written down, so that stored events can be verified by later versions."""
+        """The bytes that are hashed never change, so that later versions verify stored events."""
         (sealed,) = seal(EVENT)
-        told = "\0".join(
+        columns = "\0".join(
             (
                 *("1", str(NOW), "2", "3"),
                 *("UTCJF1", "id0", "remove", "mhale", "192.0.2.7", "", "", "x", "", "", ""),
             )
         )
         key = hashlib.blake2b(b"audit trail", key=b"q" * 32, digest_size=32).digest()
-        expected = hashlib.blake2b(NO_MAC + told.encode(), key=key, digest_size=32).digest()
+        expected = hashlib.blake2b(NO_MAC + columns.encode(), key=key, digest_size=32).digest()
         assert sealed.mac == expected
 
     def test_the_highest_key_seals(self):
-        """A new pepper counts from its first event on."""
+        """New events use the key with the highest number."""
         assert [event.key_number for event in seal(EVENT, EVENT)] == [3, 3]
 
     def test_each_is_sealed_onto_the_one_before(self):
-        """The same event twice has two seals; numbers go on from the head."""
+        """The same event twice has two hashes, and the numbers continue from the head."""
         first, second = seal(EVENT, EVENT, head=ChainHead(7, b"h" * 32))
         assert (first.number, second.number) == (8, 9)
         assert first.mac == SEAL.mac(b"h" * 32, first)
@@ -71,12 +71,12 @@ class TestSeal:
 
     @given(columns, columns)
     def test_no_two_events_have_the_same_bytes(self, one, other):
-        """Whatever moves from one column to the next."""
+        """Events with different values in any column have different bytes."""
         assert (SEAL.mac(NO_MAC, one) == SEAL.mac(NO_MAC, other)) == (one == other)
 
     @given(columns, st.integers(0, 13), st.integers(0, 13))
     def test_columns_do_not_run_together(self, event, one, other):
-        """Two neighbouring texts joined in another way."""
+        """Moving text from one column to the next changes the bytes."""
         moved = list(event)
         if isinstance(moved[one], str) and isinstance(moved[other], str):
             moved[one], moved[other] = moved[one] + moved[other], ""
@@ -84,43 +84,43 @@ class TestSeal:
         assert (SEAL.mac(NO_MAC, event) == SEAL.mac(NO_MAC, tuple(moved))) == same
 
     def test_no_nul(self):
-        """It stands between the columns, so it is in none."""
+        """An event with a NUL is refused, since NUL separates the columns."""
         with pytest.raises(ValueError, match="NUL"):
             seal(EVENT._replace(reason="a\0b"))
 
     def test_an_unknown_key(self):
-        """There is nothing to compare with."""
+        """The hash of an event with an unknown key number raises KeyError."""
         (sealed,) = seal(EVENT)
         with pytest.raises(KeyError):
             AuditKeyring.of({1: b"p" * 32}).mac(NO_MAC, sealed)
 
     def test_keys_are_not_the_peppers(self):
-        """And none of them is printed."""
+        """The keys are derived from the peppers, and `repr` shows none of them."""
         assert set(SEAL.keys.values()).isdisjoint({b"p" * 32, b"q" * 32})
         assert repr(SEAL) == "AuditKeyring()"
 
 
-class TestWalk:
-    """As far as events fit."""
+class TestVerification:
+    """Verification stops at the first bad event."""
 
     def test_in_batches(self):
-        """The end of a batch is no end."""
+        """Events in several batches are verified as one chain."""
         events = seal(*[EVENT] * 10)
-        walk = ChainVerifier(SEAL, "UTCJF1")
-        assert walk.follow([events[:3], events[3:4], events[4:]]) is None
-        assert (walk.events, walk.mac) == (10, events[-1].mac)
+        verifier = ChainVerifier(SEAL, "UTCJF1")
+        assert verifier.follow([events[:3], events[3:4], events[4:]]) is None
+        assert (verifier.events, verifier.mac) == (10, events[-1].mac)
 
     def test_stops_at_the_first_that_does_not_fit(self):
-        """And says which it is."""
+        """The first bad event is returned, with the number of events before it."""
         events = seal(*[EVENT] * 10)
         bad = events[6]._replace(reason="other")
-        walk = ChainVerifier(SEAL, "UTCJF1")
-        assert walk.follow([[*events[:6], bad, *events[7:]]]) == bad
-        assert (walk.events, walk.mac) == (6, events[5].mac)
+        verifier = ChainVerifier(SEAL, "UTCJF1")
+        assert verifier.follow([[*events[:6], bad, *events[7:]]]) == bad
+        assert (verifier.events, verifier.mac) == (6, events[5].mac)
 
 
 class TestReason:
-    """What an administrator typed."""
+    """Cleaning of a reason that an administrator typed."""
 
     @pytest.mark.parametrize(
         ("typed", "kept"),
@@ -132,5 +132,5 @@ class TestReason:
         ],
     )
     def test_one_clean_line(self, typed, kept):
-        """Without control and direction characters, and not without end."""
+        """Control and direction characters are removed, and the length is limited."""
         assert clean_reason(typed) == kept

@@ -13,31 +13,31 @@ MOMENTS = st.integers(0, 2**48 - 1)
 
 
 class TestIds:
-    """32 hexadecimal digits each."""
+    """New ids."""
 
     @given(MOMENTS, st.integers(0, 50))
     def test_they_are_version_7(self, now, count):
-        """Version and variant as RFC 9562 has them, and the moment in the first 48 bits."""
+        """An id has the version and variant of RFC 9562, and the moment in its first 48 bits."""
         ids = [UUID(text) for text in new_ids(count, now)]
         assert len(ids) == count
         assert all((i.version, i.variant, i.int >> 80) == (7, RFC_4122, now) for i in ids)
 
     @given(MOMENTS)
     def test_they_are_32_lower_case_digits(self, now):
-        """Without hyphens, so that text order is the order of the numbers."""
+        """Ids have no hyphens, so that the order of texts is the order of numbers."""
         made = new_id(now)
         assert UUID(made).hex == made
 
     @given(MOMENTS, st.integers(2, 200))
     def test_a_batch_ascends(self, now, count):
-        """Each id is greater than the one before it, as text."""
+        """Each id of a batch sorts after the previous one."""
         assert all(a < b for a, b in pairwise(new_ids(count, now)))
 
     def test_a_later_moment_gives_a_greater_id(self):
-        """Whatever the random part."""
+        """An id of a later moment sorts after one of an earlier moment."""
         assert all(new_id(NOW) < new_id(NOW + 1) for _ in range(1_000))
 
     def test_all_are_different(self):
-        """Also batches of the same millisecond."""
+        """Ids are unique, also between batches of the same millisecond."""
         ids = [i for _ in range(100) for i in new_ids(1_000, NOW)]
         assert len(set(ids)) == 100_000

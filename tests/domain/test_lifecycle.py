@@ -1,4 +1,4 @@
-"""The lifecycle against the design's table, written out once more by hand."""
+"""The lifecycle equals the table of the design, which is repeated here by hand."""
 
 from itertools import product
 
@@ -24,7 +24,7 @@ both     | already pending | p=accepted a=replaced | p=declined | p=cancelled | 
 
 
 def expected() -> dict[tuple[str, str], Change | Skip | None]:
-    """Return the table above as the lifecycle would say it; None where the pair is unknown."""
+    """Return the table above in the form of LIFECYCLE; None for a pair that is not allowed."""
     header, *lines = (
         [cell.strip() for cell in line.split("|")] for line in TABLE.strip().splitlines()
     )
@@ -36,7 +36,7 @@ def expected() -> dict[tuple[str, str], Change | Skip | None]:
 
 
 def read(cell: str) -> Change | Skip | None:
-    """Return what one cell of the table means."""
+    """Return the meaning of one cell of the table."""
     if cell == "-":
         return None
     if cell in {skip.value for skip in Skip}:
@@ -56,34 +56,34 @@ PAIRS = list(product(Holding, ACTS))
 
 
 class TestTheTable:
-    """Every holding with every act."""
+    """Every pair of holding and act."""
 
     def test_the_table_here_is_whole(self):
-        """Four holdings and six acts: 24 cells, of which four are unknown."""
+        """The table has 4 holdings and 6 acts: 24 cells, of which 4 are not allowed."""
         assert {(h.value, a.value) for h, a in PAIRS} == set(EXPECTED)
         assert list(EXPECTED.values()).count(None) == 4
 
     @pytest.mark.parametrize(("holding", "act"), PAIRS)
     def test_each_pair(self, holding, act):
-        """The lifecycle says what the design says, and knows no more pairs."""
+        """Each pair has the result of the design, and no other pairs exist."""
         assert LIFECYCLE.get((holding, act)) == EXPECTED[holding.value, act.value]
 
     def test_it_cannot_be_changed(self):
-        """The only home of these rules is read only."""
+        """LIFECYCLE is read-only."""
         with pytest.raises(TypeError):
             LIFECYCLE[Holding.NOTHING, OwnStep.ACCEPT] = Change()  # type: ignore[index]
 
 
 class TestDeciding:
-    """The whole table with every standing."""
+    """Every pair with every combination of active flags."""
 
     @pytest.mark.parametrize(("holding", "act"), PAIRS)
     @pytest.mark.parametrize("active_flags", STANDINGS)
     def test_each_triple(self, holding, act, active_flags):
-        """Handing out is refused where something is inactive; ending is not."""
+        """An inactive flag skips acts that give out a token, and no others."""
         wanted = EXPECTED[holding.value, act.value]
         if act.value in {"request", "generate", "accept"} and active_flags != ACTIVE:
-            assert decide(holding, act, active_flags) == fault(active_flags)
+            assert decide(holding, act, active_flags) == reason(active_flags)
         elif wanted is None:
             with pytest.raises(KeyError):
                 decide(holding, act, active_flags)
@@ -100,12 +100,12 @@ class TestDeciding:
         ],
     )
     def test_a_holding_is_named_by_its_live_rows(self, pending, accepted, holding):
-        """Two live rows or none, four names."""
+        """The two live rows give one of four holdings."""
         assert holding_of(pending, accepted) is holding
 
 
-def fault(active_flags: ActiveFlags) -> Skip:
-    """Return the reason for a active_flags that is not active: the largest thing first."""
+def reason(active_flags: ActiveFlags) -> Skip:
+    """Return the expected reason of a skip: organization, then subscription, then user."""
     if not active_flags.organization:
         return Skip.INACTIVE_ORGANIZATION
     if not active_flags.subscription:
@@ -114,11 +114,11 @@ def fault(active_flags: ActiveFlags) -> Skip:
 
 
 class TestEnding:
-    """What set-based SQL makes of live rows, whoever has them."""
+    """The change of an action for all members, which set-based SQL needs."""
 
     @pytest.mark.parametrize("action", Action)
     def test_one_answer_for_everyone(self, action):
-        """Each member's change is the common one, restricted to what the member has."""
+        """Each member's change is the common change, limited to the rows that the member has."""
         common = ending(action)
         for holding in Holding:
             change = LIFECYCLE[holding, action]
@@ -132,7 +132,7 @@ class TestEnding:
                 )
 
     def test_what_each_action_ends_and_makes(self):
-        """The four actions, spelled out."""
+        """The common change of each of the four actions."""
         replaced = TokenState.REPLACED
         assert {action: ending(action) for action in Action} == {
             Action.REQUEST: Change(creates=Origin.REQUEST),
@@ -142,7 +142,7 @@ class TestEnding:
         }
 
     def test_two_answers_are_an_error(self, monkeypatch):
-        """A table that ends one kind of row in two ways cannot be carried out as a set."""
+        """A lifecycle that ends rows of one state in two ways raises ValueError."""
         two = LIFECYCLE | {
             (Holding.BOTH, Action.REMOVE): Change(accepted_becomes=TokenState.REPLACED)
         }

@@ -1,4 +1,4 @@
-"""What an action is going to do, counted before it happens."""
+"""Plans: previews, digests and differences."""
 
 from dataclasses import replace
 
@@ -78,11 +78,11 @@ class TestPreview:
         assert counts == Preview(6, changed, tokens, recent, pending, skipped)
 
     def test_nobody_selected(self):
-        """Everything is nought."""
+        """Without users all numbers are 0."""
         assert planned([], Action.GENERATE).preview == Preview(0, 0, 0, 0, 0, ())
 
     def test_used_a_week_ago_is_not_recent(self):
-        """Seven days, less a millisecond, is the last recent use."""
+        """A use counts as recent until a millisecond before seven days have passed."""
         for ago, recent in ((7 * DAY - 1, 1), (7 * DAY, 0)):
             users = [user(0, accepted=True, last_used_at=NOW - ago)]
             assert planned(users, Action.REMOVE).preview.recently_used == recent
@@ -96,22 +96,22 @@ class TestPreview:
         ],
     )
     def test_an_inactive_place_skips_everyone(self, action, active_flags, reason):
-        """Nobody is handed anything there."""
+        """An inactive organization or subscription skips every user."""
         counts = planned(MIXED, action, active_flags).preview
         assert (counts.changed, {row.reason for row in counts.skipped}) == (0, {reason})
 
     def test_standing_of_a_user(self):
-        """Whatever is not active counts as inactive."""
+        """A pending membership counts as inactive."""
         assert active_flags_of(user(0), ACTIVE) == ACTIVE
         for status in ("inactive", "pending"):
             assert active_flags_of(user(0, status=status), ACTIVE) == ActiveFlags(user=False)
 
 
 class TestDigest:
-    """What a plan froze, in one short text."""
+    """The digest of a plan."""
 
     def test_it_is_the_same_for_the_same(self):
-        """Ids of the operation and the moment do not count."""
+        """Two plans with the same users and tokens have the same digest."""
         one = planned(MIXED, Action.GENERATE)
         assert replace(one, operation_id="other", planned_at=NOW + 1).digest == one.digest
 
@@ -126,20 +126,20 @@ class TestDigest:
         ],
     )
     def test_it_differs_where_anything_does(self, other):
-        """One user less, other tokens, another token, another standing."""
+        """The digest changes with the users, their tokens and their status."""
         assert planned(other, Action.GENERATE).digest != planned(MIXED, Action.GENERATE).digest
 
 
 class TestDifferences:
-    """What changed since the first confirmation."""
+    """Changes since the first confirmation."""
 
     def test_nothing(self):
-        """The same users as before make no difference."""
+        """Unchanged users give no differences."""
         plan = planned(MIXED, Action.GENERATE)
         assert differences(plan, MIXED, dict(plan.seen)) == ()
 
     def test_who_changed_and_how(self):
-        """Only users whose tokens or active_flags differ, with what they had and have."""
+        """Users whose tokens or status changed are returned with both holdings."""
         plan = planned(MIXED, Action.GENERATE)
         now = [
             user(0, pending=True),
@@ -155,7 +155,7 @@ class TestDifferences:
         )
 
     def test_another_token_of_the_same_kind(self):
-        """A token replaced by another one is a difference too."""
+        """Another token in the same state is a difference."""
         plan = planned(MIXED[2:3], Action.REMOVE)
         now = [MIXED[2]._replace(accepted_token="other")]  # noqa: S106 - an id
         seen = {"m2": UserSnapshot(None, "other", None)}
@@ -164,5 +164,5 @@ class TestDifferences:
         )
 
     def test_the_file_is_named_before_it_exists(self):
-        """By organization, service and the moment of the plan."""
+        """The file name has the organization, the service and the moment of the plan."""
         assert planned([], Action.GENERATE).csv_name == "UTCJF1-erecording-20261130T005320Z.csv"

@@ -1,4 +1,4 @@
-"""Which role may do what, and where that is."""
+"""The permissions of roles, and the organizations in which they apply."""
 
 import pytest
 
@@ -10,19 +10,19 @@ A, B = "UTCJF1", "UTTAN1"
 
 
 class TestTable:
-    """The only home of these rules."""
+    """The table of permissions."""
 
     def test_every_role_is_in_it(self):
-        """None is forgotten, and the administrator may everything."""
+        """Every role is in the table, and the administrator has every permission."""
         assert set(PERMISSIONS) == set(Role)
         assert PERMISSIONS[Role.ADMINISTRATOR] == frozenset(Permission)
 
     def test_every_action_is_a_permission(self):
-        """By the same name."""
+        """Every action is a permission of the same name."""
         assert {action.value for action in Action} <= {each.value for each in Permission}
 
     def test_only_administrators_mint_and_grant(self):
-        """What others must never come by."""
+        """Only administrators may generate, approve, and change roles and policies."""
         for role in (Role.SUPPORT, Role.ANALYST):
             assert not PERMISSIONS[role] & {
                 Permission.GENERATE,
@@ -32,7 +32,7 @@ class TestTable:
             }
 
     def test_analysts_change_nothing(self):
-        """They read, and take away what they read."""
+        """Analysts may only read and export."""
         assert PERMISSIONS[Role.ANALYST] == {
             Permission.READ,
             Permission.COVERAGE,
@@ -41,13 +41,13 @@ class TestTable:
         }
 
     def test_it_cannot_be_changed(self):
-        """Not even by mistake."""
+        """The table is read-only."""
         with pytest.raises(TypeError):
             PERMISSIONS[Role.ANALYST] = frozenset()
 
 
 class TestReach:
-    """Where grants give something."""
+    """The organizations in which grants give a permission."""
 
     @pytest.mark.parametrize(
         ("grants", "expected"),
@@ -61,7 +61,7 @@ class TestReach:
         ],
     )
     def test_adds_up(self, grants, expected):
-        """What gives it counts, and all organizations swallow the others."""
+        """The organizations of all grants add up; a grant for all includes the others."""
         assert reach(grants, Permission.CANCEL) == expected
 
     @pytest.mark.parametrize(
@@ -77,11 +77,11 @@ class TestReach:
         ],
     )
     def test_covers(self, within, place, expected):
-        """All organizations are more than any of them."""
+        """Only a grant for all organizations covers all organizations."""
         assert covers(within, place) is expected
 
     def test_what_menus_ask(self):
-        """In one organization, in all, in any."""
+        """`may` and `may_somewhere` answer for one, for all and for any organization."""
         actor = Actor("u", "U", frozenset({Grant(Role.SUPPORT, A)}))
         assert actor.may(Permission.CANCEL, A)
         assert not actor.may(Permission.CANCEL, B)

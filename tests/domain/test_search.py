@@ -1,4 +1,4 @@
-"""Names are compared without case and accents."""
+"""Search ignores case and accents."""
 
 import sqlite3
 import unicodedata
@@ -11,7 +11,7 @@ from lib.domain.search import LONGEST_SEARCH, fold, like, same_but_for_case
 
 
 def finds(pattern: str, key: str) -> bool:
-    """Tell whether a database finds `key` by the LIKE pattern."""
+    """Tell whether a database would find `key` with the LIKE pattern."""
     connection = sqlite3.connect(":memory:")
     (found,) = connection.execute(r"SELECT ? LIKE ? ESCAPE '\'", (key, pattern)).fetchone()
     connection.close()
@@ -19,7 +19,7 @@ def finds(pattern: str, key: str) -> bool:
 
 
 class TestFolding:
-    """Both the stored key and the search go through it."""
+    """Folding, which stored keys and searches both get."""
 
     @pytest.mark.parametrize(
         ("text", "folded"),
@@ -40,28 +40,28 @@ class TestFolding:
         ],
     )
     def test_examples(self, text, folded):
-        """Case, accents, width, white space and what cannot be seen do not count."""
+        """Folding removes case, accents, width, extra white space and invisible characters."""
         assert fold(text) == folded
 
     @given(st.text())
     def test_folding_twice_changes_nothing(self, text):
-        """A folded key can be folded again."""
+        """Folding a folded text changes nothing."""
         assert fold(fold(text)) == fold(text)
 
     @given(st.text(st.characters(max_codepoint=127)))
     def test_the_short_way_for_ascii_is_the_long_way(self, text):
-        """Casefolding, decomposing and dropping, done the plain way, agree."""
+        """The fast path for ASCII gives the same result as the general path."""
         visible = "".join(c for c in text.casefold() if c.isprintable() or c.isspace())
         assert fold(text) == " ".join(unicodedata.normalize("NFKD", visible).split())
 
     @given(st.text(st.sampled_from("aáAÁñÑ éÉ\u0301")))
     def test_composed_and_decomposed_are_one(self, text):
-        """However accents were typed."""
+        """Composed and decomposed accents fold to the same text."""
         assert fold(unicodedata.normalize("NFC", text)) == fold(unicodedata.normalize("NFD", text))
 
 
 class TestSameButForCase:
-    """Narrower than folding: accents and white space count."""
+    """Equality that ignores case, but not accents and white space."""
 
     @pytest.mark.parametrize(
         ("one", "other"),
@@ -74,7 +74,7 @@ class TestSameButForCase:
         ],
     )
     def test_case_does_not_count(self, one, other):
-        """Nor how an accent is written."""
+        """Texts that differ in case, or in the encoding of an accent, are equal."""
         assert same_but_for_case(one, other)
         assert same_but_for_case(other, one)
 
@@ -83,30 +83,30 @@ class TestSameButForCase:
         [("Zoë", "Zoe"), ("Jane Doe", "Jane  Doe"), ("Jane", ""), ("ﬁ", "f"), ("Jane", "June")],
     )
     def test_everything_else_counts(self, one, other):
-        """An accent, white space, a letter."""
+        """Texts that differ in an accent, white space or a letter are not equal."""
         assert not same_but_for_case(one, other)
         assert not same_but_for_case(other, one)
 
 
 class TestLike:
-    """A search becomes a pattern in which nothing is a wildcard."""
+    """LIKE patterns, in which no typed character is a wildcard."""
 
     @given(st.text(st.characters(exclude_characters="\0"), max_size=30), st.text(max_size=5))
     def test_any_part_of_a_key_finds_it(self, text, around):
-        """Wildcards, quotation marks and backslashes are plain characters."""
+        """Any part of a key finds it, also with wildcards, quotation marks and backslashes."""
         key = f"{fold(around)}{fold(text)}{fold(around)}"
         assert finds(like(text), key)
 
     @pytest.mark.parametrize("wild", ["%", "_", "\\", "a%z", "a_c", "100%", "'; DROP TABLE token;"])
     def test_wildcards_find_only_themselves(self, wild):
-        """A percent sign finds a percent sign."""
+        """A typed wildcard finds only the same character."""
         assert finds(like(wild), f"x{wild.lower()}x")
         assert not finds(like(wild), "abcz 1000 drop table token")
 
     def test_a_very_long_search_is_cut(self):
-        """No name is longer than 200 characters."""
+        """Only the first 200 characters of a search are used."""
         assert like("x" * 10_000) == f"%{'x' * LONGEST_SEARCH}%"
 
     def test_characters_that_postgresql_refuses_are_gone(self):
-        """NUL and half of a pair never reach the database."""
+        """NUL and surrogates are removed, which PostgreSQL refuses."""
         assert like("a\0b\ud800") == "%ab%"

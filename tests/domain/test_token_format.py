@@ -1,4 +1,4 @@
-"""Tokens: their form, their randomness, and what is remembered of them."""
+"""Tokens: their format, their randomness, their hints and their digests."""
 
 import hashlib
 import string
@@ -28,7 +28,7 @@ WHITE_SPACE = " \n\r\t\v\f\u00a0\u2028\ufeff"
 
 
 def base62(number: int) -> str:
-    """Return `number` in base62, six digits, the plain way."""
+    """Return `number` as six digits of base62, computed digit by digit."""
     digits = ""
     for _ in range(6):
         number, digit = divmod(number, 62)
@@ -37,7 +37,7 @@ def base62(number: int) -> str:
 
 
 def with_check(body: str) -> str:
-    """Return the token that begins with `body`."""
+    """Return `body` with its checksum."""
     return body + base62(crc32(body.encode()))
 
 
@@ -47,10 +47,10 @@ TOKEN_LENGTH = 51
 
 
 class TestForm:
-    """`<prefix>_`, 40 random characters, 6 of checksum."""
+    """The format: `<prefix>_`, 40 random characters, 6 characters of checksum."""
 
     def test_the_parts(self):
-        """Prefix, random part and checksum, nothing else."""
+        """A token has the prefix, the random part and the checksum, and nothing else."""
         for token in mint(200, "demo"):
             prefix, _, rest = token.partition("_")
             assert prefix == "demo"
@@ -64,7 +64,7 @@ class TestForm:
 
     @given(PREFIXES, st.integers(0, 5))
     def test_as_many_as_asked_for_are_well_formed(self, prefix, count):
-        """What is minted is known as ours, under its own prefix only."""
+        """Every new token is well-formed under its own prefix, and under no other."""
         tokens = mint(count, prefix)
         assert len(tokens) == count
         assert all(is_well_formed(token, prefix) for token in tokens)
@@ -72,45 +72,45 @@ class TestForm:
 
     @given(TOKENS, st.integers(0, TOKEN_LENGTH - 1), st.sampled_from(f"{ALPHABET}_-. é\0"))
     def test_one_wrong_character_is_found(self, token, at, other):
-        """CRC-32 finds every error in one character."""
+        """One wrong character makes a token ill-formed: CRC-32 detects it."""
         changed = token[:at] + other + token[at + 1 :]
         assert is_well_formed(changed, "demo") == (changed == token)
 
     @given(TOKENS, st.integers(0, TOKEN_LENGTH - 2))
     def test_two_neighbours_that_changed_places_are_found(self, token, at):
-        """The usual slip of who copies by hand."""
+        """Two swapped neighbours make a token ill-formed: a usual error of typing."""
         swapped = token[:at] + token[at + 1] + token[at] + token[at + 2 :]
         assert is_well_formed(swapped, "demo") == (swapped == token)
 
     @given(st.text())
     def test_text_that_is_no_token(self, text):
-        """Any text is judged without an error, and none is ours."""
+        """Any other text is ill-formed, and raises no error."""
         assert not is_well_formed(text, "demo")
 
     @pytest.mark.parametrize("cut", [-1, 1])
     def test_a_token_cut_short(self, cut):
-        """A character lost at either end is found."""
+        """A token without its first or last character is ill-formed."""
         (token,) = mint(1, "demo")
         assert not is_well_formed(token[:cut] if cut < 0 else token[cut:], "demo")
 
 
 class TestSearch:
-    """Tokens in any text: nothing is missed, and the checksum tells a chance hit."""
+    """Search of tokens in any text."""
 
     @pytest.mark.parametrize("form", FORMS)
     def test_a_token_is_found_once_in_each_form(self, form):
-        """Whatever stands around it, and whatever its characters have become."""
+        """A token is found once in each of the known forms of a leak."""
         (token,) = mint(1, "demo")
         assert tokens_in(FORMS[form](token), "demo") == [token]
 
     @given(TOKENS, st.sampled_from(sorted(FORMS)), st.text(), st.text())
     def test_a_token_is_found_in_the_midst_of_any_text(self, token, form, before, after):
-        """Also where that text is full of escapes and of what looks like tokens."""
+        """A token is found inside of text with escapes and with parts of tokens."""
         assert token in tokens_in(f"{before}{FORMS[form](token)}{after}", "demo")
 
     @given(TOKENS, st.text("demo_%25\\u064x[m\x1b", max_size=60), st.booleans())
     def test_a_token_is_found_behind_broken_escapes(self, token, debris, twice):
-        """Escapes that are cut or lead nowhere do not hide it."""
+        """Cut or invalid escapes do not hide a token."""
         assert token in tokens_in(f"{debris}{token}{debris * twice}", "demo")
 
     @given(
@@ -118,27 +118,27 @@ class TestSearch:
         st.lists(TOKENS, min_size=6, max_size=6, unique=True),
     )
     def test_every_token_is_found_when_several_forms_are_glued(self, forms, tokens):
-        """Each form directly behind the other."""
+        """Tokens in several forms, without anything between them, are all found."""
         leaked = tokens[: len(forms)]
         text = "".join(FORMS[form](token) for form, token in zip(forms, leaked, strict=True))
         assert set(leaked) <= set(tokens_in(text, "demo"))
 
     def test_a_token_in_all_forms_counts_once(self):
-        """Each token is told from the other."""
+        """Two tokens, each in all forms, are found as two tokens."""
         tokens = mint(2, "demo")
         text = "\n".join(form(token) for token in tokens for form in FORMS.values())
         assert sorted(tokens_in(text, "demo")) == sorted(tokens)
 
     @pytest.mark.parametrize("prefix", ["aa", "a1a1a1", "5f", "25", "u0064x41"])
     def test_a_token_of_any_prefix_is_found(self, prefix):
-        """Prefixes that repeat themselves or look like a part of an escape."""
+        """A prefix may repeat itself, or look like a part of an escape."""
         (token,) = mint(1, prefix)
         for text in (token, prefix + token, f"%{token}", f"%25{token}", f"\\{token}", token * 2):
             assert tokens_in(text, prefix) == [token]
 
     @pytest.mark.parametrize("form", ["white space", *ENCODED])
     def test_a_token_is_found_across_the_pieces_of_a_long_text(self, form):
-        """Wherever the end of a piece falls, before, in or after it."""
+        """A token is found wherever the border between two pieces falls."""
         (token,) = mint(1, "demo")
         leaked = FORMS[form](token)
         for at in range(1_000_000 - len(leaked) - 1, 1_000_002, max(1, len(leaked) // 4)):
@@ -147,39 +147,39 @@ class TestSearch:
     @pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "utf-16-le", "utf-16-be", "utf-32"])
     @pytest.mark.parametrize("form", FORMS)
     def test_a_token_is_found_in_a_file_of_any_encoding(self, form, encoding):
-        """As spreadsheets and PowerShell write text."""
+        """A token is found in UTF-8, and in UTF-16 as spreadsheets and PowerShell write it."""
         (token,) = mint(1, "demo")
         assert tokens_in(text_of(FORMS[form](token).encode(encoding)), "demo") == [token]
 
     def test_chance_hits_are_none(self):
-        """20,000 candidates with the prefix and the length, and a wrong checksum."""
+        """20,000 candidates with a wrong checksum are not found."""
         assert tokens_in(candidates(20_000), "demo") == []
 
     @pytest.mark.soak
     def test_two_million_chance_hits_are_none(self):
-        """One in 57 billion has the right checksum by chance."""
+        """Of two million candidates none has the right checksum: by chance 1 in 57 billion has."""
         text = candidates(2_000_000)
         assert text.count("demo_") == 2_000_000
         assert tokens_in(text, "demo") == []
 
     @given(st.text())
     def test_any_text_is_searched_without_an_error(self, text):
-        """And what is found is well formed."""
+        """Searching any text raises no error, and finds only well-formed tokens."""
         assert all(is_well_formed(token, "demo") for token in tokens_in(text, "demo"))
 
 
 def candidates(count: int) -> str:
-    """Return so many that have the form of a token, and a checksum by chance; always the same."""
+    """Return `count` candidates with a random checksum; the same at every run."""
     alphabet = bytes(ALPHABET.encode()[byte % 62] for byte in range(256))
     rest = hashlib.shake_256(b"candidates").digest(46 * count).translate(alphabet).decode()
     return "".join(f"demo_{rest[at : at + 46]}\n" for at in range(0, len(rest), 46))
 
 
 class TestRandomness:
-    """Every character is as likely as any other."""
+    """Every character of the alphabet is equally likely."""
 
     def test_no_token_twice(self):
-        """100,000 tokens are 100,000 different ones."""
+        """100,000 new tokens are all different."""
         assert len(set(mint(100_000, "demo"))) == 100_000
 
     def test_no_character_is_preferred(self):
@@ -195,40 +195,40 @@ class TestRandomness:
         assert chi_squared(Counter({c: n * scale for c, n in biased.items()})) > 10_000
 
     def test_no_place_is_preferred(self):
-        """The same at the first and last random character of each token."""
+        """The first and the last random character are evenly distributed, too."""
         tokens = mint(50_000, "demo")
         for place in (5, 44):
             assert chi_squared(Counter(token[place] for token in tokens)) < 150
 
 
 def chi_squared(counts: Counter) -> float:
-    """Return how far `counts` of the alphabet's characters are from even."""
+    """Return the chi-squared value of `counts` against an even distribution."""
     even = sum(counts.values()) / len(ALPHABET)
     return sum((counts[c] - even) ** 2 / even for c in ALPHABET)
 
 
 class TestTrim:
-    """White space round a token is no part of it."""
+    """Removal of white space around a token."""
 
     @given(st.text(WHITE_SPACE), TOKENS, st.text(WHITE_SPACE))
     def test_white_space_is_cut_on_both_sides_and_nowhere_else(self, before, token, after):
-        """In the middle it stays, and makes it no token."""
+        """White space in the middle stays, so the text is no token."""
         assert trim(f"{before}{token}{after}") == token
         broken = f"{token[:9]}{before}{after}{token[9:]}"
         assert trim(broken) == broken
 
 
 class TestMemory:
-    """What is kept of a token: a hint and a keyed digest."""
+    """What is stored of a token: a hint and a keyed digest."""
 
     def test_the_hint(self):
-        """Prefix and the first four random characters."""
+        """The hint is the prefix and the first four random characters."""
         (token,) = mint(1, "demo")
         assert hint(token) == token[:9]
         assert len(hint(token)) == len("demo_") + 4
 
     def test_the_digest_is_keyed_blake2b(self):
-        """RFC 7693, 32 bytes, under the pepper."""
+        """The digest has 32 bytes (RFC 7693), with the pepper as its key."""
         tokens = mint(3, "demo")
         assert digests(tokens, PEPPER) == [
             hashlib.blake2b(t.encode(), key=PEPPER, digest_size=32).digest() for t in tokens
@@ -236,11 +236,11 @@ class TestMemory:
         assert digests(tokens, b"q" * 32) != digests(tokens, PEPPER)
 
     def test_the_highest_pepper_is_used(self):
-        """New digests are made under the newest key."""
+        """New digests use the pepper with the highest number."""
         minting = Minting("demo", {1: b"a" * 32, 3: b"c" * 32, 2: b"b" * 32})
         assert minting.pepper_number == 3
         assert minting.digests(["x"]) == digests(["x"], b"c" * 32)
 
     def test_peppers_are_not_shown(self):
-        """The representation names the prefix only."""
+        """`repr` shows the prefix only."""
         assert repr(Minting("demo", {1: PEPPER})) == "Minting(prefix='demo')"

@@ -440,7 +440,7 @@ class TestApproversRole:
             with pytest.raises(ApproverTooNewError):
                 answer(self.engine, self.asked, APPROVER, approve=approve, minutes=2)
         assert everything(self.engine) == before
-        assert not self.seen_by(APPROVER).counts
+        assert not self.seen_by(APPROVER).old_enough
         assert self.waiting_for(APPROVER) == []
 
     def waiting_for(self, viewer: Actor) -> list[str]:
@@ -468,7 +468,7 @@ class TestApproversRole:
     def test_a_role_that_is_old_enough_approves(self, days, by, wanted):
         """The page shows who granted it, and when, before the answer and after it."""
         self.given(days, by, wanted)
-        role = ApproverRole(by.username if by else "", NOW - days * DAY, counts=True)
+        role = ApproverRole(by.username if by else "", NOW - days * DAY, old_enough=True)
         assert self.seen_by(APPROVER) == role
         assert self.seen_by(ADMIN) is None
         assert self.waiting_for(APPROVER) == [self.asked.operation_id]
@@ -496,7 +496,7 @@ class TestApproversRole:
         self.given(3, ADMIN, EVERYWHERE)
         answer(self.engine, self.asked, APPROVER)
         assert self.seen_by(ADMIN) == ApproverRole(
-            OTHER_ADMIN.username, NOW - 30 * DAY, counts=True
+            OTHER_ADMIN.username, NOW - 30 * DAY, old_enough=True
         )
 
     def test_a_good_grant_elsewhere_does_not_help(self):

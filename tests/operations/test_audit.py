@@ -65,7 +65,7 @@ def open_trail(trail: Engine) -> Engine:
 
 def bad(engine: Engine, anchors: dict[str, list[ChainHead]] | None = None) -> list[tuple]:
     """Return each chain's first bad event as (chain, number, what is wrong)."""
-    return [(b.chain, b.number, b.wrong) for b in verify(engine, SEAL, anchors or {}).bad]
+    return [(b.chain, b.number, b.kind) for b in verify(engine, SEAL, anchors or {}).bad]
 
 
 class TestWhole:
@@ -106,7 +106,7 @@ class TestWhole:
             BadEvent(GLOBAL_CHAIN, 91, TamperingKind.UNKNOWN_KEY, NOW),
         )
         assert (
-            verify(trail, AuditKeyring.of({2: b"q" * 32})).bad[0].wrong is TamperingKind.UNKNOWN_KEY
+            verify(trail, AuditKeyring.of({2: b"q" * 32})).bad[0].kind is TamperingKind.UNKNOWN_KEY
         )
 
 
@@ -134,7 +134,7 @@ class TestTampering:
                 done = Tampering(connection, chance, chains)
                 kind(done)
                 found = verify_within(connection, SEAL, anchors).bad
-                assert [(b.chain, b.number, b.wrong) for b in found] == sorted(done.expected)
+                assert [(b.chain, b.number, b.kind) for b in found] == sorted(done.expected)
                 if done.anchored:
                     assert verify_within(connection, SEAL).bad == ()
                     unseen += 1

@@ -31,7 +31,7 @@ def events(engine: Engine, do: Callable[[], object]) -> list[Event]:
     with suppress(DeskError, DownloadNotRecordedError):
         do()
     after = stored(engine)
-    assert verify(engine, unit_of_work(engine).seal).bad == ()
+    assert verify(engine, unit_of_work(engine).keyring).bad == ()
     return [row for row in after if row not in before]
 
 

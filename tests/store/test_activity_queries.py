@@ -1,4 +1,4 @@
-"""Pages of the audit trail: the same as a filter over everything, and read from indexes alone."""
+"""Pages of the audit trail: their content equals that of a plain filter, and they use indexes."""
 
 from itertools import product
 
@@ -23,7 +23,7 @@ PAGE = 23
 
 @pytest.fixture
 def stored(engine) -> list[SealedEvent]:
-    """Events of every action by everybody about everybody, in every place, at random."""
+    """Store random events of all actions, people and organizations, and return them."""
     build(engine, 1, organization_id="UTCJF1")
     build(engine, 1, organization_id="NVTBL2")
     kinds = [
@@ -34,7 +34,7 @@ def stored(engine) -> list[SealedEvent]:
 
 
 def expected(stored, wanted: ActivityFilter, within) -> list[str]:
-    """Return the ids of what matches, newest first, by looking at each."""
+    """Return the ids of the matching events, newest first, by filtering all events."""
     return [
         e.event_id
         for e in reversed(stored)
@@ -48,7 +48,7 @@ def expected(stored, wanted: ActivityFilter, within) -> list[str]:
 
 
 def paged(connection, wanted: ActivityFilter, within) -> list[str]:
-    """Return the ids of all pages, one after the other."""
+    """Return the ids of all pages in order."""
     ids, before = [], ""
     while True:
         rows = activity_queries.newest_events(connection, wanted, within, before, PAGE)
@@ -59,10 +59,10 @@ def paged(connection, wanted: ActivityFilter, within) -> list[str]:
 
 
 class TestPages:
-    """Every filter in every reach."""
+    """Every filter, with every set of visible organizations."""
 
     def test_every_filter_in_every_reach_is_the_filter_over_everything(self, engine, stored):
-        """Kind, person, organization, dates and reach, all together: the same in the same order."""
+        """Every combination of filters gives the events of the plain filter, in the same order."""
         dates = ((None, None), (NOW + 50_000, None), (NOW + 50_000, NOW + 250_000))
         checked = 0
         with reading(engine) as connection:
@@ -75,7 +75,7 @@ class TestPages:
         assert checked == len(Kind) * 3 * 2 * 3 * 4
 
     def test_more_organizations_than_one_statement_reads(self, engine, stored):
-        """The newest of all statements are put together."""
+        """With many ranges the results of several statements are merged."""
         within = frozenset({"UTCJF1", "NVTBL2", *(f"ZZ{n:04}" for n in range(200))})
         wanted = ActivityFilter()
         with reading(engine) as connection:
@@ -83,7 +83,7 @@ class TestPages:
 
     @pytest.mark.usefixtures("stored")
     def test_what_belongs_to_no_organization_is_for_all_organizations_alone(self, engine):
-        """No set of organizations reaches the sign-ins."""
+        """Events without an organization are visible only with access to all organizations."""
         wanted = ActivityFilter(Kind.EVERYTHING)
         with reading(engine) as connection:
             rows = activity_queries.newest_events(connection, wanted, REACHES[2], "", EVENTS)
@@ -92,7 +92,7 @@ class TestPages:
 
     @pytest.mark.usefixtures("stored")
     def test_has_events(self, engine):
-        """By whom, or about whom; where there are none, and for nobody: no."""
+        """Actors and subjects have events; other people and empty text have none."""
         with reading(engine) as connection:
             known = {
                 (person, place): activity_queries.has_events(connection, person, {place})
@@ -107,14 +107,14 @@ class TestPages:
 
 
 class TestPlans:
-    """What SQLite reads: ends of indexes, never the table, and nothing is sorted before its end."""
+    """The query plans: they read the ends of indexes, and never scan or sort the table."""
 
     @pytest.mark.parametrize("url", ["sqlite"], indirect=True)
     @pytest.mark.parametrize("within", REACHES[:3], ids=["all", "one", "two"])
     @pytest.mark.parametrize("person", ["", "mhale"])
     @pytest.mark.parametrize("kind", [Kind.OPERATIONS, Kind.EVERYTHING, Kind.REFUSAL])
     def test_every_range_is_a_range_of_an_index(self, engine, stored, kind, person, within):
-        """Each part of the UNION is a search in an index that is in the order of the page."""
+        """Each part of the UNION searches an index that has the order of the page."""
         asked = []
         hooks.listen(engine, "before_cursor_execute", lambda *a: asked.append(a[2:4]))
         with reading(engine) as connection:
@@ -139,7 +139,7 @@ class TestPlans:
 
     @pytest.mark.parametrize("url", ["sqlite"], indirect=True)
     def test_an_operation_a_batch_and_a_persons_presence_are_searched(self, engine):
-        """By their partial indexes."""
+        """Events of an operation and operations of a batch use their partial indexes."""
         asked = []
         hooks.listen(engine, "before_cursor_execute", lambda *a: asked.append(a[2:4]))
         with reading(engine) as connection:
@@ -162,7 +162,7 @@ class TestPlans:
 
     @pytest.mark.parametrize("url", ["postgresql"], indirect=True)
     def test_postgresql_reads_indexes_too(self, engine, stored):
-        """Without the choice of a scan of the table, each range has an index in its order."""
+        """With table scans disabled, each range uses an index in its order."""
         with reading(engine) as connection:
             connection.execute(text("SET LOCAL enable_seqscan = off"))
             connection.execute(text("SET LOCAL enable_sort = off"))

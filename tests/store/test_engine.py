@@ -1,4 +1,4 @@
-"""What becomes of a database that is locked, read-only, full, lost, or none at all."""
+"""Connections, and the errors of a locked, read-only, full, lost or invalid database."""
 
 import contextlib
 import logging
@@ -26,7 +26,7 @@ SERVICE = ("service_id", "name")
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    """A migrated SQLite database without rows."""
+    """Return the path of a migrated, empty SQLite database."""
     path = tmp_path / "desk.db"
     engine = open_engine(f"sqlite:///{path}")
     migrate(engine)
@@ -36,7 +36,7 @@ def path(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def postgresql_engine(postgresql_url: str) -> Engine:
-    """A migrated PostgreSQL database without rows; a lock is waited for half a second."""
+    """Return the engine of an empty, migrated PostgreSQL database. A lock times out after 0.5 s."""
     engine = open_engine(postgresql_url, busy_seconds=0.5)
     migrate(engine)
     yield engine
@@ -50,7 +50,7 @@ def add(connection: Connection, service_id: str, then: Callable[[], object] = bo
 
 
 def add_services(engine: Engine, count: int = 1) -> None:
-    """Write something through the bulk way, after something through the plain way."""
+    """Insert a row with a plain statement, then rows in bulk."""
     with writing(engine) as connection:
         add(connection, "first")
         insert_many(
@@ -59,22 +59,22 @@ def add_services(engine: Engine, count: int = 1) -> None:
 
 
 def services(engine: Engine) -> int:
-    """Return how many services there are."""
+    """Return the number of services."""
     with reading(engine) as connection:
         return connection.execute(text("SELECT count(*) FROM service")).scalar_one()
 
 
 class TestTransactions:
-    """One way to read, one way to write."""
+    """Transactions of `reading` and `writing`."""
 
     def test_a_write_is_whole_or_not_at_all(self, engine):
-        """What raises in the middle takes everything back."""
+        """An error in the middle of a transaction rolls everything back."""
         with pytest.raises(ZeroDivisionError), writing(engine) as connection:
             add(connection, "x", then=lambda: 1 / 0)
         assert services(engine) == 0
 
     def test_rows_that_raise_while_they_are_inserted(self, engine):
-        """The error is the rows' own, and nothing is there."""
+        """An error of the row generator is raised unchanged, and nothing is written."""
 
         def rows():
             yield ("a", "A")
@@ -85,7 +85,7 @@ class TestTransactions:
         assert services(engine) == 0
 
     def test_reads_agree_with_each_other(self, engine):
-        """What another commits in between is not seen."""
+        """A read does not see what another connection commits meanwhile."""
         with reading(engine) as connection:
             before = connection.execute(text("SELECT count(*) FROM service")).scalar_one()
             add_services(engine)
@@ -93,12 +93,12 @@ class TestTransactions:
         assert (before, after, services(engine)) == (0, 0, 2)
 
     def test_a_mistake_in_sql_stays_what_it_is(self, engine):
-        """It is ours, not the database's."""
+        """A mistake in our SQL is not turned into an error of the database."""
         with pytest.raises(DBAPIError, match="nowhere"), reading(engine) as connection:
             connection.execute(text("SELECT * FROM nowhere"))
 
     def test_a_constraint_stays_what_it_is(self, engine):
-        """Inserting in bulk raises what a plain insert raises, on both engines."""
+        """A bulk insert raises the same IntegrityError as a plain insert, on both engines."""
         add_services(engine)
         with pytest.raises(IntegrityError, match=r"pk_service|service\.service_id"):
             add_services(engine)
@@ -107,13 +107,13 @@ class TestTransactions:
         assert services(engine) == 2
 
     def test_values_are_not_part_of_errors(self, engine):
-        """Parameters are hidden, since logs show errors."""
+        """Errors hide parameters, since logs show errors."""
         with pytest.raises(DBAPIError) as caught, reading(engine) as connection:
             connection.execute(text("SELECT * FROM nowhere WHERE x = :x"), {"x": "a-secret"})
         assert "a-secret" not in str(caught.value)
 
     def test_no_free_connection_is_busy(self, engine):
-        """All connections of the pool are taken."""
+        """A pool without a free connection raises DatabaseBusyError."""
         engine.pool._timeout = 0.05
         taken = [engine.connect() for _ in range(30)]
         with pytest.raises(DatabaseBusyError), reading(engine):
@@ -124,11 +124,11 @@ class TestTransactions:
 
 
 class TestBulk:
-    """Many rows and many ids in one statement."""
+    """Bulk inserts and sets of ids."""
 
     @pytest.mark.parametrize("count", [0, 1, 1_000])
     def test_rows(self, engine, count):
-        """No row, one, and many; text as it is written."""
+        """No row, one row and many rows are inserted, with their text unchanged."""
         names = ["\t\\N", "a\r\nb", '"', "'; --", "é\u202e", ""]
         with writing(engine) as connection:
             insert_many(
@@ -143,7 +143,7 @@ class TestBulk:
 
     @pytest.mark.parametrize("ids", [[], ["a"], ['"', "'", "\\", "é", "{}", "a,b"], ["x"] * 3])
     def test_ids(self, engine, ids):
-        """A whole set goes through one parameter, whatever it holds."""
+        """A set of any ids is passed in one parameter."""
         with reading(engine) as connection:
             statement = with_ids(connection, "SELECT value FROM {ids} i")
             found = connection.execute(statement, {"ids": ids_parameter(connection, iter(ids))})
@@ -151,10 +151,10 @@ class TestBulk:
 
 
 class TestSettingsOfSqlite:
-    """What every connection starts with."""
+    """The settings of every SQLite connection."""
 
     def test_pragmas(self, path):
-        """Foreign keys, a safe journal, full synchronisation, deleted bytes overwritten."""
+        """Foreign keys, a safe journal, full sync and overwriting of deleted bytes are on."""
         engine = open_engine(f"sqlite:///{path}", busy_seconds=1.5)
         wanted = {
             "foreign_keys": 1,
@@ -174,12 +174,12 @@ class TestSettingsOfSqlite:
 
 
 def modes(folder: Path) -> dict[str, str]:
-    """Return the mode of every file in a folder, in octal digits."""
+    """Return the modes of the files in a folder, as octal digits."""
     return {file.name: f"{file.stat().st_mode & 0o777:o}" for file in folder.iterdir()}
 
 
 def written(url: str, folder: Path) -> dict[str, str]:
-    """Migrate a database, and return the modes of what is in `folder` while a row is written."""
+    """Migrate a database; return the modes of the files in `folder` while a row is written."""
     engine = open_engine(url)
     migrate(engine)
     with writing(engine) as connection:
@@ -190,18 +190,18 @@ def written(url: str, folder: Path) -> dict[str, str]:
 
 
 class TestFilesOfSqlite:
-    """What SQLite keeps on disk is for its owner's eyes only."""
+    """Only the owner can read the files of SQLite."""
 
     @pytest.fixture(autouse=True, params=[0o000, 0o022, 0o777], ids=oct)
     def _umask(self, request):
-        """Whatever the process takes from the modes of new files."""
+        """Set the umask of the process."""
         before = os.umask(request.param)
         yield
         os.umask(before)
 
     @pytest.fixture
     def folder(self, tmp_path, monkeypatch) -> Path:
-        """The folder in which the process stands; made before the umask would close it."""
+        """Return the working directory, which is created before the umask is set."""
         folder = tmp_path / "here"
         folder.mkdir()
         folder.chmod(0o700)
@@ -219,7 +219,7 @@ class TestFilesOfSqlite:
         ],
     )
     def test_a_new_database_and_the_files_beside_it(self, folder, address, name):
-        """Named by an absolute path, a relative one or a URI: 600, the first write included."""
+        """All files have mode 600, from the first write on, for every kind of URL."""
         found = written(address.format(folder=folder), folder)
         assert found.pop(name) == "600"
         assert len(found) >= 1
@@ -227,7 +227,7 @@ class TestFilesOfSqlite:
         assert set(found.values()) == {"600"}
 
     def test_it_is_so_before_the_first_connection(self, folder):
-        """SQLite finds the file there: at no moment could somebody else have opened it."""
+        """The file has mode 600 before SQLite opens it."""
         engine = open_engine("sqlite:///desk.db")
         seen = []
         event.listen(engine, "do_connect", lambda *_: seen.append(modes(folder)))
@@ -237,7 +237,7 @@ class TestFilesOfSqlite:
         assert seen == [{"desk.db": "600"}]
 
     def test_a_link_to_nothing(self, folder, tmp_path):
-        """The file that it leads to is made."""
+        """A dangling link: the file that it points to is created."""
         there = tmp_path / "there"
         there.mkdir()
         there.chmod(0o700)
@@ -248,7 +248,7 @@ class TestFilesOfSqlite:
 
     @pytest.mark.parametrize("mode", [0o600, 0o640, 0o664])
     def test_a_file_that_is_there_keeps_its_mode(self, folder, mode):
-        """Whoever set it had a reason, such as a group that makes backups."""
+        """An existing file keeps its mode, for example for a group that makes backups."""
         (folder / "desk.db").touch()
         (folder / "desk.db").chmod(mode)
         found = written("sqlite:///desk.db", folder)
@@ -264,7 +264,7 @@ class TestFilesOfSqlite:
         ],
     )
     def test_nothing_is_made_where_sqlite_makes_nothing(self, folder, url):
-        """To read only, to write what is there, or in memory."""
+        """URLs that are read-only, in memory or for an existing file create no file."""
         engine = open_engine(url)
         with contextlib.suppress(DatabaseUnavailableError), reading(engine):
             pass
@@ -272,11 +272,11 @@ class TestFilesOfSqlite:
         assert modes(folder) == {}
 
 
-class TestSqliteFaults:
-    """Each fault has its error, and nothing is written."""
+class TestSqliteErrors:
+    """Each problem of SQLite has its error, and nothing is written."""
 
     def test_locked(self, path):
-        """Another program writes for longer than we wait; reads go on."""
+        """Another writer holds the lock for longer than the limit; reads still work."""
         engine = open_engine(f"sqlite:///{path}", busy_seconds=0.1)
         with writing(open_engine(f"sqlite:///{path}")):
             with pytest.raises(DatabaseBusyError):
@@ -287,7 +287,7 @@ class TestSqliteFaults:
         engine.dispose()
 
     def test_locked_before_the_tables_are_there(self, tmp_path):
-        """Migrating waits as long, and then says so."""
+        """A migration waits for the lock as long as a writer, and then raises the same error."""
         engine = open_engine(f"sqlite:///{tmp_path / 'desk.db'}", busy_seconds=0.1)
         with (
             writing(open_engine(f"sqlite:///{tmp_path / 'desk.db'}")),
@@ -297,7 +297,7 @@ class TestSqliteFaults:
         engine.dispose()
 
     def test_read_only(self, path):
-        """Writing is refused; reading, and migrating what is migrated, works."""
+        """Writes are refused; reads and a migration with nothing to do work."""
         engine = open_engine(f"sqlite:///file:{path}?mode=ro&uri=true", busy_seconds=0.1)
         migrate(engine)
         with pytest.raises(DatabaseReadOnlyError):
@@ -306,7 +306,7 @@ class TestSqliteFaults:
         engine.dispose()
 
     def test_full(self, path):
-        """No page more: the bulk insert stops, and what came before it goes too."""
+        """A full disk stops the bulk insert, and the whole transaction is rolled back."""
         engine = open_engine(f"sqlite:///{path}", busy_seconds=0.1)
 
         @event.listens_for(engine, "connect")
@@ -319,7 +319,7 @@ class TestSqliteFaults:
         engine.dispose()
 
     def test_no_such_folder(self, tmp_path):
-        """It cannot be opened."""
+        """A database in a missing folder cannot be opened."""
         engine = open_engine(f"sqlite:///{tmp_path / 'nowhere' / 'desk.db'}")
         with pytest.raises(DatabaseUnavailableError) as caught, reading(engine):
             pass
@@ -327,13 +327,13 @@ class TestSqliteFaults:
         assert list(tmp_path.iterdir()) == []
 
     def test_a_folder_in_its_place(self, tmp_path):
-        """It cannot be opened either."""
+        """A folder in place of the file cannot be opened."""
         engine = open_engine(f"sqlite:///{tmp_path}")
         with pytest.raises(DatabaseUnavailableError):
             migrate(engine)
 
     def test_no_database(self, tmp_path):
-        """A file with something else in it is left as it is."""
+        """A file that is no database is not changed."""
         path = tmp_path / "desk.db"
         path.write_bytes(b"organization_id,name\n" * 500)
         engine = open_engine(f"sqlite:///{path}")
@@ -344,7 +344,7 @@ class TestSqliteFaults:
         assert path.read_bytes() == b"organization_id,name\n" * 500
 
     def test_damaged(self, path):
-        """Pages overwritten with rubbish are found, not read."""
+        """Damaged pages raise an error."""
         content = path.read_bytes()
         path.write_bytes(content[:4096] + b"\xff" * (len(content) - 4096))
         engine = open_engine(f"sqlite:///{path}")
@@ -353,12 +353,12 @@ class TestSqliteFaults:
         engine.dispose()
 
 
-class TestPostgresqlFaults:
-    """The same on a server."""
+class TestPostgresqlErrors:
+    """Each problem of PostgreSQL has its error, and nothing is written."""
 
     @pytest.mark.parametrize("write", [add_services, services], ids=["write", "read"])
     def test_connection_ended_while_idle(self, postgresql_engine, write):
-        """The pool notices before the next use: nobody else does."""
+        """The pool replaces a lost idle connection without an error."""
         services(postgresql_engine)
         end_connections(postgresql_engine)
         write(postgresql_engine)
@@ -366,20 +366,20 @@ class TestPostgresqlFaults:
 
     def test_connection_ended_in_the_middle(self, postgresql_engine):
         """The transaction is lost as a whole, and the next one works."""
-        with pytest.raises(DatabaseUnavailableError), writing(postgresql_engine) as connection:  # noqa: PT012 - the fault comes between two statements
+        with pytest.raises(DatabaseUnavailableError), writing(postgresql_engine) as connection:  # noqa: PT012 - the error comes between two statements
             add(connection, "x", then=lambda: end_connections(postgresql_engine))
             add(connection, "y")
         assert services(postgresql_engine) == 0
 
     def test_connection_ended_before_a_bulk_insert(self, postgresql_engine):
-        """COPY raises the same as any statement."""
-        with pytest.raises(DatabaseUnavailableError), writing(postgresql_engine) as connection:  # noqa: PT012 - the fault comes between two statements
+        """COPY on a lost connection raises the same error as any statement."""
+        with pytest.raises(DatabaseUnavailableError), writing(postgresql_engine) as connection:  # noqa: PT012 - the error comes between two statements
             add(connection, "x", then=lambda: end_connections(postgresql_engine))
             insert_many(connection, tables.service, SERVICE, [("y", "Y")])
         assert services(postgresql_engine) == 0
 
     def test_connection_ended_during_a_bulk_insert(self, postgresql_engine):
-        """Half of the rows are on their way already."""
+        """The connection is lost after half of the rows were sent."""
 
         def rows():
             for n in range(20_000):
@@ -392,13 +392,13 @@ class TestPostgresqlFaults:
         assert services(postgresql_engine) == 0
 
     def test_connection_ended_before_the_commit(self, postgresql_engine):
-        """Nothing is there afterwards."""
+        """A connection lost before the commit leaves nothing behind."""
         with pytest.raises(DatabaseUnavailableError), writing(postgresql_engine) as connection:
             add(connection, "x", then=lambda: end_connections(postgresql_engine))
         assert services(postgresql_engine) == 0
 
     def test_locked(self, postgresql_engine):
-        """Another holds the row for longer than we wait; COPY waits no longer."""
+        """Another transaction holds the row for longer than the limit, also for COPY."""
         add_services(postgresql_engine)
         update = text("UPDATE service SET name = 'x'")
         with writing(postgresql_engine) as first:
@@ -411,7 +411,7 @@ class TestPostgresqlFaults:
         assert services(postgresql_engine) == 3
 
     def test_read_only(self, postgresql_engine):
-        """A standby, or a database set to read only."""
+        """A standby, or a database that is set to read-only, refuses writes."""
 
         @event.listens_for(postgresql_engine, "begin")
         def _read_only(connection):
@@ -425,14 +425,14 @@ class TestPostgresqlFaults:
         assert services(postgresql_engine) == 0
 
     def test_no_server(self):
-        """Nobody listens there."""
+        """A port without a server raises an error."""
         engine = open_engine("postgresql+psycopg://127.0.0.1:1/desk?connect_timeout=2")
         with pytest.raises(DatabaseUnavailableError), reading(engine):
             pass
 
     @pytest.mark.parametrize(("asked", "seconds"), [("", 10), ("?connect_timeout=3", "3")])
     def test_how_long_a_silent_server_is_waited_for(self, asked, seconds):
-        """Ten seconds, unless the address says another number."""
+        """A connection attempt ends after ten seconds, unless the URL sets another number."""
         engine = open_engine(f"postgresql+psycopg://192.0.2.1/desk{asked}")
         waited = []
 
@@ -446,14 +446,14 @@ class TestPostgresqlFaults:
         assert waited == [seconds]
 
     def test_no_such_database(self, postgresql_url):
-        """The server has no database of that name."""
+        """The server has no database of this name."""
         engine = open_engine(postgresql_url.replace("/desk_", "/nothing_"))
         with pytest.raises(DatabaseUnavailableError):
             migrate(engine)
 
 
 def end_connections(engine: Engine) -> None:
-    """End every connection to the database but the one that does it, as an administrator can."""
+    """End all other connections to the database, as an administrator can."""
     other = open_engine(engine.url.render_as_string(hide_password=False))
     logging.getLogger("sqlalchemy.pool").setLevel(logging.CRITICAL)
     with other.connect() as connection:

@@ -1,4 +1,4 @@
-"""Migrations build the tables that lib.store.tables describes, once, whoever comes first."""
+"""Migrations create the tables of lib.store.tables, also with two processes at once."""
 
 import re
 import subprocess
@@ -19,7 +19,7 @@ PROCESSES = 2
 
 
 def index_conditions(connection: Connection) -> dict[str, str]:
-    """Return the condition of each partial index of the database, without decoration."""
+    """Return the normalized condition of each partial index of the database."""
     postgresql = connection.dialect.name == "postgresql"
     statement = (
         "SELECT indexname, indexdef FROM pg_indexes WHERE schemaname = current_schema()"
@@ -32,7 +32,7 @@ def index_conditions(connection: Connection) -> dict[str, str]:
 
 
 def plain(condition: str) -> str:
-    """Return a condition without parentheses, casts and quotation marks around names."""
+    """Return a condition without parentheses, casts and quotation marks."""
     words = re.sub(r"::\w+(\[\])?", "", condition.strip())
     words = re.sub(r"= ANY ARRAY\[(.*?)\]", r"IN \1", re.sub(r"[()]", "", words))
     return re.sub(r"\s+", " ", words).strip()
@@ -60,7 +60,7 @@ migrate(engine)
 
 
 def start_migrating(url: str) -> subprocess.Popen[str]:
-    """Start a process that is ready to migrate and waits for a line."""
+    """Start a process that migrates when it reads a line."""
     process = subprocess.Popen(
         [sys.executable, "-c", MIGRATING, url],
         cwd=ROOT,
@@ -73,14 +73,14 @@ def start_migrating(url: str) -> subprocess.Popen[str]:
 
 
 def upgrade_to(connection: Connection, revision: str) -> None:
-    """Apply the migrations up to one of them."""
+    """Apply the migrations up to `revision`."""
     config = _config()
     config.attributes["connection"] = connection
     command.upgrade(config, revision)
 
 
 class TestMigrations:
-    """From nothing to the newest tables."""
+    """Migrations from an empty database to the newest tables."""
 
     def test_they_build_what_the_tables_describe(self, engine: Engine):
         """Alembic finds no difference in tables, columns, indexes or foreign keys."""
@@ -90,7 +90,7 @@ class TestMigrations:
             assert compare_metadata(context, tables.metadata) == []
 
     def test_the_conditions_of_partial_indexes_are_the_same(self, engine: Engine):
-        """Alembic does not compare these."""
+        """The conditions of partial indexes are equal; Alembic does not compare them."""
         with reading(engine) as connection:
             described = {
                 index.name: index.dialect_options[engine.dialect.name]["where"]
@@ -103,7 +103,7 @@ class TestMigrations:
             assert "state = 'pending'" in index_conditions(connection).values()
 
     def test_the_checks_are_the_same(self, engine: Engine):
-        """Alembic does not compare these either: names and conditions."""
+        """Names and conditions of checks are equal; Alembic does not compare them either."""
         with reading(engine) as connection:
             found = {
                 check["name"]: plain(check["sqltext"])
@@ -121,7 +121,7 @@ class TestMigrations:
             assert found == described
 
     def test_every_constraint_has_a_name(self, engine: Engine):
-        """An error can be told by the name of what was violated."""
+        """Every constraint has a name, so that an error can be identified by it."""
         with reading(engine) as connection:
             seen = inspect(connection)
             names = [
@@ -137,12 +137,12 @@ class TestMigrations:
         assert [name for name in names if not re.match("(pk|fk|ck)_", name or "")] == []
 
     def test_a_second_time_writes_nothing(self, engine: Engine):
-        """A migrated database is only read, even while another writer holds it."""
+        """A migrated database is only read, so a lock of another writer does not matter."""
         with writing(engine):
             migrate(engine)
 
     def test_two_processes_at_once(self, empty_url: str):
-        """One migrates, the other waits and finds it done; both go on."""
+        """One process migrates, the other waits, and both succeed."""
         runs = [start_migrating(empty_url) for _ in range(PROCESSES)]
         for run in runs:
             run.stdin.write("go\n")
@@ -161,7 +161,7 @@ class TestMigrations:
         engine.dispose()
 
     def test_a_migration_that_fails_leaves_nothing(self, empty_url: str):
-        """A table that stands in the way stops it, and no other table stays."""
+        """A migration that fails on an existing table leaves no other table."""
         engine = open_engine(empty_url)
         with writing(engine) as connection:
             connection.execute(text("CREATE TABLE token (x integer)"))
@@ -172,7 +172,7 @@ class TestMigrations:
         engine.dispose()
 
     def test_a_database_with_counted_guesses_loses_the_counts_alone(self, empty_url: str):
-        """Nothing is throttled any more: 0004 drops the table that 0003 made."""
+        """0004 drops the counts table of 0003, and nothing else."""
         engine = open_engine(empty_url)
         with writing(engine) as connection:
             upgrade_to(connection, "0003")

@@ -1,4 +1,4 @@
-"""What the database itself forbids, whoever writes, and which indexes its reads use."""
+"""What the database itself forbids, and which indexes the queries use."""
 
 import re
 
@@ -20,7 +20,7 @@ SCOPE = Scope(ORG, "Organization", SERVICE, "eRecording", ActiveFlags())
 
 
 def add(engine: Engine, member_id: str, state: str = "pending", **facts: object) -> None:
-    """Add one token row in a transaction of its own."""
+    """Insert one token row in its own transaction."""
     values = {
         "organization_id": ORG,
         "token_id": new_id(NOW),
@@ -36,18 +36,18 @@ def add(engine: Engine, member_id: str, state: str = "pending", **facts: object)
 
 
 class TestOneLiveRow:
-    """At most one pending and one accepted row for a member and service."""
+    """A member has at most one pending and one accepted row for each service."""
 
     @pytest.mark.parametrize("state", ["pending", "accepted"])
     def test_a_second_one_is_refused(self, engine, state):
-        """The partial unique index names what was violated."""
+        """A second row is refused, and the error names the partial unique index."""
         member, _ = build(engine, 2)
         add(engine, member, state)
         with pytest.raises(IntegrityError, match=r"uq_token|token\.service_id"):
             add(engine, member, state)
 
     def test_one_of_each_and_closed_ones_beside_them(self, engine):
-        """Pending beside accepted, other members, other services and closed rows are free."""
+        """Pending beside accepted, other members, other services and ended rows are allowed."""
         member, other = build(engine, 2, services=(SERVICE, "plats"))
         for who, service in ((member, SERVICE), (member, "plats"), (other, SERVICE)):
             add(engine, who, "pending", service_id=service)
@@ -58,7 +58,7 @@ class TestOneLiveRow:
             assert connection.execute(text("SELECT count(*) FROM token")).scalar_one() == 9
 
     def test_two_live_rows_with_one_digest(self, engine):
-        """A secret belongs to one live row; a closed row may keep the digest that lives on."""
+        """Only one live row may have a digest; an ended row may have the same one."""
         member, other = build(engine, 2)
         add(engine, member, "accepted", digest=b"d")
         add(engine, other, "replaced", digest=b"d", ended_at=NOW, ended_from="accepted")
@@ -93,7 +93,7 @@ class TestForbidden:
     """Named check constraints and foreign keys."""
 
     def test_token(self, engine, subtests):
-        """A state, an origin, an ending or a reference that cannot be."""
+        """An invalid state, origin, end or reference is refused."""
         (member,) = build(engine, 1)
         for facts, constraint in TOKENS_REFUSED:
             with (
@@ -103,7 +103,7 @@ class TestForbidden:
                 add(engine, **({"member_id": member} | facts))
 
     def test_directory(self, engine, subtests):
-        """A word nobody knows, a username twice, an account that is not there."""
+        """An unknown word, a duplicate username and a missing account are refused."""
         build(engine, 2)
         for change, constraint in CHANGES_REFUSED:
             with (
@@ -124,7 +124,7 @@ class TestForbidden:
         ],
     )
     def test_the_words_are_those_of_the_domain(self, check, words):
-        """Each word of the domain may be stored, and no other."""
+        """A check allows exactly the words of the domain."""
         (found,) = [
             constraint
             for table in tables.metadata.tables.values()
@@ -134,12 +134,12 @@ class TestForbidden:
         assert set(re.findall(r"'(.*?)'", str(found.sqltext))) == {word.value for word in words}
 
     def test_results_are_done_or_a_reason(self):
-        """The word for success is no reason of a skip."""
+        """`done` is not the value of any Skip."""
         assert "done" not in {skip.value for skip in Skip}
 
 
 class TestIndexes:
-    """Reads and set-based writes find live rows through the partial indexes."""
+    """Reads and set-based writes find live rows with the partial indexes."""
 
     @pytest.mark.parametrize(
         ("use", "indexes"),
@@ -191,7 +191,7 @@ class TestIndexes:
         ],
     )
     def test_what_sqlite_uses(self, tmp_path, use, indexes):
-        """EXPLAIN QUERY PLAN names them, and no reading of tokens does without one of live rows."""
+        """The query plan names the indexes, and every read of tokens uses an index of live rows."""
         engine = open_engine(f"sqlite:///{tmp_path / 'desk.db'}")
         tables.metadata.create_all(engine)
         ids = build(engine, 50)
@@ -203,7 +203,7 @@ class TestIndexes:
         assert [line for line in tokens if not re.search(r"INDEX uq_token_\w+", line)] == []
 
     def test_what_a_person_generated_lately_is_read_from_its_index(self, tmp_path):
-        """However many operations there are, in whichever organizations."""
+        """The recent exports of a person are read from their index, in all organizations."""
         engine = open_engine(f"sqlite:///{tmp_path / 'desk.db'}")
         tables.metadata.create_all(engine)
         with reading(engine) as connection:

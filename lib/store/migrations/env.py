@@ -1,4 +1,4 @@
-"""Alembic's entry: it runs on the connection and in the transaction of lib.store.migrate."""
+"""Alembic's environment: it uses the connection and the transaction of lib.store.migrate."""
 
 from alembic import context
 

@@ -7,7 +7,7 @@ import pandas as pd
 import streamlit as st
 
 from lib.domain.access import Actor, GrantRow
-from lib.domain.activity import ActivityFilter, Kind, TokenStory
+from lib.domain.activity import ActivityFilter, EndedToken, Kind
 from lib.domain.states import Origin, Status, TokenState
 from lib.domain.tokens import OwnToken
 from lib.operations import activity
@@ -145,7 +145,7 @@ def _show_ended(actor: Actor, view: PersonView) -> None:
         )
 
 
-def _ended_table(rows: Sequence[TokenStory]) -> None:
+def _ended_table(rows: Sequence[EndedToken]) -> None:
     dates = {name: _days() for name in ("Since", "Ended", "Accepted", "Last used")}
     st.dataframe(
         pd.DataFrame([_ended_line(token) for token in rows], columns=list(_ENDED_COLUMNS)),
@@ -165,7 +165,7 @@ def _ended_table(rows: Sequence[TokenStory]) -> None:
     )
 
 
-def _ended_line(token: TokenStory) -> tuple[Any, ...]:
+def _ended_line(token: EndedToken) -> tuple[Any, ...]:
     return (
         token.organization_id,
         token.service_name,
@@ -179,7 +179,7 @@ def _ended_line(token: TokenStory) -> tuple[Any, ...]:
     )
 
 
-def _way(token: TokenStory) -> Link | None:
+def _way(token: EndedToken) -> Link | None:
     """Return what a token opens: the operation that ended it, else the one that made it."""
     operation_id = token.ended_by_operation or token.made_by_operation
     if not operation_id:

@@ -59,7 +59,7 @@ def render_approval(actor: Actor, view: OperationView) -> None:
             skipped_users.render_skipped_users(plan.preview.skipped)
     if view.progress is Progress.APPROVED:
         _offer_download(actor, asked, plan)
-    elif view.approver and view.approver.counts:
+    elif view.approver and view.approver.old_enough:
         _ask_for_answer()
         _dialog(view, asked, plan)
 
@@ -124,7 +124,7 @@ def _role_sentence(actor: Actor, asked: Approval, role: ApproverRole) -> str:
     whose = "Your role" if answered_by == actor.username else f"The role of {plain(answered_by)}"
     by = f"by {plain(role.granted_by)}" if role.granted_by else "by whoever runs Token Desk"
     sentence = f"{whose} was granted {by} on {clock_time(role.granted_at)}."
-    return sentence if role.counts else f"{sentence} {explain(ApproverTooNewError())}"
+    return sentence if role.old_enough else f"{sentence} {explain(ApproverTooNewError())}"
 
 
 def _offer_download(actor: Actor, asked: Approval, plan: Plan) -> None:

@@ -397,7 +397,7 @@ class TestLostDatabase:
 
     def test_the_server_does_not_answer(self, served, monkeypatch):
         """Stopped in the middle: all who wait are told in time, and the next one has an answer."""
-        monkeypatch.setattr("lib.store.async_token_lookup.SECONDS", 0.2)
+        monkeypatch.setattr("lib.store.async_token_lookup.TIMEOUT_SECONDS", 0.2)
         engine, checker, token = served
 
         async def stopped():

@@ -1,6 +1,6 @@
 """First tables: directory, tokens, operations and their results.
 
-The tables are spelled out here, since lib.store.tables shows only the newest ones.
+The tables are spelled out here, since lib.store.tables has only the newest ones.
 """
 
 from alembic import op
@@ -33,7 +33,7 @@ def _key(name: str, *, nullable: bool = False) -> Column[str]:
 
 
 def upgrade() -> None:
-    """Make the tables."""
+    """Create the tables."""
     _directory()
     _tokens()
 

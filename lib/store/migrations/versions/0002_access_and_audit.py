@@ -1,4 +1,4 @@
-"""Roles, sign-ins, approvals, and the audit trail that only grows."""
+"""Roles, sign-ins, approvals, and the append-only audit trail."""
 
 from alembic import op
 from sqlalchemy import (
@@ -32,9 +32,9 @@ def _number(name: str, *, nullable: bool = False) -> Column[int]:
 
 
 def upgrade() -> None:
-    """Make the tables; who was an API administrator stays one."""
+    """Create the tables; API administrators keep their rights as a grant."""
     op.add_column("operation", Column("batch_id", Text, nullable=False, server_default=""))
-    op.drop_index("ix_user_account_staff", "user_account")  # who has a role is in role_grant
+    op.drop_index("ix_user_account_staff", "user_account")  # roles are in role_grant now
     _create_index_where("ix_operation_batch", "operation", ["batch_id"], "batch_id <> ''")
     op.create_index("ix_token_member", "token", ["organization_id", "member_id", "token_id"])
     _grants()
@@ -91,7 +91,7 @@ def _grants() -> None:
 
 
 def _keep_administrators() -> None:
-    """Grant what a staff account meant until now."""
+    """Make every staff account an API administrator, as it was before roles existed."""
     connection = op.get_bind()
     staff = connection.execute(
         text("SELECT username FROM user_account WHERE staff_status IS NOT NULL ORDER BY username")
@@ -199,7 +199,7 @@ _SQLITE_TRIGGERS = [
     " BEGIN SELECT RAISE(ABORT, 'audit_event only grows'); END"
     for what in ("UPDATE", "DELETE")
 ]
-# INSERT OR REPLACE deletes without a trigger.
+# INSERT OR REPLACE deletes a row without firing the DELETE trigger.
 _SQLITE_TRIGGERS.append(
     "CREATE TRIGGER audit_event_no_replace BEFORE INSERT ON audit_event"
     " WHEN EXISTS (SELECT 1 FROM audit_event e WHERE e.organization_id = NEW.organization_id"

@@ -1,4 +1,4 @@
-"""What the HTTP side needs: service credentials, expiry policies, counted guesses."""
+"""Tables of the HTTP API: service credentials, expiry policies, counts of failed attempts."""
 
 from alembic import op
 from sqlalchemy import (
@@ -19,7 +19,7 @@ _Key = String().with_variant(String(collation="C"), "postgresql")
 
 
 def upgrade() -> None:
-    """Make the tables, and the columns of the policies."""
+    """Create the tables, and the columns of the policies."""
     for table in ("organization", "service"):
         op.execute(
             text(

@@ -1,4 +1,4 @@
-"""Wrong tokens and credentials are logged, not counted: the counts of 0003 go."""
+"""Drop the counts of failed attempts (0003): wrong tokens and credentials are logged instead."""
 
 from alembic import op
 

@@ -1,4 +1,4 @@
-"""Four eyes: what one person generated lately, and who granted the approver's role."""
+"""Four eyes: an index of recent exports by person, and the grant of an approver's role."""
 
 from alembic import op
 from sqlalchemy import BigInteger, Column, String, text
@@ -10,7 +10,7 @@ _Key = String().with_variant(String(collation="C"), "postgresql")
 
 
 def upgrade() -> None:
-    """Add the index, and the columns; nobody knows any more for answers that were given before."""
+    """Add the index and the columns. The columns stay NULL for older answers."""
     op.create_index(
         "ix_operation_generated",
         "operation",
