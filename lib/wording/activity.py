@@ -50,7 +50,7 @@ PROGRESS = {
     Progress.REFUSED: Sign("Refused", "red", ":material/block:"),
 }
 
-_WHY = {
+_REFUSAL_REASONS = {
     "NotAllowed": "not allowed",
     "OwnApproval": "one's own request",
     "ApprovalLapsed": "the hour was over",
@@ -76,7 +76,7 @@ _WHY = {
     "TimedOut": "too long ago",
 }
 
-_TRIED = {
+_REFUSED_STEPS = {
     EventAction.ACCEPT: "Accept",
     EventAction.DECLINE: "Decline",
     EventAction.ASK_APPROVAL: "Ask for approval",
@@ -94,25 +94,25 @@ _TRIED = {
 }
 
 
-def what(event: ActivityRow) -> str:
+def event_label(event: ActivityRow) -> str:
     """Return what an event was, in the manual's words where it has some."""
     action = _ACTIONS.get(event.action.value)
     if action:
         name = action_name(action, event.users)
         return f"{name}: {event.subject}" if event.subject else name
-    did = _DID.get(event.action)
-    return did(event) if did else _word(event.action.value)
+    did = _EVENT_LABELS.get(event.action)
+    return did(event) if did else _readable(event.action.value)
 
 
-def why(event: ActivityRow) -> str:
+def event_reason(event: ActivityRow) -> str:
     """Return the reason that was typed, or why it was refused."""
     if event.action is not EventAction.REFUSAL:
         return event.reason
     _, _, kind = event.detail.partition(": ")
-    return _WHY.get(kind, "not allowed" if event.detail.startswith("page: ") else kind)
+    return _REFUSAL_REASONS.get(kind, "not allowed" if event.detail.startswith("page: ") else kind)
 
 
-def who(event: ActivityRow) -> str:
+def event_actor(event: ActivityRow) -> str:
     """Return the username of who did it; without one, what it came from."""
     if event.actor:
         return event.actor
@@ -121,12 +121,12 @@ def who(event: ActivityRow) -> str:
     return COMMAND_LINE if event.address in BY_COMMAND else "API"
 
 
-def named(username: str, name: str) -> str:
+def person_label(username: str, name: str) -> str:
     """Return `Morgan Hale · mhale`."""
     return " · ".join(filter(None, (name, username))) or COMMAND_LINE
 
 
-def users(event: ActivityRow) -> str:
+def event_users(event: ActivityRow) -> str:
     """Return how many users it was about: `12`, or `12, 1 skipped`."""
     if not event.operation_id:
         return ""
@@ -139,13 +139,13 @@ def time_of_day(moment: Moment) -> str:
     return when(moment).strftime("%H:%M UTC")
 
 
-def began(token: TokenStory) -> str:
+def token_start(token: TokenStory) -> str:
     """Return how a token began."""
     word = "Requested" if token.origin is Origin.REQUEST else "Generated"
     return f"{word} by {token.made_by}" if token.made_by else word
 
 
-def ended(token: TokenStory) -> str:
+def token_end(token: TokenStory) -> str:
     """Return how a token ended."""
     if token.state is TokenState.REPLACED and not token.ended_by:
         return "Replaced when the new one was accepted"
@@ -155,32 +155,32 @@ def ended(token: TokenStory) -> str:
     return f"{word} by {token.ended_by}" if token.ended_by else word
 
 
-def _refused(event: ActivityRow) -> str:
+def _refusal_label(event: ActivityRow) -> str:
     tried, _, _ = event.detail.partition(": ")
     if tried == "page":
         return "Refused: open a page"
     if tried in _ACTIONS:
         return f"Refused: {ACTIONS[_ACTIONS[tried]].many}"
-    known = next((word for action, word in _TRIED.items() if action.value == tried), None)
-    return f"Refused: {known or _word(tried)}"
+    known = next((word for action, word in _REFUSED_STEPS.items() if action.value == tried), None)
+    return f"Refused: {known or _readable(tried)}"
 
 
-def _word(name: str) -> str:
+def _readable(name: str) -> str:
     """Return a name such as `end-credential` as it reads in a sentence."""
     return name.replace("-", " ").capitalize()
 
 
-def _signed_out(event: ActivityRow) -> str:
+def _sign_out_label(event: ActivityRow) -> str:
     if event.address in BY_COMMAND:
         return f"Signed out: {event.detail}"
     return "Timed out" if event.detail else "Signed out"
 
 
-def _role(event: ActivityRow) -> str:
+def _role_name(event: ActivityRow) -> str:
     return ROLES[Role(event.detail)] if event.detail in set(Role) else event.detail
 
 
-_DID: dict[EventAction, Callable[[ActivityRow], str]] = {
+_EVENT_LABELS: dict[EventAction, Callable[[ActivityRow], str]] = {
     EventAction.ACCEPT: lambda _: "Accepted a token",
     EventAction.DECLINE: lambda _: "Declined a token",
     EventAction.FIRST_USE: lambda _: "First used a token",
@@ -189,12 +189,12 @@ _DID: dict[EventAction, Callable[[ActivityRow], str]] = {
     EventAction.REJECT: lambda _: f"Rejected: {ACTIONS[Action.GENERATE].many}",
     EventAction.DOWNLOAD: lambda event: f"Downloaded {event.detail or 'a file'}",
     EventAction.SIGN_IN: lambda _: "Signed in",
-    EventAction.SIGN_OUT: _signed_out,
-    EventAction.GRANT: lambda event: f"Granted {_role(event)} to {event.subject}",
-    EventAction.REVOKE: lambda event: f"Took {_role(event)} from {event.subject}",
+    EventAction.SIGN_OUT: _sign_out_label,
+    EventAction.GRANT: lambda event: f"Granted {_role_name(event)} to {event.subject}",
+    EventAction.REVOKE: lambda event: f"Took {_role_name(event)} from {event.subject}",
     EventAction.POLICY: lambda event: f"Set expiry: {event.detail}",
     EventAction.CREDENTIAL: lambda event: f"Made credential {event.subject}",
     EventAction.END_CREDENTIAL: lambda event: f"Ended credential {event.subject}",
     EventAction.IMPORT: lambda _: "Imported a directory",
-    EventAction.REFUSAL: _refused,
+    EventAction.REFUSAL: _refusal_label,
 }

@@ -10,9 +10,10 @@ from lib.domain.roles import PERMISSIONS, Grant, Permission, Role
 from lib.store import grant_queries
 from lib.store.engine import writing
 from lib.ui.access.access_form import granted_sentence
-from lib.ui.access.access_list import loss
+from lib.ui.access.access_list import loss_sentence
 from lib.ui.components.definition_list import DASH
-from lib.wording.labels import PERMISSION_WORDS, ROLES, plain
+from lib.wording.formats import plain
+from lib.wording.labels import PERMISSION_WORDS, ROLES
 from tests.support.database_facts import NOW
 from tests.support.page import MARKUP, USER, execute_sql, query, values
 
@@ -277,8 +278,8 @@ class TestRevoking:
             granted_at=NOW,
             granted_by="mhale",
         )
-        assert "![i](" not in loss(row)
-        assert "<b>" not in loss(row)
+        assert "![i](" not in loss_sentence(row)
+        assert "<b>" not in loss_sentence(row)
 
 
 class TestWhoMayOpenIt:

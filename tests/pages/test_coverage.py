@@ -11,7 +11,7 @@ from lib.domain.states import OrganizationType
 from lib.ui.coverage.coverage_view import (
     CHART_ORGANIZATIONS,
     coverage_csv,
-    order_picker,
+    filtered_rows,
     totals_sentence,
 )
 from tests.support.page import FOR_STAFF, MARKUP, USER, execute_sql, query, values
@@ -142,7 +142,7 @@ class TestFigures:
     def test_equal_shares_put_the_most_uncovered_users_first(self):
         """Where work helps most."""
         rows = [row("few", 1, 2), row("many", 10, 20), row("nobody", 0, 0), row("none", 0, 1)]
-        names = [r.organization_id for r in order_picker(rows, "", "", "share")]
+        names = [r.organization_id for r in filtered_rows(rows, "", "", "share")]
         assert names == ["none", "many", "few", "nobody"]
 
     @pytest.mark.parametrize(

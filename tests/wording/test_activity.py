@@ -5,7 +5,7 @@ import pytest
 from lib.domain import errors
 from lib.domain.activity import ActivityRow
 from lib.domain.audit import COMMAND_LINE, EventAction
-from lib.wording.activity import what, why
+from lib.wording.activity import event_label, event_reason
 
 #: Bases, and faults of the database, which are no refusals.
 OTHERS = (errors.DatabaseUnavailableError, errors.AuditNotWrittenError)
@@ -27,8 +27,8 @@ def refusal(kind: type) -> ActivityRow:
 def test_every_reason_has_words(kind):
     """No programmer's word is on the page."""
     assert len(KINDS) > 15
-    assert kind.code not in why(refusal(kind))
-    assert why(refusal(kind))
+    assert kind.code not in event_reason(refusal(kind))
+    assert event_reason(refusal(kind))
 
 
 @pytest.mark.parametrize(
@@ -45,4 +45,4 @@ def test_the_end_of_a_sign_in_says_why(address, detail, words):
     row = ActivityRow(
         **facts | {"action": EventAction.SIGN_OUT, "address": address, "detail": detail}
     )
-    assert what(row).startswith(words)
+    assert event_label(row).startswith(words)

@@ -13,7 +13,8 @@ from lib.ui.app_context import app_context
 from lib.ui.auth import permissions
 from lib.ui.components.definition_list import DASH
 from lib.ui.session import session, set_value, value
-from lib.wording.labels import EVERYWHERE, PERMISSION_WORDS, ROLES, plain
+from lib.wording.formats import plain
+from lib.wording.labels import EVERYWHERE, PERMISSION_WORDS, ROLES
 
 _USERNAME, _ROLE, _WHERE = "access_username", "access_role", "access_where"
 _ALL = ""  # stands for all organizations among the ids

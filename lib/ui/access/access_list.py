@@ -14,7 +14,8 @@ from lib.ui.auth import permissions
 from lib.ui.components import dialog
 from lib.ui.components.definition_list import DASH, day_text
 from lib.ui.session import session, set_value, value
-from lib.wording.labels import EVERYWHERE, ROLES, plain
+from lib.wording.formats import plain
+from lib.wording.labels import EVERYWHERE, ROLES
 
 ROWS = 25
 _SEARCH, _PAGE = "access_search", "access_page"
@@ -135,7 +136,7 @@ def _confirm(actor: Actor, granted: Iterable[GrantRow]) -> None:
 
 def _question(actor: Actor, row: GrantRow) -> None:
     st.caption(f"{plain(row.name)} · {plain(row.username)}")
-    st.markdown(f"**{loss(row)}**")
+    st.markdown(f"**{loss_sentence(row)}**")
     if row.username == actor.username:
         st.markdown("This is your own role: you may lose this page with it.")
     with dialog.dialog_buttons():
@@ -147,7 +148,7 @@ def _question(actor: Actor, row: GrantRow) -> None:
         st.rerun()
 
 
-def loss(row: GrantRow) -> str:
+def loss_sentence(row: GrantRow) -> str:
     """Return `Dana Nakano loses Support in all organizations at the next click.`, as Markdown."""
     place = f"{row.organization_name} · {row.organization_id}"
     where = plain(place) if row.organization_id else EVERYWHERE

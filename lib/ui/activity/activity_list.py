@@ -19,8 +19,16 @@ from lib.ui.activity.event_table import PAGE
 from lib.ui.app_context import AppContext, app_context
 from lib.ui.components import keyset_pager
 from lib.ui.session import set_value, value
-from lib.wording.activity import KINDS, ONLY_EVERYWHERE, PROGRESS, named, what, who, why
-from lib.wording.labels import plain
+from lib.wording.activity import (
+    KINDS,
+    ONLY_EVERYWHERE,
+    PROGRESS,
+    event_actor,
+    event_label,
+    event_reason,
+    person_label,
+)
+from lib.wording.formats import plain
 
 CSV_HEADER = (
     "When",
@@ -137,10 +145,10 @@ def _line(row: ActivityRow, now: Moment) -> tuple[str, ...]:
     state = progress(row, now)
     return (
         iso(row.happened_at),
-        who(row),
+        event_actor(row),
         row.actor_name,
         row.address,
-        what(row),
+        event_label(row),
         row.organization_id,
         row.organization_name,
         row.service_name or row.service_id,
@@ -148,7 +156,7 @@ def _line(row: ActivityRow, now: Moment) -> tuple[str, ...]:
         str(row.users) if row.users else "",
         "" if row.skipped is None else str(row.skipped),
         PROGRESS[state].word if state else "",
-        why(row),
+        event_reason(row),
         row.detail,
         row.operation_id,
     )
@@ -199,7 +207,7 @@ def _which(actor: Actor, search: str) -> Person | None:
         f"Which of {len(people)}{more}",
         list(people),
         key=_WHICH,
-        format_func=lambda one: named(one, people[one].name) if one in people else one,
+        format_func=lambda one: person_label(one, people[one].name) if one in people else one,
         width=250,
     )
     return people.get(username or "")

@@ -13,8 +13,8 @@ from lib.ui.components.definition_list import UNKNOWN
 from lib.ui.components.table_size import ROW_HEIGHT, table_height
 from lib.ui.navigation import activity_links
 from lib.ui.navigation.activity_links import Link
-from lib.wording.activity import PROGRESS, users, what, who, why
-from lib.wording.labels import clock_time
+from lib.wording.activity import PROGRESS, event_actor, event_label, event_reason, event_users
+from lib.wording.formats import clock_time
 
 PAGE = 50
 
@@ -42,7 +42,14 @@ def open_operation(rows: Iterable[ActivityRow], key: str) -> None:
     """Draw the selectbox that opens an operation of `rows`, for the keyboard."""
     lines = {
         f"{row.organization_id}-{row.operation_id}": (
-            " · ".join((what(row), row.organization_id, clock_time(row.happened_at), who(row))),
+            " · ".join(
+                (
+                    event_label(row),
+                    row.organization_id,
+                    clock_time(row.happened_at),
+                    event_actor(row),
+                )
+            ),
             activity_links.operation_link(row.organization_id, row.operation_id),
         )
         for row in rows
@@ -80,13 +87,13 @@ def _frame(rows: Iterable[ActivityRow], now: Moment) -> pd.DataFrame:
         [
             (
                 row.happened_at,
-                who(row),
-                what(row),
+                event_actor(row),
+                event_label(row),
                 row.organization_id,
                 row.service_name or row.service_id,
-                users(row),
+                event_users(row),
                 _state(row, now),
-                why(row),
+                event_reason(row),
             )
             for row in rows
         ],

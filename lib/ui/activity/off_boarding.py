@@ -17,7 +17,9 @@ from lib.ui.auth import permissions
 from lib.ui.components import dialog, skipped_users
 from lib.ui.navigation import activity_links
 from lib.ui.session import OpenOffBoarding, session, set_value, value
-from lib.wording.labels import PENDING_ENDS, either, explain, plain, receipt_sentence
+from lib.wording.formats import either, plain
+from lib.wording.labels import PENDING_ENDS
+from lib.wording.sentences import explain, receipt_sentence
 
 _REASON = "leaving_reason"
 _ONLY_YOURS = "Only organizations that you look after are covered."
@@ -67,7 +69,7 @@ def _is_about(open_now: OpenOffBoarding, username: str) -> bool:
     return open_now.off_boarding.person.username == username
 
 
-def sentence(planned: OffBoarding) -> str:
+def off_boarding_sentence(planned: OffBoarding) -> str:
     """Return `3 tokens in 2 organizations stop working, 1 pending request … ends.`."""
     where = f" in {counted(planned.organizations, 'organization')}"
     tokens = either(planned.tokens, f"token{where} stops working|tokens{where} stop working")
@@ -85,7 +87,7 @@ def _body(open_now: OpenOffBoarding) -> None:
     if open_now.error:
         _failure(open_now.error)
         return
-    st.markdown(f"**{sentence(planned)}**")
+    st.markdown(f"**{off_boarding_sentence(planned)}**")
     _table(planned)
     if not planned.everywhere:
         st.markdown(_ONLY_YOURS)
@@ -110,7 +112,7 @@ def _table(planned: OffBoarding) -> None:
         for plan in planned.plans
     ]
     columns = ["Organization", "Service", "What happens"]
-    skipped_users.skipped_table(pd.DataFrame(lines, columns=columns), "What ends")
+    skipped_users.render_small_table(pd.DataFrame(lines, columns=columns), "What ends")
 
 
 def _failure(error: Exception) -> None:

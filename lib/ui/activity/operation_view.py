@@ -30,8 +30,9 @@ from lib.ui.components.table_size import table_height
 from lib.ui.navigation import activity_links, scope
 from lib.ui.session import session
 from lib.ui.tokens import approvals
-from lib.wording.activity import PROGRESS, named, what, who, why
-from lib.wording.labels import action_name, clock_time, plain
+from lib.wording.activity import PROGRESS, event_actor, event_label, event_reason, person_label
+from lib.wording.formats import clock_time, plain
+from lib.wording.labels import action_name
 
 _RESULTS = "operation_results"
 _SEARCH = "operation_search"
@@ -96,7 +97,7 @@ def _facts(view: OperationView) -> dict[str, str]:
     facts = {
         "Organization": f"{done.organization_name} · {done.organization_id}",
         "Service": done.service_name,
-        "Who": named(done.actor, done.actor_name),
+        "Who": person_label(done.actor, done.actor_name),
         "When": clock_time(done.confirmed_at),
         "From": event.address if event else "",
         "Users": f"{done.changed:,} changed{skipped}",
@@ -260,7 +261,7 @@ def _show_events(events: list[ActivityRow]) -> None:
     """Draw the operation's own story: asked, approved, done, downloaded again."""
     st.subheader("Events", anchor=False)
     frame = pd.DataFrame(
-        [(e.happened_at, who(e), what(e), e.address, _note(e)) for e in events],
+        [(e.happened_at, event_actor(e), event_label(e), e.address, _note(e)) for e in events],
         columns=["When (UTC)", "Who", "What", "From", "Note"],
     )
     frame["When (UTC)"] = frame["When (UTC)"].astype("datetime64[ms]")
@@ -276,4 +277,4 @@ def _show_events(events: list[ActivityRow]) -> None:
 
 
 def _note(event: ActivityRow) -> str:
-    return "" if event.action is EventAction.DOWNLOAD else why(event) or event.detail
+    return "" if event.action is EventAction.DOWNLOAD else event_reason(event) or event.detail

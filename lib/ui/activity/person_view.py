@@ -20,8 +20,9 @@ from lib.ui.components.definition_list import UNKNOWN, render_definitions
 from lib.ui.components.table_size import table_height
 from lib.ui.navigation import activity_links
 from lib.ui.navigation.activity_links import Link
-from lib.wording.activity import began, ended
-from lib.wording.labels import ROLES, STATUS, day, plain
+from lib.wording.activity import token_end, token_start
+from lib.wording.formats import day, plain
+from lib.wording.labels import ROLES, STATUS
 
 _FEW = 12
 _EVENTS, _ENDED = "person_events", "person_ended"
@@ -170,9 +171,9 @@ def _ended_line(token: TokenStory) -> tuple[Any, ...]:
         token.organization_id,
         token.service_name,
         f"{token.hint}…" if token.hint else "",
-        began(token),
+        token_start(token),
         day(token.created_at),
-        ended(token),
+        token_end(token),
         day(token.ended_at),
         day(token.accepted_at),
         day(token.last_used_at),

@@ -14,7 +14,9 @@ from lib.operations import directory, sign_in_sessions
 from lib.ui.app_context import app_context
 from lib.ui.auth import sign_in
 from lib.ui.session import session
-from lib.wording.labels import explain, plain, role_names
+from lib.wording.formats import plain
+from lib.wording.labels import role_names
+from lib.wording.sentences import explain
 
 _log = logging.getLogger(__name__)
 ANONYMOUS = Actor("", "")

@@ -23,7 +23,8 @@ from lib.streamlit_internals.runtime import session_id
 from lib.ui.app_context import app_context
 from lib.ui.auth import providers
 from lib.ui.session import session
-from lib.wording.labels import plain, role_names
+from lib.wording.formats import plain
+from lib.wording.labels import role_names
 
 _WIDTH = 460
 _HOUR = 60 * MINUTE

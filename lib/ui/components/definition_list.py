@@ -8,7 +8,8 @@ import streamlit as st
 from lib.domain.clock import Moment
 from lib.domain.directory import Organization
 from lib.domain.states import Status
-from lib.wording.labels import STATUS, STATUS_ICONS, day, plain
+from lib.wording.formats import day, plain
+from lib.wording.labels import STATUS, STATUS_ICONS
 
 DASH = "\N{EN DASH}"
 UNKNOWN = DASH

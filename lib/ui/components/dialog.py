@@ -10,7 +10,8 @@ from lib.domain.audit import LONGEST_REASON
 from lib.domain.errors import PlanOutdatedError
 from lib.domain.operations import Receipt
 from lib.ui.components import skipped_users
-from lib.wording.labels import HOLDINGS, clock_time, plain
+from lib.wording.formats import clock_time, plain
+from lib.wording.labels import HOLDINGS
 
 _FEW = 12
 
@@ -33,7 +34,7 @@ def dialog_buttons() -> DeltaGenerator:
 def render_changed_users(error: Exception) -> None:
     """Draw whose tokens changed since the confirmation was opened, where that is the error."""
     if isinstance(error, PlanOutdatedError) and error.changed:
-        skipped_users.skipped_table(
+        skipped_users.render_small_table(
             pd.DataFrame(
                 [(u.name, u.username, HOLDINGS[u.was], HOLDINGS[u.now]) for u in error.changed],
                 columns=["Name", "Username", "Was", "Is now"],

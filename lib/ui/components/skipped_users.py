@@ -15,9 +15,9 @@ def render_skipped_users(skipped: tuple[SkippedUser, ...]) -> None:
         [(u.name, u.username, u.reason.value.capitalize()) for u in skipped],
         columns=["Name", "Username", "Reason"],
     )
-    skipped_table(frame, "Skipped users")
+    render_small_table(frame, "Skipped users")
 
 
-def skipped_table(frame: pd.DataFrame, alt: str) -> None:
+def render_small_table(frame: pd.DataFrame, alt: str) -> None:
     """Draw a short table whole, a long one with its own scroll bar."""
     st.dataframe(frame, hide_index=True, height="content" if len(frame) <= _FEW else _TALL, alt=alt)

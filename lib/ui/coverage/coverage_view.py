@@ -18,7 +18,8 @@ from lib.ui.app_context import app_context
 from lib.ui.components import row_selection
 from lib.ui.components.definition_list import UNKNOWN, share_text
 from lib.ui.session import set_value, value
-from lib.wording.labels import TYPES, either
+from lib.wording.formats import either
+from lib.wording.labels import TYPES
 
 CHART_ORGANIZATIONS = 40
 CSV_HEADER = (
@@ -64,7 +65,7 @@ def coverage_filters(states: Iterable[str]) -> tuple[str, str, str]:
     return state, kind, order
 
 
-def order_picker(
+def filtered_rows(
     rows: Iterable[CoverageRow], state: str, kind: str, order: str
 ) -> list[CoverageRow]:
     """Return the rows of a state and a type; lowest share first, or as they come: by name."""

@@ -18,7 +18,8 @@ from lib.ui.auth import permissions
 from lib.ui.components import dialog, secret_reveal
 from lib.ui.components.definition_list import UNKNOWN, day_text
 from lib.ui.session import Session, session
-from lib.wording.labels import day, explain, plain
+from lib.wording.formats import day, plain
+from lib.wording.sentences import explain
 
 ROWS = 25
 _WIDTH = 785

@@ -25,7 +25,7 @@ from lib.ui.navigation.page_registry import (
     PageEntry,
 )
 from lib.ui.session import session
-from lib.wording.labels import plain
+from lib.wording.formats import plain
 
 _ROOT = ""  # the url path of the default page, whatever is given for it
 

@@ -14,7 +14,7 @@ from lib.streamlit_internals.runtime import session_id
 from lib.ui.app_context import app_context
 from lib.ui.auth import permissions
 from lib.ui.session import Place, session
-from lib.wording.labels import plain
+from lib.wording.formats import plain
 
 
 class OpenScope(NamedTuple):

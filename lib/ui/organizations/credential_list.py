@@ -17,7 +17,8 @@ from lib.ui.auth import permissions
 from lib.ui.components import dialog, secret_reveal
 from lib.ui.components.definition_list import day_text
 from lib.ui.session import session, value
-from lib.wording.labels import explain, plain
+from lib.wording.formats import plain
+from lib.wording.sentences import explain
 
 _WIDTH = 785
 _SERVICE = "credentials_service"

@@ -14,7 +14,8 @@ from lib.ui.app_context import app_context
 from lib.ui.auth import permissions
 from lib.ui.navigation.scope import OpenScope
 from lib.ui.session import session, value
-from lib.wording.labels import explain, plain
+from lib.wording.formats import plain
+from lib.wording.sentences import explain
 
 
 def render_expiry_form(here: OpenScope, subscription: Subscription) -> None:

@@ -11,7 +11,8 @@ from lib.operations.directory import ORDERS, OrganizationFilter
 from lib.ui.components.definition_list import DASH
 from lib.ui.navigation import scope
 from lib.ui.session import set_value, value
-from lib.wording.labels import STATUS, STATUS_ICONS, TYPE_ICONS, TYPES, plain
+from lib.wording.formats import plain
+from lib.wording.labels import STATUS, STATUS_ICONS, TYPE_ICONS, TYPES
 
 ROWS = 25
 ORDER_NAMES = {"name": "Name", "id": "ID", "users": "Most users"}

@@ -8,7 +8,7 @@ from lib.domain.coverage import CoverageRow
 from lib.domain.directory import Subscription
 from lib.ui.components.definition_list import UNKNOWN, date_text, share_text, status_badge
 from lib.ui.navigation import scope
-from lib.wording.labels import plain
+from lib.wording.formats import plain
 
 _NAME, _STATUS, _SINCE, _TOKENS, _LINK = 220, 100, 90, 118, 140  # pixels: two lines at 400
 _TABLE = 785
@@ -40,7 +40,7 @@ def render_no_services(organization_name: str) -> None:
     )
 
 
-def covered(coverage: CoverageRow | None) -> str:
+def coverage_text(coverage: CoverageRow | None) -> str:
     """Return how many active users have an accepted token, of how many."""
     return share_text(coverage.accepted, coverage.users) if coverage else UNKNOWN
 
@@ -59,7 +59,7 @@ def _row(subscription: Subscription, coverage: CoverageRow | None) -> None:
             )
         st.markdown(f":small[{status_badge(subscription.status)}]", width=_STATUS)
         st.markdown(f":small[{plain(date_text(subscription.since))}]", width=_SINCE)
-        st.markdown(f":small[{covered(coverage)}]", width=_TOKENS)
+        st.markdown(f":small[{coverage_text(coverage)}]", width=_TOKENS)
         with st.container(width=_LINK):
             st.page_link(
                 "api_tokens.py",

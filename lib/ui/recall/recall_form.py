@@ -22,7 +22,8 @@ from lib.ui.components import dialog
 from lib.ui.components.table_size import table_height
 from lib.ui.navigation import activity_links
 from lib.ui.session import OpenRecall, session, set_value, value
-from lib.wording.labels import either, explain, plain, receipt_sentence
+from lib.wording.formats import either, plain
+from lib.wording.sentences import explain, receipt_sentence
 
 _TEXT, _REASON, _FILE = "recall_text", "recall_reason", "recall_file"
 _LONGEST = 5_000_000  # characters: a CSV of 20,000 tokens
@@ -61,7 +62,7 @@ def recall_input() -> None:
     st.button("Look up", type="primary", on_click=_look_up, key="recall_look_up")
 
 
-def open_recall() -> Recall | None:
+def current_recall() -> Recall | None:
     """Return what was found in the last text, until it is put away."""
     recalling = session().recalling
     return recalling.recall if recalling else None

@@ -20,7 +20,8 @@ from lib.ui.navigation import activity_links
 from lib.ui.session import OpenApproval, session
 from lib.ui.tokens import confirmations
 from lib.wording.activity import PROGRESS, time_of_day
-from lib.wording.labels import clock_time, explain, plain, plan_details, plan_sentence
+from lib.wording.formats import clock_time, plain
+from lib.wording.sentences import explain, plan_details, plan_sentence
 
 _FEW = 4
 

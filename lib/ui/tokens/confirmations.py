@@ -28,7 +28,9 @@ from lib.ui.session import (
     value,
 )
 from lib.ui.tokens import action_bar
-from lib.wording.labels import action_name, either, explain, plain, plan_details, plan_sentence
+from lib.wording.formats import either, plain
+from lib.wording.labels import action_name
+from lib.wording.sentences import explain, plan_details, plan_sentence
 
 _POLL = "400ms"
 _TYPED = "confirm_typed"

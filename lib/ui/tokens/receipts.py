@@ -17,7 +17,8 @@ from lib.ui.app_context import AppContext, app_context
 from lib.ui.auth import permissions
 from lib.ui.components import skipped_users
 from lib.ui.session import FinishedOperation, session
-from lib.wording.labels import clock_time, plain, receipt_sentence
+from lib.wording.formats import clock_time, plain
+from lib.wording.sentences import receipt_sentence
 
 _FEW = 3
 _LOOK_AGAIN = "20s"  # so that the minutes left are true without a click

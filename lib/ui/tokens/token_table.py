@@ -19,7 +19,8 @@ from lib.ui.app_context import app_context
 from lib.ui.components.table_size import ROW_HEIGHT, table_height
 from lib.ui.navigation.scope import OpenScope
 from lib.ui.session import MatchingUsers, TableFrame, session, set_value
-from lib.wording.labels import FILTERS, day, plain
+from lib.wording.formats import day, plain
+from lib.wording.labels import FILTERS
 
 PAGE = 50
 _SEARCH = "tokens_search"
