@@ -1,4 +1,4 @@
-"""Token coverage: who has a token, by organization and service, worst first."""
+"""Token coverage: the share of users with a token, by organization and service, lowest first."""
 
 import streamlit as st
 

@@ -1,4 +1,4 @@
-"""The license of one service: its number, plan, dates and seats; on to its notifications."""
+"""The license of one service: number, plan, dates, seats and expiry; link to notifications."""
 
 import streamlit as st
 

@@ -1,4 +1,4 @@
-"""Recall: whose leaked tokens are, whether they work, and their end in one confirmed act."""
+"""Recall: find the owners of leaked tokens, and end the tokens in one confirmed act."""
 
 import streamlit as st
 

@@ -1,4 +1,4 @@
-"""The words of Activity: what an event was, how far an operation is, how a token ended."""
+"""The words of Activity: labels of events, the progress of operations, how tokens ended."""
 
 from collections.abc import Callable
 from typing import Literal, NamedTuple
@@ -29,12 +29,12 @@ KINDS = {
     Kind.SIGN_INS: "Sign-ins",
     Kind.IMPORT: "Imports",
 }
-#: They belong to no organization.
+#: These events belong to no organization: only who may see all organizations can choose them.
 ONLY_EVERYWHERE = {Kind.SIGN_INS, Kind.IMPORT}
 
 
 class Sign(NamedTuple):
-    """How a state looks: its word, its colour and its sign. Never colour alone."""
+    """How a state looks: word, colour and icon. The colour never stands alone."""
 
     word: str
     colour: Literal["green", "orange", "blue", "red", "gray"]
@@ -52,7 +52,7 @@ PROGRESS = {
 
 _REFUSAL_REASONS = {
     "NotAllowed": "not allowed",
-    "OwnApproval": "one's own request",
+    "OwnApproval": "own request",
     "ApprovalLapsed": "the hour was over",
     "ApprovalAnswered": "answered already",
     "ApprovalMissing": "not approved",
@@ -62,9 +62,9 @@ _REFUSAL_REASONS = {
     "UnknownPlace": "no such organization or service",
     "UnknownPerson": "no such person",
     "UnknownService": "no such service",
-    "TooManyCredentials": "two credentials were live",
+    "TooManyCredentials": "two credentials already",
     "BadDays": "not a possible number of days",
-    "NewApprover": "a role that is too new",
+    "NewApprover": "role too new",
     "TokenGone": "no longer pending",
     "Refused": "something was inactive",
     "LastAdministrator": "the last administrator",
@@ -95,17 +95,17 @@ _REFUSED_STEPS = {
 
 
 def event_label(event: ActivityRow) -> str:
-    """Return what an event was, in the manual's words where it has some."""
+    """Return the label of an event, in the manual's words for the four actions."""
     action = _ACTIONS.get(event.action.value)
     if action:
         name = action_name(action, event.users)
         return f"{name}: {event.subject}" if event.subject else name
-    did = _EVENT_LABELS.get(event.action)
-    return did(event) if did else _readable(event.action.value)
+    label = _EVENT_LABELS.get(event.action)
+    return label(event) if label else _readable(event.action.value)
 
 
 def event_reason(event: ActivityRow) -> str:
-    """Return the reason that was typed, or why it was refused."""
+    """Return the typed reason of an event, or, of a refusal, why it was refused."""
     if event.action is not EventAction.REFUSAL:
         return event.reason
     _, _, kind = event.detail.partition(": ")
@@ -113,7 +113,7 @@ def event_reason(event: ActivityRow) -> str:
 
 
 def event_actor(event: ActivityRow) -> str:
-    """Return the username of who did it; without one, what it came from."""
+    """Return the username of the person who did it; without one, `First use` or the like."""
     if event.actor:
         return event.actor
     if event.action == EventAction.FIRST_USE:
@@ -122,12 +122,12 @@ def event_actor(event: ActivityRow) -> str:
 
 
 def person_label(username: str, name: str) -> str:
-    """Return `Morgan Hale · mhale`."""
+    """Return a person as `Morgan Hale · mhale`; without both, `Command line`."""
     return " · ".join(filter(None, (name, username))) or COMMAND_LINE
 
 
 def event_users(event: ActivityRow) -> str:
-    """Return how many users it was about: `12`, or `12, 1 skipped`."""
+    """Return the number of users of an event: `12`, or `12, 1 skipped`; empty without any."""
     if not event.operation_id:
         return ""
     skipped = f", {event.skipped:,} skipped" if event.skipped else ""
@@ -135,18 +135,18 @@ def event_users(event: ActivityRow) -> str:
 
 
 def time_of_day(moment: Moment) -> str:
-    """Return `10:42 UTC`."""
+    """Return the time of `moment` as `10:42 UTC`."""
     return when(moment).strftime("%H:%M UTC")
 
 
 def token_start(token: TokenStory) -> str:
-    """Return how a token began."""
+    """Return how a token began: `Requested by mhale`, or `Generated`."""
     word = "Requested" if token.origin is Origin.REQUEST else "Generated"
     return f"{word} by {token.made_by}" if token.made_by else word
 
 
 def token_end(token: TokenStory) -> str:
-    """Return how a token ended."""
+    """Return how a token ended: `Removed by mhale`, `Declined by the user`."""
     if token.state is TokenState.REPLACED and not token.ended_by:
         return "Replaced when the new one was accepted"
     if token.state is TokenState.DECLINED:
@@ -156,13 +156,13 @@ def token_end(token: TokenStory) -> str:
 
 
 def _refusal_label(event: ActivityRow) -> str:
-    tried, _, _ = event.detail.partition(": ")
-    if tried == "page":
+    step, _, _ = event.detail.partition(": ")
+    if step == "page":
         return "Refused: open a page"
-    if tried in _ACTIONS:
-        return f"Refused: {ACTIONS[_ACTIONS[tried]].many}"
-    known = next((word for action, word in _REFUSED_STEPS.items() if action.value == tried), None)
-    return f"Refused: {known or _readable(tried)}"
+    if step in _ACTIONS:
+        return f"Refused: {ACTIONS[_ACTIONS[step]].many}"
+    known = next((word for action, word in _REFUSED_STEPS.items() if action.value == step), None)
+    return f"Refused: {known or _readable(step)}"
 
 
 def _readable(name: str) -> str:

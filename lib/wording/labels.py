@@ -9,7 +9,11 @@ from lib.domain.states import Action, Holding, OrganizationType, Status
 
 @dataclass(frozen=True, slots=True)
 class ActionWords:
-    """How one action is called: for one user, for several, and in sentences about N users."""
+    """The words of one action.
+
+    `one` and `many` are its names for one user and for several. `does` and `did` are parts of a
+    sentence about N users, as `one|many` for `formats.either`.
+    """
 
     one: str
     many: str
@@ -44,7 +48,7 @@ ACTIONS = {
     ),
 }
 
-#: Pending is a request, or a token from a CSV that works and was not used yet.
+#: Pending is a request, or an exported token: it works already, and nobody has used it yet.
 PENDING_ENDS = "pending request or exported token ends|pending requests or exported tokens end"
 
 HOLDINGS = {
@@ -104,7 +108,7 @@ TYPE_ICONS = {
 
 
 def action_name(action: Action, users: int) -> str:
-    """Return the menu's name of `action` for that many users (ruling 1)."""
+    """Return the menu's name of `action` for this number of selected users (ruling 1)."""
     words = ACTIONS[action]
     return words.one if users == 1 else words.many
 

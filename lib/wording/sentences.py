@@ -18,7 +18,7 @@ def plan_sentence(plan: Plan) -> str:
 
 
 def plan_details(plan: Plan) -> list[str]:
-    """Return what will happen, a bullet each, as Markdown."""
+    """Return what will happen, one Markdown sentence for each bullet."""
     counts, details = plan.preview, []
     if counts.tokens_ending:
         ends = (
@@ -48,12 +48,15 @@ def plan_details(plan: Plan) -> list[str]:
 
 
 def receipt_sentence(receipt: Receipt) -> str:
-    """Return `11 tokens generated and exported`."""
+    """Return what an operation did: `11 tokens generated and exported`."""
     return either(receipt.changed, ACTIONS[receipt.action].did)
 
 
 def explain(error: Exception) -> str:
-    """Return the sentence for an error: what is wrong, and how to mend it."""
+    """Return the sentence for an error: what is wrong, and what to do.
+
+    The first class in the table that fits decides; any other error gets a general sentence.
+    """
     for kind, sentence in _ERROR_SENTENCES:
         if isinstance(error, kind):
             return sentence
@@ -70,51 +73,51 @@ _ERROR_SENTENCES: tuple[tuple[type[Exception], str], ...] = (
     ),
     (
         errors.UnknownPersonError,
-        "The directory has nobody of that username. Look at its spelling, or import the person.",
+        "The directory has nobody of that username. Check the spelling, or import the person.",
     ),
     (
         errors.LastAdministratorError,
         (
-            "Nothing was changed: nobody would be left who is API administrator in all "
-            "organizations. Grant that to somebody else first."
+            "Nothing was changed: this is the last API administrator in all organizations. Grant "
+            "that role to somebody else first."
         ),
     ),
     (
         errors.ApprovalMissingError,
         (
-            "Nothing was done: this needs a second API administrator, and none has approved just "
-            "this. Choose Generate & Export again and ask for approval."
+            "Nothing was done: a second API administrator has not approved exactly this plan. "
+            "Choose Generate & Export again and ask for approval."
         ),
     ),
     (
         errors.ApprovalExpiredError,
-        "Nothing was done: the hour for it is over. Choose Generate & Export again and ask anew.",
+        "Nothing was done: the hour is over. Choose Generate & Export and ask for approval again.",
     ),
     (
         errors.SelfApprovalError,
-        "Nobody approves their own request. Ask another API administrator to look at Activity.",
+        "You cannot approve your own request. Ask another API administrator to open Activity.",
     ),
     (
         errors.ApproverTooNewError,
         (
-            "Your role is too new for this request. A role may answer requests that are made at "
-            "least 24 hours after it was granted, or 7 days if the requester, or somebody they "
-            "gave a role to, granted it. Ask another API administrator."
+            "Your role is too new for this request. It must be granted at least 24 hours before "
+            "the request is made: 7 days before, if the requester granted it, or somebody to whom "
+            "the requester gave a role. Ask another API administrator."
         ),
     ),
     (
         errors.ApprovalAnsweredError,
-        "This request is no longer waiting: it was answered already, or never asked.",
+        "This request is no longer waiting: it was already answered, or it does not exist.",
     ),
     (
         errors.InvalidExpiryError,
-        "Nothing was changed: type between 1 and 730 days, or nothing for no limit.",
+        "Nothing was changed: type a number of days from 1 to 730, or nothing for no limit.",
     ),
     (
         errors.TooManyCredentialsError,
-        "This service has two live credentials already. End the one that is no longer used.",
+        "This service already has two live credentials. End the one that is no longer used.",
     ),
-    (errors.UnknownServiceError, "There is no such service. Look at its id on the Services page."),
+    (errors.UnknownServiceError, "There is no such service. Check its id on the Services page."),
     (
         errors.AuditNotWrittenError,
         (
@@ -133,14 +136,14 @@ _ERROR_SENTENCES: tuple[tuple[type[Exception], str], ...] = (
             "the users again."
         ),
     ),
-    (errors.NothingToDoError, "Nobody among the selected users would change, so nothing was done."),
+    (errors.NothingToDoError, "Nothing was done: none of the selected users would change."),
     (
         errors.PlanOutdatedError,
         "Nothing was done: the tokens of some selected users changed since the first confirmation.",
     ),
     (
         errors.TokenNotPendingError,
-        "This is no longer pending: it was accepted, declined or ended meanwhile.",
+        "This is no longer pending: it was accepted, declined or ended in the meantime.",
     ),
     (
         errors.StepRefusedError,

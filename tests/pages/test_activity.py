@@ -96,7 +96,7 @@ class TestList:
     def test_nothing_was_done_yet(self, open_page):
         """The beginning says what will come."""
         at = open_page("activity")
-        assert "**Nothing was done yet**" in values(at.markdown)
+        assert "**No activity yet**" in values(at.markdown)
         assert not at.dataframe
         assert "Clear filters" not in labels(at)
 
@@ -150,7 +150,7 @@ class TestList:
         (which,) = [b for b in at.selectbox if b.label.startswith("Which of")]
         assert len(which.options) > 1
         at.text_input(key="activity_person").set_value("zz*zz").run()
-        assert "**Nobody of that name**" in values(at.markdown)
+        assert "**No such person**" in values(at.markdown)
         assert any(r"zz\*zz" in text for text in values(at.caption))
         press(at, "Clear filters")
         assert len(at.dataframe[0].value) == 1
@@ -462,7 +462,7 @@ class TestPerson:
         at.button(key="leaving_begin").click().run()
         words = values(at.markdown)
         assert any("1 token in 1 organization stops working" in word for word in words)
-        limited = "Only organizations that you look after are covered." in words
+        limited = "Only the organizations that you manage are covered." in words
         assert limited == (who == SUPPORT)
         at.text_input(key="leaving_reason").set_value("left the office")
         at.button(key="leaving_do").click().run()

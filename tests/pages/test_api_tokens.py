@@ -96,15 +96,15 @@ def run(at: AppTest) -> AppTest:
     return at
 
 
-def desk_of(at: AppTest) -> Session:
+def session_of(at: AppTest) -> Session:
     """Return what the page remembers."""
-    remembered: Session = at.session_state["desk"]
+    remembered: Session = at.session_state["session"]
     return remembered
 
 
 def tick(at: AppTest, rows: Iterable[int]) -> AppTest:
     """Tick users by their row."""
-    at.session_state[f"tokens_table_{desk_of(at).listing.number}"] = {
+    at.session_state[f"tokens_table_{session_of(at).token_table_frame.number}"] = {
         "edited_rows": {row: {"Select": True} for row in rows},
         "added_rows": [],
         "deleted_rows": [],
@@ -165,10 +165,10 @@ def export(at: AppTest, rows: Iterable[int] = EVERYONE) -> list[str]:
 
 def delivery_of(at: AppTest) -> ExportDownload:
     """Return what the download button calls."""
-    confirming = desk_of(at).confirming
+    confirming = session_of(at).open_confirmation
     assert confirming
-    assert confirming.delivery
-    return confirming.delivery
+    assert confirming.download
+    return confirming.download
 
 
 def act(action: Action, member_ids: list[str]) -> None:
@@ -337,9 +337,9 @@ class TestNothingDone:
     def test_back_leads_to_the_first_confirmation(self, at):
         """With the same plan, and nothing done."""
         before = everything(app_context().engine)
-        plan = desk_of(choose(at, Action.GENERATE)).confirming.plan
+        plan = session_of(choose(at, Action.GENERATE)).open_confirmation.plan
         press(press(at, "confirm_next"), "confirm_back")
-        assert desk_of(at).confirming.plan is plan
+        assert session_of(at).open_confirmation.plan is plan
         press(at, "confirm_cancel")
         assert everything(app_context().engine) == before
 
@@ -377,10 +377,10 @@ class TestNothingDone:
         before = everything(app_context().engine)
         choose(at, Action.GENERATE)
         with monkeypatch.context() as patched:
-            patched.setattr(confirmations, "session", lambda: desk_of(at))
+            patched.setattr(confirmations, "session", lambda: session_of(at))
             confirmations._ask_approval()
         assert everything(app_context().engine) == before
-        assert desk_of(at).confirming
+        assert session_of(at).open_confirmation
 
     def test_a_typed_number_does_not_stay_for_the_next_time(self, at):
         """The deliberate act is asked for again."""
@@ -438,11 +438,11 @@ class TestDone:
 
     def test_a_second_call_with_the_same_plan_gives_the_receipt_only(self, at):
         """A second tab cannot do it again."""
-        plan = desk_of(choose(at, Action.REQUEST)).confirming.plan
+        plan = session_of(choose(at, Action.REQUEST)).open_confirmation.plan
         press(at, "confirm_do")
         after = tokens(app_context().engine)
         outcome = execute(app_context().unit_of_work, ADMIN, plan, app_context().minting)
-        assert outcome.receipt == desk_of(at).done.receipt
+        assert outcome.receipt == session_of(at).finished_operation.receipt
         assert tokens(app_context().engine) == after
 
     def test_a_second_pass_over_the_page_makes_no_second_effect(self, at):
@@ -459,7 +459,7 @@ class TestDone:
     def test_the_table_shows_it_at_once(self, at):
         """Pending after a request; the check mark stays beside it."""
         press(choose(at, Action.REQUEST), "confirm_do")
-        signs = [list(s) for s in desk_of(at).listing.frame["API Token"]]
+        signs = [list(s) for s in session_of(at).token_table_frame.frame["API Token"]]
         assert signs == [["Pending"], ["Pending"], ["✓", "Pending"], ["✓", "Pending"], ["✓"], []]
 
 
@@ -470,7 +470,7 @@ class TestExport:
         """Rows, file name, SHA-256, Download again, and Pending for everyone who got one."""
         exported = export(at)
         assert [is_well_formed(token, "demo") for token in exported] == [True] * 4
-        receipt = desk_of(at).done.receipt
+        receipt = session_of(at).finished_operation.receipt
         assert "**4 tokens generated and exported**" in said(at)
         assert mentions(at, "4 rows in UTCJF1\\-erecording\\-")
         assert at.code[0].value == f"SHA-256 {receipt.csv_sha256}"
@@ -493,7 +493,7 @@ class TestExport:
         exported = export(at)
         assert len(exported) == 4
         texts = list(walk(at._session_state._state))
-        assert desk_of(at).done.receipt.csv_sha256 in texts
+        assert session_of(at).finished_operation.receipt.csv_sha256 in texts
         assert [text for text in texts if has_any(text, exported)] == []
 
     def test_a_second_pass_makes_no_second_file(self, at):
@@ -523,7 +523,7 @@ class TestExport:
         leave(at)
         run(at)
         assert not app_context().one_time_secrets._kept
-        assert desk_of(at).done is None
+        assert session_of(at).finished_operation is None
         assert not at.download_button
 
     def test_an_open_confirmation_is_forgotten_too(self, at):
@@ -762,7 +762,7 @@ class TestHandMade:
         )
         before = everything(app_context().engine)
         tick(at, [0])
-        desk_of(at).selected |= set(foreign)
+        session_of(at).selected |= set(foreign)
         at.selectbox(key="tokens_actions").set_value(action)
         run(at)
         assert values(at.error) == [GONE]
@@ -778,7 +778,7 @@ class TestHandMade:
     )
     def test_edits_of_other_columns_select_nobody(self, at, edits):
         """Only ticks are taken from the table."""
-        at.session_state[f"tokens_table_{desk_of(at).listing.number}"] = {
+        at.session_state[f"tokens_table_{session_of(at).token_table_frame.number}"] = {
             "edited_rows": edits,
             "added_rows": [],
             "deleted_rows": [],
@@ -796,7 +796,7 @@ class TestHandMade:
         box.set_value(text)
         run(at)
         assert everything(app_context().engine) == before
-        assert desk_of(at).confirming is None
+        assert session_of(at).open_confirmation is None
 
     def test_a_page_that_is_not_there(self, demo, open_page):
         """The table stays on a page that is."""
@@ -804,7 +804,7 @@ class TestHandMade:
         (key,) = [k for k in at._session_state.filtered_state if k.startswith("tokens_page_")]
         at.session_state[key] = 99
         run(at)
-        assert len(desk_of(at).listing.frame)
+        assert len(session_of(at).token_table_frame.frame)
         assert demo.dialect.name == "sqlite"
 
 
@@ -838,7 +838,7 @@ class TestRole:
         at.selectbox(key="tokens_actions").set_value(Action.REMOVE)
         at.selectbox(key="tokens_organization").set_value(OTHER)
         assert values(run(at).info) == [FOR_STAFF]
-        assert desk_of(at).confirming is None
+        assert session_of(at).open_confirmation is None
 
 
 class TestFaults:
@@ -856,7 +856,7 @@ class TestFaults:
             assert values(at.error) == [sentence]
         assert everything(engine) == before
         press(press(at, "confirm_again"), "confirm_do")
-        assert desk_of(at).done.receipt.changed == 5 - len(SKIPPED[action])
+        assert session_of(at).finished_operation.receipt.changed == 5 - len(SKIPPED[action])
 
     @pytest.mark.parametrize(("fault", "sentence"), FAULTS)
     def test_at_the_download(self, at, fault: Fault, sentence):

@@ -110,18 +110,20 @@ class TestExpiry:
     def test_set_and_taken_back(self, demo, open_page):
         """The shorter of the two counts, and is said; an emptied field is no limit again."""
         at = open_page("license", **HERE)
-        assert "New tokens have no end." in values(at.markdown)
+        assert "New tokens do not expire." in values(at.markdown)
         at.number_input[0].set_value(90)
         at.number_input[1].set_value(365)
         at.button(key="license_save").click().run()
         assert policies(demo) == (90, 365)
-        assert "New tokens end after **90 days**, as this organization has it." in values(
+        assert "New tokens expire after **90 days**, the limit of this organization." in values(
             at.markdown
         )
         at.number_input[0].set_value(None)
         at.button(key="license_save").click().run()
         assert policies(demo) == (None, 365)
-        assert "New tokens end after **365 days**, as the service has it." in values(at.markdown)
+        assert "New tokens expire after **365 days**, the limit of the service." in values(
+            at.markdown
+        )
         (events,) = query(demo, "SELECT count(*) FROM audit_event WHERE action = 'policy'")[0]
         assert events == 3
 
@@ -138,5 +140,5 @@ class TestExpiry:
     def test_only_administrators_change_it(self, open_page):
         """Support reads what counts."""
         at = open_page("license", person="dnakano", **HERE)
-        assert "New tokens have no end." in values(at.markdown)
+        assert "New tokens do not expire." in values(at.markdown)
         assert not at.number_input

@@ -12,7 +12,7 @@ from lib.operations import own_tokens
 from lib.ui.app_context import app_context
 from tests.support.page import MARKUP, USER, execute_sql, press, query, values
 
-GONE = "This is no longer pending: it was accepted, declined or ended meanwhile."
+GONE = "This is no longer pending: it was accepted, declined or ended in the meantime."
 EXPORTED = "acastillo"  # has an exported token pending, in the demo
 
 
@@ -84,8 +84,8 @@ class TestAccept:
         at = open_page("my_api_tokens", person=USER)
         at.button(key=f"accept_{token_id}").click().run()
         token = at.code[0].value
-        remembered = at.session_state["desk"]
-        assert remembered.shown_token == token_id
+        remembered = at.session_state["session"]
+        assert remembered.new_token_id == token_id
         assert token not in repr(remembered)
         assert token.encode() not in pickle.dumps(remembered)
         assert token not in repr(at.session_state)

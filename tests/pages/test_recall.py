@@ -52,7 +52,7 @@ class TestLookUp:
     def test_nothing_to_look_through(self, open_page):
         """It is not said that no token of ours was found where nothing was read."""
         at = look_up(open_page("recall"), " \n ")
-        assert "Nothing was looked through." in at.error[0].value
+        assert "Nothing was searched." in at.error[0].value
         assert "**No token of ours.**" not in values(at.markdown)
 
     def test_a_whole_file(self, open_page, csv):

@@ -121,7 +121,7 @@ class TestCredentials:
         at.button(key=f"credentials_end_{client_id}").click().run()
         execute_sql(demo, "UPDATE service_credential SET ended_at = created_at")
         at.button(key="credentials_end").click().run()
-        assert values(at.info) == [f"Was ended already: {client_id}."]
+        assert values(at.info) == [f"Already ended: {client_id}."]
 
     def test_only_administrators_of_everything(self, open_page):
         """Support sees the services, and nothing of credentials."""

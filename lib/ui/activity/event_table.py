@@ -1,4 +1,4 @@
-"""Events as a table: choosing a row, or a line of a selectbox under it, opens what it is about."""
+"""Events as a table. A chosen row, or a line of a selectbox under it, opens its page."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -23,7 +23,7 @@ _COLUMNS = ("When (UTC)", "Who", "What", "Organization", "Service", "Users", "St
 
 
 def render_event_table(rows: Sequence[ActivityRow], now: Moment, key: str, alt: str) -> None:
-    """Draw `rows`; a chosen one is remembered."""
+    """Draw `rows` as a table; a chosen row follows its link. `alt` describes the table."""
     st.dataframe(
         _frame(rows, now),
         hide_index=True,
@@ -33,13 +33,13 @@ def render_event_table(rows: Sequence[ActivityRow], now: Moment, key: str, alt: 
         placeholder=UNKNOWN,
         alt=alt,
         **activity_links.from_rows(
-            key, [row.event_id for row in rows], [_way(row) for row in rows]
+            key, [row.event_id for row in rows], [_row_link(row) for row in rows]
         ),
     )
 
 
 def open_operation(rows: Iterable[ActivityRow], key: str) -> None:
-    """Draw the selectbox that opens an operation of `rows`, for the keyboard."""
+    """Draw the selectbox that opens an operation of `rows`, for use with the keyboard."""
     lines = {
         f"{row.organization_id}-{row.operation_id}": (
             " · ".join(
@@ -59,7 +59,7 @@ def open_operation(rows: Iterable[ActivityRow], key: str) -> None:
 
 
 def open_person(people: Mapping[str, str], key: str) -> None:
-    """Draw the selectbox that opens one of `people` (name by username)."""
+    """Draw the selectbox that opens a person of `people` (names by username)."""
     lines = {
         username: (" · ".join(filter(None, (username, name))), activity_links.person_link(username))
         for username, name in sorted(people.items())
@@ -68,14 +68,14 @@ def open_person(people: Mapping[str, str], key: str) -> None:
 
 
 def people_in(rows: Iterable[ActivityRow]) -> dict[str, str]:
-    """Return the names of the people in `rows` by username; empty where it is not read."""
+    """Return the names of the people in `rows` by username; empty where `rows` has no name."""
     rows = list(rows)
     subjects = {row.about: "" for row in rows if row.about}
     return subjects | {row.actor: row.actor_name for row in rows if row.actor}
 
 
-def _way(row: ActivityRow) -> Link | None:
-    """Return what a row opens: its operation, else the person it is about, else who did it."""
+def _row_link(row: ActivityRow) -> Link | None:
+    """Return the link of a row: its operation, else the person it is about, else who did it."""
     if row.operation_id:
         return activity_links.operation_link(row.organization_id, row.operation_id)
     person = row.about or row.actor
@@ -127,5 +127,5 @@ def _column_config() -> dict[str, Any]:
 
 
 def event_times() -> Any:  # noqa: ANN401 - a column's configuration
-    """Return the column of moments in UTC."""
+    """Return the configuration of a column of times in UTC."""
     return st.column_config.DatetimeColumn(width=130, format="MMM D, YYYY HH:mm")

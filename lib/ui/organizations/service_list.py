@@ -1,4 +1,4 @@
-"""The list of what an organization subscribes to, with the ways on from each service."""
+"""The services that an organization subscribes to, with links to their pages."""
 
 from collections.abc import Iterable, Mapping
 
@@ -17,7 +17,7 @@ _TABLE = 785
 def render_services(
     subscriptions: Iterable[Subscription], coverage: Mapping[str, CoverageRow]
 ) -> None:
-    """Draw a line a subscription; `coverage` is by service id, and lacks what is not active."""
+    """Draw a line for each subscription. `coverage` is by service id; it lacks inactive ones."""
     with st.container(key="services_table", gap="xxsmall", width=_TABLE):
         with st.container(horizontal=True, gap="xsmall"):
             st.caption("Service", width=_NAME)
@@ -29,7 +29,7 @@ def render_services(
 
 
 def render_no_services(organization_name: str) -> None:
-    """Say that an organization subscribes to nothing, and how that changes."""
+    """Draw the empty state: no subscription, and the command that imports one."""
     with st.container(gap="xxsmall"):
         st.markdown(f"**{plain(organization_name)} subscribes to no service**")
         st.caption("Without a subscription it has no tokens. Import one from a CSV file:")
@@ -41,7 +41,7 @@ def render_no_services(organization_name: str) -> None:
 
 
 def coverage_text(coverage: CoverageRow | None) -> str:
-    """Return how many active users have an accepted token, of how many."""
+    """Return the active users with an accepted token: `212 of 250 (85%)`; else a dash."""
     return share_text(coverage.accepted, coverage.users) if coverage else UNKNOWN
 
 
