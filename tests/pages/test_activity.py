@@ -459,13 +459,13 @@ class TestPerson:
         """The dialog tells a limit to those who have one; the receipt has links."""
         at = address_of(open_page, who, person=USER)
         live = len(at.dataframe[0].value)
-        at.button(key="leaving_begin").click().run()
+        at.button(key="off_boarding_begin").click().run()
         words = values(at.markdown)
         assert any("1 token in 1 organization stops working" in word for word in words)
         limited = "Only the organizations that you manage are covered." in words
         assert limited == (who == SUPPORT)
-        at.text_input(key="leaving_reason").set_value("left the office")
-        at.button(key="leaving_do").click().run()
+        at.text_input(key="off_boarding_reason").set_value("left the office")
+        at.button(key="off_boarding_do").click().run()
         assert "**1 token and 3 pending requests ended**" in values(at.markdown)
         assert query(demo, "SELECT count(*) FROM operation") == [(live,)]
         assert set(query(demo, "SELECT reason FROM audit_event WHERE subject = :u", u=USER)) == {
@@ -479,7 +479,7 @@ class TestPerson:
     def test_off_boarding_when_tokens_changed_ends_nothing(self, demo, open_page):
         """Look again plans with the tokens of now."""
         at = address_of(open_page, person=USER)
-        at.button(key="leaving_begin").click().run()
+        at.button(key="off_boarding_begin").click().run()
         execute_sql(
             demo,
             "UPDATE token SET state = 'removed', ended_at = 1, ended_from = 'accepted' WHERE"
@@ -487,10 +487,10 @@ class TestPerson:
             " username = :u)",
             u=USER,
         )
-        at.button(key="leaving_do").click().run()
+        at.button(key="off_boarding_do").click().run()
         assert at.error[0].value.startswith("Nothing was done")
         assert query(demo, "SELECT count(*) FROM operation") == [(0,)]
-        at.button(key="leaving_again").click().run()
+        at.button(key="off_boarding_again").click().run()
         assert any(
             "3 pending requests or exported tokens end" in word for word in values(at.markdown)
         )
@@ -498,8 +498,8 @@ class TestPerson:
     def test_off_boarding_when_cancelled_changes_nothing(self, demo, open_page):
         """The dialog is closed."""
         at = address_of(open_page, person=USER)
-        at.button(key="leaving_begin").click().run()
-        at.button(key="leaving_cancel").click().run()
+        at.button(key="off_boarding_begin").click().run()
+        at.button(key="off_boarding_cancel").click().run()
         assert "End them all" not in labels(at)
         assert query(demo, "SELECT count(*) FROM operation") == [(0,)]
 
@@ -516,7 +516,7 @@ def test_activity_with_markup_in_names_shows_it_as_written(demo, open_page):
         address_of(open_page, person=USER),
         address_of(open_page, person=USER),
     ]
-    pages[-1].button(key="leaving_begin").click().run()
+    pages[-1].button(key="off_boarding_begin").click().run()
     for at in pages:
         assert not at.exception
         drawn = [*values(at.markdown), *values(at.caption), *values(at.header), *labels(at)]

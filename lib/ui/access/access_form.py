@@ -90,7 +90,7 @@ def _places(actor: Actor) -> dict[str, str]:
     return {_ALL: EVERYWHERE.capitalize()} | named if within is None else named
 
 
-# What follows runs when a button is clicked.
+# The callbacks of the buttons.
 
 
 def _grant() -> None:

@@ -155,7 +155,7 @@ def loss_sentence(row: GrantRow) -> str:
     return f"{plain(row.name)} loses {ROLES[row.role]} in {where} at the next click."
 
 
-# What follows runs when a button is clicked.
+# The callbacks of the buttons.
 
 
 def _open_confirmation(grant_id: str) -> None:

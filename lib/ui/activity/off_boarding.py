@@ -21,7 +21,7 @@ from lib.wording.formats import either, plain
 from lib.wording.labels import PENDING_ENDS
 from lib.wording.sentences import explain, receipt_sentence
 
-_REASON = "leaving_reason"
+_REASON = "off_boarding_reason"
 _ONLY_YOURS = "Only the organizations that you manage are covered."
 
 
@@ -34,7 +34,7 @@ def render_off_boarding(actor: Actor, view: PersonView) -> None:
             icon=":material/person_remove:",
             on_click=_plan,
             args=(view.person.username,),
-            key="leaving_begin",
+            key="off_boarding_begin",
         )
     open_now = session().open_off_boarding
     if open_now and not open_now.receipts and _is_about(open_now, view.person.username):
@@ -63,7 +63,7 @@ def _render_receipt(done: OpenOffBoarding) -> None:
         activity_links.render_link(label, link, "link", f"left_{receipt.operation_id}")
 
     dialog.render_batch_receipt(
-        done.receipts, _receipt_heading(done.receipts), draw, _dismiss, "leaving"
+        done.receipts, _receipt_heading(done.receipts), draw, _dismiss, "off_boarding"
     )
 
 
@@ -96,9 +96,9 @@ def _dialog_body(open_now: OpenOffBoarding) -> None:
     dialog.reason_field(_REASON)
     st.caption("Nothing has changed yet.")
     with dialog.dialog_buttons():
-        if st.button("Cancel", on_click=_dismiss, key="leaving_cancel"):
+        if st.button("Cancel", on_click=_dismiss, key="off_boarding_cancel"):
             st.rerun()
-        if st.button("End them all", type="primary", on_click=_end, key="leaving_do"):
+        if st.button("End them all", type="primary", on_click=_end, key="off_boarding_do"):
             st.rerun()
 
 
@@ -121,9 +121,9 @@ def _render_error(error: Exception) -> None:
     st.error(explain(error), icon=":material/error:")
     dialog.render_changed_users(error)
     with dialog.dialog_buttons():
-        if st.button("Close", on_click=_dismiss, key="leaving_close"):
+        if st.button("Close", on_click=_dismiss, key="off_boarding_close"):
             st.rerun()
-        if st.button("Look again", type="primary", on_click=_look_again, key="leaving_again"):
+        if st.button("Look again", type="primary", on_click=_look_again, key="off_boarding_again"):
             st.rerun()
 
 

@@ -111,7 +111,7 @@ def session_status(claims: Mapping[str, Any] | None, names: list[str]) -> Sessio
 def download_owner(claims: Mapping[str, Any] | None, names: list[str]) -> str:
     """Return the owner of a browser's downloads: a username of the directory; empty for nobody.
 
-    The owner is the person, not the sign-in: another tab can replace the sign-in meanwhile. In
+    The owner is the person, not the sign-in: another tab can replace the sign-in. In
     demo mode all downloads have one owner, because anyone can be anyone. Raises
     DatabaseUnavailableError.
     """

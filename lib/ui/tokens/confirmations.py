@@ -109,14 +109,22 @@ def _first_step(confirming: OpenConfirmation) -> None:
     with dialog.dialog_buttons():
         if st.button("Cancel", on_click=_dismiss, key="confirm_cancel"):
             st.rerun()
-        nobody = not plan.preview.changed
+        nothing_to_do = not plan.preview.changed
         if exports:
             go = st.button(
-                "Continue", type="primary", on_click=_continue, disabled=nobody, key="confirm_next"
+                "Continue",
+                type="primary",
+                on_click=_continue,
+                disabled=nothing_to_do,
+                key="confirm_next",
             )
         else:
             go = st.button(
-                "Confirm", type="primary", on_click=_confirm, disabled=nobody, key="confirm_do"
+                "Confirm",
+                type="primary",
+                on_click=_confirm,
+                disabled=nothing_to_do,
+                key="confirm_do",
             )
         if go:
             st.rerun()
