@@ -1,4 +1,4 @@
-"""Access: who may do what, and where; granting a role, and taking it away."""
+"""Access: who has which role in which organizations; grant and revoke roles."""
 
 import streamlit as st
 

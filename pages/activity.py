@@ -1,4 +1,4 @@
-"""Activity: what was done, newest first; one operation; one person's whole history (User 360)."""
+"""Activity: the list of events, one operation, or one person (User 360)."""
 
 import streamlit as st
 

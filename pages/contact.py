@@ -1,4 +1,4 @@
-"""Organization Contact Information: who an organization is and how to reach it."""
+"""Organization Contact Information: name, status, contact person, address and the like."""
 
 import streamlit as st
 

@@ -1,4 +1,4 @@
-"""Token coverage: who has a token, by organization and service, worst first."""
+"""Token coverage: the share of users with a token, by organization and service, lowest first."""
 
 import streamlit as st
 
@@ -22,7 +22,7 @@ if not everything:
     st.stop()
 
 state, kind, order = coverage_view.coverage_filters(directory.states(app_context().engine, actor))
-rows = coverage_view.order_picker(everything, state, kind, order)
+rows = coverage_view.filtered_rows(everything, state, kind, order)
 if not rows:
     coverage_view.render_no_coverage(filtered=True)
     st.stop()

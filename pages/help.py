@@ -1,4 +1,4 @@
-"""Help: the manual's tasks, each with a link to where it is done; what ✓ and Pending mean."""
+"""Help: what ✓ and Pending mean, and the manual's tasks, each with a link to its page."""
 
 import streamlit as st
 

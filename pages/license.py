@@ -1,4 +1,4 @@
-"""The license of one service: its number, plan, dates and seats; on to its notifications."""
+"""The license of one service: number, plan, dates, seats and expiry; link to notifications."""
 
 import streamlit as st
 
@@ -12,7 +12,8 @@ from lib.ui.components.definition_list import (
 )
 from lib.ui.navigation import scope
 from lib.ui.organizations import expiry_form
-from lib.wording.labels import STATUS, plain
+from lib.wording.formats import plain
+from lib.wording.labels import STATUS
 
 here, subscription = scope.require_subscription()
 st.header(f"{plain(subscription.service_name)} License", anchor=False)

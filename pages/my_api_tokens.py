@@ -1,4 +1,4 @@
-"""My API tokens: accept or decline what is pending, copy the new token once, see what you have."""
+"""My API tokens: accept or decline pending tokens, copy a new token once, see your tokens."""
 
 import streamlit as st
 

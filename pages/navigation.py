@@ -1,4 +1,4 @@
-"""The frame that every page opens in: who is signed in, the menu of the level, the place."""
+"""The frame of every page: sign-in, place and menu."""
 
 import streamlit as st
 
@@ -21,8 +21,8 @@ with permissions.errors_shown():
     url_path = menu.open_page(declared)
     scope.reset_on_navigation(url_path)
     if menu.is_below(actor, url_path):
-        # Before the menu: the browser puts the query that it knows behind the page's address. The
-        # other way round it makes two entries in its history, and Back is caught between them.
+        # Before the menu: the browser adds the query string that it knows to the page's address.
+        # After the menu it would make two entries in the history, and Back would not leave them.
         scope.write_url()
     page = st.navigation(menu.sections(actor, url_path, services, declared), expanded=True)
     page.run()

@@ -1,4 +1,4 @@
-"""Notifications of one service: which events, how and to whom; on to its API tokens."""
+"""Notifications of one service: which events, how and to whom; link to its API tokens."""
 
 import streamlit as st
 

@@ -1,4 +1,4 @@
-"""Organizations: find one and open it, by its name or by its status."""
+"""Organizations: find one, and open it with its name or its status button."""
 
 import streamlit as st
 

@@ -1,4 +1,4 @@
-"""Recall: whose leaked tokens are, whether they work, and their end in one confirmed act."""
+"""Recall: find the owners of leaked tokens, and end the tokens in one confirmed act."""
 
 import streamlit as st
 
@@ -10,7 +10,7 @@ st.header("Recall", anchor=False)
 permissions.require_permission(Permission.RECALL)
 recall_form.render_recall_receipt()
 recall_form.recall_input()
-found = recall_form.open_recall()
+found = recall_form.current_recall()
 if found:
     recall_form.render_found_tokens(found)
 recall_form.confirm()

@@ -1,4 +1,4 @@
-"""Organization Services: what an organization subscribes to; each service opens its license."""
+"""Organization Services: subscriptions with links to their licenses; service credentials."""
 
 import streamlit as st
 

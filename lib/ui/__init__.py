@@ -1,1 +1,1 @@
-"""What is Streamlit-aware: state, pickers, the token table, confirmations, wording."""
+"""The Streamlit side: session state, sign-in, navigation, components and the parts of each page."""

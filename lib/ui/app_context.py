@@ -1,4 +1,4 @@
-"""What every page of this process shares: settings, database, clock, keys and the vault."""
+"""What all pages of this process share: settings, database, clock, keys and one-time secrets."""
 
 import threading
 from contextlib import AbstractContextManager, nullcontext
@@ -25,7 +25,7 @@ _opening = threading.Lock()
 
 @dataclass(frozen=True)
 class AppContext:
-    """The parts that use cases are given. None of them is ever shown."""
+    """The parts that use cases need. `repr` hides them, because some hold secrets."""
 
     settings: Settings = field(repr=False)
     unit_of_work: UnitOfWork = field(repr=False)
@@ -34,17 +34,20 @@ class AppContext:
 
     @property
     def engine(self) -> Engine:
-        """Return the database, for reads."""
+        """Return the database engine, for reads."""
         return self.unit_of_work.engine
 
     @property
     def clock(self) -> Clock:
-        """Return the clock."""
+        """Return the clock: a function that gives the time in milliseconds since 1970, UTC."""
         return self.unit_of_work.clock
 
 
 def app_context() -> AppContext:
-    """Return this process's desk; the first call opens the database and fills an empty default."""
+    """Return the context of this process.
+
+    The first call opens the database, and fills an empty default database with demo data.
+    """
     if _open.cache_info().currsize:
         return _open()
     with _spinner(), _opening:
@@ -52,11 +55,11 @@ def app_context() -> AppContext:
 
 
 def _spinner() -> AbstractContextManager[None]:
-    """Say on the page, if this is a page's run, what is waited for."""
+    """Return a spinner for the page; outside a page's run, nothing."""
     return st.spinner("Opening the database …") if session_id() else nullcontext()
 
 
-# Not st.cache_resource: it can be cleared, and with it every secret that waits in the vault.
+# Not st.cache_resource: somebody can clear it, and every waiting one-time secret would be lost.
 @cache
 def _open() -> AppContext:
     settings = read_settings()

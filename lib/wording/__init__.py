@@ -1,1 +1,1 @@
-"""Labels, sentences and formats, without Streamlit: for pages and commands."""
+"""Labels, sentences and formats for pages, commands and mail. No Streamlit here."""

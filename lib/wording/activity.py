@@ -1,4 +1,4 @@
-"""The words of Activity: what an event was, how far an operation is, how a token ended."""
+"""The words of Activity: labels of events, the progress of operations, how tokens ended."""
 
 from collections.abc import Callable
 from typing import Literal, NamedTuple
@@ -29,12 +29,12 @@ KINDS = {
     Kind.SIGN_INS: "Sign-ins",
     Kind.IMPORT: "Imports",
 }
-#: They belong to no organization.
+#: These events belong to no organization: only who may see all organizations can choose them.
 ONLY_EVERYWHERE = {Kind.SIGN_INS, Kind.IMPORT}
 
 
 class Sign(NamedTuple):
-    """How a state looks: its word, its colour and its sign. Never colour alone."""
+    """How a state looks: word, colour and icon. The colour never stands alone."""
 
     word: str
     colour: Literal["green", "orange", "blue", "red", "gray"]
@@ -50,9 +50,9 @@ PROGRESS = {
     Progress.REFUSED: Sign("Refused", "red", ":material/block:"),
 }
 
-_WHY = {
+_REFUSAL_REASONS = {
     "NotAllowed": "not allowed",
-    "OwnApproval": "one's own request",
+    "OwnApproval": "own request",
     "ApprovalLapsed": "the hour was over",
     "ApprovalAnswered": "answered already",
     "ApprovalMissing": "not approved",
@@ -62,9 +62,9 @@ _WHY = {
     "UnknownPlace": "no such organization or service",
     "UnknownPerson": "no such person",
     "UnknownService": "no such service",
-    "TooManyCredentials": "two credentials were live",
+    "TooManyCredentials": "two credentials already",
     "BadDays": "not a possible number of days",
-    "NewApprover": "a role that is too new",
+    "NewApprover": "role too new",
     "TokenGone": "no longer pending",
     "Refused": "something was inactive",
     "LastAdministrator": "the last administrator",
@@ -76,7 +76,7 @@ _WHY = {
     "TimedOut": "too long ago",
 }
 
-_TRIED = {
+_REFUSED_STEPS = {
     EventAction.ACCEPT: "Accept",
     EventAction.DECLINE: "Decline",
     EventAction.ASK_APPROVAL: "Ask for approval",
@@ -94,26 +94,26 @@ _TRIED = {
 }
 
 
-def what(event: ActivityRow) -> str:
-    """Return what an event was, in the manual's words where it has some."""
+def event_label(event: ActivityRow) -> str:
+    """Return the label of an event, in the manual's words for the four actions."""
     action = _ACTIONS.get(event.action.value)
     if action:
         name = action_name(action, event.users)
         return f"{name}: {event.subject}" if event.subject else name
-    did = _DID.get(event.action)
-    return did(event) if did else _word(event.action.value)
+    label = _EVENT_LABELS.get(event.action)
+    return label(event) if label else _readable(event.action.value)
 
 
-def why(event: ActivityRow) -> str:
-    """Return the reason that was typed, or why it was refused."""
+def event_reason(event: ActivityRow) -> str:
+    """Return the typed reason of an event, or, of a refusal, why it was refused."""
     if event.action is not EventAction.REFUSAL:
         return event.reason
     _, _, kind = event.detail.partition(": ")
-    return _WHY.get(kind, "not allowed" if event.detail.startswith("page: ") else kind)
+    return _REFUSAL_REASONS.get(kind, "not allowed" if event.detail.startswith("page: ") else kind)
 
 
-def who(event: ActivityRow) -> str:
-    """Return the username of who did it; without one, what it came from."""
+def event_actor(event: ActivityRow) -> str:
+    """Return the username of the person who did it; without one, `First use` or the like."""
     if event.actor:
         return event.actor
     if event.action == EventAction.FIRST_USE:
@@ -121,13 +121,13 @@ def who(event: ActivityRow) -> str:
     return COMMAND_LINE if event.address in BY_COMMAND else "API"
 
 
-def named(username: str, name: str) -> str:
-    """Return `Morgan Hale · mhale`."""
+def person_label(username: str, name: str) -> str:
+    """Return a person as `Morgan Hale · mhale`; without both, `Command line`."""
     return " · ".join(filter(None, (name, username))) or COMMAND_LINE
 
 
-def users(event: ActivityRow) -> str:
-    """Return how many users it was about: `12`, or `12, 1 skipped`."""
+def event_users(event: ActivityRow) -> str:
+    """Return the number of users of an event: `12`, or `12, 1 skipped`; empty without any."""
     if not event.operation_id:
         return ""
     skipped = f", {event.skipped:,} skipped" if event.skipped else ""
@@ -135,18 +135,18 @@ def users(event: ActivityRow) -> str:
 
 
 def time_of_day(moment: Moment) -> str:
-    """Return `10:42 UTC`."""
+    """Return the time of `moment` as `10:42 UTC`."""
     return when(moment).strftime("%H:%M UTC")
 
 
-def began(token: EndedToken) -> str:
-    """Return how a token began."""
+def token_start(token: EndedToken) -> str:
+    """Return how a token began: `Requested by mhale`, or `Generated`."""
     word = "Requested" if token.origin is Origin.REQUEST else "Generated"
     return f"{word} by {token.made_by}" if token.made_by else word
 
 
-def ended(token: EndedToken) -> str:
-    """Return how a token ended."""
+def token_end(token: EndedToken) -> str:
+    """Return how a token ended: `Removed by mhale`, `Declined by the user`."""
     if token.state is TokenState.REPLACED and not token.ended_by:
         return "Replaced when the new one was accepted"
     if token.state is TokenState.DECLINED:
@@ -155,32 +155,32 @@ def ended(token: EndedToken) -> str:
     return f"{word} by {token.ended_by}" if token.ended_by else word
 
 
-def _refused(event: ActivityRow) -> str:
-    tried, _, _ = event.detail.partition(": ")
-    if tried == "page":
+def _refusal_label(event: ActivityRow) -> str:
+    step, _, _ = event.detail.partition(": ")
+    if step == "page":
         return "Refused: open a page"
-    if tried in _ACTIONS:
-        return f"Refused: {ACTIONS[_ACTIONS[tried]].many}"
-    known = next((word for action, word in _TRIED.items() if action.value == tried), None)
-    return f"Refused: {known or _word(tried)}"
+    if step in _ACTIONS:
+        return f"Refused: {ACTIONS[_ACTIONS[step]].many}"
+    known = next((word for action, word in _REFUSED_STEPS.items() if action.value == step), None)
+    return f"Refused: {known or _readable(step)}"
 
 
-def _word(name: str) -> str:
+def _readable(name: str) -> str:
     """Return a name such as `end-credential` as it reads in a sentence."""
     return name.replace("-", " ").capitalize()
 
 
-def _signed_out(event: ActivityRow) -> str:
+def _sign_out_label(event: ActivityRow) -> str:
     if event.address in BY_COMMAND:
         return f"Signed out: {event.detail}"
     return "Timed out" if event.detail else "Signed out"
 
 
-def _role(event: ActivityRow) -> str:
+def _role_name(event: ActivityRow) -> str:
     return ROLES[Role(event.detail)] if event.detail in set(Role) else event.detail
 
 
-_DID: dict[EventAction, Callable[[ActivityRow], str]] = {
+_EVENT_LABELS: dict[EventAction, Callable[[ActivityRow], str]] = {
     EventAction.ACCEPT: lambda _: "Accepted a token",
     EventAction.DECLINE: lambda _: "Declined a token",
     EventAction.FIRST_USE: lambda _: "First used a token",
@@ -189,12 +189,12 @@ _DID: dict[EventAction, Callable[[ActivityRow], str]] = {
     EventAction.REJECT: lambda _: f"Rejected: {ACTIONS[Action.GENERATE].many}",
     EventAction.DOWNLOAD: lambda event: f"Downloaded {event.detail or 'a file'}",
     EventAction.SIGN_IN: lambda _: "Signed in",
-    EventAction.SIGN_OUT: _signed_out,
-    EventAction.GRANT: lambda event: f"Granted {_role(event)} to {event.subject}",
-    EventAction.REVOKE: lambda event: f"Took {_role(event)} from {event.subject}",
+    EventAction.SIGN_OUT: _sign_out_label,
+    EventAction.GRANT: lambda event: f"Granted {_role_name(event)} to {event.subject}",
+    EventAction.REVOKE: lambda event: f"Took {_role_name(event)} from {event.subject}",
     EventAction.POLICY: lambda event: f"Set expiry: {event.detail}",
     EventAction.CREDENTIAL: lambda event: f"Made credential {event.subject}",
     EventAction.END_CREDENTIAL: lambda event: f"Ended credential {event.subject}",
     EventAction.IMPORT: lambda _: "Imported a directory",
-    EventAction.REFUSAL: _refused,
+    EventAction.REFUSAL: _refusal_label,
 }

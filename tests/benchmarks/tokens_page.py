@@ -51,7 +51,7 @@ def measure(users: int) -> str:
     assert at.header[0].value == "Recipient API Tokens"
 
     def tick(number: int) -> None:
-        key = f"tokens_table_{at.session_state['desk'].listing.number}"
+        key = f"tokens_table_{at.session_state['session'].token_table_frame.number}"
         at.session_state[key] = {
             "edited_rows": {number % 50: {"Select": True}},
             "added_rows": [],

@@ -1,4 +1,4 @@
-"""A copy of the demo's database for each test, and the pages run in their frame."""
+"""A copy of the demo database for each test, and the pages in their frame."""
 
 import shutil
 from collections.abc import Callable, Iterator
@@ -27,19 +27,19 @@ Open = Callable[..., AppTest]
 
 @pytest.fixture(autouse=True)
 def _no_components(monkeypatch: pytest.MonkeyPatch) -> None:
-    """AppTest looks for components in every installed package, which takes longer than a page."""
+    """Skip AppTest's search for components in all packages: it takes longer than a page."""
     monkeypatch.setattr(manifest_scanner, "scan_component_manifests", list)
 
 
 @pytest.fixture(autouse=True)
 def _address(monkeypatch: pytest.MonkeyPatch) -> None:
-    """AppTest has no connection, so no address either."""
+    """Give the browser an address: AppTest has no connection, and so no address."""
     monkeypatch.setattr(sign_in, "client_address", lambda: "192.0.2.9")
 
 
 @pytest.fixture(scope="session")
 def demo_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A data folder with the demo's database and pepper, made once."""
+    """A data folder with the demo database and its pepper, made once."""
     settings = Settings(data=tmp_path_factory.mktemp("demo"))
     engine = open_engine(settings.url)
     migrate(engine)
@@ -54,31 +54,31 @@ def demo_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def demo(demo_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Engine]:
-    """The engine of a fresh desk whose database holds the demo data."""
+    """The engine of a new app context whose database has the demo data."""
     shutil.copytree(demo_folder, tmp_path / "data")
-    yield from _desk(tmp_path / "data", monkeypatch)
+    yield from _new_app_context(tmp_path / "data", monkeypatch)
 
 
 @pytest.fixture
 def empty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Engine]:
-    """The engine of a fresh desk whose database holds one API administrator and nothing else."""
+    """The engine of a new app context whose database has one API administrator only."""
     (tmp_path / "data").mkdir()
     database = f"sqlite:///{tmp_path / 'data' / 'empty.db'}"
     monkeypatch.setenv("DATABASE_URL", database)
-    for engine in _desk(tmp_path / "data", monkeypatch):
+    for engine in _new_app_context(tmp_path / "data", monkeypatch):
         with writing(engine) as connection:
             add_staff(connection, "admin", "Ada Min", Grant(Role.ADMINISTRATOR))
         yield engine
 
 
 @pytest.fixture
-def open_page(demo: Engine) -> Open:  # noqa: ARG001 - the desk that the page opens on
+def open_page(demo: Engine) -> Open:  # noqa: ARG001 - makes the database of the page
     """Open a page on the demo data: `open_page("contact", org="UTCJF1", person="adoyle")`."""
     return _open_page
 
 
 @pytest.fixture
-def open_empty(empty: Engine) -> Open:  # noqa: ARG001 - the desk that the page opens on
+def open_empty(empty: Engine) -> Open:  # noqa: ARG001 - makes the database of the page
     """Open a page on an empty directory."""
     return _open_page
 
@@ -92,7 +92,7 @@ def _open_page(page: str, *, person: str = "", **place: str) -> AppTest:
     return at.run().switch_page(f"{page}.py").run()
 
 
-def _desk(data: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Engine]:
+def _new_app_context(data: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Engine]:
     monkeypatch.setenv("TOKEN_DESK_DATA", str(data))
     _open.cache_clear()
     engine = app_context().engine

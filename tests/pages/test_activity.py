@@ -33,7 +33,7 @@ def members(engine, count: int, organization_id: str = ORG) -> list[str]:
 
 
 def someone(username: str) -> Actor:
-    """Return a person of the demo, as they are signed in."""
+    """Return a person of the demo with their roles."""
     return directory.find_actor(app_context().engine, username)
 
 
@@ -46,7 +46,7 @@ def plan(engine, action: Action, count: int, organization_id: str = ORG, who: st
 
 
 def act(engine, action: Action, count: int, organization_id: str = ORG, *, reason: str = ""):
-    """Carry out an action; return the address of its page."""
+    """Execute an action; return the address of its page."""
     planned = plan(engine, action, count, organization_id)
     execute(
         app_context().unit_of_work, someone(ADMIN), planned, app_context().minting, reason=reason
@@ -55,7 +55,7 @@ def act(engine, action: Action, count: int, organization_id: str = ORG, *, reaso
 
 
 def address_of(open_page, who: str = ADMIN, /, **address: str):
-    """Open Activity at an address that was sent by a colleague."""
+    """Open Activity at a typed address."""
     at = open_page("activity", person=who)
     for name, value in address.items():
         at.query_params[name] = value
@@ -63,27 +63,27 @@ def address_of(open_page, who: str = ADMIN, /, **address: str):
 
 
 def labels(at) -> list[str]:
-    """Return the labels of all buttons, Markdown taken off."""
+    """Return the labels of all buttons, without Markdown."""
     return [b.label.removeprefix(":blue[").removesuffix("]") for b in at.button]
 
 
 def press(at, label: str):
-    """Press the button of that label."""
+    """Press the button with this label."""
     (button,) = [b for b in at.button if label in {b.label, b.label[6:-1]}]
     return button.click().run()
 
 
 def choose(at, label: str, option) -> None:
-    """Choose in the selectbox of that label."""
+    """Choose `option` in the selectbox with this label."""
     (box,) = [b for b in at.selectbox if b.label == label]
     box.set_value(option).run()
 
 
 class TestList:
-    """What was done, newest first."""
+    """The list of events, newest first."""
 
-    def test_an_operation_is_on_it(self, demo, open_page):
-        """In the manual's words, with place, counts, state and reason."""
+    def test_list_after_an_operation_shows_its_row(self, demo, open_page):
+        """The row has the manual's words, place, counts, state and reason."""
         act(demo, Action.GENERATE, 3, reason="ticket 7")
         at = open_page("activity")
         assert at.header[0].value == "Activity"
@@ -93,15 +93,15 @@ class TestList:
         assert (row["State"], row["Reason"]) == (["Done"], "ticket 7")
         assert "1 event, newest first" in values(at.caption)
 
-    def test_nothing_was_done_yet(self, open_page):
-        """The beginning says what will come."""
+    def test_list_without_events_has_an_empty_state(self, open_page):
+        """It says what will be listed here."""
         at = open_page("activity")
-        assert "**Nothing was done yet**" in values(at.markdown)
+        assert "**No activity yet**" in values(at.markdown)
         assert not at.dataframe
         assert "Clear filters" not in labels(at)
 
-    def test_everything_has_words(self, demo, open_page):
-        """Each kind of event, refusals of all sorts included, has its own."""
+    def test_list_with_every_kind_of_event_has_a_label_for_each(self, demo, open_page):
+        """Refusals of all kinds are among them."""
         details = ["remove: NotAllowed", "page: access in UTCJF1", "sign-in: Inactive", "odd"]
         events = [Event(a, ADMIN, "", ORG, subject=USER) for a in EventAction if a != "refusal"]
         events += [Event(EventAction.REFUSAL, ADMIN, "", ORG, detail=d) for d in details]
@@ -124,8 +124,8 @@ class TestList:
         }
         assert set(frame["Reason"]) >= {"not allowed", "an inactive account"}
 
-    def test_kind_organization_and_dates(self, demo, open_page):
-        """Each filter leaves what fits; nothing left offers the way back."""
+    def test_filters_by_kind_organization_and_date_leave_what_fits(self, demo, open_page):
+        """Without a match the page offers to clear the filters."""
         act(demo, Action.REMOVE, 5)
         act(demo, Action.REQUEST, 5, "NVTBL2")
         at = open_page("activity")
@@ -140,8 +140,8 @@ class TestList:
         press(at, "Clear filters")
         assert len(at.dataframe[0].value) == 2
 
-    def test_a_person_by_username_or_part_of_a_name(self, demo, open_page):
-        """One who is meant at once; several to choose from; nobody."""
+    def test_person_filter_by_part_of_a_name_offers_who_fits(self, demo, open_page):
+        """One person is taken at once; several are offered; none is said."""
         act(demo, Action.REMOVE, 5)
         at = open_page("activity")
         at.text_input(key="activity_person").set_value("morgan").run()
@@ -150,13 +150,13 @@ class TestList:
         (which,) = [b for b in at.selectbox if b.label.startswith("Which of")]
         assert len(which.options) > 1
         at.text_input(key="activity_person").set_value("zz*zz").run()
-        assert "**Nobody of that name**" in values(at.markdown)
+        assert "**No such person**" in values(at.markdown)
         assert any(r"zz\*zz" in text for text in values(at.caption))
         press(at, "Clear filters")
         assert len(at.dataframe[0].value) == 1
 
-    def test_older_and_newer(self, demo, open_page):
-        """Pages by keyset: on to the end, back to the beginning, another filter begins anew."""
+    def test_pager_goes_to_the_oldest_page_and_back(self, demo, open_page):
+        """Another filter begins at its first page."""
         event = Event(EventAction.REMOVE, ADMIN, "", ORG, operation_id="0")
         events = [event._replace(users=n) for n in range(120)]
         add_events(demo, [(n, e) for n, e in enumerate(events)])
@@ -175,8 +175,8 @@ class TestList:
         choose(at, "Organization", ORG)
         assert "The newest 50" in values(at.caption)
 
-    def test_a_line_opens_an_operation_and_a_person(self, demo, open_page):
-        """By keyboard through the selectboxes; Back to Activity leads back."""
+    def test_selectboxes_open_an_operation_and_a_person(self, demo, open_page):
+        """They work with the keyboard; Back to Activity returns to the list."""
         address = act(demo, Action.REMOVE, 5)
         at = open_page("activity")
         choose(at, "Open an operation", address)
@@ -189,16 +189,16 @@ class TestList:
 
 
 class TestWhoSeesWhat:
-    """Within one's reach, and no further."""
+    """Each role sees the events of its organizations only."""
 
-    def test_nobody_without_a_role(self, open_page):
-        """A user is told who may."""
+    def test_page_for_a_user_says_who_may_open_it(self, open_page):
+        """A user without a role."""
         at = open_page("activity", person=USER)
         assert "This page is for" in at.info[0].value
         assert not at.dataframe
 
-    def test_support_of_one_organization(self, demo, open_page):
-        """Its events alone; no file; no sign-ins to look for; no other organization to choose."""
+    def test_support_of_one_organization_sees_its_events_only(self, demo, open_page):
+        """No file, no sign-ins and no other organization are offered."""
         act(demo, Action.REMOVE, 5)
         act(demo, Action.REQUEST, 5, "NVTBL2")
         at = open_page("activity", person=SUPPORT)
@@ -209,8 +209,8 @@ class TestWhoSeesWhat:
         assert not at.get("download_button")
 
     @pytest.mark.parametrize("who", [ANALYST, ADMIN])
-    def test_who_may_export_gets_a_file(self, demo, open_page, who):
-        """What is looked for, without a secret."""
+    def test_download_for_who_may_export_has_the_filtered_events(self, demo, open_page, who):
+        """It has no secret."""
         act(demo, Action.GENERATE, 3, reason="=1+1")
         at = open_page("activity", person=who)
         assert [b.label for b in at.get("download_button")] == ["Download as CSV"]
@@ -222,8 +222,8 @@ class TestWhoSeesWhat:
         assert "demo_" not in lines[1]
 
     @pytest.mark.parametrize("address", ["", "NOSUCH-1", f"{ORG}-0", "x"])
-    def test_no_such_operation(self, demo, open_page, address):
-        """Unknown and foreign get the same words and a way back."""
+    def test_operation_when_unknown_or_of_others_says_there_is_none(self, demo, open_page, address):
+        """Both cases have the same message and a link back."""
         foreign = act(demo, Action.REQUEST, 5, "NVTBL2")
         at = address_of(open_page, SUPPORT, operation=address or foreign)
         assert values(at.warning) == ["There is no such operation."]
@@ -231,24 +231,24 @@ class TestWhoSeesWhat:
         assert at.header[0].value == "Activity"
 
     @pytest.mark.parametrize("who", ["nobody", "<b>*x*</b>"])
-    def test_no_such_person(self, open_page, who):
-        """A name typed by hand is shown as it is written."""
+    def test_person_when_unknown_says_there_is_none(self, open_page, who):
+        """A typed name is shown as it is written."""
         at = address_of(open_page, person=who)
         assert at.warning[0].value.startswith("There is no user")
         assert "<b>" not in at.warning[0].value
 
-    def test_a_person_elsewhere_is_no_person(self, demo, open_page):
-        """Support of one organization learns of no user of another."""
+    def test_person_of_another_organization_says_there_is_none(self, demo, open_page):
+        """Support of one organization does not learn about users of another."""
         stranger = query(demo, "SELECT username FROM member WHERE organization_id = 'NVTBL2'")[0][0]
         at = address_of(open_page, SUPPORT, person=stranger)
         assert values(at.warning) == [f"There is no user {stranger}."]
 
 
 class TestOperation:
-    """One operation's page."""
+    """The page of one operation."""
 
-    def test_its_facts_and_users(self, demo, open_page):
-        """Who, when, where, why, the file, and what happened to each user."""
+    def test_operation_page_has_its_facts_and_users(self, demo, open_page):
+        """Who, when, where, why, the file, and the result of each user."""
         address = act(demo, Action.GENERATE, 5, reason="ticket 7")
         at = address_of(open_page, operation=address)
         known = facts(at)
@@ -262,16 +262,16 @@ class TestOperation:
         assert list(frame["Result"]) == ["Done"] * 5
         assert "1–5 of 5 users" in values(at.caption)
 
-    def test_skipped_users_have_their_reason(self, demo, open_page):
-        """In the lifecycle's words."""
+    def test_operation_page_shows_why_users_were_skipped(self, demo, open_page):
+        """With the words of the lifecycle."""
         address = act(demo, Action.REMOVE, 12)
         at = address_of(open_page, operation=address)
         results = set(at.dataframe[0].value["Result"])
         assert results == {"Done", "Skipped: no accepted token"}
         assert "skipped" in facts(at)["Users"]
 
-    def test_pages_and_search(self, demo, open_page):
-        """A page of 50 of many, and a search among them."""
+    def test_operation_with_many_users_has_pages_and_a_search(self, demo, open_page):
+        """A page has 50 users."""
         address = act(demo, Action.GENERATE, 120)
         at = address_of(open_page, operation=address)
         first = at.dataframe[0].value["Username"]
@@ -284,22 +284,22 @@ class TestOperation:
         at.text_input(key="operation_search").set_value("zzzz").run()
         assert "No users match. Try fewer letters." in values(at.caption)
 
-    def test_a_user_opens(self, demo, open_page):
-        """Their whole history."""
+    def test_operation_page_opens_a_user(self, demo, open_page):
+        """The page of that person (User 360)."""
         at = address_of(open_page, operation=act(demo, Action.GENERATE, 3))
         username = at.dataframe[0].value["Username"][0]
         choose(at, "Open a person", username)
         assert facts(at)["Username"] == username
 
     @pytest.mark.parametrize(("who", "offered"), [(ADMIN, 1), (ANALYST, 1), (SUPPORT, 0)])
-    def test_results_as_a_file(self, demo, open_page, who, offered):
-        """For those who may export."""
+    def test_results_file_is_offered_to_who_may_export(self, demo, open_page, who, offered):
+        """Others see no button."""
         at = address_of(open_page, who, operation=act(demo, Action.REMOVE, 5))
         assert len(at.get("download_button")) == offered
 
 
 class TestFourEyes:
-    """The page side of a second administrator's approval."""
+    """The approval of a second API administrator, on the page."""
 
     @pytest.fixture(autouse=True)
     def _four_eyes(self, monkeypatch):
@@ -307,13 +307,13 @@ class TestFourEyes:
 
     @pytest.fixture
     def asked(self, _four_eyes, demo) -> str:
-        """The address of a request that waits."""
+        """The address of a waiting request."""
         planned = plan(demo, Action.GENERATE, 12)
         approvals.ask(app_context().unit_of_work, someone(ADMIN), planned, reason="ticket 7")
         return f"{ORG}-{planned.operation_id}"
 
-    def test_another_administrator_approves_and_the_requester_goes_on(self, asked, open_page):
-        """Notice, plan, one confirmation; then the last confirmation opens for the requester."""
+    def test_approval_by_another_administrator_opens_the_last_confirmation(self, asked, open_page):
+        """The requester then finds it and goes on to the download."""
         at = open_page("activity", person=OTHER_ADMIN)
         assert list(at.dataframe[0].value["State"]) == [["Waiting for approval"]]
         press(at, "Open it")
@@ -332,8 +332,8 @@ class TestFourEyes:
             "Type 12 to confirm"
         ]
 
-    def test_who_granted_the_approvers_role_is_shown(self, demo, asked, open_page):
-        """To whom may answer, and to everybody once it is answered or done."""
+    def test_request_page_shows_who_granted_the_approvers_role(self, demo, asked, open_page):
+        """To whom may answer, and to all once it is answered or done."""
         execute_sql(
             demo,
             "UPDATE role_grant SET granted_by = 'okafor', granted_at = :at"
@@ -364,39 +364,39 @@ class TestFourEyes:
                 app_context().minting,
             )
 
-    def test_a_role_that_is_too_new_has_no_buttons(self, demo, asked, open_page):
-        """The page says who granted it, and why another must answer."""
+    def test_request_page_for_a_role_that_is_too_new_has_no_buttons(self, demo, asked, open_page):
+        """It says who granted the role, and that another must answer."""
         execute_sql(demo, "UPDATE role_grant SET granted_by = 'mhale' WHERE username = 'rfenwick'")
         at = address_of(open_page, OTHER_ADMIN, operation=asked)
         assert not {"Approve", "Reject"} & set(labels(at))
         (sentence,) = [text for text in values(at.markdown) if "was granted by mhale on" in text]
         assert sentence.endswith("Ask another API administrator.")
 
-    def test_the_requester_waits(self, asked, open_page):
-        """And is not asked."""
+    def test_request_page_for_the_requester_says_it_waits(self, asked, open_page):
+        """It has no buttons to answer."""
         at = address_of(open_page, ADMIN, operation=asked)
         assert any("Waiting for another API administrator" in text for text in values(at.markdown))
         assert not {"Approve", "Reject", "Go on to the download"} & set(labels(at))
 
     @pytest.mark.parametrize("who", ["dnakano", ANALYST, SUPPORT])
-    def test_others_only_look(self, asked, open_page, who):
-        """No notice, no buttons."""
+    def test_request_page_for_other_roles_has_no_buttons(self, asked, open_page, who):
+        """The list has no notice for them either."""
         at = open_page("activity", person=who)
         assert "Open it" not in labels(at)
         at = address_of(open_page, who, operation=asked)
         assert any("asks for a second API administrator" in text for text in values(at.markdown))
         assert not {"Approve", "Reject"} & set(labels(at))
 
-    def test_rejected(self, asked, open_page):
-        """Said to both."""
+    def test_request_when_rejected_says_so_to_both(self, asked, open_page):
+        """To the requester and to the approver."""
         at = address_of(open_page, OTHER_ADMIN, operation=asked)
         at.button(key="operation_reject").click().run()
         at.button(key="answer_do").click().run()
         assert at.success[0].value.startswith("Rejected.")
         assert "Rejected by rfenwick; nothing was changed." in values(at.markdown)
 
-    def test_lapsed(self, demo, asked, open_page):
-        """After the hour nobody can answer."""
+    def test_request_after_an_hour_cannot_be_answered(self, demo, asked, open_page):
+        """Its state is Lapsed."""
         execute_sql(demo, "UPDATE approval SET asked_at = asked_at - :late", late=HOUR + MINUTE)
         at = address_of(open_page, OTHER_ADMIN, operation=asked)
         assert "Nobody answered within the hour: nothing was changed." in values(at.markdown)
@@ -404,8 +404,8 @@ class TestFourEyes:
         at = open_page("activity", person=OTHER_ADMIN)
         assert list(at.dataframe[0].value["State"]) == [["Lapsed"]]
 
-    def test_cancelled_dialog_and_answered_elsewhere(self, demo, asked, open_page):
-        """Cancel does nothing; an answer that comes too late says so."""
+    def test_answer_when_answered_elsewhere_says_so(self, demo, asked, open_page):
+        """Cancel changes nothing before."""
         at = address_of(open_page, OTHER_ADMIN, operation=asked)
         at.button(key="operation_approve").click().run()
         at.button(key="answer_cancel").click().run()
@@ -417,8 +417,8 @@ class TestFourEyes:
         assert "Rejected by rfenwick; nothing was changed." in values(at.markdown)
         assert not at.success
 
-    def test_done(self, demo, asked, open_page):
-        """The page of what was carried out, with its story."""
+    def test_request_when_done_shows_its_operation_and_events(self, demo, asked, open_page):
+        """Asked, approved and done."""
         where = (ORG, asked.partition("-")[2])
         approvals.answer(app_context().unit_of_work, someone(OTHER_ADMIN), *where, approve=True)
         planned = asked_for(demo, where[1])[1]
@@ -433,10 +433,10 @@ class TestFourEyes:
 
 
 class TestPerson:
-    """User 360 and off-boarding."""
+    """The page of a person (User 360), and off-boarding."""
 
-    def test_who_they_are_and_what_they_have(self, open_page):
-        """Organizations, roles for administrators, live tokens and ended ones."""
+    def test_person_page_shows_facts_live_and_ended_tokens(self, open_page):
+        """Administrators see the roles too."""
         at = address_of(open_page, person=USER)
         assert facts(at)["Username"] == USER
         assert "Roles" in facts(at)
@@ -445,27 +445,27 @@ class TestPerson:
         }
         assert "End all tokens and requests" in labels(at)
 
-    def test_roles_are_for_administrators(self, open_page):
-        """Support sees the tokens, not the roles."""
+    def test_person_page_for_support_has_no_roles(self, open_page):
+        """Support sees the tokens."""
         assert "Roles" not in facts(address_of(open_page, SUPPORT, person=USER))
 
-    def test_an_analyst_ends_nothing(self, open_page):
-        """No button."""
+    def test_person_page_for_an_analyst_has_no_off_boarding(self, open_page):
+        """There is no button."""
         at = address_of(open_page, ANALYST, person=USER)
         assert "End all tokens and requests" not in labels(at)
 
     @pytest.mark.parametrize("who", [ADMIN, SUPPORT])
-    def test_off_boarding(self, demo, open_page, who):
-        """Said before, done once, linked after; limits are told to those who have them."""
+    def test_off_boarding_when_confirmed_ends_all_once(self, demo, open_page, who):
+        """The dialog tells a limit to those who have one; the receipt has links."""
         at = address_of(open_page, who, person=USER)
         live = len(at.dataframe[0].value)
-        at.button(key="leaving_begin").click().run()
+        at.button(key="off_boarding_begin").click().run()
         words = values(at.markdown)
         assert any("1 token in 1 organization stops working" in word for word in words)
-        limited = "Only organizations that you look after are covered." in words
+        limited = "Only the organizations that you manage are covered." in words
         assert limited == (who == SUPPORT)
-        at.text_input(key="leaving_reason").set_value("left the office")
-        at.button(key="leaving_do").click().run()
+        at.text_input(key="off_boarding_reason").set_value("left the office")
+        at.button(key="off_boarding_do").click().run()
         assert "**1 token and 3 pending requests ended**" in values(at.markdown)
         assert query(demo, "SELECT count(*) FROM operation") == [(live,)]
         assert set(query(demo, "SELECT reason FROM audit_event WHERE subject = :u", u=USER)) == {
@@ -476,10 +476,10 @@ class TestPerson:
         links[0].click().run()
         assert "Done together with" in [s.value for s in at.subheader]
 
-    def test_what_changed_since_is_refused(self, demo, open_page):
-        """Nothing ends; looking again shows what is there now."""
+    def test_off_boarding_when_tokens_changed_ends_nothing(self, demo, open_page):
+        """Look again plans with the tokens of now."""
         at = address_of(open_page, person=USER)
-        at.button(key="leaving_begin").click().run()
+        at.button(key="off_boarding_begin").click().run()
         execute_sql(
             demo,
             "UPDATE token SET state = 'removed', ended_at = 1, ended_from = 'accepted' WHERE"
@@ -487,25 +487,25 @@ class TestPerson:
             " username = :u)",
             u=USER,
         )
-        at.button(key="leaving_do").click().run()
+        at.button(key="off_boarding_do").click().run()
         assert at.error[0].value.startswith("Nothing was done")
         assert query(demo, "SELECT count(*) FROM operation") == [(0,)]
-        at.button(key="leaving_again").click().run()
+        at.button(key="off_boarding_again").click().run()
         assert any(
             "3 pending requests or exported tokens end" in word for word in values(at.markdown)
         )
 
-    def test_cancel_does_nothing(self, demo, open_page):
-        """And the dialog is gone."""
+    def test_off_boarding_when_cancelled_changes_nothing(self, demo, open_page):
+        """The dialog is closed."""
         at = address_of(open_page, person=USER)
-        at.button(key="leaving_begin").click().run()
-        at.button(key="leaving_cancel").click().run()
+        at.button(key="off_boarding_begin").click().run()
+        at.button(key="off_boarding_cancel").click().run()
         assert "End them all" not in labels(at)
         assert query(demo, "SELECT count(*) FROM operation") == [(0,)]
 
 
-def test_markup_in_names_stays_as_written(demo, open_page):
-    """A hostile name, organization and reason run nowhere."""
+def test_activity_with_markup_in_names_shows_it_as_written(demo, open_page):
+    """In a name, an organization and a reason."""
     for table in ("user_account", "member"):
         execute_sql(demo, f"UPDATE {table} SET name = :n WHERE username = :u", n=MARKUP, u=USER)
     execute_sql(demo, "UPDATE organization SET name = :n", n=MARKUP)
@@ -516,7 +516,7 @@ def test_markup_in_names_stays_as_written(demo, open_page):
         address_of(open_page, person=USER),
         address_of(open_page, person=USER),
     ]
-    pages[-1].button(key="leaving_begin").click().run()
+    pages[-1].button(key="off_boarding_begin").click().run()
     for at in pages:
         assert not at.exception
         drawn = [*values(at.markdown), *values(at.caption), *values(at.header), *labels(at)]

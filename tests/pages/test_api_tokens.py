@@ -1,4 +1,4 @@
-"""Recipient API Tokens: selection, plans, confirmations, receipts, and what bad input gets."""
+"""Recipient API Tokens: selection, plans, confirmations, receipts and bad input."""
 
 import contextlib
 import dataclasses
@@ -75,13 +75,13 @@ def office(empty: Engine) -> list[str]:
 
 
 @pytest.fixture
-def at(office: list[str]) -> AppTest:  # noqa: ARG001 - whose users are shown
-    """The page of that organization, for its one active service."""
+def at(office: list[str]) -> AppTest:  # noqa: ARG001 - makes the users of the page
+    """The API Tokens page of that organization, for its one active service."""
     return open_tokens()
 
 
 def open_tokens(person: str = ADMIN.username, org: str = ORG, service: str = SERVICE) -> AppTest:
-    """Open the page; `person` need not be among those to pick, their username was typed then."""
+    """Open the page as `person`, who need not be one of those to pick."""
     at = AppTest.from_file(ROOT / "pages" / "navigation.py", default_timeout=20)
     at.session_state["signed_in_as"] = person
     at.query_params["org"], at.query_params["service"] = org, service
@@ -90,21 +90,21 @@ def open_tokens(person: str = ADMIN.username, org: str = ORG, service: str = SER
 
 
 def run(at: AppTest) -> AppTest:
-    """Run the page, which never shows a traceback."""
+    """Run the page; it never shows a traceback."""
     at.run()
     assert not at.exception
     return at
 
 
-def desk_of(at: AppTest) -> Session:
-    """Return what the page remembers."""
-    remembered: Session = at.session_state["desk"]
+def session_of(at: AppTest) -> Session:
+    """Return the session state of the page."""
+    remembered: Session = at.session_state["session"]
     return remembered
 
 
 def tick(at: AppTest, rows: Iterable[int]) -> AppTest:
     """Tick users by their row."""
-    at.session_state[f"tokens_table_{desk_of(at).listing.number}"] = {
+    at.session_state[f"tokens_table_{session_of(at).token_table_frame.number}"] = {
         "edited_rows": {row: {"Select": True} for row in rows},
         "added_rows": [],
         "deleted_rows": [],
@@ -129,15 +129,15 @@ def has(at: AppTest, key: str) -> bool:
     return key in [button.key for button in at.button]
 
 
-def said(at: AppTest) -> list[str]:
-    """Return every text of the page and the dialog."""
+def texts_of(at: AppTest) -> list[str]:
+    """Return all texts of the page and the dialog."""
     elements = (at.markdown, at.caption, at.error, at.warning, at.info)
     return [text for kind in elements for text in values(kind)]
 
 
 def mentions(at: AppTest, sentence: str) -> bool:
     """Tell whether some text has `sentence` in it."""
-    return any(sentence in text for text in said(at))
+    return any(sentence in text for text in texts_of(at))
 
 
 def table_with(at: AppTest, column: str) -> list[tuple[str, ...]]:
@@ -158,21 +158,21 @@ def skipped(at: AppTest) -> dict[int, str]:
 def export(at: AppTest, rows: Iterable[int] = EVERYONE) -> list[str]:
     """Generate & Export through both confirmations; return the tokens."""
     press(choose(at, Action.GENERATE, rows), "confirm_next")
-    content = delivery_of(at)()
+    content = download_of(at)()
     run(at)
     return [row["API Token"] for row in csv_rows(content)]
 
 
-def delivery_of(at: AppTest) -> ExportDownload:
+def download_of(at: AppTest) -> ExportDownload:
     """Return what the download button calls."""
-    confirming = desk_of(at).confirming
+    confirming = session_of(at).open_confirmation
     assert confirming
-    assert confirming.delivery
-    return confirming.delivery
+    assert confirming.download
+    return confirming.download
 
 
 def act(action: Action, member_ids: list[str]) -> None:
-    """Do what another administrator does elsewhere."""
+    """Do an action as another administrator."""
     shared = app_context()
     plan = plan_action(shared.unit_of_work, ADMIN, action, ORG, SERVICE, member_ids)
     execute(shared.unit_of_work, by(plan), plan, shared.minting)
@@ -180,7 +180,7 @@ def act(action: Action, member_ids: list[str]) -> None:
 
 @contextlib.contextmanager
 def locked(engine: Engine) -> Iterator[None]:
-    """Hold the database's write lock elsewhere; waiting for it is cut to a tenth of a second."""
+    """Hold the write lock in another connection; the page waits a tenth of a second for it."""
     with pragma(engine, "busy_timeout=100"):
         elsewhere = open_engine(engine.url.render_as_string(hide_password=False))
         with writing(elsewhere):
@@ -190,7 +190,7 @@ def locked(engine: Engine) -> Iterator[None]:
 
 @contextlib.contextmanager
 def pragma(engine: Engine, setting: str) -> Iterator[None]:
-    """Set something on each connection as it is taken."""
+    """Set a pragma on each connection when it is taken from the pool."""
 
     def prepare(connection: Any, *_: object) -> None:
         connection.execute(f"PRAGMA {setting}")
@@ -216,7 +216,7 @@ Fault = Callable[[Engine], contextlib.AbstractContextManager[None]]
 
 
 class TestNames:
-    """Ruling 1: the same four actions, called by how many users are selected."""
+    """Ruling 1: the names of the four actions depend on the number of selected users."""
 
     @pytest.mark.parametrize(
         ("rows", "names"),
@@ -241,19 +241,19 @@ class TestNames:
             ),
         ],
     )
-    def test_by_the_number_of_users(self, at, rows, names):
+    def test_action_names_when_one_or_several_users_are_selected_differ(self, at, rows, names):
         """One user, several users."""
         tick(at, rows)
         assert at.selectbox(key="tokens_actions").options == names
 
-    def test_with_nobody_selected_there_is_nothing_to_choose(self, at):
-        """The menu and Clear are disabled."""
+    def test_menu_when_nobody_is_selected_is_disabled(self, at):
+        """Clear is disabled too."""
         assert at.selectbox(key="tokens_actions").disabled
         assert at.button(key="tokens_clear").disabled
-        assert "None selected" in said(at)
+        assert "None selected" in texts_of(at)
 
-    def test_the_menu_is_back_at_its_name_after_a_choice(self, at):
-        """So that the same action can be chosen twice."""
+    def test_menu_after_a_choice_is_empty_again(self, at):
+        """The same action can be chosen twice."""
         choose(at, Action.CANCEL)
         assert at.selectbox(key="tokens_actions").value is None
         press(at, "confirm_cancel")
@@ -262,7 +262,7 @@ class TestNames:
 
 
 class TestPlan:
-    """The first confirmation says what will happen before it happens."""
+    """The first confirmation says what will happen."""
 
     @pytest.mark.parametrize(
         ("action", "sentence", "details"),
@@ -295,26 +295,28 @@ class TestPlan:
             ),
         ],
     )
-    def test_counts_and_reasons(self, at, action, sentence, details):
-        """Counts first, then what ends, then each skipped user with the reason."""
+    def test_first_confirmation_shows_counts_endings_and_skipped_users(
+        self, at, action, sentence, details
+    ):
+        """Each skipped user has a reason."""
         before = everything(app_context().engine)
         choose(at, action)
-        assert f"**{sentence}**" in said(at)
-        assert "\n".join(f"- {detail}" for detail in details) in said(at)
+        assert f"**{sentence}**" in texts_of(at)
+        assert "\n".join(f"- {detail}" for detail in details) in texts_of(at)
         assert skipped(at) == SKIPPED[action]
         assert everything(app_context().engine) == before
 
     @pytest.mark.parametrize("action", list(Action))
-    def test_for_one_user_in_the_singular(self, at, action):
+    def test_first_confirmation_for_one_user_is_in_the_singular(self, at, action):
         """No `1 users`."""
         choose(at, action, [3] if action in {Action.REMOVE, Action.CANCEL} else [0])
         assert mentions(at, "1 selected: 1 ")
         assert not skipped(at)
-        assert [text for text in said(at) if " 1 users" in text or "1 tokens" in text] == []
+        assert [text for text in texts_of(at) if " 1 users" in text or "1 tokens" in text] == []
 
     @pytest.mark.parametrize("action", list(Action))
-    def test_when_all_are_skipped_there_is_nothing_to_confirm(self, at, action):
-        """The inactive user holds a token, so removing it is the exception."""
+    def test_first_confirmation_when_all_are_skipped_is_disabled(self, at, action):
+        """The inactive user has a token, which can be removed: the exception."""
         row = {Action.REMOVE: 0, Action.CANCEL: 0}.get(action, 4)
         choose(at, action, [row])
         assert mentions(at, "1 is skipped")
@@ -323,7 +325,7 @@ class TestPlan:
 
 
 class TestNothingDone:
-    """The ways out of a confirmation."""
+    """Closing a confirmation changes nothing."""
 
     @pytest.mark.parametrize("action", list(Action))
     def test_cancel_changes_nothing_and_keeps_the_selection(self, at, action):
@@ -331,20 +333,20 @@ class TestNothingDone:
         before = everything(app_context().engine)
         press(choose(at, action), "confirm_cancel")
         assert not has(at, "confirm_cancel")
-        assert "**5 selected**" in said(at)
+        assert "**5 selected**" in texts_of(at)
         assert everything(app_context().engine) == before
 
-    def test_back_leads_to_the_first_confirmation(self, at):
-        """With the same plan, and nothing done."""
+    def test_back_opens_the_first_confirmation_with_the_same_plan(self, at):
+        """Nothing has changed."""
         before = everything(app_context().engine)
-        plan = desk_of(choose(at, Action.GENERATE)).confirming.plan
+        plan = session_of(choose(at, Action.GENERATE)).open_confirmation.plan
         press(press(at, "confirm_next"), "confirm_back")
-        assert desk_of(at).confirming.plan is plan
+        assert session_of(at).open_confirmation.plan is plan
         press(at, "confirm_cancel")
         assert everything(app_context().engine) == before
 
-    def test_the_download_waits_for_the_number(self, at):
-        """Skipped users are not counted in it; blanks around it do not matter."""
+    def test_download_before_the_number_is_typed_is_disabled(self, at):
+        """The number is without skipped users; spaces around it do not matter."""
         press(choose(at, Action.GENERATE), "confirm_next")
         for typed, meant in (
             ("", False),
@@ -358,10 +360,10 @@ class TestNothingDone:
         assert at.text_input(key="confirm_typed").label == "Type 4 to confirm"
 
     @pytest.mark.parametrize("left_by", ["confirm_cancel", "confirm_back", "another page"])
-    def test_the_download_of_a_confirmation_that_was_left_mints_nothing(self, at, left_by):
-        """Its button's id may still be known: what counts is the confirmation that is open."""
+    def test_download_of_a_closed_confirmation_generates_nothing(self, at, left_by):
+        """A browser may still know the button; only the open confirmation counts."""
         press(choose(at, Action.GENERATE), "confirm_next")
-        before, delivery = everything(app_context().engine), delivery_of(at)
+        before, download = everything(app_context().engine), download_of(at)
         if left_by == "another page":
             at.switch_page("help.py").run()
         else:
@@ -369,21 +371,21 @@ class TestNothingDone:
         if left_by == "confirm_cancel":
             press(at, left_by)
         with pytest.raises(DownloadNotRecordedError):
-            delivery()
+            download()
         assert everything(app_context().engine) == before
 
-    def test_a_click_of_the_last_step_counts_in_the_last_step_only(self, at, monkeypatch):
+    def test_last_click_when_sent_in_the_first_step_does_nothing(self, at, monkeypatch):
         """A program can send the click of a button that is not drawn."""
         before = everything(app_context().engine)
         choose(at, Action.GENERATE)
         with monkeypatch.context() as patched:
-            patched.setattr(confirmations, "session", lambda: desk_of(at))
+            patched.setattr(confirmations, "session", lambda: session_of(at))
             confirmations._ask_approval()
         assert everything(app_context().engine) == before
-        assert desk_of(at).confirming
+        assert session_of(at).open_confirmation
 
-    def test_a_typed_number_does_not_stay_for_the_next_time(self, at):
-        """The deliberate act is asked for again."""
+    def test_typed_number_is_empty_in_the_next_confirmation(self, at):
+        """Each export needs it again."""
         press(choose(at, Action.GENERATE), "confirm_next")
         at.text_input(key="confirm_typed").set_value("4")
         press(press(run(at), "confirm_back"), "confirm_next")
@@ -392,7 +394,7 @@ class TestNothingDone:
 
 
 class TestDone:
-    """Confirm does it, once, and the receipt says what."""
+    """A confirmation executes the plan once; a receipt says what was done."""
 
     @pytest.mark.parametrize(
         ("action", "sentence", "left"),
@@ -402,22 +404,22 @@ class TestDone:
             (Action.CANCEL, "2 pending requests cancelled", {"accepted": 3, "cancelled": 2}),
         ],
     )
-    def test_confirm(self, at, action, sentence, left):
-        """What changed, who was skipped and why; the selection is empty again."""
+    def test_confirm_executes_and_shows_a_receipt(self, at, action, sentence, left):
+        """Changes, skipped users with reasons; the selection is empty again."""
         press(choose(at, action), "confirm_do")
-        assert f"**{sentence}**" in said(at)
+        assert f"**{sentence}**" in texts_of(at)
         assert states() == left
         number = len(SKIPPED[action])
         assert mentions(at, f"{number} users were skipped: User")
         for user, reason in SKIPPED[action].items():
             assert mentions(at, f"User 00000{user}, {reason.lower()}")
-        assert "None selected" in said(at)
+        assert "None selected" in texts_of(at)
         assert [b.label for b in at.download_button] == ["Download results"]
         press(at, "receipt_done")
         assert not mentions(at, sentence)
 
-    def test_more_skipped_users_than_fit_a_sentence_are_listed(self, at):
-        """Beyond three there is a table."""
+    def test_receipt_with_more_than_three_skipped_users_has_a_table(self, at):
+        """Up to three are in a sentence."""
         execute_sql(
             app_context().engine, "UPDATE member SET status = 'inactive' WHERE username LIKE '%u0'"
         )
@@ -426,8 +428,8 @@ class TestDone:
         assert skipped(at) == SKIPPED[Action.REQUEST] | {0: "Inactive user"}
 
     @pytest.mark.parametrize("action", CONFIRMED_ONCE)
-    def test_a_second_click_on_confirm_does_nothing(self, at, action):
-        """The browser sends a click on a button that is gone meanwhile."""
+    def test_confirm_when_clicked_twice_executes_once(self, at, action):
+        """A browser can send a click on a button that is gone."""
         choose(at, action)
         again = at.button(key="confirm_do")
         press(at, "confirm_do")
@@ -436,17 +438,17 @@ class TestDone:
         run(at)
         assert everything(app_context().engine) == after
 
-    def test_a_second_call_with_the_same_plan_gives_the_receipt_only(self, at):
-        """A second tab cannot do it again."""
-        plan = desk_of(choose(at, Action.REQUEST)).confirming.plan
+    def test_execute_when_called_twice_with_a_plan_returns_the_first_receipt(self, at):
+        """As a second browser tab would."""
+        plan = session_of(choose(at, Action.REQUEST)).open_confirmation.plan
         press(at, "confirm_do")
         after = tokens(app_context().engine)
         outcome = execute(app_context().unit_of_work, ADMIN, plan, app_context().minting)
-        assert outcome.receipt == desk_of(at).done.receipt
+        assert outcome.receipt == session_of(at).finished_operation.receipt
         assert tokens(app_context().engine) == after
 
-    def test_a_second_pass_over_the_page_makes_no_second_effect(self, at):
-        """Reruns, and leaving and coming back, only read."""
+    def test_page_when_run_again_changes_nothing(self, at):
+        """Reruns, and opening another page and coming back."""
         press(choose(at, Action.REQUEST), "confirm_do")
         after = everything(app_context().engine)
         run(run(at))
@@ -456,55 +458,55 @@ class TestDone:
         assert everything(app_context().engine) == after
         assert not mentions(at, "new tokens requested")
 
-    def test_the_table_shows_it_at_once(self, at):
-        """Pending after a request; the check mark stays beside it."""
+    def test_table_after_a_request_shows_pending(self, at):
+        """The check mark stays beside it."""
         press(choose(at, Action.REQUEST), "confirm_do")
-        signs = [list(s) for s in desk_of(at).listing.frame["API Token"]]
+        signs = [list(s) for s in session_of(at).token_table_frame.frame["API Token"]]
         assert signs == [["Pending"], ["Pending"], ["✓", "Pending"], ["✓", "Pending"], ["✓"], []]
 
 
 class TestExport:
     """Generate & Export: the click on the download is the second confirmation."""
 
-    def test_receipt_and_pending(self, at):
-        """Rows, file name, SHA-256, Download again, and Pending for everyone who got one."""
+    def test_export_receipt_has_rows_file_hash_and_download_again(self, at):
+        """Each user with a new token shows Pending."""
         exported = export(at)
         assert [is_well_formed(token, "demo") for token in exported] == [True] * 4
-        receipt = desk_of(at).done.receipt
-        assert "**4 tokens generated and exported**" in said(at)
+        receipt = session_of(at).finished_operation.receipt
+        assert "**4 tokens generated and exported**" in texts_of(at)
         assert mentions(at, "4 rows in UTCJF1\\-erecording\\-")
         assert at.code[0].value == f"SHA-256 {receipt.csv_sha256}"
         assert [b.label for b in at.download_button] == ["Download again"]
         assert states() == {"replaced": 4, "pending": 4, "accepted": 1}
 
-    def test_download_again_gives_the_same_bytes_until_done(self, at):
-        """Then there is no file any more, and the page does not offer one."""
+    def test_download_again_until_done_gives_the_same_bytes(self, at):
+        """After Done there is no file, and none is offered."""
         press(choose(at, Action.GENERATE), "confirm_next")
-        delivery = delivery_of(at)
-        first = delivery()
-        assert delivery() == first
+        download = download_of(at)
+        first = download()
+        assert download() == first
         press(run(at), "receipt_done")
         assert not at.download_button
         with pytest.raises(DownloadNotRecordedError):
-            delivery()
+            download()
 
-    def test_no_token_is_in_session_state(self, at):
-        """Nor in anything that it leads to, the vault and the database themselves left out."""
+    def test_session_state_after_an_export_has_no_token(self, at):
+        """Nor any object it refers to, but for the one-time secrets and the database."""
         exported = export(at)
         assert len(exported) == 4
-        texts = list(walk(at._session_state._state))
-        assert desk_of(at).done.receipt.csv_sha256 in texts
+        texts = list(texts_in(at._session_state._state))
+        assert session_of(at).finished_operation.receipt.csv_sha256 in texts
         assert [text for text in texts if has_any(text, exported)] == []
 
-    def test_a_second_pass_makes_no_second_file(self, at):
-        """Reruns show the receipt and write nothing."""
+    def test_export_page_when_run_again_writes_nothing(self, at):
+        """A rerun shows the receipt."""
         export(at)
         after = everything(app_context().engine)
         run(run(at))
         assert everything(app_context().engine) == after
 
     @pytest.mark.parametrize(
-        "leave",
+        "navigate",
         [
             pytest.param(
                 lambda at: at.session_state.__setitem__("signed_in_as", "admin"), id="who"
@@ -516,30 +518,30 @@ class TestExport:
             pytest.param(lambda at: at.switch_page("help.py"), id="page"),
         ],
     )
-    def test_the_csv_is_forgotten_when_the_person_place_or_page_changes(self, at, leave):
-        """With the receipt and the selection."""
+    def test_csv_when_person_place_or_page_changes_is_dropped(self, at, navigate):
+        """The receipt and the selection are gone too."""
         export(at)
         assert len(app_context().one_time_secrets._kept) == 1
-        leave(at)
+        navigate(at)
         run(at)
         assert not app_context().one_time_secrets._kept
-        assert desk_of(at).done is None
+        assert session_of(at).finished_operation is None
         assert not at.download_button
 
-    def test_an_open_confirmation_is_forgotten_too(self, at):
-        """Another organization's page does not ask about the earlier one's users."""
+    def test_open_confirmation_when_the_organization_changes_is_closed(self, at):
+        """It is about users of the earlier organization."""
         choose(at, Action.GENERATE)
         at.selectbox(key="tokens_organization").set_value(OTHER)
         assert not has(run(at), "confirm_next")
-        assert "None selected" in said(at)
+        assert "None selected" in texts_of(at)
 
 
 class TestPlace:
-    """Where nothing, or not everything, can be done."""
+    """Places where some actions, or none, are possible."""
 
     @pytest.mark.parametrize("action", [Action.REQUEST, Action.GENERATE])
-    def test_an_inactive_organization_gives_nobody_a_token(self, at, action):
-        """Everybody is skipped with that reason, and there is nothing to confirm."""
+    def test_new_tokens_in_an_inactive_organization_skip_everybody(self, at, action):
+        """There is nothing to confirm."""
         execute_sql(app_context().engine, "UPDATE organization SET status = 'inactive'")
         choose(at, action)
         assert mentions(at, "5 selected: 0 ")
@@ -547,14 +549,14 @@ class TestPlace:
         key = "confirm_next" if action is Action.GENERATE else "confirm_do"
         assert at.button(key=key).disabled
 
-    def test_an_inactive_organizations_tokens_can_be_removed(self, at):
-        """Ending a token is always allowed."""
+    def test_remove_in_an_inactive_organization_is_allowed(self, at):
+        """A token can always be ended."""
         execute_sql(app_context().engine, "UPDATE organization SET status = 'inactive'")
         press(choose(at, Action.REMOVE), "confirm_do")
-        assert "**3 tokens removed**" in said(at)
+        assert "**3 tokens removed**" in texts_of(at)
 
-    def test_an_ended_subscription(self, office):
-        """It is named so, and gives nobody a token."""
+    def test_service_with_an_ended_subscription_is_marked_and_gives_no_tokens(self, office):
+        """The dropdown says `(ended)`."""
         at = open_tokens(service="landnotices")
         assert at.selectbox(key="tokens_service").options == ["Erecording", "Landnotices (ended)"]
         choose(at, Action.REQUEST)
@@ -562,13 +564,15 @@ class TestPlace:
         assert at.button(key="confirm_do").disabled
         assert len(office) == 6
 
-    def test_an_ended_subscription_without_tokens_is_not_offered_elsewhere(self, at):
-        """It stays in the Service box only while live tokens exist."""
+    def test_ended_subscription_without_live_tokens_is_not_offered(self, at):
+        """The Service dropdown has it only while live tokens exist."""
         assert at.selectbox(key="tokens_service").options == ["Erecording"]
 
     @pytest.mark.parametrize("service", ["nobodys", "nosuch", "'; DROP TABLE token; --", MARKUP])
-    def test_a_service_without_subscription(self, office, service):
-        """A sentence and a way out."""
+    def test_page_for_a_service_without_subscription_has_a_message_and_a_link(
+        self, office, service
+    ):
+        """No table is drawn."""
         at = open_tokens(service=service)
         assert not at.exception
         assert mentions(at, "Organization UTCJF1 does not subscribe to")
@@ -577,16 +581,16 @@ class TestPlace:
         assert len(office) == 6
 
     @pytest.mark.parametrize("org", ["NOSUCH", "%", "utcjf1", "\x00", "\u202eUTCJF1", "x" * 10_000])
-    def test_an_unknown_organization(self, office, org):
-        """A sentence and a way out."""
+    def test_page_for_an_unknown_organization_has_a_message_and_a_link(self, office, org):
+        """No table is drawn."""
         at = open_tokens(org=org)
         assert not at.exception
         assert mentions(at, "There is no organization")
         assert "Choose an organization" in [link.proto.label for link in at.get("page_link")]
         assert len(office) == 6
 
-    def test_an_organization_without_users(self, at):
-        """An empty state; nothing can be selected."""
+    def test_page_for_an_organization_without_users_has_an_empty_state(self, at):
+        """Nothing can be selected."""
         engine = app_context().engine
         execute_sql(engine, "DELETE FROM member WHERE organization_id = :o", o=OTHER)
         at.selectbox(key="tokens_organization").set_value(OTHER)
@@ -597,8 +601,8 @@ class TestPlace:
         assert labels["Select all 0 matching"]
         assert at.selectbox(key="tokens_actions").disabled
 
-    def test_a_user_who_is_no_administrator(self, office):
-        """A sentence, and not one name of the organization."""
+    def test_page_for_a_user_without_a_role_shows_no_names(self, office):
+        """It says who may open it."""
         at = open_tokens("utcjf1-u0")
         assert values(at.info) == [FOR_STAFF]
         assert not at.dataframe
@@ -606,8 +610,8 @@ class TestPlace:
         assert len(office) == 6
 
     @pytest.mark.parametrize("person", ["nosuch", "%", "' OR 1=1 --", "\x00", MARKUP, "x" * 10_000])
-    def test_an_unknown_username(self, office, person):
-        """A sentence, and no page."""
+    def test_page_for_an_unknown_username_has_a_message_only(self, office, person):
+        """There is no page."""
         at = open_tokens(person)
         assert values(at.warning)[0].startswith("There is no user ")
         assert not at.dataframe
@@ -616,7 +620,7 @@ class TestPlace:
 
 
 class TestSearch:
-    """Whatever is typed into Search users."""
+    """The field Search users."""
 
     @pytest.mark.parametrize(
         ("text", "found"),
@@ -632,58 +636,58 @@ class TestSearch:
             ("a" * 10_000, 0),
             ("user" + " " * 10_000, 6),
             (MARKUP, 0),
-            # Signs without a shape count as nothing.
+            # Invisible characters are ignored.
             ("\x00", 6),
             ("user\x00 000003", 1),
             ("\u202euser 000003\u200f", 1),
         ],
     )
-    def test_finds_it_as_written_or_says_so(self, at, text, found):
-        """Wildcards are letters, SQL is text, and nothing breaks."""
+    def test_search_takes_every_text_literally(self, at, text, found):
+        """Wildcards and SQL are plain text, and nothing breaks."""
         before = everything(app_context().engine)
         at.text_input(key="tokens_search").set_value(text)
         run(at)
         assert f"Select all {found} matching" in [b.label for b in at.button]
         if not found:
-            assert "**No users match**" in said(at)
+            assert "**No users match**" in texts_of(at)
             assert not mentions(at, "![i](")
-            assert max(map(len, said(at))) < 1_000
+            assert max(map(len, texts_of(at))) < 1_000
             press(at, "tokens_clear_filters")
             assert "Select all 6 matching" in [b.label for b in at.button]
         assert everything(app_context().engine) == before
 
-    def test_the_foot_counts_what_matches_and_what_there_is(self, at):
-        """Nobody takes a search's result for the whole organization."""
+    def test_foot_of_a_search_counts_matching_and_all_users(self, at):
+        """A result cannot be taken for the whole organization."""
         assert "1–6 of 6 users" in [c.value for c in at.caption]
         at.text_input(key="tokens_search").set_value("000003")
         run(at)
         assert "1–1 of 1 user, 6 in all" in [c.value for c in at.caption]
 
-    def test_the_selection_outlives_a_search(self, at):
-        """The count stays in sight and says how many are out of sight."""
+    def test_selection_after_a_search_stays(self, at):
+        """The bar says how many selected users are not shown."""
         tick(at, [0, 2])
         at.text_input(key="tokens_search").set_value("000002")
-        assert "**2 selected**, 1 not shown" in said(run(at))
+        assert "**2 selected**, 1 not shown" in texts_of(run(at))
         at.text_input(key="tokens_search").set_value("nobody")
-        assert "**2 selected**, 2 not shown" in said(run(at))
+        assert "**2 selected**, 2 not shown" in texts_of(run(at))
         press(at, "tokens_clear")
-        assert "None selected" in said(at)
+        assert "None selected" in texts_of(at)
 
     @pytest.mark.parametrize(
         ("holding", "found"),
         [("any", 6), ("accepted", 3), ("pending", 2), ("both", 1), ("none", 2)],
     )
-    def test_the_state_filter(self, at, holding, found):
-        """By what users have."""
+    def test_filter_by_api_token_finds_users_by_what_they_have(self, at, holding, found):
+        """Accepted, Pending, both or none."""
         at.selectbox(key="tokens_holding").set_value(holding)
         assert f"Select all {found} matching" in [b.label for b in run(at).button]
 
 
 class TestOutdated:
-    """Somebody else acts between the confirmations."""
+    """Another administrator acts between the confirmations."""
 
-    def test_confirm_is_refused_and_says_who_changed(self, at, office):
-        """Then Look again plans anew, and that plan can be confirmed."""
+    def test_confirm_when_tokens_changed_is_refused_with_the_users(self, at, office):
+        """Look again makes a new plan, which can be confirmed."""
         choose(at, Action.CANCEL)
         act(Action.CANCEL, [office[1]])
         before = everything(app_context().engine)
@@ -694,17 +698,17 @@ class TestOutdated:
         press(at, "confirm_again")
         assert mentions(at, "5 selected: 1 has the pending request ended, 4 are skipped.")
         press(at, "confirm_do")
-        assert "**1 pending request cancelled**" in said(at)
+        assert "**1 pending request cancelled**" in texts_of(at)
 
-    def test_the_export_is_refused_and_there_is_no_file(self, at, office):
-        """The delivery gives nothing, now and later."""
+    def test_export_when_tokens_changed_gives_no_file(self, at, office):
+        """The download gives nothing, now or later."""
         press(choose(at, Action.GENERATE), "confirm_next")
         act(Action.REMOVE, [office[3]])
         before = everything(app_context().engine)
-        delivery = delivery_of(at)
+        download = download_of(at)
         for _ in range(2):
             with pytest.raises(DownloadNotRecordedError):
-                delivery()
+                download()
         assert values(run(at).error) == [OUTDATED]
         assert table_with(at, "Is now") == [
             ("User 000003", "utcjf1-u3", "✓ and Pending", "Pending")
@@ -714,33 +718,33 @@ class TestOutdated:
         press(at, "confirm_again")
         assert mentions(at, "5 selected: 4 get a new token, 1 is skipped.")
 
-    def test_close_leaves_all_as_it_is(self, at, office):
-        """The selection is still there to look at."""
+    def test_close_after_a_refusal_keeps_the_selection(self, at, office):
+        """Nothing has changed."""
         choose(at, Action.CANCEL)
         act(Action.CANCEL, [office[1]])
         press(press(at, "confirm_do"), "confirm_close")
         assert not has(at, "confirm_again")
-        assert "**5 selected**" in said(at)
+        assert "**5 selected**" in texts_of(at)
 
-    def test_a_change_to_somebody_else_does_not_matter(self, at, office):
-        """The revision differs, the selected users do not."""
+    def test_confirm_when_only_other_users_changed_executes(self, at, office):
+        """The revision differs; the tokens of the selected users do not."""
         choose(at, Action.REQUEST)
         act(Action.REQUEST, [office[5]])
         press(at, "confirm_do")
-        assert "**2 new tokens requested**" in said(at)
+        assert "**2 new tokens requested**" in texts_of(at)
 
-    def test_a_user_who_becomes_inactive_changes_the_plan(self, at):
-        """Nobody who is inactive gets a token that was planned before."""
+    def test_confirm_when_a_user_became_inactive_is_refused(self, at):
+        """An inactive user gets no token from an earlier plan."""
         press(choose(at, Action.GENERATE), "confirm_next")
         execute_sql(
             app_context().engine, "UPDATE member SET status = 'inactive' WHERE username LIKE '%u0'"
         )
         with pytest.raises(DownloadNotRecordedError):
-            delivery_of(at)()
+            download_of(at)()
         assert values(run(at).error) == [OUTDATED]
 
-    def test_two_tabs_confirm_the_same(self, at):
-        """The later one is told, and nothing happens twice."""
+    def test_confirm_in_two_tabs_executes_once(self, at):
+        """The later tab is refused."""
         other = open_tokens()
         choose(at, Action.REQUEST)
         choose(other, Action.REQUEST)
@@ -752,17 +756,17 @@ class TestOutdated:
 
 
 class TestHandMade:
-    """Widget state that no browser of ours sends."""
+    """Widget state that our pages never send."""
 
     @pytest.mark.parametrize("action", list(Action))
-    def test_ids_of_another_organization_are_refused(self, at, action):
-        """With a sentence, and nothing written."""
+    def test_action_on_ids_of_another_organization_is_refused(self, at, action):
+        """A message, and nothing is written."""
         (foreign,) = query(
             app_context().engine, "SELECT member_id FROM member WHERE organization_id = :o", o=OTHER
         )
         before = everything(app_context().engine)
         tick(at, [0])
-        desk_of(at).selected |= set(foreign)
+        session_of(at).selected |= set(foreign)
         at.selectbox(key="tokens_actions").set_value(action)
         run(at)
         assert values(at.error) == [GONE]
@@ -776,18 +780,18 @@ class TestHandMade:
             {0: {"Select": None}},
         ],
     )
-    def test_edits_of_other_columns_select_nobody(self, at, edits):
-        """Only ticks are taken from the table."""
-        at.session_state[f"tokens_table_{desk_of(at).listing.number}"] = {
+    def test_table_edits_of_other_columns_select_nobody(self, at, edits):
+        """Only ticks are read from the table."""
+        at.session_state[f"tokens_table_{session_of(at).token_table_frame.number}"] = {
             "edited_rows": edits,
             "added_rows": [],
             "deleted_rows": [],
         }
-        assert "None selected" in said(run(at))
+        assert "None selected" in texts_of(run(at))
 
     @pytest.mark.parametrize("key", ["tokens_holding", "tokens_actions", "tokens_organization"])
-    def test_a_choice_that_is_not_offered(self, at, key):
-        """It changes nothing and breaks nothing."""
+    def test_selectbox_value_that_is_not_offered_changes_nothing(self, at, key):
+        """The page has no traceback."""
         text = "'; DROP TABLE token; --"
         before = everything(app_context().engine)
         tick(at, [0])
@@ -796,58 +800,60 @@ class TestHandMade:
         box.set_value(text)
         run(at)
         assert everything(app_context().engine) == before
-        assert desk_of(at).confirming is None
+        assert session_of(at).open_confirmation is None
 
-    def test_a_page_that_is_not_there(self, demo, open_page):
-        """The table stays on a page that is."""
+    def test_page_number_that_does_not_exist_shows_an_existing_page(self, demo, open_page):
+        """The table still has rows."""
         at = open_page("api_tokens", org=ORG, service=SERVICE)
         (key,) = [k for k in at._session_state.filtered_state if k.startswith("tokens_page_")]
         at.session_state[key] = 99
         run(at)
-        assert len(desk_of(at).listing.frame)
+        assert len(session_of(at).token_table_frame.frame)
         assert demo.dialect.name == "sqlite"
 
 
 class TestRole:
-    """The role is asked of the database at each step."""
+    """Each step reads the role from the database."""
 
     @pytest.mark.parametrize("action", CONFIRMED_ONCE)
-    def test_taken_away_before_confirm(self, at, action):
-        """Refused with a sentence, nothing written."""
+    def test_confirm_when_the_role_was_revoked_is_refused(self, at, action):
+        """A message, and nothing is written."""
         choose(at, action)
-        dismiss(ADMIN)
+        revoke_administrator(ADMIN)
         before = everything(app_context().engine)
         press(at, "confirm_do")
         assert values(at.info) == [FOR_STAFF]
         assert everything(app_context().engine) == before
 
-    def test_taken_away_between_the_two_confirmations(self, at):
-        """The click on the download makes no file."""
+    def test_download_when_the_role_was_revoked_gives_no_file(self, at):
+        """Between the two confirmations of an export."""
         press(choose(at, Action.GENERATE), "confirm_next")
-        dismiss(ADMIN)
+        revoke_administrator(ADMIN)
         before = everything(app_context().engine)
         with pytest.raises(DownloadNotRecordedError):
-            delivery_of(at)()
+            download_of(at)()
         assert values(run(at).info) == [FOR_STAFF]
         assert everything(app_context().engine) == before
 
-    def test_taken_away_before_an_action_or_another_organization_is_chosen(self, at):
-        """The same sentence, whatever is clicked."""
+    def test_choice_when_the_role_was_revoked_is_refused(self, at):
+        """An action or another organization: the same message."""
         tick(at, [0])
-        dismiss(ADMIN)
+        revoke_administrator(ADMIN)
         at.selectbox(key="tokens_actions").set_value(Action.REMOVE)
         at.selectbox(key="tokens_organization").set_value(OTHER)
         assert values(run(at).info) == [FOR_STAFF]
-        assert desk_of(at).confirming is None
+        assert session_of(at).open_confirmation is None
 
 
 class TestFaults:
-    """A database that is busy or cannot be written."""
+    """A database that is busy, read-only or gone."""
 
     @pytest.mark.parametrize(("fault", "sentence"), FAULTS)
     @pytest.mark.parametrize("action", CONFIRMED_ONCE)
-    def test_at_confirm(self, at, fault: Fault, sentence, action):
-        """A sentence; nothing half written; afterwards Look again and Confirm do it."""
+    def test_confirm_when_the_database_fails_changes_nothing(
+        self, at, fault: Fault, sentence, action
+    ):
+        """Afterwards Look again and Confirm work."""
         engine = app_context().engine
         choose(at, action)
         before = everything(engine)
@@ -856,25 +862,27 @@ class TestFaults:
             assert values(at.error) == [sentence]
         assert everything(engine) == before
         press(press(at, "confirm_again"), "confirm_do")
-        assert desk_of(at).done.receipt.changed == 5 - len(SKIPPED[action])
+        assert session_of(at).finished_operation.receipt.changed == 5 - len(SKIPPED[action])
 
     @pytest.mark.parametrize(("fault", "sentence"), FAULTS)
-    def test_at_the_download(self, at, fault: Fault, sentence):
-        """No file, a sentence, and the old tokens still there."""
+    def test_download_when_the_database_fails_gives_no_file(self, at, fault: Fault, sentence):
+        """The old tokens are still there."""
         engine = app_context().engine
         press(choose(at, Action.GENERATE), "confirm_next")
         before = everything(engine)
         with fault(engine):
             with pytest.raises(DownloadNotRecordedError):
-                delivery_of(at)()
+                download_of(at)()
             assert values(run(at).error) == [sentence]
         assert everything(engine) == before
         assert not app_context().one_time_secrets._kept
 
     @pytest.mark.parametrize(("fault", "sentence"), FAULTS)
     @pytest.mark.parametrize("step", ["accept", "decline"])
-    def test_on_my_api_tokens(self, empty, office, open_empty, fault: Fault, sentence, step):
-        """Accept and Decline say so; the request waits, and can be answered afterwards."""
+    def test_accept_and_decline_when_the_database_fails_say_so(
+        self, empty, office, open_empty, fault: Fault, sentence, step
+    ):
+        """The request stays pending and can be answered afterwards."""
         act(Action.REQUEST, [office[0]])
         (token_id,) = query(empty, "SELECT token_id FROM token WHERE origin = 'request'")[0]
         at = open_empty("my_api_tokens", person="utcjf1-u0")
@@ -891,8 +899,10 @@ class TestFaults:
 
     @pytest.mark.parametrize(("fault", "sentence"), FAULTS)
     @pytest.mark.parametrize("page", ["api_tokens", "my_api_tokens"])
-    def test_reading_goes_on(self, office, open_empty, fault: Fault, sentence, page):
-        """A page that only reads opens whatever writers do."""
+    def test_reading_pages_when_the_database_cannot_be_written_open(
+        self, office, open_empty, fault: Fault, sentence, page
+    ):
+        """They only read."""
         with fault(app_context().engine):
             at = open_empty(page, person=ADMIN.username, org=ORG, service=SERVICE)
             assert not at.exception
@@ -900,8 +910,8 @@ class TestFaults:
             assert bool(at.dataframe) == (page == "api_tokens")
         assert len(office) == 6
 
-    def test_a_database_that_is_gone(self, at):
-        """A sentence, no traceback, at page load and when something is picked."""
+    def test_page_when_the_database_is_gone_shows_a_message(self, at):
+        """At page load and at a choice; never a traceback."""
         gone = app_context().engine.dialect.dbapi.OperationalError("unable to open database file")
         gone.sqlite_errorcode = sqlite3.SQLITE_CANTOPEN
 
@@ -924,8 +934,8 @@ def answer(at: AppTest, step: str, token_id: str) -> None:
         run(at)
 
 
-def dismiss(actor: Actor) -> None:
-    """Take the role of an API administrator away."""
+def revoke_administrator(actor: Actor) -> None:
+    """Revoke the role of an API administrator."""
     execute_sql(
         app_context().engine,
         "DELETE FROM role_grant WHERE username = :u",
@@ -939,30 +949,30 @@ def states() -> dict[str, int]:
     return {state: found.count(state) for state in found}
 
 
-def walk(thing: Any, seen: dict[int, Any] | None = None) -> Iterator[str]:
+def texts_in(thing: Any, seen: dict[int, Any] | None = None) -> Iterator[str]:
     """Yield every text and byte string within `thing`, through containers and objects."""
     seen = {} if seen is None else seen
     if id(thing) in seen or isinstance(thing, Engine | OneTimeSecrets):
         return
-    seen[id(thing)] = thing  # kept, so that no other thing gets its id
+    seen[id(thing)] = thing  # kept, so that no other object gets its id
     if isinstance(thing, str | bytes):
         yield thing if isinstance(thing, str) else thing.decode(errors="replace")
     elif isinstance(thing, dict):
         for pair in thing.items():
-            yield from walk(pair, seen)
+            yield from texts_in(pair, seen)
     elif isinstance(thing, list | tuple | set | frozenset):
         for item in thing:
-            yield from walk(item, seen)
+            yield from texts_in(item, seen)
     elif dataclasses.is_dataclass(thing):
         for field in dataclasses.fields(thing):
-            yield from walk(getattr(thing, field.name), seen)
+            yield from texts_in(getattr(thing, field.name), seen)
     elif hasattr(thing, "to_csv"):
         yield thing.to_csv()
     else:
         yield repr(thing)
-        yield from walk(getattr(thing, "__dict__", {}), seen)
+        yield from texts_in(getattr(thing, "__dict__", {}), seen)
 
 
 def has_any(text: str, secrets: Iterable[str]) -> bool:
-    """Tell whether a secret, or a part of one beyond its hint, is in `text`."""
+    """Tell whether `text` has a secret, or a part of one beyond its hint."""
     return any(secret[10:] in text for secret in secrets)

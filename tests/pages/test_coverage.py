@@ -11,14 +11,14 @@ from lib.domain.states import OrganizationType
 from lib.ui.coverage.coverage_view import (
     CHART_ORGANIZATIONS,
     coverage_csv,
-    order_picker,
+    filtered_rows,
     totals_sentence,
 )
 from tests.support.page import FOR_STAFF, MARKUP, USER, execute_sql, query, values
 
 
 def row(name: str, accepted: int, users: int, kind: str = "recipient") -> CoverageRow:
-    """Return a row of one organization, the rest of its users without a token."""
+    """Return a row of one organization; the other users have no token."""
     return CoverageRow(
         name, name, OrganizationType(kind), "UT", "s", "S", accepted, 0, users - accepted
     )
@@ -32,8 +32,8 @@ def chart(at) -> dict:
 class TestThePage:
     """Totals, heat map and table."""
 
-    def test_totals_are_what_the_table_adds_up_to(self, open_page):
-        """One sentence on top of the figures."""
+    def test_totals_equal_the_sums_of_the_table(self, open_page):
+        """One sentence above the figures."""
         at = open_page("coverage")
         frame = at.dataframe[0].value
         accepted, users = frame["Accepted"].sum(), frame["Users"].sum()
@@ -42,29 +42,29 @@ class TestThePage:
         assert at.main.markdown[0].value.startswith(start)
         assert (frame["Accepted"] + frame["Pending"] + frame["None"] == frame["Users"]).all()
 
-    def test_worst_first(self, open_page):
-        """Shares rise down the table; who has no users comes last."""
+    def test_table_by_share_rises_and_ends_with_rows_without_users(self, open_page):
+        """The default order."""
         frame = open_page("coverage").dataframe[0].value
         shares = frame["Share"].dropna()
         assert shares.is_monotonic_increasing
         assert frame["Share"].isna().iloc[-1]
 
-    def test_by_name(self, open_page):
+    def test_table_by_name_is_in_order_of_names(self, open_page):
         """The other order."""
         at = open_page("coverage")
         at.selectbox(key="coverage_order").set_value("name").run()
         names = at.dataframe[0].value["Organization"].str.casefold()
         assert names.iloc[0] == "anchor deed services"
 
-    def test_state_and_type(self, open_page):
-        """Filters leave what fits, in all figures."""
+    def test_filters_by_state_and_type_apply_to_all_figures(self, open_page):
+        """Totals, heat map and table."""
         at = open_page("coverage")
         at.selectbox(key="coverage_state").set_value("NM")
         at.selectbox(key="coverage_type").set_value("submitter").run()
         assert set(at.dataframe[0].value["ID"]) == {"NMAPL1"}
 
-    def test_nothing_matches(self, demo, open_page):
-        """A way back is offered."""
+    def test_filters_when_nothing_matches_offer_to_clear(self, demo, open_page):
+        """The button brings all figures back."""
         at = open_page("coverage")
         execute_sql(
             demo, "UPDATE organization SET status = 'inactive' WHERE organization_id = 'NMAPL1'"
@@ -80,8 +80,8 @@ class TestThePage:
         """Their tokens do not verify."""
         assert "COCEP3" not in set(open_page("coverage").dataframe[0].value["ID"])
 
-    def test_a_line_opens_the_tokens_of_that_organization_and_service(self, open_page):
-        """By keyboard through the selectbox; coming back does not open it again."""
+    def test_selectbox_opens_the_tokens_page_once(self, open_page):
+        """Coming back does not open it again."""
         at = open_page("coverage")
         at.selectbox(key="coverage_open").set_value("UTCJF1 plat-review").run()
         assert at.header[0].value == "Recipient API Tokens"
@@ -89,8 +89,8 @@ class TestThePage:
         at.switch_page("coverage.py").run()
         assert at.header[0].value == "Token coverage"
 
-    def test_the_chart_is_limited_and_says_so(self, demo, open_page):
-        """200 organizations: the lowest 40 in the chart, all in the table."""
+    def test_heat_map_with_200_organizations_shows_40_and_says_so(self, demo, open_page):
+        """The table has all."""
         service = query(demo, "SELECT service_id FROM service LIMIT 1")[0][0]
         for n in range(200):
             execute_sql(
@@ -114,8 +114,8 @@ class TestThePage:
         assert chart(at)["height"] == 24 * CHART_ORGANIZATIONS
         assert len(at.dataframe[0].value) == 200
 
-    def test_markup_in_a_name_stays_as_written(self, demo, open_page):
-        """Tables and charts do not read Markdown."""
+    def test_coverage_with_markup_in_a_name_shows_it_as_written(self, demo, open_page):
+        """Tables and charts read no Markdown."""
         execute_sql(
             demo, "UPDATE organization SET name = :n WHERE organization_id = 'UTCJF1'", n=MARKUP
         )
@@ -123,14 +123,14 @@ class TestThePage:
         assert not at.exception
         assert MARKUP in set(at.dataframe[0].value["Organization"])
 
-    def test_nothing_to_count(self, open_empty):
-        """An empty directory has an empty state."""
+    def test_coverage_of_an_empty_directory_has_an_empty_state(self, open_empty):
+        """No figures are drawn."""
         at = open_empty("coverage")
         assert "**Nothing to count yet**" in values(at.markdown)
         assert not at.dataframe
 
-    def test_only_staff(self, open_page):
-        """A user gets a sentence."""
+    def test_coverage_for_a_user_says_who_may_open_it(self, open_page):
+        """A user without a role."""
         at = open_page("coverage", person=USER)
         assert values(at.info) == [FOR_STAFF]
         assert not at.dataframe
@@ -139,10 +139,10 @@ class TestThePage:
 class TestFigures:
     """Order, totals and CSV, without a page."""
 
-    def test_equal_shares_put_the_most_uncovered_users_first(self):
-        """Where work helps most."""
+    def test_order_with_equal_shares_puts_most_users_without_a_token_first(self):
+        """That is where work helps most."""
         rows = [row("few", 1, 2), row("many", 10, 20), row("nobody", 0, 0), row("none", 0, 1)]
-        names = [r.organization_id for r in order_picker(rows, "", "", "share")]
+        names = [r.organization_id for r in filtered_rows(rows, "", "", "share")]
         assert names == ["none", "many", "few", "nobody"]
 
     @pytest.mark.parametrize(
@@ -159,18 +159,18 @@ class TestFigures:
             ),
         ],
     )
-    def test_totals(self, rows, words):
-        """Numbers and nouns agree."""
+    def test_totals_sentence_has_matching_numbers_and_nouns(self, rows, words):
+        """Singular and plural."""
         assert totals_sentence(rows) == words
 
-    def test_csv_runs_nothing_in_a_spreadsheet(self):
-        """A formula as a name is disarmed; shares are numbers."""
+    def test_csv_with_a_formula_as_a_name_escapes_it(self):
+        """Shares are numbers."""
         text = coverage_csv([row("=1+1", 1, 3)]).decode("utf-8-sig")
         (line,) = csv.DictReader(io.StringIO(text, newline=""))
         assert line["Organization"] == "'=1+1"
         assert (line["Type"], line["Users"], line["Share"]) == ("Recipient", "3", "0.3333")
 
-    def test_csv_of_the_page_has_no_token(self, open_page):
-        """Neither a token nor the hint of one."""
+    def test_csv_has_no_token_and_no_hint(self, open_page):
+        """Of the demo's tokens."""
         at = open_page("coverage")
         assert "demo_" not in at.dataframe[0].value.to_csv()

@@ -1,38 +1,38 @@
-"""Help: the manual's tasks, for those who can do them."""
+"""Help: the topics of the manual, for those who have the permission."""
 
 from lib.wording.labels import ACTIONS
 from tests.support.page import USER, links, values
 
 
 class TestHelp:
-    """Each task has its place."""
+    """The topics of Help."""
 
-    def test_names_every_action_as_the_menu_does(self, open_page):
-        """One user's name and the bulk name of all four actions."""
+    def test_help_names_all_actions_as_the_menu_does(self, open_page):
+        """The name for one user and the name for several."""
         words = " ".join(values(open_page("help").main.markdown))
         for action in ACTIONS.values():
             assert f"**{action.one}**" in words
             assert f"**{action.many}**" in words
 
-    def test_says_what_the_signs_mean(self, open_page):
-        """The check mark and Pending."""
+    def test_help_explains_the_check_mark_and_pending(self, open_page):
+        """Above the topics."""
         words = open_page("help", person=USER).main.markdown[0].value
         assert "**✓**" in words
         assert "**Pending**" in words
 
-    def test_users_see_what_they_can_do_only(self, open_page):
-        """Accept and decline, and no way into the administrators' pages."""
+    def test_help_for_a_user_has_their_own_topics_only(self, open_page):
+        """Accept and decline; no links to administrators' pages."""
         at = open_page("help", person=USER)
         assert values(at.subheader) == ["I want to …"]
         assert {page for _, page, _ in links(at)} == {"my-api-tokens"}
 
-    def test_links_open_the_place_where_the_person_was(self, open_page):
-        """An administrator who comes from an organization goes back to its tokens."""
+    def test_help_links_keep_the_last_place(self, open_page):
+        """An administrator returns to the tokens of that organization."""
         at = open_page("help", org="UTCJF1", service="erecording")
         here = {"org": "UTCJF1", "service": "erecording"}
         assert (":blue[API 2.0 Tokens]", "api-tokens", here) in links(at)
 
-    def test_without_a_place_an_organization_is_chosen_first(self, open_page):
-        """There is no tokens page without an organization."""
+    def test_help_without_a_place_links_to_organizations(self, open_page):
+        """The API Tokens page needs an organization."""
         labels = [label for label, _, _ in links(open_page("help"))]
         assert ":blue[Choose an organization first]" in labels

@@ -11,8 +11,8 @@ HERE = {"org": "UTCJF1", "service": "erecording"}
 class TestLicense:
     """Number, plan, dates and seats."""
 
-    def test_shows_the_license(self, open_page):
-        """The title carries the service's name; dates are written out."""
+    def test_license_page_shows_number_plan_dates_and_seats(self, open_page):
+        """The title has the name of the service."""
         at = open_page("license", **HERE)
         shown = facts(at)
         assert at.header[0].value == "eRecording License"
@@ -22,35 +22,35 @@ class TestLicense:
         assert shown["Since"] == "Apr 1, 2022"
         assert shown["Seats used"].endswith(" of 350")
 
-    def test_leads_on_to_notifications(self, open_page):
+    def test_license_page_links_to_notifications(self, open_page):
         """The link keeps organization and service."""
         at = open_page("license", **HERE)
         assert links(at) == [(":blue[Notifications]", "notifications", HERE)]
 
-    def test_without_a_service_the_first_one_is_shown(self, open_page):
+    def test_license_page_without_a_service_shows_the_first(self, open_page):
         """The first is eRecording."""
         assert open_page("license", org="UTCJF1").header[0].value == "eRecording License"
 
-    def test_an_unsubscribed_service_has_a_way_out(self, open_page):
-        """A sentence and a link to what is subscribed."""
+    def test_license_page_of_an_unsubscribed_service_has_a_message_and_a_link(self, open_page):
+        """The link goes to the subscriptions."""
         at = open_page("license", org="UTCHC2", service="erecording")
         assert values(at.warning) == [
             "Hollow Creek County Recorder does not subscribe to erecording."
         ]
         assert links(at)[0][1:] == ("services", {"org": "UTCHC2"})
 
-    def test_an_ended_subscription_counts_no_seats(self, open_page):
+    def test_license_page_of_an_ended_subscription_counts_no_seats(self, open_page):
         """Its tokens do not verify, so they use no seat."""
         shown = facts(open_page("license", org="UTCRS4", service="plat-review"))
         assert (shown["Status"], shown["Seats used"]) == ("Inactive", f"{DASH} of 50")
 
-    def test_an_inactive_organization_says_what_that_means(self, open_page):
-        """The license stays readable."""
+    def test_license_page_of_an_inactive_organization_warns(self, open_page):
+        """The license is still shown."""
         at = open_page("license", org="COCEP3", service="erecording")
         assert "its tokens are refused" in at.warning[0].value
         assert facts(at)["License number"] == "ER-2025-1322"
 
-    def test_markup_stays_as_written(self, demo, open_page):
+    def test_license_page_with_markup_shows_it_as_written(self, demo, open_page):
         """In the title and in the facts."""
         execute_sql(demo, "UPDATE service SET name = :n WHERE service_id = 'erecording'", n=MARKUP)
         execute_sql(demo, "UPDATE subscription SET plan = :n", n=MARKUP)
@@ -58,13 +58,13 @@ class TestLicense:
         assert at.header[0].value.startswith(r"\<b\>A\</b\>")
         assert facts(at)["Plan"] == MARKUP
 
-    def test_unknown_organization(self, open_page):
-        """A sentence instead of a page."""
+    def test_license_page_of_an_unknown_organization_has_a_message(self, open_page):
+        """No page is drawn."""
         at = open_page("license", org="NOSUCH", service="erecording")
         assert values(at.warning) == ["There is no organization NOSUCH."]
 
-    def test_only_staff(self, open_page):
-        """Typing the address by hand gets a user nothing."""
+    def test_license_page_for_a_user_says_who_may_open_it(self, open_page):
+        """Also with a typed address."""
         at = open_page("license", person=USER, **HERE)
         assert values(at.info) == [FOR_STAFF]
         assert not at.text
@@ -83,15 +83,15 @@ class TestWords:
             (None, None, DASH),
         ],
     )
-    def test_seats(self, used, seats, words):
-        """Used, of how many, and how many too many."""
+    def test_seats_text_has_used_total_and_excess(self, used, seats, words):
+        """Also without a limit, and without a count."""
         assert seats_text(used, seats) == words
 
     @pytest.mark.parametrize(
         ("iso", "words"), [("2026-04-01", "Apr 1, 2026"), ("", DASH), ("soon", "soon")]
     )
-    def test_dates(self, iso, words):
-        """ISO dates are written out; nothing is a dash."""
+    def test_date_text_writes_iso_dates_out(self, iso, words):
+        """An empty date is a dash; other text stays."""
         assert date_text(iso) == words
 
 
@@ -105,28 +105,30 @@ def policies(engine):
 
 
 class TestExpiry:
-    """How long new tokens live."""
+    """The expiry of new tokens."""
 
-    def test_set_and_taken_back(self, demo, open_page):
-        """The shorter of the two counts, and is said; an emptied field is no limit again."""
+    def test_expiry_uses_the_shorter_limit_until_it_is_emptied(self, demo, open_page):
+        """An empty field means no limit."""
         at = open_page("license", **HERE)
-        assert "New tokens have no end." in values(at.markdown)
+        assert "New tokens do not expire." in values(at.markdown)
         at.number_input[0].set_value(90)
         at.number_input[1].set_value(365)
         at.button(key="license_save").click().run()
         assert policies(demo) == (90, 365)
-        assert "New tokens end after **90 days**, as this organization has it." in values(
+        assert "New tokens expire after **90 days**, the limit of this organization." in values(
             at.markdown
         )
         at.number_input[0].set_value(None)
         at.button(key="license_save").click().run()
         assert policies(demo) == (None, 365)
-        assert "New tokens end after **365 days**, as the service has it." in values(at.markdown)
+        assert "New tokens expire after **365 days**, the limit of the service." in values(
+            at.markdown
+        )
         (events,) = query(demo, "SELECT count(*) FROM audit_event WHERE action = 'policy'")[0]
         assert events == 3
 
-    def test_fields_are_those_of_the_place(self, demo, open_page):
-        """What was typed for one organization does not stay for the next."""
+    def test_expiry_fields_when_the_organization_changes_are_its_own(self, demo, open_page):
+        """A number typed for one organization does not stay for the next."""
         at = open_page("license", **HERE)
         at.number_input[0].set_value(90)
         at.button(key="license_save").click().run()
@@ -135,8 +137,8 @@ class TestExpiry:
         assert at.number_input[0].value is None
         assert policies(demo) == (90, None)
 
-    def test_only_administrators_change_it(self, open_page):
-        """Support reads what counts."""
+    def test_expiry_for_support_is_read_only(self, open_page):
+        """Support reads the sentence and has no field."""
         at = open_page("license", person="dnakano", **HERE)
-        assert "New tokens have no end." in values(at.markdown)
+        assert "New tokens do not expire." in values(at.markdown)
         assert not at.number_input

@@ -1,4 +1,4 @@
-"""My API tokens: accept, see once, copy, decline."""
+"""My API tokens: accept, copy the new token once, decline."""
 
 import pickle
 
@@ -12,12 +12,12 @@ from lib.operations import own_tokens
 from lib.ui.app_context import app_context
 from tests.support.page import MARKUP, USER, execute_sql, press, query, values
 
-GONE = "This is no longer pending: it was accepted, declined or ended meanwhile."
+GONE = "This is no longer pending: it was accepted, declined or ended in the meantime."
 EXPORTED = "acastillo"  # has an exported token pending, in the demo
 
 
 def pending(engine: Engine, person: str = USER) -> list[str]:
-    """Return the ids of what is pending for `person`, newest first."""
+    """Return the ids of the pending tokens of `person`, newest first."""
     rows = query(
         engine,
         "SELECT t.token_id FROM token t JOIN member m ON m.organization_id = t.organization_id"
@@ -34,15 +34,15 @@ def state(engine: Engine, token_id: str) -> str:
 
 
 def notices(at: AppTest) -> list[str]:
-    """Return what the page says about the last step."""
+    """Return the messages of the last step."""
     return values(at.main.info)
 
 
 class TestAccept:
-    """A request is minted, shown once, and never again."""
+    """Accepting a request makes a token, which is shown once."""
 
-    def test_lists_what_is_pending_first(self, demo, open_page):
-        """Each with where it is for and since when, then the tokens that the person has."""
+    def test_page_lists_pending_tokens_before_accepted_ones(self, demo, open_page):
+        """Each with its place and its date."""
         at = open_page("my_api_tokens", person=USER)
         assert values(at.subheader) == ["Pending", "Accepted"]
         assert "**Juniper County Recorder** · eRecording" in values(at.main.markdown)
@@ -51,9 +51,9 @@ class TestAccept:
         assert list(frame) == ["Organization", "Service", "Token", "Last used", "Expires"]
         assert frame["Token"].str.fullmatch(r"demo_\w{4}…").all()
 
-    def test_says_what_accepting_ends(self, demo, open_page):
-        """Where the person has a token for the same organization and service."""
-        told = "; the token that you have stops working then"
+    def test_pending_token_says_when_accepting_ends_another(self, demo, open_page):
+        """If the person has a token for the same organization and service."""
+        sentence = "; the token that you have stops working then"
         execute_sql(
             demo,
             "UPDATE token SET service_id = p.service_id FROM token p WHERE p.token_id = :id"
@@ -62,10 +62,10 @@ class TestAccept:
         )
         captions = values(open_page("my_api_tokens", person=USER).caption)
         assert sum("Accept it to see the token" in caption for caption in captions) == 3
-        assert sum(told in caption for caption in captions) == 1
+        assert sum(sentence in caption for caption in captions) == 1
 
-    def test_shows_the_new_token_until_it_is_copied(self, demo, open_page):
-        """It is a real one; after `I have copied it` it is nowhere any more."""
+    def test_new_token_is_shown_until_it_is_copied(self, demo, open_page):
+        """It verifies; after `I have copied it` the page has it nowhere."""
         token_id = pending(demo)[0]
         at = open_page("my_api_tokens", person=USER)
         at.button(key=f"accept_{token_id}").click().run()
@@ -78,19 +78,19 @@ class TestAccept:
         assert not at.code
         assert not at.run().code
 
-    def test_the_token_is_in_no_session_state(self, demo, open_page):
-        """Session state holds its id only."""
+    def test_session_state_after_accepting_has_no_token(self, demo, open_page):
+        """It has the id only."""
         token_id = pending(demo)[0]
         at = open_page("my_api_tokens", person=USER)
         at.button(key=f"accept_{token_id}").click().run()
         token = at.code[0].value
-        remembered = at.session_state["desk"]
-        assert remembered.shown_token == token_id
+        remembered = at.session_state["session"]
+        assert remembered.new_token_id == token_id
         assert token not in repr(remembered)
         assert token.encode() not in pickle.dumps(remembered)
         assert token not in repr(at.session_state)
 
-    def test_stays_through_a_rerun_and_is_gone_after_leaving_the_page(self, demo, open_page):
+    def test_new_token_stays_in_a_rerun_and_is_gone_after_another_page(self, demo, open_page):
         """Coming back does not show it again."""
         at = open_page("my_api_tokens", person=USER)
         at.button(key=f"accept_{pending(demo)[0]}").click().run()
@@ -99,7 +99,7 @@ class TestAccept:
         at.switch_page("my_api_tokens.py").run()
         assert not at.code
 
-    def test_is_gone_when_someone_else_signs_in(self, demo, open_page):
+    def test_new_token_when_another_person_signs_in_is_gone(self, demo, open_page):
         """Nobody sees another person's token."""
         at = open_page("my_api_tokens", person=USER)
         at.button(key=f"accept_{pending(demo)[0]}").click().run()
@@ -108,8 +108,8 @@ class TestAccept:
         at.session_state["signed_in_as"] = USER
         assert not at.run().code
 
-    def test_is_gone_when_its_time_is_over(self, demo, open_page):
-        """The vault forgets after ten minutes, and the page says so."""
+    def test_new_token_after_ten_minutes_is_gone(self, demo, open_page):
+        """The page says so."""
         token_id = pending(demo)[0]
         at = open_page("my_api_tokens", person=USER)
         at.button(key=f"accept_{token_id}").click().run()
@@ -120,8 +120,8 @@ class TestAccept:
         assert not at.code
         assert notices(at)[0].startswith("The new token is no longer shown.")
 
-    def test_a_second_new_token_waits_until_the_first_is_copied(self, demo, open_page):
-        """It would hide the first one."""
+    def test_accept_while_a_new_token_is_shown_is_disabled(self, demo, open_page):
+        """A second one would hide the first."""
         first, second, _ = pending(demo)
         at = open_page("my_api_tokens", person=USER)
         at.button(key=f"accept_{first}").click().run()
@@ -129,8 +129,8 @@ class TestAccept:
         press(at, "I have copied it")
         assert not at.button(key=f"accept_{second}").disabled
 
-    def test_an_exported_token_is_accepted_without_being_shown(self, demo, open_page):
-        """Its holder has it from the CSV."""
+    def test_accept_of_an_exported_token_shows_no_token(self, demo, open_page):
+        """The person has it from the CSV."""
         (token_id,) = pending(demo, EXPORTED)
         at = open_page("my_api_tokens", person=EXPORTED)
         at.button(key=f"accept_{token_id}").click().run()
@@ -140,8 +140,8 @@ class TestAccept:
         ]
         assert state(demo, token_id) == "accepted"
 
-    def test_what_is_gone_meanwhile_says_so(self, demo, open_page):
-        """A second tab, a second click, an administrator who cancels."""
+    def test_accept_and_decline_when_no_longer_pending_say_so(self, demo, open_page):
+        """After a second tab, a second click, or an administrator's cancel."""
         token_id = pending(demo)[0]
         at = open_page("my_api_tokens", person=USER)
         actor = Actor(USER, "")
@@ -156,8 +156,8 @@ class TestAccept:
         assert not at.code
         assert state(demo, token_id) == "declined"
 
-    def test_inactive_organization_refuses(self, demo, open_page):
-        """Accepting hands out a token, so all must be active."""
+    def test_accept_in_an_inactive_organization_is_refused(self, demo, open_page):
+        """User, organization and service must be active."""
         execute_sql(demo, "UPDATE organization SET status = 'inactive'")
         token_id = pending(demo)[0]
         at = open_page("my_api_tokens", person=USER)
@@ -167,10 +167,10 @@ class TestAccept:
 
 
 class TestDecline:
-    """Declining is confirmed once."""
+    """Declining takes one confirmation."""
 
-    def test_asks_once_more(self, demo, open_page):
-        """Nothing has happened before the confirmation."""
+    def test_decline_when_clicked_asks_and_changes_nothing(self, demo, open_page):
+        """The confirmation then declines."""
         token_id = pending(demo)[0]
         at = open_page("my_api_tokens", person=USER)
         at.button(key=f"decline_{token_id}").click().run()
@@ -181,8 +181,8 @@ class TestDecline:
         assert notices(at) == ["Declined."]
         assert "Keep it" not in [b.label for b in at.button]
 
-    def test_keep_it_changes_nothing(self, demo, open_page):
-        """The dialog closes, the request stays."""
+    def test_decline_when_kept_changes_nothing(self, demo, open_page):
+        """The dialog closes and the request stays."""
         token_id = pending(demo)[0]
         at = open_page("my_api_tokens", person=USER)
         at.button(key=f"decline_{token_id}").click().run()
@@ -190,15 +190,15 @@ class TestDecline:
         assert state(demo, token_id) == "pending"
         assert "Keep it" not in [b.label for b in at.button]
 
-    def test_an_exported_token_stops_working_and_it_says_so(self, demo, open_page):
+    def test_decline_of_an_exported_token_says_it_stops_working(self, demo, open_page):
         """The dialog names the effect."""
         (token_id,) = pending(demo, EXPORTED)
         at = open_page("my_api_tokens", person=EXPORTED)
         at.button(key=f"decline_{token_id}").click().run()
         assert "The token from the CSV **stops working at once**." in values(at.markdown)
 
-    def test_the_question_does_not_follow_to_another_person(self, demo, open_page):
-        """Whoever signs in next is not asked."""
+    def test_decline_dialog_when_another_person_signs_in_is_closed(self, demo, open_page):
+        """They are not asked."""
         at = open_page("my_api_tokens", person=USER)
         at.button(key=f"decline_{pending(demo)[0]}").click().run()
         at.session_state["signed_in_as"] = EXPORTED
@@ -206,17 +206,17 @@ class TestDecline:
 
 
 class TestWho:
-    """Everyone has this page, with their own tokens only."""
+    """Everybody has this page, with their own tokens."""
 
-    def test_nothing_is_an_empty_state(self, open_page):
-        """An administrator without tokens reads how one comes here."""
+    def test_page_without_tokens_has_an_empty_state(self, open_page):
+        """It says how a person gets a token."""
         at = open_page("my_api_tokens")
         assert "**You have no API tokens**" in values(at.main.markdown)
         assert not at.dataframe
 
     @pytest.mark.parametrize("label", ["Accept", "Decline"])
-    def test_markup_in_a_name_stays_as_written(self, demo, open_page, label):
-        """In the list and in the question."""
+    def test_page_with_markup_in_a_name_shows_it_as_written(self, demo, open_page, label):
+        """In the list and in the dialog."""
         execute_sql(
             demo, "UPDATE organization SET name = :n WHERE organization_id = 'UTCJF1'", n=MARKUP
         )

@@ -1,4 +1,4 @@
-"""The Organizations page: finding and opening an organization."""
+"""The Organizations page: find and open an organization."""
 
 import time
 
@@ -22,18 +22,18 @@ def search(at: AppTest, words: str) -> AppTest:
 
 
 class TestTheTable:
-    """All organizations, a page at a time."""
+    """The table of organizations."""
 
-    def test_shows_25_a_page_by_name_and_says_so(self, open_page):
-        """The first page has 25 of the 30, in the order of names."""
+    def test_table_with_30_organizations_has_25_on_a_page_by_name(self, open_page):
+        """The foot says which."""
         at = open_page("organizations")
         assert at.header[0].value == "Organizations"
         assert len(ids(at)) == 25
         assert ids(at)[0] == "UTTAN1"
         assert f"1{DASH}25 of 30 organizations" in values(at.caption)
 
-    def test_turns_the_page(self, open_page):
-        """The second page has the other five."""
+    def test_pager_opens_the_second_page(self, open_page):
+        """It has the other five."""
         at = open_page("organizations")
         first = ids(at)
         at.pagination[0].set_value(2).run()
@@ -41,27 +41,27 @@ class TestTheTable:
         assert not set(first) & set(ids(at))
         assert f"26{DASH}30 of 30 organizations" in values(at.caption)
 
-    def test_a_name_is_a_link_that_carries_the_organization(self, open_page):
-        """Name and id stand in one link to the contact page."""
+    def test_name_links_to_the_contact_page_of_the_organization(self, open_page):
+        """Name and id are in one link."""
         at = search(open_page("organizations"), "UTCJF1")
         assert links(at) == [
             (":blue[Juniper County Recorder] UTCJF1", "contact", {"org": "UTCJF1"})
         ]
 
-    def test_its_status_opens_it_too(self, open_page):
-        """The Active button leads where the name leads."""
+    def test_status_button_opens_the_contact_page(self, open_page):
+        """As the name does."""
         at = open_page("organizations")
         at.button(key="open_UTTAN1").click().run()
         assert at.header[0].value == "Organization Contact Information"
         assert "Anchor Deed Services" in values(at.text)
 
-    def test_a_status_reads_as_it_is(self, open_page):
-        """Inactive and pending organizations say so."""
+    def test_status_button_of_an_inactive_organization_says_so(self, open_page):
+        """Inactive and Pending."""
         at = open_page("organizations")
         assert at.button(key="open_COCEP3").label == "Inactive"
 
-    def test_markup_in_a_name_stays_as_written(self, demo, open_page):
-        """Markdown and HTML in a name do nothing."""
+    def test_table_with_markup_in_a_name_shows_it_as_written(self, demo, open_page):
+        """Markdown and HTML."""
         execute_sql(
             demo, "UPDATE organization SET name = :n WHERE organization_id = 'UTCJF1'", n=MARKUP
         )
@@ -72,18 +72,18 @@ class TestTheTable:
         )
 
     def test_every_order_has_a_name(self):
-        """The selectbox shows words for all orders there are."""
+        """The selectbox shows names for all orders."""
         assert ORDER_NAMES.keys() == ORDERS.keys()
 
     @pytest.mark.parametrize(("order", "first"), [("id", "AZCDW1"), ("users", "UTCJF1")])
-    def test_orders(self, open_page, order, first):
+    def test_table_by_id_or_users_begins_with_the_expected_one(self, open_page, order, first):
         """By id, or the most users first."""
         at = open_page("organizations")
         at.selectbox(key="organizations_order").set_value(order).run()
         assert ids(at)[0] == first
 
-    def test_a_rerun_takes_about_100_ms(self, open_page):
-        """The best of several reruns, with room for a busy machine."""
+    def test_rerun_takes_about_100_ms(self, open_page):
+        """The fastest of several, with room for a busy machine."""
         at = open_page("organizations")
         took = []
         for _ in range(5):
@@ -94,25 +94,25 @@ class TestTheTable:
 
 
 class TestSearchAndFilters:
-    """What is looked for is found, whatever is typed."""
+    """Search and filters."""
 
     @pytest.mark.parametrize(
         ("key", "value", "count"), [("status", "inactive", 1), ("type", "submitter", 10)]
     )
-    def test_filters(self, open_page, key, value, count):
-        """A filter leaves those that fit."""
+    def test_filter_leaves_the_organizations_that_fit(self, open_page, key, value, count):
+        """By status, type and the like."""
         at = open_page("organizations")
         at.selectbox(key=f"organizations_{key}").set_value(value).run()
         assert len(ids(at)) == count
 
-    def test_filters_by_state_and_service_together(self, open_page):
-        """Filters add up."""
+    def test_filters_by_state_and_service_apply_together(self, open_page):
+        """Both must fit."""
         at = open_page("organizations")
         at.selectbox(key="organizations_state").set_value("MT")
         at.selectbox(key="organizations_service").set_value("plat-review").run()
         assert ids(at) == ["MTCCK1"]
 
-    def test_accents_and_case_do_not_count(self, open_page):
+    def test_search_ignores_accents_and_case(self, open_page):
         """PINON finds Piñon."""
         assert ids(search(open_page("organizations"), "PINON")) == ["NMCPC6"]
 
@@ -129,8 +129,8 @@ class TestSearchAndFilters:
         ],
         ids=["percent", "underscore", "backslash", "sql", "drop", "10,000", "markup"],
     )
-    def test_nothing_typed_is_a_command(self, open_page, words):
-        """Wildcards, SQL, markup and a very long text are letters that no name has."""
+    def test_search_with_wildcards_sql_or_markup_finds_nothing(self, open_page, words):
+        """No name contains these letters."""
         at = search(open_page("organizations"), words)
         assert not at.exception
         assert ids(at) == []
@@ -138,12 +138,12 @@ class TestSearchAndFilters:
         assert "Try fewer letters, or clear the filters." in values(at.caption)
 
     @pytest.mark.parametrize("mark", ["\x00", "\u202e", "\u200f"], ids=["NUL", "RLO", "RLM"])
-    def test_marks_that_cannot_be_seen_do_not_count(self, open_page, mark):
-        """A pasted NUL or right-to-left mark does not hide what is looked for."""
+    def test_search_ignores_invisible_characters(self, open_page, mark):
+        """A pasted NUL or right-to-left mark."""
         assert ids(search(open_page("organizations"), f"juni{mark}per")) == ["UTCJF1"]
 
-    def test_clear_brings_all_back(self, open_page):
-        """One button clears search and filters."""
+    def test_clear_empties_search_and_filters(self, open_page):
+        """One button for both."""
         at = open_page("organizations")
         at.selectbox(key="organizations_type").set_value("submitter")
         search(at, "juniper")
@@ -153,14 +153,14 @@ class TestSearchAndFilters:
         assert at.selectbox(key="organizations_type").value == ""
         assert f"1{DASH}25 of 30 organizations" in values(at.caption)
 
-    def test_a_search_goes_back_to_the_first_page(self, open_page):
-        """What matches is in sight even when the second page was open."""
+    def test_search_on_the_second_page_shows_the_first(self, open_page):
+        """The matches are visible."""
         at = open_page("organizations")
         at.pagination[0].set_value(2).run()
         assert ids(search(at, "juniper")) == ["UTCJF1"]
 
-    def test_a_page_that_is_no_longer_there_shows_the_first(self, demo, open_page):
-        """Organizations that vanish meanwhile do not leave an empty page."""
+    def test_page_that_is_gone_shows_the_first(self, demo, open_page):
+        """Organizations can disappear while a page is open."""
         at = open_page("organizations")
         at.pagination[0].set_value(2).run()
         for table in ("token", "role_grant", "member", "subscription", "organization"):
@@ -171,16 +171,16 @@ class TestSearchAndFilters:
 
 
 class TestWhoAndWhen:
-    """Who sees the page, and what an empty database shows."""
+    """Who may open the page, and an empty database."""
 
-    def test_only_staff(self, open_page):
-        """A user gets a sentence and the way to their own tokens."""
+    def test_organizations_page_for_a_user_says_who_may_open_it(self, open_page):
+        """With a link to their own tokens."""
         at = open_page("organizations", person=USER)
         assert values(at.info) == [FOR_STAFF]
         assert ids(at) == []
 
-    def test_no_organizations_says_how_to_import(self, open_empty):
-        """An empty directory shows the command."""
+    def test_organizations_page_of_an_empty_directory_shows_the_import_command(self, open_empty):
+        """The empty state."""
         at = open_empty("organizations")
         assert "**No organizations yet**" in values(at.markdown)
         assert at.code[0].value.startswith("python -m lib.cli import --services")

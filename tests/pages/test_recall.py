@@ -1,4 +1,4 @@
-"""The Recall page: a text goes in and is forgotten; what it holds is shown and ended."""
+"""The Recall page: find the tokens of a text, and end them."""
 
 import pytest
 from sqlalchemy import Engine
@@ -17,7 +17,7 @@ ORG, SERVICE = "UTCJF1", "erecording"
 
 @pytest.fixture
 def csv(demo: Engine) -> str:
-    """The text of a file of three new tokens, exported a moment ago."""
+    """The text of an export of three new tokens."""
     ids = query(
         demo,
         "SELECT member_id FROM member WHERE organization_id = :o AND status = 'active'"
@@ -32,7 +32,7 @@ def csv(demo: Engine) -> str:
 
 
 def look_up(at: AppTest, text: str) -> AppTest:
-    """Paste a text and press the button."""
+    """Paste a text and press `Look up`."""
     at.text_area(key="recall_text").set_value(text)
     at.button(key="recall_look_up").click().run()
     assert not at.exception
@@ -47,16 +47,16 @@ def press(at: AppTest, key: str) -> AppTest:
 
 
 class TestLookUp:
-    """What is said of a text."""
+    """What the page finds in a text."""
 
-    def test_nothing_to_look_through(self, open_page):
-        """It is not said that no token of ours was found where nothing was read."""
+    def test_look_up_without_a_text_says_nothing_was_searched(self, open_page):
+        """It does not say that no token was found."""
         at = look_up(open_page("recall"), " \n ")
-        assert "Nothing was looked through." in at.error[0].value
+        assert "Nothing was searched." in at.error[0].value
         assert "**No token of ours.**" not in values(at.markdown)
 
-    def test_a_whole_file(self, open_page, csv):
-        """Whose they are and that they work; a link to the export that made them."""
+    def test_look_up_of_an_export_shows_owners_and_the_operation(self, open_page, csv):
+        """And that the tokens work."""
         at = look_up(open_page("recall"), csv)
         assert "**3 tokens found**, 3 of them work." in values(at.markdown)
         frame = at.dataframe[0].value
@@ -72,8 +72,8 @@ class TestLookUp:
         assert [link.proto.page for link in at.get("page_link")] == ["activity"]
 
     @pytest.mark.parametrize("way", ["pasted", "dropped"])
-    def test_every_leak_form_is_found(self, demo, open_page, way):
-        """Each pasted, and as a file that is dropped."""
+    def test_look_up_finds_every_leak_form(self, demo, open_page, way):
+        """Pasted, and in a dropped file."""
         ids = query(
             demo,
             "SELECT member_id FROM member WHERE organization_id = :o AND status = 'active'"
@@ -97,8 +97,8 @@ class TestLookUp:
         print(f"page, {way}: {len(found)} of {len(FORMS)} leak forms found")
         assert found == list(FORMS)
 
-    def test_the_text_is_forgotten(self, open_page, csv):
-        """No token is left in what the page remembers."""
+    def test_look_up_keeps_no_token_in_session_state(self, open_page, csv):
+        """It keeps ids only."""
         at = look_up(open_page("recall"), csv)
         token = csv.splitlines()[1].split(",")[6]
         kept = repr(at._session_state.filtered_state)
@@ -106,23 +106,23 @@ class TestLookUp:
         assert token not in kept
 
     @pytest.mark.parametrize("text", ["nothing here", "demo_short", MARKUP])
-    def test_nothing_of_ours(self, open_page, text):
-        """It is said, and nothing can be ended."""
+    def test_look_up_without_known_tokens_says_so(self, open_page, text):
+        """Nothing can be ended."""
         at = look_up(open_page("recall"), text)
         assert "**No token of ours.**" in values(at.markdown)
         assert not [b for b in at.button if b.key == "recall_end"]
 
-    def test_another_text(self, open_page, csv):
-        """The way back to the empty page."""
+    def test_another_text_shows_the_empty_form(self, open_page, csv):
+        """The way back."""
         at = press(look_up(open_page("recall"), csv), "recall_away")
         assert at.text_area(key="recall_text").value == ""
 
 
 class TestEnd:
-    """One confirmed act."""
+    """Ending the found tokens takes one confirmation."""
 
-    def test_all_of_them(self, demo, open_page, csv):
-        """A dialog says how many; a receipt links to the operation."""
+    def test_end_when_confirmed_ends_all_found_tokens(self, demo, open_page, csv):
+        """The dialog has the number; the receipt links to the operation."""
         at = press(look_up(open_page("recall"), csv), "recall_end")
         assert any("**3 tokens**: each **stops working at once**" in m for m in values(at.markdown))
         press(at, "recall_do")
@@ -130,21 +130,21 @@ class TestEnd:
         ended = query(demo, "SELECT count(*) FROM operation WHERE batch_id <> ''")
         assert ended == [(1,)]
 
-    def test_cancel_changes_nothing(self, demo, open_page, csv):
-        """Nothing is written before the last button."""
+    def test_end_when_cancelled_changes_nothing(self, demo, open_page, csv):
+        """Only the last button writes."""
         press(press(look_up(open_page("recall"), csv), "recall_end"), "recall_cancel")
         assert query(demo, "SELECT count(*) FROM operation WHERE batch_id <> ''") == [(0,)]
 
-    def test_with_all_that_the_operation_made(self, open_page, csv):
-        """One line is enough to end the whole file."""
+    def test_end_after_widening_ends_the_whole_export(self, open_page, csv):
+        """One line of the file is enough to find it."""
         at = look_up(open_page("recall"), csv.splitlines()[1])
         assert "**1 token found**, 1 of them works." in values(at.markdown)
         press(at, "recall_widen")
         assert "**3 tokens found**, 3 of them work." in values(at.markdown)
         assert not [b for b in at.button if b.key == "recall_widen"]
 
-    def test_what_changed_meanwhile(self, demo, open_page, csv):
-        """A sentence, and nothing written."""
+    def test_end_when_tokens_changed_is_refused(self, demo, open_page, csv):
+        """A message, and nothing is written."""
         at = press(look_up(open_page("recall"), csv), "recall_end")
         execute_sql(
             demo,
@@ -157,16 +157,16 @@ class TestEnd:
 
 
 class TestWho:
-    """Administrators and support."""
+    """API administrators and support may open the page."""
 
     @pytest.mark.parametrize("person", [USER, "ivarga"])
-    def test_others_get_no_page(self, open_page, person):
-        """A user and an analyst."""
+    def test_recall_page_for_a_user_or_an_analyst_says_who_may_open_it(self, open_page, person):
+        """No form is drawn."""
         at = open_page("recall", person=person)
         assert values(at.info) == ["This page is for API administrators and Support."]
         assert not at.text_area
 
-    def test_support_in_one_organization(self, open_page, csv):
-        """Finds what is in it."""
+    def test_look_up_by_support_of_one_organization_finds_its_tokens_only(self, open_page, csv):
+        """Others count as unknown."""
         at = look_up(open_page("recall", person="psorel"), csv)
         assert "**3 tokens found**, 3 of them work." in values(at.markdown)

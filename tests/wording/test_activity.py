@@ -1,11 +1,11 @@
-"""What Activity says of refusals and sign-outs."""
+"""Labels and reasons of refusals and sign-outs on Activity."""
 
 import pytest
 
 from lib.domain import errors
 from lib.domain.activity import ActivityRow
 from lib.domain.audit import COMMAND_LINE, EventAction
-from lib.wording.activity import what, why
+from lib.wording.activity import event_label, event_reason
 
 #: Bases, and faults of the database, which are no refusals.
 OTHERS = (errors.DatabaseUnavailableError, errors.AuditNotWrittenError)
@@ -24,11 +24,11 @@ def refusal(kind: type) -> ActivityRow:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_every_reason_has_words(kind):
-    """No programmer's word is on the page."""
+def test_event_reason_of_each_error_is_a_phrase(kind):
+    """No class name or code is on the page."""
     assert len(KINDS) > 15
-    assert kind.code not in why(refusal(kind))
-    assert why(refusal(kind))
+    assert kind.code not in event_reason(refusal(kind))
+    assert event_reason(refusal(kind))
 
 
 @pytest.mark.parametrize(
@@ -39,10 +39,10 @@ def test_every_reason_has_words(kind):
         (COMMAND_LINE, "another person got the username", "Signed out: another person got the"),
     ],
 )
-def test_the_end_of_a_sign_in_says_why(address, detail, words):
-    """By hand, by a time-out, or by an import."""
+def test_event_label_of_a_sign_out_says_why(address, detail, words):
+    """By the person, by a time-out, or by an import."""
     facts = dict.fromkeys(ActivityRow._fields, "")
     row = ActivityRow(
         **facts | {"action": EventAction.SIGN_OUT, "address": address, "detail": detail}
     )
-    assert what(row).startswith(words)
+    assert event_label(row).startswith(words)

@@ -1,4 +1,4 @@
-"""Granting a role, and the table of what each role may do."""
+"""The form that grants a role, and the table of what each role may do."""
 
 from collections.abc import Iterable, Sequence
 
@@ -13,7 +13,8 @@ from lib.ui.app_context import app_context
 from lib.ui.auth import permissions
 from lib.ui.components.definition_list import DASH
 from lib.ui.session import session, set_value, value
-from lib.wording.labels import EVERYWHERE, PERMISSION_WORDS, ROLES, plain
+from lib.wording.formats import plain
+from lib.wording.labels import EVERYWHERE, PERMISSION_WORDS, ROLES
 
 _USERNAME, _ROLE, _WHERE = "access_username", "access_role", "access_where"
 _ALL = ""  # stands for all organizations among the ids
@@ -22,16 +23,16 @@ _WIDTH = 885
 
 
 def render_messages() -> None:
-    """Say what the last step did, or why it did nothing."""
+    """Draw what the last step did, or why it did nothing."""
     remembered = session()
-    if remembered.notice:
-        st.error(plain(remembered.notice), icon=":material/error:", width=_WIDTH)
-    if remembered.told:
-        st.success(plain(remembered.told), icon=":material/check_circle:", width=_WIDTH)
+    if remembered.flash_error:
+        st.error(plain(remembered.flash_error), icon=":material/error:", width=_WIDTH)
+    if remembered.flash:
+        st.success(plain(remembered.flash), icon=":material/check_circle:", width=_WIDTH)
 
 
 def render_grant_form(actor: Actor) -> None:
-    """Draw the form that grants a role where the actor may grant."""
+    """Draw the form; it offers the organizations where the actor may grant."""
     places = _places(actor)
     with (
         st.form("access_form", border=False, width=_WIDTH),
@@ -59,12 +60,12 @@ def render_grant_form(actor: Actor) -> None:
 
 
 def render_role_table() -> None:
-    """Draw what each role may do, from the table that every operation asks."""
+    """Draw what each role may do, from the same table that operations check."""
     with st.container(gap="xxsmall"):
         st.subheader("What each role may do", anchor=False)
         st.caption(
-            "In the organizations it is granted for. Without a role, everybody looks after their "
-            "own tokens. A change counts from the person's next click."
+            "A role applies to the organizations it is granted for. Everybody can manage their own "
+            "tokens without a role. A change takes effect at the person's next click."
         )
     frame = pd.DataFrame(
         {
@@ -79,7 +80,7 @@ def render_role_table() -> None:
 
 
 def _places(actor: Actor) -> dict[str, str]:
-    """Return where the actor may grant: all organizations first, then each by name."""
+    """Return labels by id where the actor may grant: all organizations first, then by name."""
     within = reach(actor.grants, Permission.ACCESS)
     named = {
         place: f"{name} · {place}"
@@ -89,12 +90,12 @@ def _places(actor: Actor) -> dict[str, str]:
     return {_ALL: EVERYWHERE.capitalize()} | named if within is None else named
 
 
-# What follows runs when a button is clicked.
+# The callbacks of the buttons.
 
 
 def _grant() -> None:
     remembered = session()
-    remembered.notice = remembered.told = ""
+    remembered.clear_flash()
     username, role = str(value(_USERNAME) or "").strip(), value(_ROLE)
     chosen: Sequence[str] = value(_WHERE) or ()
     missing = [
@@ -103,29 +104,31 @@ def _grant() -> None:
         if not given
     ]
     if missing:
-        remembered.notice = f"Nothing was granted: fill in {' and '.join(missing)}, then grant."
+        remembered.flash_error = (
+            f"Nothing was granted: fill in {' and '.join(missing)}, then grant."
+        )
         return
     wanted = [Grant(role)] if _ALL in chosen else [Grant(role, place) for place in chosen]
     with permissions.errors_as_flash():
         new = grants.grant(app_context().unit_of_work, permissions.current_user(), username, wanted)
-        remembered.told = granted_sentence(username, wanted, new)
+        remembered.flash = granted_sentence(username, wanted, new)
         set_value(_USERNAME, "")
         set_value(_WHERE, [])
 
 
 def granted_sentence(username: str, wanted: Iterable[Grant], new: Sequence[Grant]) -> str:
-    """Return `jdoe is Support in UTCJF1 from the next click.`, and what they had already."""
+    """Return `jdoe is Support in UTCJF1 from the next click.`, and which grants existed already."""
     held = [each for each in wanted if each not in new]
-    told = []
+    sentences = []
     if new:
-        told.append(f"{username} is {_named(new)} from the next click.")
+        sentences.append(f"{username} is {_role_and_places(new)} from the next click.")
     if held:
-        told.append(f"{username} was {_named(held)} already.")
-    return " ".join(told)
+        sentences.append(f"{username} was {_role_and_places(held)} already.")
+    return " ".join(sentences)
 
 
-def _named(granted: Sequence[Grant]) -> str:
-    """Return `Support in UTCJF1 and UTTAN1`, or how many organizations they are."""
+def _role_and_places(granted: Sequence[Grant]) -> str:
+    """Return `Support in UTCJF1 and UTTAN1`; more than 3 organizations are counted."""
     role = ROLES[granted[0].role]
     places = [each.organization_id or EVERYWHERE for each in granted]
     if len(places) > _FEW:

@@ -1,4 +1,4 @@
-"""The list of grants: search, table, pages, and the question before one is taken away."""
+"""The list of grants: search, table, pages, and the confirmation before one is revoked."""
 
 from collections.abc import Iterable, Sequence
 
@@ -14,13 +14,14 @@ from lib.ui.auth import permissions
 from lib.ui.components import dialog
 from lib.ui.components.definition_list import DASH, day_text
 from lib.ui.session import session, set_value, value
-from lib.wording.labels import EVERYWHERE, ROLES, plain
+from lib.wording.formats import plain
+from lib.wording.labels import EVERYWHERE, ROLES
 
 ROWS = 25
 _SEARCH, _PAGE = "access_search", "access_page"
 _PERSON, _ROLE, _WHERE, _GRANTED, _REVOKE = 220, 120, 250, 150, 80  # pixels
 _TABLE = 885
-_LONGEST = 34  # characters of a name; more would take a third line
+_LONGEST = 34  # characters of a name; a longer one would take a third line
 
 
 def render_grants(actor: Actor, granted: Sequence[GrantRow]) -> None:
@@ -36,7 +37,7 @@ def render_grants(actor: Actor, granted: Sequence[GrantRow]) -> None:
     )
     found = _matching(granted, value(_SEARCH) or "")
     if not found:
-        _show_none()
+        _render_no_match()
         return
     pages = -(-len(found) // ROWS)
     page = min(int(value(_PAGE) or 1), pages)
@@ -45,22 +46,22 @@ def render_grants(actor: Actor, granted: Sequence[GrantRow]) -> None:
         _head()
         for row in shown:
             _row(row)
-    _turn_pages(len(found), len(granted), (page - 1) * ROWS, len(shown), pages)
-    _confirm(actor, granted)
+    _render_pager(len(found), len(granted), (page - 1) * ROWS, len(shown), pages)
+    _render_confirmation(actor, granted)
 
 
 def _matching(granted: Iterable[GrantRow], search: str) -> list[GrantRow]:
-    """Return the grants in which every word of `search` stands."""
+    """Return the grants that contain all words of `search`."""
     words = fold(search[:LONGEST_SEARCH]).split()
-    return [row for row in granted if all(word in _told(row) for word in words)]
+    return [row for row in granted if all(word in _searchable_text(row) for word in words)]
 
 
-def _told(row: GrantRow) -> str:
+def _searchable_text(row: GrantRow) -> str:
     place = (row.organization_name or EVERYWHERE, row.organization_id or "")
     return fold(" ".join((row.name, row.username, ROLES[row.role], *place)))
 
 
-def _show_none() -> None:
+def _render_no_match() -> None:
     with st.container(gap="xxsmall"):
         st.markdown("**No grant matches**")
         st.caption("Try fewer letters, or clear the search.")
@@ -93,7 +94,7 @@ def _row(row: GrantRow) -> None:
                 key=f"revoke_{row.grant_id}",
                 type="tertiary",
                 help=f"{ROLES[row.role]}, {plain(row.name)}",
-                on_click=_ask,
+                on_click=_open_confirmation,
                 args=(row.grant_id,),
             )
 
@@ -109,7 +110,7 @@ def _short(name: str) -> str:
     return name if len(name) <= _LONGEST else f"{name[: _LONGEST - 1]}…"
 
 
-def _turn_pages(found: int, all_: int, before: int, shown: int, pages: int) -> None:
+def _render_pager(found: int, all_: int, before: int, shown: int, pages: int) -> None:
     with st.container(horizontal=True, vertical_alignment="center", width=_TABLE):
         hidden = f", {all_:,} in all" if found < all_ else ""
         st.caption(
@@ -121,21 +122,21 @@ def _turn_pages(found: int, all_: int, before: int, shown: int, pages: int) -> N
             st.pagination(pages, max_visible_pages=5, key=_PAGE, persist_state="session")
 
 
-def _confirm(actor: Actor, granted: Iterable[GrantRow]) -> None:
-    """Ask once before a role is taken away, as long as it is there."""
-    revoking = session().revoking
+def _render_confirmation(actor: Actor, granted: Iterable[GrantRow]) -> None:
+    """Draw the confirmation while it is open and its grant exists."""
+    revoking = session().revoking_grant_id
     for row in granted:
         if row.grant_id == revoking:
-            st.dialog(f"Revoke {ROLES[row.role]}?", width="medium", on_dismiss=_dismiss)(_question)(
-                actor, row
-            )
+            st.dialog(f"Revoke {ROLES[row.role]}?", width="medium", on_dismiss=_dismiss)(
+                _dialog_body
+            )(actor, row)
             return
-    session().revoking = ""
+    session().revoking_grant_id = ""
 
 
-def _question(actor: Actor, row: GrantRow) -> None:
+def _dialog_body(actor: Actor, row: GrantRow) -> None:
     st.caption(f"{plain(row.name)} · {plain(row.username)}")
-    st.markdown(f"**{loss(row)}**")
+    st.markdown(f"**{loss_sentence(row)}**")
     if row.username == actor.username:
         st.markdown("This is your own role: you may lose this page with it.")
     with dialog.dialog_buttons():
@@ -147,37 +148,37 @@ def _question(actor: Actor, row: GrantRow) -> None:
         st.rerun()
 
 
-def loss(row: GrantRow) -> str:
+def loss_sentence(row: GrantRow) -> str:
     """Return `Dana Nakano loses Support in all organizations at the next click.`, as Markdown."""
     place = f"{row.organization_name} · {row.organization_id}"
     where = plain(place) if row.organization_id else EVERYWHERE
     return f"{plain(row.name)} loses {ROLES[row.role]} in {where} at the next click."
 
 
-# What follows runs when a button is clicked.
+# The callbacks of the buttons.
 
 
-def _ask(grant_id: str) -> None:
+def _open_confirmation(grant_id: str) -> None:
     remembered = session()
-    remembered.notice = remembered.told = ""
-    remembered.revoking = grant_id
+    remembered.clear_flash()
+    remembered.revoking_grant_id = grant_id
 
 
 def _dismiss() -> None:
-    session().revoking = ""
+    session().revoking_grant_id = ""
 
 
 def _revoke(row: GrantRow) -> None:
     remembered = session()
-    remembered.revoking = ""
-    what = [Grant(row.role, row.organization_id)]
+    remembered.revoking_grant_id = ""
+    wanted = [Grant(row.role, row.organization_id)]
     with permissions.errors_as_flash():
         gone = grants.revoke(
-            app_context().unit_of_work, permissions.current_user(), row.username, what
+            app_context().unit_of_work, permissions.current_user(), row.username, wanted
         )
         where = row.organization_id or EVERYWHERE
         lost = "is no longer" if gone else "was no longer"
-        remembered.told = f"{row.name} {lost} {ROLES[row.role]} in {where}."
+        remembered.flash = f"{row.name} {lost} {ROLES[row.role]} in {where}."
 
 
 def _clear() -> None:

@@ -1,4 +1,4 @@
-"""The list of what was done: filters, the newest first, and what it says when there is nothing."""
+"""The list of Activity: filters, events with the newest first, pages, and the empty states."""
 
 from datetime import UTC, date, datetime, timedelta
 
@@ -19,8 +19,16 @@ from lib.ui.activity.event_table import PAGE
 from lib.ui.app_context import AppContext, app_context
 from lib.ui.components import keyset_pager
 from lib.ui.session import set_value, value
-from lib.wording.activity import KINDS, ONLY_EVERYWHERE, PROGRESS, named, what, who, why
-from lib.wording.labels import plain
+from lib.wording.activity import (
+    KINDS,
+    ONLY_EVERYWHERE,
+    PROGRESS,
+    event_actor,
+    event_label,
+    event_reason,
+    person_label,
+)
+from lib.wording.formats import plain
 
 CSV_HEADER = (
     "When",
@@ -48,7 +56,7 @@ _ORGANIZATION, _FROM, _TO = "activity_organization", "activity_from", "activity_
 
 
 def activity_filters(actor: Actor) -> ActivityFilter | None:
-    """Draw the filters and return what they say; None when nobody is of the person's name."""
+    """Draw the filters and return their values; None if no person fits the typed name."""
     everywhere = actor.may(Permission.ACTIVITY)
     kinds = [kind for kind in KINDS if everywhere or kind not in ONLY_EVERYWHERE]
     with st.container(horizontal=True, vertical_alignment="bottom", key="activity_filter"):
@@ -69,9 +77,9 @@ def activity_filters(actor: Actor) -> ActivityFilter | None:
             max_chars=LONGEST_SEARCH,
             persist_state="session",
         )
-        person = _which(actor, (search or "").strip())
-        organization_id = _organization(actor)
-        since, until = _day("From", _FROM), _day("To", _TO)
+        person = _chosen_person(actor, (search or "").strip())
+        organization_id = _chosen_organization(actor)
+        since, until = _chosen_day("From", _FROM), _chosen_day("To", _TO)
     if person is None and (search or "").strip():
         return None
     return ActivityFilter(
@@ -84,7 +92,7 @@ def activity_filters(actor: Actor) -> ActivityFilter | None:
 
 
 def render_activity_list(actor: Actor, wanted: ActivityFilter) -> None:
-    """Draw the open page of the list, the way on and back, and the file of it all."""
+    """Draw the open page of the list, the pager, the selectboxes, and the CSV download."""
     before = keyset_pager.page_start(_LIST, (actor.username, wanted))
     page = activity.list_events(app_context().engine, actor, wanted, before=before, limit=PAGE)
     if not page.rows:
@@ -94,7 +102,7 @@ def render_activity_list(actor: Actor, wanted: ActivityFilter) -> None:
         page.rows, app_context().clock(), "activity_table", "Activity, newest first"
     )
     with st.container(horizontal=True, vertical_alignment="center", key="activity_foot"):
-        st.caption(_which_ones(page), width="content")
+        st.caption(_range_text(page), width="content")
         st.space("stretch")
         keyset_pager.render_pager(_LIST, page.rows[-1].event_id if page.older else "")
     with st.container(horizontal=True, vertical_alignment="bottom", key="activity_open"):
@@ -105,29 +113,29 @@ def render_activity_list(actor: Actor, wanted: ActivityFilter) -> None:
 
 
 def render_no_activity(*, filtered: bool) -> None:
-    """Say that there is nothing, and what to do next."""
+    """Draw the empty state: nothing matches, or nothing was done yet; and what to do next."""
     with st.container(gap="xxsmall"):
         if filtered:
             st.markdown("**Nothing matches**")
             st.caption("Choose another kind, person, organization or time, or clear the filters.")
         else:
-            st.markdown("**Nothing was done yet**")
+            st.markdown("**No activity yet**")
             st.caption("Each action on an organization's API tokens is listed here, newest first.")
     if filtered:
         st.button("Clear filters", on_click=_clear, key="activity_clear")
 
 
 def render_unknown_person() -> None:
-    """Say that no person is meant by what was typed."""
+    """Draw the empty state for a typed name that no person has."""
     with st.container(gap="xxsmall"):
-        st.markdown("**Nobody of that name**")
+        st.markdown("**No such person**")
         looked_for = plain((value(_PERSON) or "")[:60])
         st.caption(f"No name or username here contains “{looked_for}”. Try fewer letters.")
     st.button("Clear filters", on_click=_clear, key="activity_clear")
 
 
 def activity_csv(shared: AppContext, actor: Actor, wanted: ActivityFilter) -> bytes:
-    """Return the newest events that are looked for as a CSV file; there is no secret in it."""
+    """Return the newest events that match, as a CSV file in UTF-8. It contains no secret."""
     now = shared.clock()
     rows = activity.export_events(shared.engine, actor, wanted)
     return csv_bytes(CSV_HEADER, (_line(row, now) for row in rows))
@@ -137,10 +145,10 @@ def _line(row: ActivityRow, now: Moment) -> tuple[str, ...]:
     state = progress(row, now)
     return (
         iso(row.happened_at),
-        who(row),
+        event_actor(row),
         row.actor_name,
         row.address,
-        what(row),
+        event_label(row),
         row.organization_id,
         row.organization_name,
         row.service_name or row.service_id,
@@ -148,7 +156,7 @@ def _line(row: ActivityRow, now: Moment) -> tuple[str, ...]:
         str(row.users) if row.users else "",
         "" if row.skipped is None else str(row.skipped),
         PROGRESS[state].word if state else "",
-        why(row),
+        event_reason(row),
         row.detail,
         row.operation_id,
     )
@@ -166,13 +174,13 @@ def _offer_csv(shared: AppContext, actor: Actor, wanted: ActivityFilter) -> None
         mime="text/csv",
         icon=":material/download:",
         on_click="ignore",
-        help=f"All that is looked for, the newest {LONGEST_EXPORT:,} at most.",
+        help=f"All events that match, up to the newest {LONGEST_EXPORT:,}.",
         key="activity_download",
     )
 
 
-def _organization(actor: Actor) -> str:
-    """Draw the choice of an organization; return its id, empty for any."""
+def _chosen_organization(actor: Actor) -> str:
+    """Draw the selectbox of organizations; return the chosen id, empty for any."""
     names = {"": "Any"} | directory.organization_names(app_context().engine, actor)
     chosen = st.selectbox(
         "Organization",
@@ -185,8 +193,8 @@ def _organization(actor: Actor) -> str:
     return chosen or ""
 
 
-def _which(actor: Actor, search: str) -> Person | None:
-    """Return whom the text means; where several fit, they are offered."""
+def _chosen_person(actor: Actor, search: str) -> Person | None:
+    """Return the person whom the text means; several who fit are offered in a selectbox."""
     if not search:
         return None
     people = {
@@ -199,13 +207,13 @@ def _which(actor: Actor, search: str) -> Person | None:
         f"Which of {len(people)}{more}",
         list(people),
         key=_WHICH,
-        format_func=lambda one: named(one, people[one].name) if one in people else one,
+        format_func=lambda one: person_label(one, people[one].name) if one in people else one,
         width=250,
     )
     return people.get(username or "")
 
 
-def _day(label: str, key: str) -> date | None:
+def _chosen_day(label: str, key: str) -> date | None:
     day = st.date_input(label, value=None, key=key, width=128, persist_state="session")
     return day if isinstance(day, date) else None
 
@@ -214,8 +222,8 @@ def _midnight(day: date) -> Moment:
     return int(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp()) * 1_000
 
 
-def _which_ones(page: Page) -> str:
-    """Return which events these are, without having counted the others."""
+def _range_text(page: Page) -> str:
+    """Return which events are shown; the total is unknown, because nothing counts it."""
     first = keyset_pager.pages_before(_LIST) * PAGE + 1
     last = first + len(page.rows) - 1
     if first > 1:

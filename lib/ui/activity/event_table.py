@@ -1,4 +1,4 @@
-"""Events as a table: choosing a row, or a line of a selectbox under it, opens what it is about."""
+"""Events as a table. A chosen row, or a line of a selectbox under it, opens its page."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -13,8 +13,8 @@ from lib.ui.components.definition_list import UNKNOWN
 from lib.ui.components.table_size import ROW_HEIGHT, table_height
 from lib.ui.navigation import activity_links
 from lib.ui.navigation.activity_links import Link
-from lib.wording.activity import PROGRESS, users, what, who, why
-from lib.wording.labels import clock_time
+from lib.wording.activity import PROGRESS, event_actor, event_label, event_reason, event_users
+from lib.wording.formats import clock_time
 
 PAGE = 50
 
@@ -23,7 +23,7 @@ _COLUMNS = ("When (UTC)", "Who", "What", "Organization", "Service", "Users", "St
 
 
 def render_event_table(rows: Sequence[ActivityRow], now: Moment, key: str, alt: str) -> None:
-    """Draw `rows`; a chosen one is remembered."""
+    """Draw `rows` as a table; a chosen row follows its link. `alt` describes the table."""
     st.dataframe(
         _frame(rows, now),
         hide_index=True,
@@ -33,16 +33,23 @@ def render_event_table(rows: Sequence[ActivityRow], now: Moment, key: str, alt: 
         placeholder=UNKNOWN,
         alt=alt,
         **activity_links.from_rows(
-            key, [row.event_id for row in rows], [_way(row) for row in rows]
+            key, [row.event_id for row in rows], [_row_link(row) for row in rows]
         ),
     )
 
 
 def open_operation(rows: Iterable[ActivityRow], key: str) -> None:
-    """Draw the selectbox that opens an operation of `rows`, for the keyboard."""
+    """Draw the selectbox that opens an operation of `rows`, for use with the keyboard."""
     lines = {
         f"{row.organization_id}-{row.operation_id}": (
-            " · ".join((what(row), row.organization_id, clock_time(row.happened_at), who(row))),
+            " · ".join(
+                (
+                    event_label(row),
+                    row.organization_id,
+                    clock_time(row.happened_at),
+                    event_actor(row),
+                )
+            ),
             activity_links.operation_link(row.organization_id, row.operation_id),
         )
         for row in rows
@@ -52,7 +59,7 @@ def open_operation(rows: Iterable[ActivityRow], key: str) -> None:
 
 
 def open_person(people: Mapping[str, str], key: str) -> None:
-    """Draw the selectbox that opens one of `people` (name by username)."""
+    """Draw the selectbox that opens a person of `people` (names by username)."""
     lines = {
         username: (" · ".join(filter(None, (username, name))), activity_links.person_link(username))
         for username, name in sorted(people.items())
@@ -61,14 +68,14 @@ def open_person(people: Mapping[str, str], key: str) -> None:
 
 
 def people_in(rows: Iterable[ActivityRow]) -> dict[str, str]:
-    """Return the names of the people in `rows` by username; empty where it is not read."""
+    """Return the names of the people in `rows` by username; empty where `rows` has no name."""
     rows = list(rows)
     subjects = {row.about: "" for row in rows if row.about}
     return subjects | {row.actor: row.actor_name for row in rows if row.actor}
 
 
-def _way(row: ActivityRow) -> Link | None:
-    """Return what a row opens: its operation, else the person it is about, else who did it."""
+def _row_link(row: ActivityRow) -> Link | None:
+    """Return the link of a row: its operation, else the person it is about, else who did it."""
     if row.operation_id:
         return activity_links.operation_link(row.organization_id, row.operation_id)
     person = row.about or row.actor
@@ -80,13 +87,13 @@ def _frame(rows: Iterable[ActivityRow], now: Moment) -> pd.DataFrame:
         [
             (
                 row.happened_at,
-                who(row),
-                what(row),
+                event_actor(row),
+                event_label(row),
                 row.organization_id,
                 row.service_name or row.service_id,
-                users(row),
+                event_users(row),
                 _state(row, now),
-                why(row),
+                event_reason(row),
             )
             for row in rows
         ],
@@ -120,5 +127,5 @@ def _column_config() -> dict[str, Any]:
 
 
 def event_times() -> Any:  # noqa: ANN401 - a column's configuration
-    """Return the column of moments in UTC."""
+    """Return the configuration of a column of times in UTC."""
     return st.column_config.DatetimeColumn(width=130, format="MMM D, YYYY HH:mm")

@@ -1,4 +1,4 @@
-"""Off-boarding on a person's page: what would end, one confirmation, and what was done."""
+"""Off-boarding on a person's page: the plan, its confirmation, and its receipt."""
 
 import pandas as pd
 import streamlit as st
@@ -17,14 +17,16 @@ from lib.ui.auth import permissions
 from lib.ui.components import dialog, skipped_users
 from lib.ui.navigation import activity_links
 from lib.ui.session import OpenOffBoarding, session, set_value, value
-from lib.wording.labels import PENDING_ENDS, either, explain, plain, receipt_sentence
+from lib.wording.formats import either, plain
+from lib.wording.labels import PENDING_ENDS
+from lib.wording.sentences import explain, receipt_sentence
 
-_REASON = "leaving_reason"
-_ONLY_YOURS = "Only organizations that you look after are covered."
+_REASON = "off_boarding_reason"
+_ONLY_YOURS = "Only the organizations that you manage are covered."
 
 
 def render_off_boarding(actor: Actor, view: PersonView) -> None:
-    """Draw the button where there is something to end and this person may; then its dialog."""
+    """Draw the button if `actor` can end a token of the person, and the dialog while it is open."""
     ends = [t for t in view.live if actor.may(Permission.OFF_BOARD, t.organization_id)]
     if ends:
         st.button(
@@ -32,42 +34,44 @@ def render_off_boarding(actor: Actor, view: PersonView) -> None:
             icon=":material/person_remove:",
             on_click=_plan,
             args=(view.person.username,),
-            key="leaving_begin",
+            key="off_boarding_begin",
         )
-    open_now = session().leaving
+    open_now = session().open_off_boarding
     if open_now and not open_now.receipts and _is_about(open_now, view.person.username):
         title = f"End all tokens of {plain(view.person.name)}?"
-        st.dialog(title, width="medium", on_dismiss=_dismiss)(_body)(open_now)
+        st.dialog(title, width="medium", on_dismiss=_dismiss)(_dialog_body)(open_now)
 
 
 def render_off_boarding_receipt() -> None:
-    """Draw a notice, and what the off-boarding did until it is put away."""
+    """Draw an error of the last step, and what the off-boarding did until `Done` is pressed."""
     remembered = session()
-    if remembered.notice:
-        st.error(remembered.notice, icon=":material/error:")
-        remembered.notice = ""
-    if remembered.leaving and remembered.leaving.receipts:
-        _receipt(remembered.leaving)
+    if remembered.flash_error:
+        st.error(remembered.flash_error, icon=":material/error:")
+        remembered.flash_error = ""
+    if remembered.open_off_boarding and remembered.open_off_boarding.receipts:
+        _render_receipt(remembered.open_off_boarding)
 
 
-def _receipt(done: OpenOffBoarding) -> None:
+def _render_receipt(done: OpenOffBoarding) -> None:
     plans = done.off_boarding.plans
 
     def draw(number: int, receipt: Receipt) -> None:
         scope = plans[number].scope
         place = f"{plain(scope.organization_name)} · {plain(scope.service_name)}"
-        way = activity_links.operation_link(receipt.organization_id, receipt.operation_id)
+        link = activity_links.operation_link(receipt.organization_id, receipt.operation_id)
         label = f"{receipt_sentence(receipt)} · {place}"
-        activity_links.render_link(label, way, "link", f"left_{receipt.operation_id}")
+        activity_links.render_link(label, link, "link", f"left_{receipt.operation_id}")
 
-    dialog.render_batch_receipt(done.receipts, _ended(done.receipts), draw, _dismiss, "leaving")
+    dialog.render_batch_receipt(
+        done.receipts, _receipt_heading(done.receipts), draw, _dismiss, "off_boarding"
+    )
 
 
 def _is_about(open_now: OpenOffBoarding, username: str) -> bool:
     return open_now.off_boarding.person.username == username
 
 
-def sentence(planned: OffBoarding) -> str:
+def off_boarding_sentence(planned: OffBoarding) -> str:
     """Return `3 tokens in 2 organizations stop working, 1 pending request … ends.`."""
     where = f" in {counted(planned.organizations, 'organization')}"
     tokens = either(planned.tokens, f"token{where} stops working|tokens{where} stop working")
@@ -79,27 +83,27 @@ def sentence(planned: OffBoarding) -> str:
     return f"{tokens}, {requests}."
 
 
-def _body(open_now: OpenOffBoarding) -> None:
+def _dialog_body(open_now: OpenOffBoarding) -> None:
     planned = open_now.off_boarding
     st.caption(" · ".join(map(plain, filter(None, (planned.person.name, planned.person.username)))))
     if open_now.error:
-        _failure(open_now.error)
+        _render_error(open_now.error)
         return
-    st.markdown(f"**{sentence(planned)}**")
+    st.markdown(f"**{off_boarding_sentence(planned)}**")
     _table(planned)
     if not planned.everywhere:
         st.markdown(_ONLY_YOURS)
     dialog.reason_field(_REASON)
     st.caption("Nothing has changed yet.")
     with dialog.dialog_buttons():
-        if st.button("Cancel", on_click=_dismiss, key="leaving_cancel"):
+        if st.button("Cancel", on_click=_dismiss, key="off_boarding_cancel"):
             st.rerun()
-        if st.button("End them all", type="primary", on_click=_end, key="leaving_do"):
+        if st.button("End them all", type="primary", on_click=_end, key="off_boarding_do"):
             st.rerun()
 
 
 def _table(planned: OffBoarding) -> None:
-    """Draw what ends, a line for each organization, service and kind of ending."""
+    """Draw what ends: a row for each organization, service and kind of ending."""
     happens = {Action.REMOVE: "Token stops working", Action.CANCEL: "Pending ends"}
     lines = [
         (
@@ -110,20 +114,20 @@ def _table(planned: OffBoarding) -> None:
         for plan in planned.plans
     ]
     columns = ["Organization", "Service", "What happens"]
-    skipped_users.skipped_table(pd.DataFrame(lines, columns=columns), "What ends")
+    skipped_users.render_small_table(pd.DataFrame(lines, columns=columns), "What ends")
 
 
-def _failure(error: Exception) -> None:
+def _render_error(error: Exception) -> None:
     st.error(explain(error), icon=":material/error:")
     dialog.render_changed_users(error)
     with dialog.dialog_buttons():
-        if st.button("Close", on_click=_dismiss, key="leaving_close"):
+        if st.button("Close", on_click=_dismiss, key="off_boarding_close"):
             st.rerun()
-        if st.button("Look again", type="primary", on_click=_look_again, key="leaving_again"):
+        if st.button("Look again", type="primary", on_click=_look_again, key="off_boarding_again"):
             st.rerun()
 
 
-def _ended(receipts: tuple[Receipt, ...]) -> str:
+def _receipt_heading(receipts: tuple[Receipt, ...]) -> str:
     tokens = sum(r.changed for r in receipts if r.action is Action.REMOVE)
     requests = sum(r.changed for r in receipts if r.action is Action.CANCEL)
     parts = [
@@ -139,12 +143,12 @@ def _plan(username: str) -> None:
         planned = off_boarding.plan_off_boarding(
             app_context().unit_of_work, permissions.current_user(), username
         )
-        session().leaving = OpenOffBoarding(planned)
+        session().open_off_boarding = OpenOffBoarding(planned)
 
 
 def _end() -> None:
-    """Carry out the frozen plans; a second click finds nothing open and does nothing."""
-    open_now = session().leaving
+    """Execute the plans. A second click finds no open confirmation and does nothing."""
+    open_now = session().open_off_boarding
     if open_now is None or open_now.receipts:
         return
     try:
@@ -159,11 +163,11 @@ def _end() -> None:
 
 
 def _look_again() -> None:
-    open_now = session().leaving
-    session().leaving = None
+    open_now = session().open_off_boarding
+    session().open_off_boarding = None
     if open_now:
         _plan(open_now.off_boarding.person.username)
 
 
 def _dismiss() -> None:
-    session().leaving = None
+    session().open_off_boarding = None

@@ -1,4 +1,4 @@
-"""One operation: who did what, when and why, how far it is, and what happened to each user."""
+"""One operation on Activity: its facts, its progress, and the result for each user."""
 
 from collections.abc import Callable
 from functools import partial
@@ -30,41 +30,45 @@ from lib.ui.components.table_size import table_height
 from lib.ui.navigation import activity_links, scope
 from lib.ui.session import session
 from lib.ui.tokens import approvals
-from lib.wording.activity import PROGRESS, named, what, who, why
-from lib.wording.labels import action_name, clock_time, plain
+from lib.wording.activity import PROGRESS, event_actor, event_label, event_reason, person_label
+from lib.wording.formats import clock_time, plain
+from lib.wording.labels import action_name
 
 _RESULTS = "operation_results"
 _SEARCH = "operation_search"
-_BEHIND = "\n"  # between a sort key and a member's id; a sort key has none
+_SEPARATOR = "\n"  # between a sort key and a member's id; no sort key contains it
 
 
 def render_operation(actor: Actor, reference: str) -> None:
-    """Draw the operation `UTCJF1-<id>`, or say that there is none."""
+    """Draw the operation `UTCJF1-<operation id>`, or a message that there is none."""
     organization_id, _, operation_id = reference.partition("-")
     view = _find(actor, organization_id, operation_id)
     if view is None:
-        _show_none()
+        _render_no_operation()
         return
     users = view.done.changed + view.done.skipped if view.done else _asked_users(view)
     action = view.done.action if view.done else Action.GENERATE
     st.header(action_name(action, users), anchor=False)
     activity_links.render_back_link()
-    if session().told:
-        st.success(session().told, icon=":material/check_circle:")
+    if session().flash:
+        st.success(session().flash, icon=":material/check_circle:")
     sign = PROGRESS[view.progress]
     st.badge(sign.word, icon=sign.icon, color=sign.colour)
     approvals.render_approval(actor, view)
     render_definitions(_facts(view))
-    _links(actor, view)
+    _render_links(actor, view)
     if view.done:
-        _show_results(actor, view.done)
+        _render_results(actor, view.done)
     if view.batch:
-        _show_batch(view.batch)
-    _show_events(view.events)
+        _render_batch(view.batch)
+    _render_events(view.events)
 
 
 def _find(actor: Actor, organization_id: str, operation_id: str) -> OperationView | None:
-    """Return the operation; None when unknown, or not the actor's. The person is not told which."""
+    """Return the operation; None if unknown, or not in the actor's organizations.
+
+    The page does not tell these two apart; the audit trail records the refusal.
+    """
     shared = app_context()
     try:
         return activity.open_operation(
@@ -75,7 +79,7 @@ def _find(actor: Actor, organization_id: str, operation_id: str) -> OperationVie
         return None
 
 
-def _show_none() -> None:
+def _render_no_operation() -> None:
     st.header("Activity", anchor=False)
     st.warning("There is no such operation.", icon=":material/search_off:")
     activity_links.render_back_link()
@@ -96,7 +100,7 @@ def _facts(view: OperationView) -> dict[str, str]:
     facts = {
         "Organization": f"{done.organization_name} · {done.organization_id}",
         "Service": done.service_name,
-        "Who": named(done.actor, done.actor_name),
+        "Who": person_label(done.actor, done.actor_name),
         "When": clock_time(done.confirmed_at),
         "From": event.address if event else "",
         "Users": f"{done.changed:,} changed{skipped}",
@@ -125,8 +129,8 @@ def _asked_facts(view: OperationView, address: str) -> dict[str, str]:
     }
 
 
-def _links(actor: Actor, view: OperationView) -> None:
-    """Draw the ways on: to who did it, and to the tokens of the place."""
+def _render_links(actor: Actor, view: OperationView) -> None:
+    """Draw the links to the person who did it, and to the API tokens of the place."""
     place = view.done or view.asked
     username = view.done.actor if view.done else view.asked.requester if view.asked else ""
     if place is None:
@@ -145,8 +149,8 @@ def _links(actor: Actor, view: OperationView) -> None:
             )
 
 
-def _show_results(actor: Actor, done: OperationFacts) -> None:
-    """Draw what happened to each user, a page at a time, with a search."""
+def _render_results(actor: Actor, done: OperationFacts) -> None:
+    """Draw the result for each user, 50 on a page; more than 50 users get a search."""
     st.subheader("Users", anchor=False)
     total = done.changed + done.skipped
     search = ""
@@ -160,7 +164,7 @@ def _show_results(actor: Actor, done: OperationFacts) -> None:
             max_chars=LONGEST_SEARCH,
         )
     made_from = (actor.username, done.operation_id, search)
-    key, _, member_id = keyset_pager.page_start(_RESULTS, made_from).partition(_BEHIND)
+    key, _, member_id = keyset_pager.page_start(_RESULTS, made_from).partition(_SEPARATOR)
     rows, more = activity.list_results(
         app_context().engine, actor, done, search or "", (key, member_id), PAGE
     )
@@ -169,9 +173,9 @@ def _show_results(actor: Actor, done: OperationFacts) -> None:
     else:
         st.caption("No users match. Try fewer letters.")
     with st.container(horizontal=True, vertical_alignment="center", key="operation_foot"):
-        st.caption(_which_ones(len(rows), total, search or ""), width="content")
+        st.caption(_range_text(len(rows), total, search or ""), width="content")
         st.space("stretch")
-        last = f"{rows[-1].sort_key}{_BEHIND}{rows[-1].member_id}" if more else ""
+        last = f"{rows[-1].sort_key}{_SEPARATOR}{rows[-1].member_id}" if more else ""
         keyset_pager.render_pager(_RESULTS, last, back="Previous", on="Next")
     with st.container(horizontal=True, vertical_alignment="bottom", key="operation_open"):
         people = {row.username: row.name for row in rows}
@@ -180,7 +184,7 @@ def _show_results(actor: Actor, done: OperationFacts) -> None:
             _offer_csv(actor, done)
 
 
-def _which_ones(shown: int, total: int, search: str) -> str:
+def _range_text(shown: int, total: int, search: str) -> str:
     first = keyset_pager.pages_before(_RESULTS) * PAGE + 1
     these = f"{first:,}–{first + shown - 1:,}"
     if search.strip():
@@ -244,23 +248,23 @@ def _results_csv(actor: Actor, done: OperationFacts) -> Callable[[], bytes]:
     return lambda: csv_bytes(("Name", "Username", "Email", "Result"), read())
 
 
-def _show_batch(batch: list[OperationFacts]) -> None:
+def _render_batch(batch: list[OperationFacts]) -> None:
     with st.container(gap="xxsmall"):
         st.subheader("Done together with", anchor=False)
         for other in batch:
             name = action_name(other.action, other.changed + other.skipped)
             place = f"{plain(other.organization_name)} · {plain(other.service_name)}"
-            way = activity_links.operation_link(other.organization_id, other.operation_id)
+            link = activity_links.operation_link(other.organization_id, other.operation_id)
             activity_links.render_link(
-                f"{plain(name)} · {place}", way, "link", f"batch_{other.operation_id}"
+                f"{plain(name)} · {place}", link, "link", f"batch_{other.operation_id}"
             )
 
 
-def _show_events(events: list[ActivityRow]) -> None:
-    """Draw the operation's own story: asked, approved, done, downloaded again."""
+def _render_events(events: list[ActivityRow]) -> None:
+    """Draw the events of the operation: asked, approved, done, downloaded again."""
     st.subheader("Events", anchor=False)
     frame = pd.DataFrame(
-        [(e.happened_at, who(e), what(e), e.address, _note(e)) for e in events],
+        [(e.happened_at, event_actor(e), event_label(e), e.address, _note(e)) for e in events],
         columns=["When (UTC)", "Who", "What", "From", "Note"],
     )
     frame["When (UTC)"] = frame["When (UTC)"].astype("datetime64[ms]")
@@ -276,4 +280,4 @@ def _show_events(events: list[ActivityRow]) -> None:
 
 
 def _note(event: ActivityRow) -> str:
-    return "" if event.action is EventAction.DOWNLOAD else why(event) or event.detail
+    return "" if event.action is EventAction.DOWNLOAD else event_reason(event) or event.detail

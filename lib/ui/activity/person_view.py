@@ -1,4 +1,4 @@
-"""User 360: one person's organizations, roles, tokens and whole history, within one's reach."""
+"""User 360: a person's organizations, roles, tokens and events, as far as the actor may see."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -20,8 +20,9 @@ from lib.ui.components.definition_list import UNKNOWN, render_definitions
 from lib.ui.components.table_size import table_height
 from lib.ui.navigation import activity_links
 from lib.ui.navigation.activity_links import Link
-from lib.wording.activity import began, ended
-from lib.wording.labels import ROLES, STATUS, day, plain
+from lib.wording.activity import token_end, token_start
+from lib.wording.formats import day, plain
+from lib.wording.labels import ROLES, STATUS
 
 _FEW = 12
 _EVENTS, _ENDED = "person_events", "person_ended"
@@ -41,7 +42,7 @@ _SIGNS = {TokenState.ACCEPTED: "✓", TokenState.PENDING: "Pending"}
 
 
 def render_person(actor: Actor, username: str) -> None:
-    """Draw the person, or say that there is nobody."""
+    """Draw the person, or a message that there is none."""
     view = activity.open_person(app_context().engine, app_context().clock, actor, username)
     if view is None:
         st.header("Activity", anchor=False)
@@ -52,10 +53,10 @@ def render_person(actor: Actor, username: str) -> None:
     activity_links.render_back_link()
     off_boarding.render_off_boarding_receipt()
     render_definitions(_facts(view))
-    _show_live(view)
+    _render_live(view)
     off_boarding.render_off_boarding(actor, view)
-    _show_ended(actor, view)
-    _show_events(actor, view)
+    _render_ended(actor, view)
+    _render_events(actor, view)
 
 
 def _facts(view: PersonView) -> dict[str, str]:
@@ -83,11 +84,11 @@ def _role(grant: GrantRow) -> str:
     return f"{ROLES[grant.role]} in {where}"
 
 
-def _show_live(view: PersonView) -> None:
-    """Draw what works or waits now; of a token only its first letters are known."""
+def _render_live(view: PersonView) -> None:
+    """Draw the live tokens and requests; only the first letters of a token are known."""
     st.subheader("Tokens and requests", anchor=False)
     if not view.live:
-        here = "" if view.everywhere else " in the organizations you look after"
+        here = "" if view.everywhere else " in the organizations that you may see"
         st.caption(f"Nothing works or is pending{here}.")
         return
     dates = {name: _days() for name in ("Since", "Last used", "Expires")}
@@ -123,8 +124,8 @@ def _live_line(token: OwnToken) -> tuple[Any, ...]:
     )
 
 
-def _show_ended(actor: Actor, view: PersonView) -> None:
-    """Draw the tokens and requests that are over, newest first."""
+def _render_ended(actor: Actor, view: PersonView) -> None:
+    """Draw the ended tokens and requests, the last ended first."""
     username = view.person.username
     moment, _, token_id = keyset_pager.page_start(_ENDED, (actor.username, username)).partition(" ")
     before = (int(moment), token_id) if moment else None
@@ -158,9 +159,9 @@ def _ended_table(rows: Sequence[EndedToken]) -> None:
             "How it ended": st.column_config.TextColumn(width=190),
         },
         placeholder=UNKNOWN,
-        alt="Tokens and requests of this person that are over",
+        alt="Ended tokens and requests of this person",
         **activity_links.from_rows(
-            "person_ended_table", [t.token_id for t in rows], [_way(token) for token in rows]
+            "person_ended_table", [t.token_id for t in rows], [_token_link(token) for token in rows]
         ),
     )
 
@@ -170,31 +171,31 @@ def _ended_line(token: EndedToken) -> tuple[Any, ...]:
         token.organization_id,
         token.service_name,
         f"{token.hint}…" if token.hint else "",
-        began(token),
+        token_start(token),
         day(token.created_at),
-        ended(token),
+        token_end(token),
         day(token.ended_at),
         day(token.accepted_at),
         day(token.last_used_at),
     )
 
 
-def _way(token: EndedToken) -> Link | None:
-    """Return what a token opens: the operation that ended it, else the one that made it."""
+def _token_link(token: EndedToken) -> Link | None:
+    """Return the link of a token: the operation that ended it, else the one that made it."""
     operation_id = token.ended_by_operation or token.made_by_operation
     if not operation_id:
         return None
     return activity_links.operation_link(token.organization_id, operation_id)
 
 
-def _show_events(actor: Actor, view: PersonView) -> None:
-    """Draw what the person did, and what was done about them by name."""
+def _render_events(actor: Actor, view: PersonView) -> None:
+    """Draw the events by the person, and the events about the person by name."""
     st.subheader("Activity", anchor=False)
     wanted = ActivityFilter(Kind.EVERYTHING, view.person.username)
     before = keyset_pager.page_start(_EVENTS, (actor.username, wanted))
     page = activity.list_events(app_context().engine, actor, wanted, before=before, limit=PAGE)
     if not page.rows:
-        st.caption("Nothing is recorded by this person, or about them by name.")
+        st.caption("No activity by this person, or about this person by name.")
         return
     event_table.render_event_table(
         page.rows, app_context().clock(), "person_events_table", "Activity of this person"

@@ -1,7 +1,7 @@
-"""Who is at the other end of a connection, for the server's own routes: no page guards them.
+"""Who sends a request to the server's own routes, which no page guards.
 
-The pages' modules are imported by the first call. They take half a second, for which the start of
-the server need not wait.
+The first call imports the modules of the pages. That takes half a second, so the start of the
+server does not wait for it.
 """
 
 from collections.abc import Mapping
@@ -16,16 +16,16 @@ from lib.streamlit_internals.server import claims_of, headers_of_session
 
 
 def may_fetch(storage: DownloadStorage, connection: HTTPConnection) -> bool:
-    """Tell whether the download at this address is that of the person at the other end."""
+    """Tell whether the file at this address is a download of the person who asks for it."""
     person = download_owner(connection)
     return bool(person) and storage.may_fetch(file_id_of(connection.scope["path"]), person)
 
 
 def download_owner(connection: HTTPConnection) -> str:
-    """Return whose the downloads are that are made at the other end; empty for nobody.
+    """Return the owner of the downloads of this connection; empty for nobody.
 
-    It is the person who is signed in, or whom the proxy names, while the directory has them. In
-    demo mode all are one. Nobody as well when the database cannot say.
+    The owner is the person who is signed in, or whom the proxy names, while the directory has
+    them. In demo mode everybody is the same owner. An unavailable database gives nobody.
     """
     from lib.ui.auth import sign_in  # noqa: PLC0415
 
@@ -38,14 +38,14 @@ def download_owner(connection: HTTPConnection) -> str:
 
 
 def owner_of_session(session_id: str) -> str:
-    """Return whose the downloads are that a browser session makes; empty when it is closed."""
+    """Return the owner of the downloads of a browser session; empty when the session is closed."""
     sent = headers_of_session(session_id)
     headers = [(n.lower().encode("latin-1"), v.encode("latin-1")) for n, v in sent]
     return download_owner(HTTPConnection({"type": "http", "headers": headers})) if headers else ""
 
 
 def end_sign_in(connection: HTTPConnection) -> None:
-    """End the sign-in of the browser at the other end, if there is one. Raises StoreUnavailable."""
+    """End the sign-in of this browser, if there is one. Raises DatabaseUnavailableError."""
     from lib.ui.auth import sign_in  # noqa: PLC0415
 
     claims = claims_of(connection)
@@ -54,7 +54,7 @@ def end_sign_in(connection: HTTPConnection) -> None:
 
 
 def may_upload(connection: HTTPConnection) -> bool:
-    """Tell whether the person at the other end may drop a file on Recall."""
+    """Tell whether the person may drop a file on Recall; no when the database is unavailable."""
     from lib.ui.auth import sign_in  # noqa: PLC0415
 
     try:
@@ -66,10 +66,7 @@ def may_upload(connection: HTTPConnection) -> bool:
 
 
 def session_status(connection: HTTPConnection) -> SessionStatus:
-    """Return how the sign-in of the browser at the other end stands.
-
-    Out as well when the database cannot say.
-    """
+    """Return the status of the browser's sign-in; OUT when the database is unavailable."""
     from lib.ui.auth import sign_in  # noqa: PLC0415
 
     claims = claims_of(connection)
@@ -81,7 +78,7 @@ def session_status(connection: HTTPConnection) -> SessionStatus:
 
 
 def has_person(state: Mapping[str, Any]) -> bool:
-    """Tell whether somebody is signed in in a browser session, by its whole state."""
+    """Tell whether a browser session has a signed-in person. `state` is its whole session state."""
     from lib.ui.session import has_person as is_known  # noqa: PLC0415
 
     return is_known(state)

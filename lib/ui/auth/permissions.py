@@ -1,4 +1,4 @@
-"""Who is signed in, and what they may open. Each page asks; operations ask again."""
+"""The current user, and what they may open. Each page checks it; operations check it again."""
 
 import logging
 from collections.abc import Iterator
@@ -14,7 +14,9 @@ from lib.operations import directory, sign_in_sessions
 from lib.ui.app_context import app_context
 from lib.ui.auth import sign_in
 from lib.ui.session import session
-from lib.wording.labels import explain, plain, role_names
+from lib.wording.formats import plain
+from lib.wording.labels import role_names
+from lib.wording.sentences import explain
 
 _log = logging.getLogger(__name__)
 ANONYMOUS = Actor("", "")
@@ -29,7 +31,7 @@ _PLURALS = {
 
 @contextmanager
 def errors_shown() -> Iterator[None]:
-    """Show an error of ours as a sentence instead of a traceback, and end the page there."""
+    """Show an error of ours as a sentence instead of a traceback, and end the page."""
     try:
         yield
     except DeskError as error:
@@ -40,18 +42,18 @@ def errors_shown() -> Iterator[None]:
 
 @contextmanager
 def errors_as_flash() -> Iterator[None]:
-    """In a callback, where nothing may be drawn: keep an error's sentence for the next run."""
+    """For callbacks, which cannot draw: keep the sentence of an error of ours for the next run."""
     try:
         yield
     except DeskError as error:
         _log.warning("refused: %s", error.code)
-        session().notice = explain(error)
+        session().flash_error = explain(error)
 
 
 def require_sign_in(declare: sign_in.DeclarePages) -> Actor:
-    """Return who is signed in. For anyone else the page ends here, at the sign-in page.
+    """Return who is signed in. Anyone else gets the sign-in page, and the run ends.
 
-    `declare` declares the pages without reading anything; it is called for that page only.
+    `declare` declares the pages without reading the database; only the sign-in page calls it.
     """
     if app_context().settings.sign_in == "oidc":
         return sign_in.sign_in_with_oidc(declare)
@@ -61,23 +63,24 @@ def require_sign_in(declare: sign_in.DeclarePages) -> Actor:
 
 
 def current_user() -> Actor:
-    """Return who is signed in, as the database has them now; nobody once the sign-in is over.
+    """Return who is signed in, with the roles of this moment; ANONYMOUS after the sign-in ended.
 
-    A callback runs before the frame asks at the door, so it is asked here as well.
+    A callback runs before the frame checks the sign-in, so this function checks it too.
     """
     return _signed_in_user() if sign_in.is_signed_in() else ANONYMOUS
 
 
 def _signed_in_user() -> Actor:
-    """Return whom the frame let in when this run began."""
+    """Return the person whom the frame accepted at the start of this run."""
     person = directory.find_actor(app_context().engine, session().username)
     return person._replace(address=sign_in.client_address()) if person else ANONYMOUS
 
 
 def require_permission(permission: Permission) -> Actor:
-    """Return the signed-in person, who may do this somewhere; anyone else gets no page.
+    """Return the signed-in person, who has `permission` in at least one organization.
 
-    A refusal is recorded once a browser session and page.
+    Anyone else gets a message instead of the page, and the run ends. The refusal is recorded once
+    per browser session and page.
     """
     person = _signed_in_user()
     if not person.may_somewhere(permission):
@@ -89,23 +92,23 @@ def require_permission(permission: Permission) -> Actor:
 
 
 def record_refusal(actor: Actor, permission: Permission, organization_id: str = "") -> None:
-    """Record that a page was refused, once a browser session."""
+    """Record that a page was refused, once per browser session, person and page."""
     refusal = (actor.username, permission.value, organization_id[:60])
-    if refusal not in session().refused:
-        session().refused.add(refusal)
+    if refusal not in session().recorded_refusals:
+        session().recorded_refusals.add(refusal)
         sign_in_sessions.record_page_refusal(
             app_context().unit_of_work, actor, permission, refusal[2]
         )
 
 
 def _allowed_roles(permission: Permission) -> str:
-    """Return who may: `API administrators`, or `API administrators, Support and Analysts`."""
+    """Return the roles with a permission, as `API administrators, Support and Analysts`."""
     *others, last = [_PLURALS[role] for role in Role if permission in PERMISSIONS[role]]
     return f"{', '.join(others)} and {last}" if others else last
 
 
 def _demo_user() -> Actor:
-    """Draw the demo's `Signed in as` and return who was picked; ends the page when unknown."""
+    """Draw the demo's `Signed in as`, and return the chosen person; end the run if unknown."""
     engine = app_context().engine
     names = {p.username: p for p in directory.personas(engine, _STAFF_TO_PICK, _PEOPLE_TO_PICK)}
     with st.sidebar:

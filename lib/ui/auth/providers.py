@@ -1,6 +1,6 @@
-"""The identity providers: from the environment one, from `.streamlit/secrets.toml` several.
+"""The identity providers: one from the environment, or several from `.streamlit/secrets.toml`.
 
-Both end in Streamlit's own `[auth]` section, which its sign-in reads; nothing is written to disk.
+Both become Streamlit's own `[auth]` section, which its sign-in reads. Nothing is written to disk.
 """
 
 from collections.abc import Mapping
@@ -19,7 +19,7 @@ from lib.settings import (
     trimmed,
 )
 
-_OF_A_PROVIDER = ("client_id", "client_secret", "server_metadata_url")
+_PROVIDER_KEYS = ("client_id", "client_secret", "server_metadata_url")
 _CHECKS = {
     "redirect_uri": safe_redirect_uri,
     "cookie_secret": safe_cookie_secret,
@@ -28,30 +28,30 @@ _CHECKS = {
 
 
 class Provider(NamedTuple):
-    """A provider as the sign-in page lists it; `key` is Streamlit's, `default` for the unnamed."""
+    """A provider on the sign-in page. `key` is the argument of `st.login`."""
 
     key: str
     label: str
 
 
 def auth_section(settings: Settings) -> dict[str, Any]:
-    """Return Streamlit's `[auth]` section, whole and safe; empty when nobody signs in with OIDC.
+    """Return Streamlit's `[auth]` section, complete and safe; empty unless the sign-in is OIDC.
 
-    Raises UnsafeSettings with a sentence for each value that is missing or unsafe.
+    Raises UnsafeSettingsError with a sentence for each value that is missing or unsafe.
     """
     if settings.sign_in != "oidc":
         return {}
     auth = settings.auth or _from_secrets()
     faults = _unreadable("auth", auth) or _faults(auth)
     if faults:
-        told = "\n".join(f"- {fault}" for fault in faults)
-        msg = f"Token Desk does not start:\n{told}"
+        lines = "\n".join(f"- {fault}" for fault in faults)
+        msg = f"Token Desk does not start:\n{lines}"
         raise UnsafeSettingsError(msg)
     return auth
 
 
 def listed() -> list[Provider]:
-    """Return who people can sign in with, in the order of the settings."""
+    """Return the providers of the sign-in page, in the order of the settings."""
     auth = st.secrets["auth"].to_dict()
     found = [Provider("default", "Sign in")] if "client_id" in auth else []
     return found + [
@@ -60,24 +60,24 @@ def listed() -> list[Provider]:
 
 
 def own_host(auth: Mapping[str, Any]) -> str:
-    """Return the host name by which browsers know Token Desk."""
+    """Return the host name of Token Desk in browsers, from the redirect URI; empty without one."""
     return urlsplit(str(auth["redirect_uri"])).hostname or ""
 
 
 def is_https(auth: Mapping[str, Any]) -> bool:
-    """Tell whether browsers reach Token Desk by https only."""
+    """Tell whether browsers reach Token Desk by https, from the redirect URI."""
     return str(auth.get("redirect_uri", "")).startswith("https://")
 
 
 def _from_secrets() -> dict[str, Any]:
-    """Return the section of the secrets file; empty when there is none."""
+    """Return the `[auth]` section of the secrets file; empty when there is none."""
     if not st.secrets.load_if_toml_exists() or "auth" not in st.secrets:
         return {}
     return _trimmed(st.secrets["auth"].to_dict())
 
 
 def _trimmed(section: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a section without white space and invisible characters around its texts."""
+    """Return a section whose texts have no white space or invisible characters around them."""
     cut: dict[str, Any] = {}
     for name, value in section.items():
         if isinstance(value, Mapping):
@@ -112,7 +112,7 @@ def _faults(auth: Mapping[str, Any]) -> list[str]:
     for title, section in sections.items():
         if title != "auth" or "client_id" in section or len(sections) == 1:
             faults += [
-                f"[{title}] {name}: missing" for name in _OF_A_PROVIDER if not section.get(name)
+                f"[{title}] {name}: missing" for name in _PROVIDER_KEYS if not section.get(name)
             ]
         faults += _unsafe(title, section)
     return faults

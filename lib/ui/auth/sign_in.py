@@ -1,7 +1,7 @@
-"""The door: nobody gets past it unless somebody who is trusted has said who they are.
+"""Authentication: an OIDC provider or a trusted proxy must identify every visitor.
 
-Two kinds: an identity provider (OIDC, through Streamlit's own sign-in), or a proxy on this machine
-that names the person in a header. Demo mode has no door.
+OIDC goes through Streamlit's own sign-in. The proxy runs on this machine and names the person in a
+header. Demo mode has no authentication.
 """
 
 from collections.abc import Callable, Mapping
@@ -23,63 +23,64 @@ from lib.streamlit_internals.runtime import session_id
 from lib.ui.app_context import app_context
 from lib.ui.auth import providers
 from lib.ui.session import session
-from lib.wording.labels import plain, role_names
+from lib.wording.formats import plain
+from lib.wording.labels import role_names
 
 _WIDTH = 460
 _HOUR = 60 * MINUTE
 
-#: Declares the pages, so that a deep link is still in the address bar after the sign-in.
+#: Declares the pages, so that the address bar keeps a deep link through the sign-in.
 DeclarePages = Callable[[], object]
 
 
 def session_limits(settings: Settings) -> SessionLimits:
-    """Return how long a sign-in lasts."""
+    """Return how long a sign-in lasts, idle and in all, in milliseconds."""
     return SessionLimits(settings.idle_minutes * MINUTE, settings.session_hours * _HOUR)
 
 
 def client_address() -> str:
-    """Return from where the browser is connected; empty when that is this machine, or unknown.
+    """Return the IP address of the browser; empty when it is this machine, or unknown.
 
-    The server takes a proxy's `X-Forwarded-For` for it only when that proxy is on this machine.
+    The server reads it from a proxy's `X-Forwarded-For` only when that proxy is on this machine.
     """
-    known = st.context.ip_address
-    return _parsed_address(known) if isinstance(known, str) else ""
+    address = st.context.ip_address
+    return _parsed_address(address) if isinstance(address, str) else ""
 
 
-def _parsed_address(known: str) -> str:
+def _parsed_address(text: str) -> str:
     try:
         # Without the zone of an IPv6 address (`%eth0`), which is any text.
-        return str(ip_address(known)).partition("%")[0]
-    except ValueError:  # whoever is at this machine can say anything in that header
+        return str(ip_address(text)).partition("%")[0]
+    except ValueError:  # a program on this machine can write any text into that header
         return ""
 
 
 def sign_in_with_oidc(declare: DeclarePages) -> Actor:
-    """Return who signed in at the identity provider; anyone else gets the sign-in page."""
+    """Return who signed in with OIDC. Anyone else gets a page that says so, and the run ends."""
     if not st.user.is_logged_in:
         _clear_session()
         _sign_in_page(declare, "")
-    arrival = LoginClaims(st.user.to_dict(), client_address())
+    login = LoginClaims(st.user.to_dict(), client_address())
     settings = app_context().settings
     try:
         actor = sign_in_sessions.resume(
-            app_context().unit_of_work, session_limits(settings), settings.user_claim, arrival
+            app_context().unit_of_work, session_limits(settings), settings.user_claim, login
         )
     except (errors.SignedOutError, errors.SessionTimedOutError) as refusal:
         _clear_session()
         _sign_in_page(declare, _sign_in_reason(settings, refusal))
     except SignInRefusedError as refusal:
         _clear_session()
-        _refusal_page(declare, refusal, arrival)
+        _refusal_page(declare, refusal, login)
     _switch_user(actor)
     _user_badge(actor)
     if st.sidebar.button("Sign out", icon=":material/logout:", type="tertiary", key="sign_out"):
-        _sign_out(arrival)
+        _sign_out(login)
     return actor
 
 
 def is_signed_in() -> bool:
-    """Tell whether the sign-in of this browser session lasts, where the provider vouches for it."""
+    """Tell whether the OIDC sign-in of this browser session is active; with a proxy, yes."""
     settings = app_context().settings
     if settings.sign_in != "oidc":
         return True
@@ -90,9 +91,9 @@ def is_signed_in() -> bool:
 
 
 def session_status(claims: Mapping[str, Any] | None, names: list[str]) -> SessionStatus:
-    """Return how somebody's sign-in stands, by the cookie's claims or the proxy's headers.
+    """Return the status of a sign-in, from the cookie's claims or the proxy's header values.
 
-    For the server's own routes, which no page guards. In demo mode everybody is.
+    The server's own routes use it: no page guards them. In demo mode it is always IN.
     """
     settings = app_context().settings
     if settings.demo_mode:
@@ -109,10 +110,11 @@ def session_status(claims: Mapping[str, Any] | None, names: list[str]) -> Sessio
 
 
 def download_owner(claims: Mapping[str, Any] | None, names: list[str]) -> str:
-    """Return whose the downloads of a browser are: a username of the directory; empty for nobody.
+    """Return the owner of a browser's downloads: a username of the directory; empty for nobody.
 
-    Of the person and not of the sign-in: one in another tab can take its place meanwhile. In demo
-    mode, where anyone can be anyone, they are everybody's. Raises StoreUnavailable.
+    The owner is the person, not the sign-in: another tab can replace the sign-in. In
+    demo mode all downloads have one owner, because anyone can be anyone. Raises
+    DatabaseUnavailableError.
     """
     if app_context().settings.demo_mode:
         return "demo"
@@ -121,14 +123,14 @@ def download_owner(claims: Mapping[str, Any] | None, names: list[str]) -> str:
 
 
 def end_sign_in(claims: Mapping[str, Any], address: str) -> None:
-    """End a sign-in for every copy of its cookie. Raises StoreUnavailable."""
+    """End a sign-in for all copies of its cookie. Raises DatabaseUnavailableError."""
     sign_in_sessions.sign_out(
         app_context().unit_of_work, LoginClaims(claims, _parsed_address(address))
     )
 
 
 def may_upload(claims: Mapping[str, Any] | None, names: list[str]) -> bool:
-    """Tell whether somebody may drop a file on Recall; in demo mode, where nobody is known, yes."""
+    """Tell whether a person may drop a file on Recall; in demo mode, yes for everybody."""
     if app_context().settings.demo_mode:
         return True
     person = _person(claims, names)
@@ -136,7 +138,7 @@ def may_upload(claims: Mapping[str, Any] | None, names: list[str]) -> bool:
 
 
 def _person(claims: Mapping[str, Any] | None, names: list[str]) -> Actor | None:
-    """Return who is signed in, or whom the proxy names, if the directory has them as active."""
+    """Return who is signed in, or whom the proxy names, if they are active in the directory."""
     settings = app_context().settings
     if settings.sign_in == "proxy":
         username = _single_name(names)
@@ -149,12 +151,12 @@ def _person(claims: Mapping[str, Any] | None, names: list[str]) -> Actor | None:
 
 
 def proxy_header() -> str:
-    """Return the header in which a proxy names the person."""
+    """Return the name of the header in which the proxy names the person."""
     return app_context().settings.proxy_header
 
 
 def sign_in_with_proxy(declare: DeclarePages) -> Actor:
-    """Return whom the proxy names; without exactly one name nobody is let in."""
+    """Return whom the proxy names. Without exactly one name a page says so, and the run ends."""
     settings = app_context().settings
     name = _single_name(st.context.headers.get_all(settings.proxy_header))
     if not name:
@@ -170,7 +172,7 @@ def sign_in_with_proxy(declare: DeclarePages) -> Actor:
         actor = _named_by_proxy(name)
     except SignInRefusedError as refusal:
         _clear_session()
-        session().refused.add(("sign-in", name))
+        session().recorded_refusals.add(("sign-in", name))
         _refusal_page(declare, refusal, None)
     _switch_user(actor)
     _user_badge(actor)
@@ -178,14 +180,14 @@ def sign_in_with_proxy(declare: DeclarePages) -> Actor:
 
 
 def _named_by_proxy(name: str) -> Actor:
-    """Return the person of that name; that they came is recorded once a browser session."""
-    known = session().username == name or ("sign-in", name) in session().refused
-    arrive = sign_in_sessions.find_by_proxy if known else sign_in_sessions.begin_by_proxy
-    return arrive(app_context().unit_of_work, name, client_address())
+    """Return the person of that name; record their arrival once per browser session."""
+    known = session().username == name or ("sign-in", name) in session().recorded_refusals
+    find_or_begin = sign_in_sessions.find_by_proxy if known else sign_in_sessions.begin_by_proxy
+    return find_or_begin(app_context().unit_of_work, name, client_address())
 
 
 def _single_name(names: list[str]) -> str:
-    """Return the one name of a header; empty when there is none, or more than one.
+    """Return the only name in a header; empty when there is none, or more than one.
 
     Servers decode headers as Latin-1, and proxies send UTF-8.
     """
@@ -195,40 +197,40 @@ def _single_name(names: list[str]) -> str:
 
 
 def _switch_user(actor: Actor) -> None:
-    """Let the session follow; what belonged to somebody else is dropped first."""
+    """Set the person of the session. Clear it first if it belonged to somebody else."""
     if session().username not in {"", actor.username}:
         _clear_session()
     session().username = actor.username
 
 
 def _clear_session() -> None:
-    """Drop whatever this browser session still has of a person: nobody is there any more."""
+    """Drop all that this browser session has of its person, but for the recorded refusals."""
     if not session().username:
         return
-    refused = session().refused
+    refusals = session().recorded_refusals
     app_context().one_time_secrets.drop_session(session_id())
-    session().confirming = None  # its download button may still be held by who looked at it
+    session().open_confirmation = None  # a browser may still have its download button
     st.session_state.clear()
-    session().refused = refused
+    session().recorded_refusals = refusals
 
 
-def _sign_out(arrival: LoginClaims) -> NoReturn:
-    """End the sign-in for every copy of its cookie, then take the cookie back."""
-    sign_in_sessions.sign_out(app_context().unit_of_work, arrival)
+def _sign_out(login: LoginClaims) -> NoReturn:
+    """End the sign-in for all copies of its cookie, then remove the cookie of this browser."""
+    sign_in_sessions.sign_out(app_context().unit_of_work, login)
     _clear_session()
     st.logout()
     st.stop()
 
 
-def _sign_in_page(declare: DeclarePages, why: str) -> NoReturn:
+def _sign_in_page(declare: DeclarePages, reason: str) -> NoReturn:
     with _page_without_menu(
         declare,
         "Sign in to Token Desk",
-        "Token Desk is where support staff look after API tokens: who has one, who is still to "
-        "accept one, and who needs a new one. Users find their own tokens here, too.",
+        "Support staff manage API tokens here: who has one, who still has to accept one, and who "
+        "needs a new one. Users find their own tokens here, too.",
     ):
-        if why:
-            st.info(why, icon=":material/schedule:")
+        if reason:
+            st.info(reason, icon=":material/schedule:")
         for provider in providers.listed():
             if st.button(
                 provider.label,
@@ -246,14 +248,14 @@ def _sign_in_page(declare: DeclarePages, why: str) -> NoReturn:
 
 
 def _refusal_page(
-    declare: DeclarePages, refusal: SignInRefusedError, arrival: LoginClaims | None
+    declare: DeclarePages, refusal: SignInRefusedError, login: LoginClaims | None
 ) -> NoReturn:
     heading, text = _refusal_text(refusal)
     with _page_without_menu(declare, heading, text):
-        if arrival and st.button(
+        if login and st.button(
             "Sign in as someone else", icon=":material/switch_account:", key="sign_in_other"
         ):
-            _sign_out(arrival)
+            _sign_out(login)
     st.stop()
 
 
@@ -274,7 +276,7 @@ def _sign_in_reason(settings: Settings, refusal: SignInRefusedError) -> str:
 
 
 def _refusal_text(refusal: SignInRefusedError) -> tuple[str, str]:
-    """Return a heading and a text: what is wrong, and whom to ask."""
+    """Return the heading and the text of a refusal: what is wrong, and whom to ask."""
     if isinstance(refusal, errors.InactiveAccountError):
         return "Your account is inactive", (
             f"You are signed in as **{plain(refusal.name)}**, and this account is inactive in "
@@ -301,7 +303,7 @@ def _refusal_text(refusal: SignInRefusedError) -> tuple[str, str]:
 def _page_without_menu(
     declare: DeclarePages, heading: str, text: str
 ) -> st.delta_generator.DeltaGenerator:
-    """Draw a page without a menu; return the place below its text for buttons."""
+    """Draw a page without a menu; return the container below its text, for buttons."""
     declare()
     st.set_page_config(page_title=heading)
     with st.container(horizontal_alignment="center"):
@@ -313,5 +315,5 @@ def _page_without_menu(
 
 
 def _user_badge(actor: Actor) -> None:
-    """Draw who is signed in, and with which role: one element, for it is drawn at every click."""
+    """Draw the name and roles of the person. One element, because each click draws it again."""
     st.sidebar.markdown(f"**{plain(actor.name)}**  \n:small[{role_names(actor)}]")

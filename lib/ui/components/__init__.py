@@ -1,1 +1,1 @@
-"""Parts that several pages use. They know no page."""
+"""Parts that several pages use. They import no feature folder."""

@@ -1,4 +1,4 @@
-"""What the confirmations share: the reason, what changed meanwhile, and the receipt of a batch."""
+"""Parts of confirmation dialogs: reason, buttons, changed users, and the receipt of a batch."""
 
 from collections.abc import Callable, Sequence
 
@@ -10,13 +10,14 @@ from lib.domain.audit import LONGEST_REASON
 from lib.domain.errors import PlanOutdatedError
 from lib.domain.operations import Receipt
 from lib.ui.components import skipped_users
-from lib.wording.labels import HOLDINGS, clock_time, plain
+from lib.wording.formats import clock_time, plain
+from lib.wording.labels import HOLDINGS
 
 _FEW = 12
 
 
 def reason_field(key: str) -> None:
-    """Draw the field for the reason that goes into the audit trail."""
+    """Draw the field for the reason; its text goes into the audit trail."""
     st.text_input(
         "Reason (optional)",
         key=key,
@@ -26,14 +27,14 @@ def reason_field(key: str) -> None:
 
 
 def dialog_buttons() -> DeltaGenerator:
-    """Return the row of a dialog's buttons: the quiet one left, the one that acts right."""
+    """Return the row for a dialog's buttons: first the one that cancels, then the one that acts."""
     return st.container(horizontal=True, horizontal_alignment="right")
 
 
 def render_changed_users(error: Exception) -> None:
-    """Draw whose tokens changed since the confirmation was opened, where that is the error."""
+    """Draw the users whose tokens changed since the plan; nothing for any other error."""
     if isinstance(error, PlanOutdatedError) and error.changed:
-        skipped_users.skipped_table(
+        skipped_users.render_small_table(
             pd.DataFrame(
                 [(u.name, u.username, HOLDINGS[u.was], HOLDINGS[u.now]) for u in error.changed],
                 columns=["Name", "Username", "Was", "Is now"],
@@ -46,10 +47,14 @@ def render_batch_receipt(
     receipts: Sequence[Receipt],
     heading: str,
     draw: Callable[[int, Receipt], None],
-    put_away: Callable[[], None],
+    close: Callable[[], None],
     key: str,
 ) -> None:
-    """Draw what one act over several places did; `draw` draws the way to each operation."""
+    """Draw the receipt of one act that made several operations.
+
+    `draw(number, receipt)` draws the link to an operation, for the first 12 of them. `close` runs
+    when `Done` is pressed.
+    """
     with st.container(border=True, gap="xsmall", key=f"{key}_receipt"):
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
             st.markdown(f"**{heading}**", width="content")
@@ -58,7 +63,7 @@ def render_batch_receipt(
                 "Done",
                 type="tertiary",
                 icon=":material/close:",
-                on_click=put_away,
+                on_click=close,
                 key=f"{key}_done",
             )
         first = receipts[0]

@@ -1,4 +1,4 @@
-"""Lists that are read by keyset: forward, and back the way one came. Nothing is counted."""
+"""A pager for lists that are read by keyset: forward, and back to the pages seen. No counts."""
 
 from typing import Any
 
@@ -8,30 +8,30 @@ from lib.ui.session import PagerState, session
 
 
 def page_start(name: str, made_from: tuple[Any, ...]) -> str:
-    """Return behind which key the open page of list `name` begins; empty for the first page.
+    """Return the key after which the open page of list `name` begins; empty for the first page.
 
-    Something else that is looked for begins at its first page.
+    `made_from` is the filter. When it changes, the list goes back to its first page.
     """
-    trail = session().pagers.setdefault(name, PagerState())
-    if trail.made_from != made_from:
-        trail.made_from, trail.begins = made_from, []
-    return trail.begins[-1] if trail.begins else ""
+    pager = session().pagers.setdefault(name, PagerState())
+    if pager.made_from != made_from:
+        pager.made_from, pager.page_starts = made_from, []
+    return pager.page_starts[-1] if pager.page_starts else ""
 
 
 def pages_before(name: str) -> int:
-    """Return how many pages of list `name` were gone through."""
-    return len(session().pagers.setdefault(name, PagerState()).begins)
+    """Return how many pages of list `name` come before the open one."""
+    return len(session().pagers.setdefault(name, PagerState()).page_starts)
 
 
 def render_pager(name: str, further: str, *, back: str = "Newer", on: str = "Older") -> None:
-    """Draw the buttons; `further` is the key behind which the next page begins, or empty."""
-    behind = pages_before(name)
-    if not behind and not further:
+    """Draw the buttons. `further` is the key after which the next page begins; empty: none."""
+    before = pages_before(name)
+    if not before and not further:
         return
     st.button(
         back,
         icon=":material/chevron_left:",
-        disabled=not behind,
+        disabled=not before,
         on_click=_previous,
         args=(name,),
         key=f"{name}_back",
@@ -48,10 +48,10 @@ def render_pager(name: str, further: str, *, back: str = "Newer", on: str = "Old
 
 
 def _previous(name: str) -> None:
-    begins = session().pagers[name].begins
-    if begins:
-        begins.pop()
+    page_starts = session().pagers[name].page_starts
+    if page_starts:
+        page_starts.pop()
 
 
 def _next(name: str, further: str) -> None:
-    session().pagers[name].begins.append(further)
+    session().pagers[name].page_starts.append(further)

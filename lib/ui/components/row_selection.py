@@ -1,4 +1,4 @@
-"""Choosing a row of a table, with the mouse or by Shift and Space."""
+"""Choosing a row of a table, with the mouse or with Shift and Space."""
 
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
@@ -9,18 +9,19 @@ _T = TypeVar("_T")
 
 
 def selected_row(
-    name: str, ids: Sequence[object], meant: Sequence[_T], choose: Callable[[_T], None]
+    name: str, ids: Sequence[object], targets: Sequence[_T], choose: Callable[[_T], None]
 ) -> dict[str, Any]:
-    """Return what st.dataframe takes so that a chosen row calls `choose` with what it means.
+    """Return the arguments for st.dataframe that make a chosen row call `choose`.
 
-    `meant` holds the rows as they are drawn. Other `ids` make another table: one whose rows change
-    under its key takes neither a key nor a click any more (Streamlit 1.67).
+    `targets` has one value for each row, in the order of the table; `choose` gets the value of the
+    chosen row. Other `ids` give the table another key: a table whose rows change under the same
+    key no longer reacts to keys or clicks (Streamlit 1.67).
     """
     key = f"{name}_{hash(tuple(ids))}"
 
     def choose_row() -> None:
         rows = value(key).selection.rows
-        if rows and rows[0] < len(meant):
-            choose(meant[rows[0]])
+        if rows and rows[0] < len(targets):
+            choose(targets[rows[0]])
 
     return {"key": key, "on_select": choose_row, "selection_mode": "single-row"}

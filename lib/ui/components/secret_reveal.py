@@ -1,4 +1,8 @@
-"""A secret that its maker sees once: for ten minutes, or until it was copied or the page left."""
+"""A new secret on a page, shown once to the person who made it.
+
+It is gone after ten minutes, when the person presses `I have copied it`, or when they leave the
+page.
+"""
 
 import streamlit as st
 
@@ -6,25 +10,26 @@ from lib.operations.one_time_secrets import SecretKey
 from lib.ui.app_context import app_context
 from lib.ui.session import session
 
-_LOOK_AGAIN = "10s"  # how soon the page notices that the ten minutes are over
+_CHECK_EVERY = "10s"  # how soon the page notices that the ten minutes are over
 
 
-@st.fragment(run_every=_LOOK_AGAIN)
+@st.fragment(run_every=_CHECK_EVERY)
 def render_secret(key: SecretKey, heading: str, caption: str, gone: str, *, width: int) -> None:
-    """Draw the secret of `key` until it is gone, and say `gone` then.
+    """Draw the secret of `key`. When it is gone, rerun the page with `gone` as the flash.
 
-    The session's `shown_token` names what is shown. `caption` and `gone` are Markdown.
+    `caption` and `gone` are Markdown; `width` is in pixels.
     """
     secret = app_context().one_time_secrets.get(key)
     if secret is None:
-        session().shown_token, session().notice = "", gone
+        session().forget_new_secret()
+        session().flash = gone
         st.rerun()
     with st.container(border=True, gap="xsmall", width=width):
         st.markdown(f"**{heading}**")
         st.caption(caption)
         st.code(secret.decode(), language=None, wrap_lines=True)
         st.caption(
-            "This is the only time it is shown: for ten minutes, or until you leave this page. "
+            "It is shown only once: for ten minutes, or until you leave this page. "
             "Keep it like a password."
         )
         if st.button("I have copied it", on_click=_forget, args=(key,)):
@@ -33,4 +38,5 @@ def render_secret(key: SecretKey, heading: str, caption: str, gone: str, *, widt
 
 def _forget(key: SecretKey) -> None:
     app_context().one_time_secrets.drop(key)
-    session().shown_token = session().notice = ""
+    session().forget_new_secret()
+    session().clear_flash()

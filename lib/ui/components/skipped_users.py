@@ -1,4 +1,4 @@
-"""Who is left alone, and why: listed in the confirmation and in the receipt."""
+"""The table of skipped users and their reasons, for confirmations and receipts."""
 
 import pandas as pd
 import streamlit as st
@@ -10,14 +10,14 @@ _TALL = 300  # pixels
 
 
 def render_skipped_users(skipped: tuple[SkippedUser, ...]) -> None:
-    """Draw the skipped users with the reason of each."""
+    """Draw a table of the skipped users: name, username and reason."""
     frame = pd.DataFrame(
         [(u.name, u.username, u.reason.value.capitalize()) for u in skipped],
         columns=["Name", "Username", "Reason"],
     )
-    skipped_table(frame, "Skipped users")
+    render_small_table(frame, "Skipped users")
 
 
-def skipped_table(frame: pd.DataFrame, alt: str) -> None:
-    """Draw a short table whole, a long one with its own scroll bar."""
+def render_small_table(frame: pd.DataFrame, alt: str) -> None:
+    """Draw up to 8 rows in full height; more rows get a scroll bar. `alt` describes the table."""
     st.dataframe(frame, hide_index=True, height="content" if len(frame) <= _FEW else _TALL, alt=alt)

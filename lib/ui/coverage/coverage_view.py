@@ -1,4 +1,4 @@
-"""Token coverage: choices, totals, the heat map, and the same figures as a table and as CSV."""
+"""Token coverage: filters, totals, the heat map, and the same figures as a table and as CSV."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
@@ -18,7 +18,8 @@ from lib.ui.app_context import app_context
 from lib.ui.components import row_selection
 from lib.ui.components.definition_list import UNKNOWN, share_text
 from lib.ui.session import set_value, value
-from lib.wording.labels import TYPES, either
+from lib.wording.formats import either
+from lib.wording.labels import TYPES
 
 CHART_ORGANIZATIONS = 40
 CSV_HEADER = (
@@ -43,7 +44,7 @@ _FONT = "Source Sans, sans-serif"  # the theme's; a chart's marks do not inherit
 
 
 class _Colours(NamedTuple):
-    """A ramp that one ink is readable on, least share first (contrast at least 4.5)."""
+    """Colours of the heat map: `ramp` from share 0 to 1; text has a contrast of 4.5 or more."""
 
     ramp: tuple[str, str, str]
     ink: str
@@ -55,7 +56,7 @@ _DARK = _Colours(("#1E2B33", "#24504F", "#2B746B"), "#E6EAF0", "#A9B4C0")
 
 
 def coverage_filters(states: Iterable[str]) -> tuple[str, str, str]:
-    """Draw the choices; return state, type (both empty for any) and order."""
+    """Draw the filters; return state, type (each empty for any) and order, a key of ORDERS."""
     kinds = {kind.value: word for kind, word in TYPES.items()}
     with st.container(horizontal=True, vertical_alignment="bottom", key="coverage_filter"):
         state = _choose("State", {"": "Any"} | {s: s for s in states if s}, 140)
@@ -64,16 +65,16 @@ def coverage_filters(states: Iterable[str]) -> tuple[str, str, str]:
     return state, kind, order
 
 
-def order_picker(
+def filtered_rows(
     rows: Iterable[CoverageRow], state: str, kind: str, order: str
 ) -> list[CoverageRow]:
-    """Return the rows of a state and a type; lowest share first, or as they come: by name."""
+    """Return the rows of a state and a type: lowest share first, or in their order, by name."""
     wanted = [r for r in rows if state in {"", r.state} and kind in {"", r.type.value}]
     return sorted(wanted, key=_by_share) if order == "share" else wanted
 
 
 def totals_sentence(rows: Sequence[CoverageRow]) -> str:
-    """Return how many users have a token, are pending, or have neither, as Markdown."""
+    """Return as Markdown how many users have a token, are pending, or have neither."""
     accepted, users = sum(r.accepted for r in rows), sum(r.users for r in rows)
     have = "user has a token" if users == 1 else "users have a token"
     share = f" ({accepted / users:.0%})" if users else ""
@@ -83,7 +84,7 @@ def totals_sentence(rows: Sequence[CoverageRow]) -> str:
 
 
 def render_heat_map(rows: Sequence[CoverageRow], order: str, services: Iterable[Service]) -> None:
-    """Draw the heat map of the organizations that are covered least; `services` are its columns."""
+    """Draw the heat map of the 40 organizations with the lowest shares; columns are `services`."""
     by_organization = _by_organization(rows)
     worst = sorted(by_organization, key=lambda key: _share_of(by_organization[key]))
     shown = worst[:CHART_ORGANIZATIONS]
@@ -107,7 +108,7 @@ def render_heat_map(rows: Sequence[CoverageRow], order: str, services: Iterable[
 
 
 def render_coverage_table(rows: Sequence[CoverageRow], actor: Actor) -> None:
-    """Draw the figures; choosing a row, or a line of the selectbox under it, is remembered."""
+    """Draw the table and a selectbox; `clicked_cell` returns what was chosen, in the next run."""
     with st.container(gap="xxsmall"):
         st.subheader("The same figures as a table", anchor=False)
         st.caption("Choose a row to open that organization's API tokens.")
@@ -128,7 +129,7 @@ def render_coverage_table(rows: Sequence[CoverageRow], actor: Actor) -> None:
         },
         placeholder=UNKNOWN,
         alt="Token coverage by organization and service",
-        **row_selection.selected_row(_TABLE, places, places, _remember),
+        **row_selection.selected_row(_TABLE, places, places, _set_chosen),
     )
     with st.container(horizontal=True, vertical_alignment="bottom", key="coverage_foot"):
         names = {
@@ -143,13 +144,13 @@ def render_coverage_table(rows: Sequence[CoverageRow], actor: Actor) -> None:
             format_func=lambda key: names.get(key, key),
             placeholder="Organization and service",
             width=360,
-            on_change=_remember_line,
+            on_change=_set_chosen_line,
         )
         _offer_csv([r for r in rows if actor.may(Permission.EXPORT, r.organization_id)], actor)
 
 
 def _offer_csv(rows: Sequence[CoverageRow], actor: Actor) -> None:
-    """Offer the figures that `actor` may take away; nothing when there are none."""
+    """Draw the CSV download of the rows that `actor` may export; nothing without rows."""
     if not rows:
         return
     file = partial(coverage_csv, tuple(rows))
@@ -164,14 +165,14 @@ def _offer_csv(rows: Sequence[CoverageRow], actor: Actor) -> None:
 
 
 def clicked_cell() -> tuple[str, str] | None:
-    """Return the organization and the service that were just chosen, once."""
+    """Return the ids of the organization and service that were just chosen; None ever after."""
     place: tuple[str, str] | None = value(_CHOSEN)
     set_value(_CHOSEN, None)
     return place
 
 
 def render_no_coverage(*, filtered: bool) -> None:
-    """Say that there is nothing to count, and what to do next."""
+    """Draw the empty state: nothing matches, or nothing to count; and what to do next."""
     with st.container(gap="xxsmall"):
         if filtered:
             st.markdown("**No organization matches**")
@@ -184,7 +185,7 @@ def render_no_coverage(*, filtered: bool) -> None:
 
 
 def coverage_csv(rows: Iterable[CoverageRow]) -> bytes:
-    """Return the figures as a CSV file; there is no secret in it."""
+    """Return the figures as a CSV file in UTF-8. It contains no secret."""
     return csv_bytes(
         CSV_HEADER,
         (
@@ -215,7 +216,7 @@ def _choose(label: str, options: Mapping[str, str], width: int) -> str:
 
 
 def _by_share(row: CoverageRow) -> tuple[float, int]:
-    """Order by share, then the most users without a token; nobody to count comes last."""
+    """Return the sort key: share, then most users without a token; rows without users come last."""
     return (2.0 if row.share is None else row.share, row.accepted - row.users)
 
 
@@ -227,7 +228,7 @@ def _by_organization(rows: Iterable[CoverageRow]) -> dict[str, list[CoverageRow]
 
 
 def _share_of(rows: Iterable[CoverageRow]) -> tuple[float, int]:
-    """Order organizations like rows, all services together."""
+    """Return the sort key of an organization, all services together, as `_by_share`."""
     accepted, users = 0, 0
     for row in rows:
         accepted, users = accepted + row.accepted, users + row.users
@@ -242,7 +243,7 @@ def _chart_caption(shown: int, all_of_them: int) -> str:
 
 
 def _labels(names: Mapping[str, str]) -> dict[str, str]:
-    """Return a label for each organization; two of one name get their ids behind it."""
+    """Return labels by id; where two have the same name, each label ends with the id."""
     seen = list(names.values())
     return {key: name if seen.count(name) == 1 else f"{name} {key}" for key, name in names.items()}
 
@@ -305,7 +306,7 @@ def _cells(
     labels: Mapping[str, str],
     services: Mapping[str, str],
 ) -> list[dict[str, str | float | None]]:
-    """Return a cell for each organization and service, subscribed or not."""
+    """Return one cell for each organization and service, with or without a subscription."""
     return [
         _cell(labels[rows[0].organization_id], label, by_service.get(service_id))
         for rows in organizations
@@ -346,11 +347,11 @@ def _frame(rows: Iterable[CoverageRow]) -> pd.DataFrame:
     )
 
 
-def _remember(place: tuple[str, str]) -> None:
+def _set_chosen(place: tuple[str, str]) -> None:
     set_value(_CHOSEN, place)
 
 
-def _remember_line() -> None:
+def _set_chosen_line() -> None:
     line = value(_OPEN)
     set_value(_CHOSEN, tuple(line.split(" ", 1)) if line else None)
 

@@ -1,4 +1,4 @@
-"""What people come to do, in the manual's words, each with the place where it is done."""
+"""The topics of Help: what a person can do, in the manual's words, with a link to its page."""
 
 from collections.abc import Iterable
 from typing import NamedTuple
@@ -13,7 +13,7 @@ from lib.wording.labels import role_names
 
 
 class Topic(NamedTuple):
-    """`I want to …`: how it is done, the page that it is done on, and what it takes."""
+    """A topic: `I want to <wish>`, how to do it, its page, and the permission it needs."""
 
     wish: str
     how: str
@@ -81,15 +81,15 @@ STAFF_TOPICS = (
     ),
     Topic(
         "see who did what",
-        "Operations, sign-ins, refusals and changes of access, the newest first; an operation "
-        "opens to its users, a person to everything about them.",
+        "Operations, sign-ins, refusals and changes of access, newest first. Open an operation to "
+        "see its users; open a person to see everything about them.",
         "activity.py",
         "Activity",
         "history",
         Permission.ACTIVITY,
     ),
     Topic(
-        "end everything of a person who leaves",
+        "end all tokens of a person who leaves",
         "Open the person under **Activity**, then **End all tokens and requests**: in every "
         "organization and service, in one confirmed step.",
         "activity.py",
@@ -98,9 +98,9 @@ STAFF_TOPICS = (
         Permission.OFF_BOARD,
     ),
     Topic(
-        "let somebody in, or out",
-        "Grant a role for all organizations or for some, or revoke it; it counts from the next "
-        "click.",
+        "grant or revoke a role",
+        "Grant a role for all organizations or for some, or revoke it. The change takes effect at "
+        "the person's next click.",
         "access.py",
         "Access",
         "admin_panel_settings",
@@ -118,7 +118,7 @@ USER_TOPICS = (
         "key",
     ),
     Topic(
-        "decline one",
+        "decline a token requested for me",
         "Press **Decline** and confirm. A token from a CSV stops working; a request just ends.",
         "my_api_tokens.py",
         "My API tokens",
@@ -128,7 +128,7 @@ USER_TOPICS = (
 
 
 def render_topics(actor: Actor) -> None:
-    """Draw the tasks that `actor` can do."""
+    """Draw the topics that `actor` has the permission for."""
     mine = [t for t in STAFF_TOPICS if t.permission is None or actor.may_somewhere(t.permission)]
     if mine:
         _section(f"As {role_names(actor)} I want to …", mine)
@@ -137,23 +137,23 @@ def render_topics(actor: Actor) -> None:
         _section("I want to …", USER_TOPICS)
 
 
-def _section(title: str, tasks: Iterable[Topic]) -> None:
+def _section(title: str, topics: Iterable[Topic]) -> None:
     st.subheader(title, anchor=False)
-    for task in tasks:
+    for topic in topics:
         with st.container(gap="xxsmall", width=700):
-            st.markdown(f"**… {task.wish}**")
-            st.markdown(task.how)
-            _link(task)
+            st.markdown(f"**… {topic.wish}**")
+            st.markdown(topic.how)
+            _link(topic)
 
 
-def _link(task: Topic) -> None:
-    """Link to the page; one below an organization opens where the person was last."""
+def _link(topic: Topic) -> None:
+    """Draw the link; the API Tokens page opens at the person's last organization."""
     place = session().place
-    below = task.page == "api_tokens.py"
+    below = topic.page == "api_tokens.py"
     if below and not place.organization_id:
         page, label, icon = _OPEN.page, "Choose an organization first", _OPEN.icon
     else:
-        page, label, icon = task.page, task.place, task.icon
+        page, label, icon = topic.page, topic.place, topic.icon
     st.page_link(
         page,
         label=f":blue[{label}]",

@@ -1,4 +1,4 @@
-"""My API tokens: what waits for the person, the token shown once, and what they have."""
+"""The page My API tokens: pending tokens, the new token shown once, and accepted tokens."""
 
 from collections.abc import Iterable, Sequence
 
@@ -18,7 +18,8 @@ from lib.ui.auth import permissions
 from lib.ui.components import dialog, secret_reveal
 from lib.ui.components.definition_list import UNKNOWN, day_text
 from lib.ui.session import Session, session
-from lib.wording.labels import day, explain, plain
+from lib.wording.formats import day, plain
+from lib.wording.sentences import explain
 
 ROWS = 25
 _WIDTH = 785
@@ -29,34 +30,37 @@ _GONE = (
 
 
 def render_flash() -> None:
-    """Say what the last step did, or why it did nothing."""
-    if session().notice:
-        st.info(session().notice, icon=":material/info:", width=_WIDTH)
+    """Draw what the last step did, or why it did nothing."""
+    message = session().flash_error or session().flash
+    if message:
+        st.info(message, icon=":material/info:", width=_WIDTH)
 
 
 def render_new_token(actor: Actor, mine: Iterable[OwnToken]) -> None:
-    """Show the token that was just accepted, until it is copied or its time is over."""
-    shown = session().shown_token
-    if shown:
-        place = next((_place(t) for t in mine if t.token_id == shown), "")
+    """Draw the token that was just accepted, for ten minutes or until it is copied."""
+    token_id = session().new_token_id
+    if token_id:
+        place = next((_place(t) for t in mine if t.token_id == token_id), "")
         secret_reveal.render_secret(
-            _key(actor, shown), "Your new API token", place, _GONE, width=_WIDTH
+            _key(actor, token_id), "Your new API token", place, _GONE, width=_WIDTH
         )
 
 
 def render_pending(actor: Actor, pending: Sequence[OwnToken], accepted: Iterable[OwnToken]) -> None:
-    """Draw what waits for the person, with `Accept` and `Decline`; `accepted` is what they have."""
+    """Draw the pending tokens with `Accept` and `Decline`. `accepted` has the person's others."""
     shared = app_context()
     held = {(token.organization_id, token.service_id) for token in accepted}
     st.subheader("Pending", anchor=False)
     for token in pending[:ROWS]:
-        _show_one(shared, actor, token, replaces=(token.organization_id, token.service_id) in held)
+        _render_pending_token(
+            shared, actor, token, replaces=(token.organization_id, token.service_id) in held
+        )
     if len(pending) > ROWS:
         st.caption(f"{counted(len(pending) - ROWS, 'more')} when these are answered.")
 
 
 def render_accepted(accepted: Iterable[OwnToken]) -> None:
-    """Draw the tokens that the person has; only the first letters of each are known."""
+    """Draw the accepted tokens; only the first letters of each are known."""
     st.subheader("Accepted", anchor=False)
     date_column = st.column_config.DateColumn(width=110, format="MMM D, YYYY")
     frame = pd.DataFrame(
@@ -84,35 +88,37 @@ def render_accepted(accepted: Iterable[OwnToken]) -> None:
 
 
 def render_no_tokens() -> None:
-    """Say that the person has nothing, and how that changes."""
+    """Draw the empty state, and how the person gets a token."""
     with st.container(gap="xxsmall"):
         st.markdown("**You have no API tokens**")
         st.caption("When an API administrator requests one for you, it waits here to be accepted.")
 
 
 def confirm_decline(pending: Iterable[OwnToken]) -> None:
-    """Ask once more before a decline, as long as what is declined is still pending."""
-    declining = session().declining
+    """Draw the confirmation of a decline while it is open and its token is pending."""
+    token_id = session().declining_token_id
     for token in pending:
-        if token.token_id == declining:
-            _confirm_decline(app_context(), token)
+        if token.token_id == token_id:
+            _render_dialog(app_context(), token)
             return
-    session().declining = ""
+    session().declining_token_id = ""
 
 
-def _show_one(shared: AppContext, actor: Actor, token: OwnToken, *, replaces: bool) -> None:
+def _render_pending_token(
+    shared: AppContext, actor: Actor, token: OwnToken, *, replaces: bool
+) -> None:
     remembered = session()
     exported = token.origin is Origin.EXPORT
     with st.container(horizontal=True, vertical_alignment="center", gap="small", width=_WIDTH):
         with st.container(width=480, gap="xxsmall"):
             st.markdown(f"**{plain(token.organization_name)}** · {plain(token.service_name)}")
-            st.caption(_story(token, exported=exported, replaces=replaces))
+            st.caption(_pending_caption(token, exported=exported, replaces=replaces))
         st.space("stretch")
         st.button(
             "Accept",
             key=f"accept_{token.token_id}",
-            disabled=bool(remembered.shown_token) and not exported,
-            help="Copy the new token first." if remembered.shown_token else None,
+            disabled=bool(remembered.new_token_id) and not exported,
+            help="Copy the new token first." if remembered.new_token_id else None,
             on_click=_accept,
             args=(shared, remembered, token, _key(actor, token.token_id)),
         )
@@ -125,7 +131,7 @@ def _show_one(shared: AppContext, actor: Actor, token: OwnToken, *, replaces: bo
         )
 
 
-def _story(token: OwnToken, *, exported: bool, replaces: bool) -> str:
+def _pending_caption(token: OwnToken, *, exported: bool, replaces: bool) -> str:
     if exported:
         return f"Exported {day_text(token.created_at)}. You have it from the CSV; it works already."
     until = f", open until {day_text(token.expires_at)}" if token.expires_at else ""
@@ -133,14 +139,14 @@ def _story(token: OwnToken, *, exported: bool, replaces: bool) -> str:
     return f"Requested {day_text(token.created_at)}{until}. Accept it to see the token{end}."
 
 
-def _confirm_decline(shared: AppContext, token: OwnToken) -> None:
+def _render_dialog(shared: AppContext, token: OwnToken) -> None:
     remembered = session()
 
     def close() -> None:
-        remembered.declining = ""
+        remembered.declining_token_id = ""
 
     @st.dialog("Decline API token", width="medium", on_dismiss=close)
-    def ask() -> None:
+    def draw() -> None:
         st.caption(_place(token))
         st.markdown(
             "The token from the CSV **stops working at once**."
@@ -159,7 +165,7 @@ def _confirm_decline(shared: AppContext, token: OwnToken) -> None:
         if kept or declined:
             st.rerun()
 
-    ask()
+    draw()
 
 
 def _place(token: OwnToken) -> str:
@@ -170,38 +176,38 @@ def _key(actor: Actor, token_id: str) -> SecretKey:
     return SecretKey(session_id(), actor.username, token_id)
 
 
-# What follows runs when a button is clicked. Nothing in it draws, so that another click cannot cut
-# it in half; and who clicks is asked anew, since the page may have stood open for long.
+# The callbacks of the buttons. They draw nothing, so that another click cannot stop them halfway.
+# They ask again who the current user is, because the page may have been open for long.
 
 
 def _accept(shared: AppContext, remembered: Session, token: OwnToken, key: SecretKey) -> None:
-    if remembered.shown_token and token.origin is Origin.REQUEST:
+    if remembered.new_token_id and token.origin is Origin.REQUEST:
         return  # a second new token would hide the first one before it was copied
-    remembered.notice = ""
+    remembered.clear_flash()
     try:
         secret = own_tokens.accept(
             shared.unit_of_work, permissions.current_user(), token, shared.minting
         )
     except DeskError as error:
-        remembered.notice = explain(error)
+        remembered.flash_error = explain(error)
         return
     if secret is None:
-        remembered.notice = "Accepted. You have this token from the CSV, so it is not shown here."
+        remembered.flash = "Accepted. You have this token from the CSV, so it is not shown here."
         return
     shared.one_time_secrets.keep(key, secret.encode())
-    remembered.shown_token = token.token_id
+    remembered.new_token_id = token.token_id
 
 
 def _ask_to_decline(remembered: Session, token_id: str) -> None:
-    remembered.notice = ""
-    remembered.declining = token_id
+    remembered.clear_flash()
+    remembered.declining_token_id = token_id
 
 
 def _decline(shared: AppContext, remembered: Session, token: OwnToken) -> None:
-    remembered.declining = ""
+    remembered.declining_token_id = ""
     try:
         own_tokens.decline(shared.unit_of_work, permissions.current_user(), token)
     except DeskError as error:
-        remembered.notice = explain(error)
+        remembered.flash_error = explain(error)
         return
-    remembered.notice = "Declined."
+    remembered.flash = "Declined."

@@ -1,1 +1,1 @@
-"""The registry of pages, the menu, and the scope: organization and service in the URL."""
+"""The registry of pages, the menu, links, and the scope: organization and service in the URL."""

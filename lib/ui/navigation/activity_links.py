@@ -1,6 +1,7 @@
-"""The ways about Activity: to the list, an operation or a person, each with its own address.
+"""Links within Activity: to the list, an operation or a person, each with its own address.
 
-Buttons and tables that write the address: a link to the page one is on would leave it as it is.
+They are buttons and tables that write the query string: Streamlit's own link to the open page
+would not change it.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,44 +19,44 @@ ACTIVITY_LINK: Link = {}
 
 
 def operation_link(organization_id: str, operation_id: str) -> Link:
-    """Return the way to an operation's page."""
+    """Return the link to an operation: `operation=UTCJF1-<operation id>`."""
     return {"operation": f"{organization_id}-{operation_id}"}
 
 
 def person_link(username: str) -> Link:
-    """Return the way to a person's page (User 360)."""
+    """Return the link to a person (User 360): `person=<username>`."""
     return {"person": username}
 
 
 def is_list_open() -> bool:
-    """Tell whether the address is the list's, not an operation's or a person's."""
+    """Tell whether the address is that of the list: it names no operation and no person."""
     return not (st.query_params.get("operation") or st.query_params.get("person"))
 
 
-def follow(way: Link) -> None:
-    """Go there, from a callback: the page that is then drawn is the one of this address."""
-    st.query_params.from_dict(way)
+def follow(link: Link) -> None:
+    """Write the link into the address. Call it in a callback: the next run draws that page."""
+    st.query_params.from_dict(link)
 
 
-def render_link(label: str, way: Link, icon: str, key: str) -> None:
-    """Draw a way as a quiet button; `label` is Markdown."""
+def render_link(label: str, link: Link, icon: str, key: str) -> None:
+    """Draw a link as a quiet button; `label` is Markdown, `icon` a Material name."""
     st.button(
         f":blue[{label}]",
         type="tertiary",
         icon=f":material/{icon}:",
         on_click=follow,
-        args=(way,),
+        args=(link,),
         key=key,
     )
 
 
 def render_back_link() -> None:
-    """Draw the way back to the list."""
+    """Draw the link back to the list."""
     render_link("Back to Activity", ACTIVITY_LINK, "arrow_back", "activity_back")
 
 
 def link_picker(label: str, lines: Mapping[str, tuple[str, Link]], key: str, width: int) -> None:
-    """Draw a selectbox over `lines` (label and way by key); choosing one goes there."""
+    """Draw a selectbox over `lines` (label and link by key). A choice follows its link."""
     if not lines:
         return
 
@@ -76,11 +77,11 @@ def link_picker(label: str, lines: Mapping[str, tuple[str, Link]], key: str, wid
     )
 
 
-def from_rows(name: str, ids: Sequence[object], ways: Sequence[Link | None]) -> dict[str, Any]:
-    """Return what makes a choice in the table `name` follow the link of its row."""
+def from_rows(name: str, ids: Sequence[object], links: Sequence[Link | None]) -> dict[str, Any]:
+    """Return the arguments for st.dataframe that make a chosen row follow its link, if any."""
 
-    def go_if_any(way: Link | None) -> None:
-        if way:
-            follow(way)
+    def follow_if_any(link: Link | None) -> None:
+        if link:
+            follow(link)
 
-    return row_selection.selected_row(name, ids, ways, go_if_any)
+    return row_selection.selected_row(name, ids, links, follow_if_any)

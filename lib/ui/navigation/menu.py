@@ -1,4 +1,4 @@
-"""The menu of each level, as the manual walks down: it changes, and the current item is marked."""
+"""The menu: each level of the manual has its own items, and the open page is marked."""
 
 from collections.abc import Mapping, Sequence
 
@@ -25,13 +25,13 @@ from lib.ui.navigation.page_registry import (
     PageEntry,
 )
 from lib.ui.session import session
-from lib.wording.labels import plain
+from lib.wording.formats import plain
 
-_ROOT = ""  # the url path of the default page, whatever is given for it
+_ROOT = ""  # Streamlit gives the default page this url path, whatever we set
 
 
 def declare(services: Sequence[Service] = ()) -> dict[str, Page]:
-    """Return every page by its address, hidden from the menu, so that deep links work."""
+    """Return all pages by their url path, hidden in the menu, so that deep links work."""
     pages = {
         item.url_path: _page(item, hidden=True)
         for item in (*TOP_PAGES, ACTIVITY_LIST, *ORGANIZATION_PAGES)
@@ -44,19 +44,19 @@ def declare(services: Sequence[Service] = ()) -> dict[str, Page]:
 
 
 def declare_hidden() -> None:
-    """Declare every page and draw no menu, for somebody who is not signed in."""
+    """Declare all pages without a menu, for a visitor who is not signed in."""
     st.navigation(list(declare().values()), position="hidden")
 
 
 def open_page(pages: Mapping[str, Page]) -> str:
-    """Return the url path of the page to open: the one asked for.
+    """Return the url path of the page to open.
 
-    A service's page leads on to the license of that service.
+    It is the requested one; for a service's page it is the license of that service.
     """
-    asked = requested_page(pages.values()).url_path
-    if not asked.startswith(SERVICE_PREFIX):
-        return asked
-    scope.set_scope(session().place.organization_id, asked.removeprefix(SERVICE_PREFIX))
+    requested = requested_page(pages.values()).url_path
+    if not requested.startswith(SERVICE_PREFIX):
+        return requested
+    scope.set_scope(session().place.organization_id, requested.removeprefix(SERVICE_PREFIX))
     open_instead(pages[LICENSE.url_path])
     return LICENSE.url_path
 
@@ -64,7 +64,7 @@ def open_page(pages: Mapping[str, Page]) -> str:
 def sections(
     actor: Actor, url_path: str, services: Sequence[Service], pages: Mapping[str, Page]
 ) -> dict[str, list[Page]]:
-    """Return the menu at `url_path`: the level's items, and all other `pages` hidden."""
+    """Return the menu at `url_path`, by section: the items of its level, other `pages` hidden."""
     if is_below(actor, url_path):
         heading, back, shown = _level(actor, url_path, services)
         menu = {"": [back], heading: shown}
@@ -78,20 +78,20 @@ def sections(
 
 
 def is_below(actor: Actor, url_path: str) -> bool:
-    """Tell whether this is a page of an organization, and one that `actor` may open."""
+    """Tell whether `url_path` is a page of an organization that `actor` may open."""
     below = url_path in {item.url_path for item in ORGANIZATION_PAGES}
     return below and actor.may_somewhere(Permission.READ)
 
 
 def _top_page(item: PageEntry, url_path: str) -> Page:
-    """Return a menu item of the top level: of its two pages, where it has two, the one open."""
+    """Return a menu item of the top level. Organizations and Activity have two pages each."""
     if item is ORGANIZATIONS and url_path == _ROOT:
         return _root()
     return _page(_activity(url_path) if item is ACTIVITY else item)
 
 
 def _activity(url_path: str) -> PageEntry:
-    """Return the item Activity: the page one is on where that is the list, else the other one."""
+    """Return the item Activity: the open page if it shows the list, else the other address."""
     at_list = url_path == ACTIVITY_LIST.url_path
     here, there = (ACTIVITY_LIST, ACTIVITY) if at_list else (ACTIVITY, ACTIVITY_LIST)
     return here if activity_links.is_list_open() or url_path != here.url_path else there
@@ -100,7 +100,7 @@ def _activity(url_path: str) -> PageEntry:
 def _level(
     actor: Actor, url_path: str, services: Sequence[Service]
 ) -> tuple[str, Page, list[Page]]:
-    """Return the heading, the way back and the items of a level below Organizations."""
+    """Return the heading, the item `Back to` and the items of a level below Organizations."""
     place = session().place
     found = scope.find_organization(actor, place.organization_id)
     heading = plain(found[0].name) if found else "No organization"
@@ -128,9 +128,9 @@ def _page(item: PageEntry, *, title: str = "", icon: str = "", hidden: bool = Fa
 
 
 def _root(*, hidden: bool = False) -> Page:
-    """Return the default page: Organizations at the root's address.
+    """Return the default page: Organizations at the address `/`.
 
-    It does not lead on to the other address, for Back would never come past it.
+    It does not redirect to `/organizations`: the browser's Back would always land there again.
     """
     return st.Page(
         ORGANIZATIONS.file,
@@ -147,7 +147,7 @@ def _back(item: PageEntry, title: str = "") -> Page:
 
 
 def _service_page(service: Service, *, hidden: bool = False) -> Page:
-    """Return the menu item of a service, which leads on to its license."""
+    """Return the menu item of a service; `open_page` opens its license instead."""
     return st.Page(
         _draw_nothing,
         title=plain(service.name),
@@ -158,4 +158,4 @@ def _service_page(service: Service, *, hidden: bool = False) -> Page:
 
 
 def _draw_nothing() -> None:
-    """Stand for a service's page, which leads on to another one and so is never drawn."""
+    """Do nothing: Streamlit needs a function for a page, and a service's page is never drawn."""

@@ -1,6 +1,6 @@
-"""Every page with its address: the menu, the links and the gate read the same list.
+"""Every page with its address: the source of the menu, the links and the security middleware.
 
-It imports neither Streamlit nor the pages, so that the server can read it before it begins.
+It imports neither Streamlit nor the pages, because the server reads it before it starts.
 """
 
 import re
@@ -12,7 +12,7 @@ from lib.domain.roles import Permission
 
 @dataclass(frozen=True, slots=True)
 class PageEntry:
-    """A page of the menu: file, title, icon, address, and what opens it (None: anybody)."""
+    """A page: file, title, Material icon, url path, and the permission it needs (None: none)."""
 
     file: str
     title: str
@@ -24,8 +24,8 @@ class PageEntry:
 ORGANIZATIONS = PageEntry("organizations.py", "Organizations", "apartment", "organizations")
 COVERAGE = PageEntry("coverage.py", "Token coverage", "grid_on", "coverage", Permission.COVERAGE)
 ACTIVITY = PageEntry("activity.py", "Activity", "history", "activity", Permission.ACTIVITY)
-# The same page at a second address: the menu leads from an operation or a person back to the list,
-# and Streamlit keeps the query string where an item is that of the page one is on.
+# The same page at a second address, for the way back from an operation or a person to the list:
+# Streamlit keeps the query string when the menu item is that of the open page.
 ACTIVITY_LIST = replace(ACTIVITY, url_path="activity-list")
 RECALL = PageEntry("recall.py", "Recall", "block", "recall", Permission.RECALL)
 ACCESS = PageEntry("access.py", "Access", "admin_panel_settings", "access", Permission.ACCESS)
@@ -40,7 +40,8 @@ TOKENS = PageEntry("api_tokens.py", "API 2.0 Tokens", "vpn_key", "api-tokens")
 TOP_PAGES = (ORGANIZATIONS, COVERAGE, ACTIVITY, RECALL, ACCESS, MY_TOKENS, HELP)
 ORGANIZATION_PAGES = (CONTACT, SERVICES, LICENSE, NOTIFICATIONS, TOKENS)
 
-#: A service has a page of its own, which leads on to its license: `service-erecording`.
+#: Each service has a menu item with its own url path, which opens its license:
+#: `service-erecording`.
 SERVICE_PREFIX = "service-"
 _SERVICE_PAGE = re.compile(f"/{SERVICE_PREFIX}{SERVICE_ID}")
 _PAGES = frozenset(
@@ -49,8 +50,8 @@ _PAGES = frozenset(
 
 
 def is_page(path: str) -> bool:
-    """Tell whether `path` is a page's address: `/`, a page of the list, or a service's page.
+    """Tell whether `path` is the address of a page: `/`, a page of the registry, or a service's.
 
-    A service's page counts for every legal id, known or not: the gate reads no database.
+    Every legal id of a service counts, known or not: the middleware does not read the database.
     """
     return path in _PAGES or _SERVICE_PAGE.fullmatch(path) is not None

@@ -1,4 +1,4 @@
-"""Where the person is: organization and service, kept in the URL as `?org=…&service=…`."""
+"""The open place: organization and service, kept in the URL as `?org=…&service=…`."""
 
 from typing import NamedTuple, NoReturn
 
@@ -14,11 +14,11 @@ from lib.streamlit_internals.runtime import session_id
 from lib.ui.app_context import app_context
 from lib.ui.auth import permissions
 from lib.ui.session import Place, session
-from lib.wording.labels import plain
+from lib.wording.formats import plain
 
 
 class OpenScope(NamedTuple):
-    """Who is looking at which organization; `subscription` is the chosen service's."""
+    """The actor and the open organization; `subscription` is that of the open service, if any."""
 
     actor: Actor
     organization: Organization
@@ -27,49 +27,49 @@ class OpenScope(NamedTuple):
 
 
 def read_url() -> None:
-    """Take over what the URL says when it differs from what was last seen there.
+    """Set the place from the URL, if the URL changed since the last run.
 
-    Taking it over on each run would undo what was just picked in a selectbox.
+    Doing it on each run would undo a choice that was just made in a selectbox.
     """
     remembered = session()
     url = Place(st.query_params.get("org", ""), st.query_params.get("service", ""))
-    if url in (Place(), remembered.url_seen):
+    if url in (Place(), remembered.last_url):
         return
-    remembered.url_seen = url
+    remembered.last_url = url
     remembered.place = Place(
         url.organization_id or remembered.place.organization_id, url.service_id
     )
 
 
 def write_url() -> None:
-    """Say in the URL where we are: the menu's own links drop the query string."""
+    """Write the place into the URL, because the menu's own links drop the query string."""
     place = session().place
     wanted = {"org": place.organization_id} if place.organization_id else {}
     if place.service_id:
         wanted["service"] = place.service_id
     if wanted != st.query_params.to_dict():
         st.query_params.from_dict(wanted)
-    session().url_seen = Place(wanted.get("org", ""), wanted.get("service", ""))
+    session().last_url = Place(wanted.get("org", ""), wanted.get("service", ""))
 
 
 def reset_on_navigation(url_path: str) -> None:
-    """Drop what belongs to the page, person or place that was left: selection, steps, secrets."""
+    """If page, person or place changed, reset the page: selection, confirmations and secrets."""
     remembered = session()
     place = remembered.place
-    where = (url_path, remembered.username, place.organization_id, place.service_id)
-    if remembered.where and where != remembered.where:
+    current_page = (url_path, remembered.username, place.organization_id, place.service_id)
+    if remembered.last_page and current_page != remembered.last_page:
         app_context().one_time_secrets.drop_session(session_id())
-        remembered.leave()
-    remembered.where = where
+        remembered.reset_page()
+    remembered.last_page = current_page
 
 
 def set_scope(organization_id: str, service_id: str) -> None:
-    """Change the place; the frame writes it to the URL."""
+    """Set the place; the frame writes it into the URL."""
     session().place = Place(organization_id, service_id)
 
 
 def query_params(organization_id: str, service_id: str = "") -> dict[str, str]:
-    """Return the query parameters of a link to a place."""
+    """Return the query parameters of a link to a place: `org`, and `service` unless empty."""
     place = {"org": organization_id}
     return place | {"service": service_id} if service_id else place
 
@@ -77,9 +77,10 @@ def query_params(organization_id: str, service_id: str = "") -> dict[str, str]:
 def find_organization(
     actor: Actor, organization_id: str
 ) -> tuple[Organization, list[Subscription]] | None:
-    """Return an organization with its subscriptions; None when unknown, or not the actor's.
+    """Return an organization with its subscriptions; None if unknown, or not the actor's.
 
-    The person is not told which; the audit trail is, once a browser session.
+    The page does not tell these two apart. The audit trail does: the refusal is recorded, once per
+    browser session.
     """
     if not possible_name(organization_id):
         return None
@@ -91,7 +92,7 @@ def find_organization(
 
 
 def require_organization() -> OpenScope:
-    """Return the organization that the URL names; else a plain message, a way out, and no page."""
+    """Return the open organization. Without one, draw a message with a link, and end the run."""
     actor = permissions.require_permission(Permission.READ)
     place = session().place
     found = find_organization(actor, place.organization_id)
@@ -103,7 +104,11 @@ def require_organization() -> OpenScope:
 
 
 def require_subscription() -> tuple[OpenScope, Subscription]:
-    """Return the organization and the service that the URL names, or a plain message."""
+    """Return the open place and its subscription.
+
+    Without a service in the URL it is the first subscription. Without a subscription, draw a
+    message with a link, and end the run.
+    """
     here = require_organization()
     if not session().place.service_id and here.subscriptions:
         first = here.subscriptions[0]

@@ -1,1 +1,1 @@
-"""Organizations, and the pages of one of them."""
+"""The page Organizations, and parts of an organization's pages."""

@@ -1,4 +1,4 @@
-"""Service credentials on the Services page: what a service asks about its tokens with."""
+"""Service credentials on the Services page: a service uses them to check tokens."""
 
 from collections.abc import Sequence
 
@@ -17,7 +17,8 @@ from lib.ui.auth import permissions
 from lib.ui.components import dialog, secret_reveal
 from lib.ui.components.definition_list import day_text
 from lib.ui.session import session, value
-from lib.wording.labels import explain, plain
+from lib.wording.formats import plain
+from lib.wording.sentences import explain
 
 _WIDTH = 785
 _SERVICE = "credentials_service"
@@ -25,19 +26,20 @@ _GONE = "The secret is no longer shown. If it was not copied, end the credential
 
 
 def render_credentials(actor: Actor, subscriptions: Sequence[Subscription]) -> None:
-    """Draw a service's credentials with what can be done; nothing for those who may not."""
+    """Draw the credentials of a service with their buttons; nothing without the permission."""
     if not actor.may(Permission.ACCESS):
         return
     names = {s.service_id: s.service_name for s in subscriptions}
     st.subheader("Service credentials", anchor=False)
     st.caption(
-        "What a service, or the API in front of it, signs in with to ask whether a token is good. "
-        "They are the service's, in every organization; two at once while it changes them."
+        "A service uses a client id and secret to check tokens. They apply to all organizations. "
+        "Two can be active during rotation."
     )
-    if session().notice:
-        st.info(session().notice, icon=":material/info:", width=_WIDTH)
-    if session().shown_token:
-        key = _key(actor, session().shown_token)
+    message = session().flash_error or session().flash
+    if message:
+        st.info(message, icon=":material/info:", width=_WIDTH)
+    if session().new_client_id:
+        key = _key(actor, session().new_client_id)
         secret_reveal.render_secret(
             key, "New secret", f"Client id {plain(key.made_by)}", _GONE, width=_WIDTH
         )
@@ -48,12 +50,12 @@ def render_credentials(actor: Actor, subscriptions: Sequence[Subscription]) -> N
     for credential in live:
         _row(credential)
     if not live:
-        st.caption("None: nobody can ask about tokens of this service yet.")
+        st.caption("No credentials yet: nobody can check tokens of this service.")
     st.button(
         "Create credential",
         on_click=_create,
         key="credentials_create",
-        disabled=len(live) >= credentials.MOST_LIVE or bool(session().shown_token),
+        disabled=len(live) >= credentials.MOST_LIVE or bool(session().new_client_id),
         help="End one of the two first." if len(live) >= credentials.MOST_LIVE else None,
     )
 
@@ -69,21 +71,21 @@ def _row(credential: ServiceCredential) -> None:
             "End",
             type="tertiary",
             key=f"credentials_end_{credential.client_id}",
-            on_click=_ask_to_end,
+            on_click=_open_confirmation,
             args=(credential.client_id,),
         )
 
 
 def confirm_end() -> None:
-    """Ask once more before a credential ends."""
-    if session().declining:
-        st.dialog("End service credential", width="medium", on_dismiss=_close)(_confirm)()
+    """Draw the confirmation while one is open: the end of a credential."""
+    if session().ending_client_id:
+        st.dialog("End service credential", width="medium", on_dismiss=_close)(_dialog_body)()
 
 
-def _confirm() -> None:
-    client_id = session().declining
+def _dialog_body() -> None:
+    client_id = session().ending_client_id
     st.caption(plain(client_id))
-    st.markdown("Whoever signs in with it is **refused at once**. It cannot be brought back.")
+    st.markdown("Programs that use it are **refused at once**. This cannot be undone.")
     with dialog.dialog_buttons():
         kept = st.button("Keep it", on_click=_close)
         ended = st.button("End", type="primary", on_click=_end, key="credentials_end")
@@ -96,30 +98,31 @@ def _key(actor: Actor, client_id: str) -> SecretKey:
 
 
 def _create() -> None:
-    session().notice = ""
+    session().clear_flash()
     shared, actor = app_context(), permissions.current_user()
     try:
         new = credentials.create(shared.unit_of_work, actor, value(_SERVICE), shared.minting)
     except DeskError as error:
-        session().notice = explain(error)
+        session().flash_error = explain(error)
         return
     shared.one_time_secrets.keep(_key(actor, new.client_id), new.client_secret.encode())
-    session().shown_token = new.client_id
+    session().new_client_id = new.client_id
 
 
-def _ask_to_end(client_id: str) -> None:
-    session().notice, session().declining = "", client_id
+def _open_confirmation(client_id: str) -> None:
+    session().clear_flash()
+    session().ending_client_id = client_id
 
 
 def _close() -> None:
-    session().declining = ""
+    session().ending_client_id = ""
 
 
 def _end() -> None:
-    client_id, session().declining = session().declining, ""
+    client_id, session().ending_client_id = session().ending_client_id, ""
     try:
         ended = credentials.end(app_context().unit_of_work, permissions.current_user(), client_id)
     except DeskError as error:
-        session().notice = explain(error)
+        session().flash_error = explain(error)
         return
-    session().notice = f"Ended: {client_id}." if ended else f"Was ended already: {client_id}."
+    session().flash = f"Ended: {client_id}." if ended else f"Already ended: {client_id}."

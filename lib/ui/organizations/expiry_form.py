@@ -1,4 +1,4 @@
-"""How long new tokens live: said on the License page, and set there by API administrators."""
+"""The expiry of new tokens on the License page; API administrators set it there."""
 
 import streamlit as st
 
@@ -14,21 +14,22 @@ from lib.ui.app_context import app_context
 from lib.ui.auth import permissions
 from lib.ui.navigation.scope import OpenScope
 from lib.ui.session import session, value
-from lib.wording.labels import explain, plain
+from lib.wording.formats import plain
+from lib.wording.sentences import explain
 
 
 def render_expiry_form(here: OpenScope, subscription: Subscription) -> None:
-    """Draw what counts for new tokens here, and the form for those who may change it."""
+    """Draw the expiry of new tokens here, and the form for those who may change it."""
     place = (subscription.organization_id, subscription.service_id)
     policy = policies.read_policy(app_context().engine, here.actor, *place)
     st.subheader("Expiry", anchor=False)
     st.markdown(_sentence(policy))
-    if session().told:
-        st.success(session().told, icon=":material/check_circle:", width=730)
-        session().told = ""
-    if session().notice:
-        st.error(session().notice, icon=":material/error:", width=730)
-        session().notice = ""
+    if session().flash:
+        st.success(session().flash, icon=":material/check_circle:", width=730)
+        session().flash = ""
+    if session().flash_error:
+        st.error(session().flash_error, icon=":material/error:", width=730)
+        session().flash_error = ""
     if here.actor.may(Permission.POLICY, subscription.organization_id):
         _form(here.actor, subscription, policy)
 
@@ -47,11 +48,11 @@ def _form(actor: Actor, subscription: Subscription, policy: ExpiryPolicy) -> Non
         st.form_submit_button(
             "Save", on_click=_save, args=(subscription, policy), key="license_save"
         )
-    st.caption("Tokens that exist keep the end that they have. Empty: no limit.")
+    st.caption("Existing tokens keep their expiry. An empty field means no limit.")
 
 
 def _days(label: str, key: str, days: int | None) -> None:
-    # Not as the field's `value`, to which Streamlit would return when the field is emptied.
+    # Not as the field's `value`: Streamlit would return to it when somebody empties the field.
     st.session_state.setdefault(key, days)
     st.number_input(
         label,
@@ -66,9 +67,9 @@ def _days(label: str, key: str, days: int | None) -> None:
 
 
 def _keys(subscription: Subscription, policy: ExpiryPolicy) -> tuple[str, str]:
-    """Return the keys of the two fields: another place, or another policy, has fields of its own.
+    """Return the keys of the two fields; another place or another policy has other keys.
 
-    Streamlit keeps what a field of the same key had, whatever it is told to show.
+    Streamlit keeps the value of a field of the same key, whatever value the code gives it.
     """
     return (
         f"license_organization_{subscription.organization_id}_{policy.organization_days}",
@@ -78,13 +79,13 @@ def _keys(subscription: Subscription, policy: ExpiryPolicy) -> tuple[str, str]:
 
 def _sentence(policy: ExpiryPolicy) -> str:
     if policy.days is None:
-        return "New tokens have no end."
+        return "New tokens do not expire."
     whose = "this organization" if policy.days == policy.organization_days else "the service"
-    return f"New tokens end after **{counted(policy.days, 'day')}**, as {whose} has it."
+    return f"New tokens expire after **{counted(policy.days, 'day')}**, the limit of {whose}."
 
 
 def _save(subscription: Subscription, policy: ExpiryPolicy) -> None:
-    """Write what differs from what was shown."""
+    """Write the limits that differ from those on the page."""
     unit_of_work, actor = app_context().unit_of_work, permissions.current_user()
     organization_id, service_id = subscription.organization_id, subscription.service_id
     in_organization, everywhere = _keys(subscription, policy)
@@ -100,6 +101,6 @@ def _save(subscription: Subscription, policy: ExpiryPolicy) -> None:
         if wanted.service_days != policy.service_days:
             policies.set_service_policy(unit_of_work, actor, service_id, wanted.service_days)
     except DeskError as error:
-        session().notice = explain(error)
+        session().flash_error = explain(error)
         return
-    session().told = "Saved. It counts for tokens that are made from now on."
+    session().flash = "Saved. It applies to tokens made from now on."

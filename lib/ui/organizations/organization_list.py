@@ -1,4 +1,4 @@
-"""The list of organizations: search and filters, table, pages, and what it says when empty."""
+"""The list of organizations: search and filters, table, pages, and the empty states."""
 
 from collections.abc import Iterable, Mapping
 from typing import Literal
@@ -11,7 +11,8 @@ from lib.operations.directory import ORDERS, OrganizationFilter
 from lib.ui.components.definition_list import DASH
 from lib.ui.navigation import scope
 from lib.ui.session import set_value, value
-from lib.wording.labels import STATUS, STATUS_ICONS, TYPE_ICONS, TYPES, plain
+from lib.wording.formats import plain
+from lib.wording.labels import STATUS, STATUS_ICONS, TYPE_ICONS, TYPES
 
 ROWS = 25
 ORDER_NAMES = {"name": "Name", "id": "ID", "users": "Most users"}
@@ -21,13 +22,13 @@ _SEARCH, _PAGE = "organizations_search", "organizations_page"
 _CHOICES = tuple(f"organizations_{name}" for name in ("status", "type", "state", "service"))
 _NAME, _STATUS, _TYPE, _STATE, _SERVICES, _TOKENS = 320, 90, 72, 34, 54, 84  # pixels
 _TABLE = 785
-_LONGEST = 38  # characters of a name; more would push the id out of sight
+_LONGEST = 38  # characters of a name; a longer one would push the id out of sight
 
 
 def organization_filters(
     states: Iterable[str], services: Iterable[Service]
 ) -> tuple[OrganizationFilter, str]:
-    """Draw the search, the filters and the order; return what they say."""
+    """Draw the search, the filters and the order; return the filter and a key of ORDER_NAMES."""
     words = {s.value: word for s, word in STATUS.items()}
     kinds = {t.value: word for t, word in TYPES.items()}
     with st.container(horizontal=True, vertical_alignment="bottom", key="organizations_filter"):
@@ -49,12 +50,12 @@ def organization_filters(
 
 
 def first_row() -> int:
-    """Return how many organizations stand before the page that is open."""
+    """Return how many organizations come before the open page."""
     return (int(value(_PAGE) or 1) - 1) * ROWS
 
 
 def render_organizations(listed: Iterable[OrganizationListed]) -> OrganizationListed | None:
-    """Draw the table; return the organization whose status button was pressed, if any."""
+    """Draw the table; return the organization whose status button was pressed, else None."""
     pressed = None
     with st.container(key="organizations_table", gap="xxsmall", width=_TABLE):
         _head()
@@ -64,7 +65,7 @@ def render_organizations(listed: Iterable[OrganizationListed]) -> OrganizationLi
 
 
 def render_pager(total: int, shown: int) -> None:
-    """Draw the foot: which organizations these are, and the pages."""
+    """Draw the foot of the table: which organizations of how many, and the pages."""
     first = first_row()
     pages = -(-total // ROWS)
     with st.container(horizontal=True, vertical_alignment="center", width=_TABLE):
@@ -76,7 +77,7 @@ def render_pager(total: int, shown: int) -> None:
 
 
 def render_no_organizations(wanted: OrganizationFilter) -> None:
-    """Say that nothing matches, or that nothing is there yet, and what to do next."""
+    """Draw the empty state: no organization matches, or none exists; and what to do next."""
     if wanted == OrganizationFilter("", "", "", "", ""):
         st.markdown("**No organizations yet**")
         st.caption("Import your directory from CSV files, then reload this page:")
@@ -118,7 +119,7 @@ def _head() -> None:
 
 
 def _row(listed: OrganizationListed) -> bool:
-    """Draw one organization; tell whether its status was pressed."""
+    """Draw one organization; tell whether its status button was pressed."""
     with st.container(horizontal=True, gap="xsmall", vertical_alignment="center"):
         with st.container(width=_NAME):
             st.page_link(
@@ -152,7 +153,7 @@ def _cell(text: str, width: int, side: Literal["left", "right"] = "left") -> Non
 
 
 def go_to_first_page() -> None:
-    """Open the first page: something else is looked for, or the page is no longer there."""
+    """Open the first page, after another search or filter, or when the open page is gone."""
     set_value(_PAGE, 1)
 
 

@@ -1,4 +1,4 @@
-"""The list of what an organization subscribes to, with the ways on from each service."""
+"""The services that an organization subscribes to, with links to their pages."""
 
 from collections.abc import Iterable, Mapping
 
@@ -8,7 +8,7 @@ from lib.domain.coverage import CoverageRow
 from lib.domain.directory import Subscription
 from lib.ui.components.definition_list import UNKNOWN, date_text, share_text, status_badge
 from lib.ui.navigation import scope
-from lib.wording.labels import plain
+from lib.wording.formats import plain
 
 _NAME, _STATUS, _SINCE, _TOKENS, _LINK = 220, 100, 90, 118, 140  # pixels: two lines at 400
 _TABLE = 785
@@ -17,7 +17,7 @@ _TABLE = 785
 def render_services(
     subscriptions: Iterable[Subscription], coverage: Mapping[str, CoverageRow]
 ) -> None:
-    """Draw a line a subscription; `coverage` is by service id, and lacks what is not active."""
+    """Draw a line for each subscription. `coverage` is by service id; it lacks inactive ones."""
     with st.container(key="services_table", gap="xxsmall", width=_TABLE):
         with st.container(horizontal=True, gap="xsmall"):
             st.caption("Service", width=_NAME)
@@ -29,7 +29,7 @@ def render_services(
 
 
 def render_no_services(organization_name: str) -> None:
-    """Say that an organization subscribes to nothing, and how that changes."""
+    """Draw the empty state: no subscription, and the command that imports one."""
     with st.container(gap="xxsmall"):
         st.markdown(f"**{plain(organization_name)} subscribes to no service**")
         st.caption("Without a subscription it has no tokens. Import one from a CSV file:")
@@ -40,8 +40,8 @@ def render_no_services(organization_name: str) -> None:
     )
 
 
-def covered(coverage: CoverageRow | None) -> str:
-    """Return how many active users have an accepted token, of how many."""
+def coverage_text(coverage: CoverageRow | None) -> str:
+    """Return the active users with an accepted token: `212 of 250 (85%)`; else a dash."""
     return share_text(coverage.accepted, coverage.users) if coverage else UNKNOWN
 
 
@@ -59,7 +59,7 @@ def _row(subscription: Subscription, coverage: CoverageRow | None) -> None:
             )
         st.markdown(f":small[{status_badge(subscription.status)}]", width=_STATUS)
         st.markdown(f":small[{plain(date_text(subscription.since))}]", width=_SINCE)
-        st.markdown(f":small[{covered(coverage)}]", width=_TOKENS)
+        st.markdown(f":small[{coverage_text(coverage)}]", width=_TOKENS)
         with st.container(width=_LINK):
             st.page_link(
                 "api_tokens.py",

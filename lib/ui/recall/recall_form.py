@@ -1,6 +1,6 @@
-"""The Recall page: a text with leaked tokens goes in, and what they are comes out.
+"""The Recall page: find the tokens in a pasted text or a file, and end them.
 
-The text is forgotten as soon as it was looked through; the page goes on with ids.
+The page drops the text as soon as it has searched it, and keeps only ids.
 """
 
 from collections import Counter
@@ -22,27 +22,28 @@ from lib.ui.components import dialog
 from lib.ui.components.table_size import table_height
 from lib.ui.navigation import activity_links
 from lib.ui.session import OpenRecall, session, set_value, value
-from lib.wording.labels import either, explain, plain, receipt_sentence
+from lib.wording.formats import either, plain
+from lib.wording.sentences import explain, receipt_sentence
 
 _TEXT, _REASON, _FILE = "recall_text", "recall_reason", "recall_file"
 _LONGEST = 5_000_000  # characters: a CSV of 20,000 tokens
-_NOTHING = "Nothing was looked through. Paste a text, or choose a file of up to 5 MB."
+_NOTHING = "Nothing was searched. Paste a text, or choose a file of up to 5 MB."
 _ROWS_IN_SIGHT = 9
 _WIDTH = 785
 _LIVE = {TokenState.ACCEPTED: "✓", TokenState.PENDING: "Pending"}
 
 
 def recall_input() -> None:
-    """Draw where leaked tokens are pasted or dropped."""
+    """Draw the fields for a text or a file; only the error while tokens are shown."""
     remembered = session()
-    if remembered.notice:
-        st.error(remembered.notice, icon=":material/error:", width=_WIDTH)
-        remembered.notice = ""
-    if remembered.recalling:
+    if remembered.flash_error:
+        st.error(remembered.flash_error, icon=":material/error:", width=_WIDTH)
+        remembered.flash_error = ""
+    if remembered.open_recall:
         return
     st.caption(
-        "Tokens were found where they should not be: in a chat, a repository, a mail. Paste what "
-        "was found, or drop the whole file, of any kind; it is looked through and forgotten."
+        "Were tokens found where they should not be, such as in a chat, a repository or a mail? "
+        "Paste the text, or drop the whole file of any kind. It is searched and not kept."
     )
     st.text_area(
         "What was found",
@@ -61,56 +62,58 @@ def recall_input() -> None:
     st.button("Look up", type="primary", on_click=_look_up, key="recall_look_up")
 
 
-def open_recall() -> Recall | None:
-    """Return what was found in the last text, until it is put away."""
-    recalling = session().recalling
+def current_recall() -> Recall | None:
+    """Return what was found in the last text; None before a search and after `Another text`."""
+    recalling = session().open_recall
     return recalling.recall if recalling else None
 
 
-def render_found_tokens(recalled: Recall) -> None:
-    """Draw whose the tokens are, and what can be done."""
-    st.markdown(_sentence(recalled))
-    if recalled.leaked:
-        _table(recalled.leaked)
-        _operations(recalled)
+def render_found_tokens(found: Recall) -> None:
+    """Draw the found tokens with their owners, and the buttons."""
+    st.markdown(_sentence(found))
+    if found.leaked:
+        _table(found.leaked)
+        _operations(found)
     with st.container(horizontal=True, vertical_alignment="center", key="recall_bar"):
         st.button("Another text", on_click=_clear, key="recall_away")
-        if recalled.operations and not _is_wide():
+        if found.operations and not _is_wide():
             st.button(
                 "Add all that these operations made",
                 on_click=_widen,
                 key="recall_widen",
-                help="Who leaked one line of a CSV may have leaked the others too.",
+                help="If one line of a CSV has leaked, the other lines may have leaked too.",
             )
         st.space("stretch")
-        if recalled.plans:
+        if found.plans:
             st.button(
-                f"End {counted(recalled.ending, 'token')} …",
+                f"End {counted(found.ending, 'token')} …",
                 type="primary",
-                on_click=_open,
+                on_click=_open_confirmation,
                 key="recall_end",
             )
 
 
 def confirm() -> None:
     """Draw the confirmation while it is open."""
-    recalling = session().recalling
+    recalling = session().open_recall
     if recalling and recalling.confirming:
         title = f"End {counted(recalling.recall.ending, 'token')}?"
         st.dialog(title, width="medium", on_dismiss=_close)(_confirm)(recalling)
 
 
 def render_recall_receipt() -> None:
-    """Draw what the last recall did, until it is put away."""
-    receipts = session().recalled
+    """Draw what the last recall did, until `Done` is pressed."""
+    receipts = session().recall_receipts
     if not receipts:
         return
     ended = sum(receipt.changed for receipt in receipts)
-    dialog.render_batch_receipt(receipts, f"{counted(ended, 'token')} ended", _way, _done, "recall")
+    dialog.render_batch_receipt(
+        receipts, f"{counted(ended, 'token')} ended", _render_link, _done, "recall"
+    )
 
 
-def _way(_number: int, receipt: Receipt) -> None:
-    """Draw the way to one operation of the recall."""
+def _render_link(_number: int, receipt: Receipt) -> None:
+    """Draw the link to one operation of the recall."""
     place = f"{plain(receipt.organization_id)} · {plain(receipt.service_id)}"
     st.page_link(
         "activity.py",
@@ -120,18 +123,18 @@ def _way(_number: int, receipt: Receipt) -> None:
     )
 
 
-def _sentence(recalled: Recall) -> str:
-    total = len(recalled.leaked)
-    live = recalled.ending
+def _sentence(found: Recall) -> str:
+    total = len(found.leaked)
+    live = found.ending
     unknown = either(
-        recalled.unknown,
-        "more looks like a token of ours and is none that you look after"
-        "|more look like tokens of ours and are none that you look after",
+        found.unknown,
+        "more looks like a token of ours, but is not in the organizations that you manage"
+        "|more look like tokens of ours, but are not in the organizations that you manage",
     )
     if not total:
-        return f"**No token of ours.** {unknown}." if recalled.unknown else "**No token of ours.**"
+        return f"**No token of ours.** {unknown}." if found.unknown else "**No token of ours.**"
     works = f"{live:,} of them {'works' if live == 1 else 'work'}"
-    tail = f" {unknown}." if recalled.unknown else ""
+    tail = f" {unknown}." if found.unknown else ""
     return f"**{counted(total, 'token')} found**, {works}.{tail}"
 
 
@@ -159,12 +162,10 @@ def _table(leaked: tuple[LeakedToken, ...]) -> None:
     )
 
 
-def _operations(recalled: Recall) -> None:
-    """Link to the operations that made them."""
+def _operations(found: Recall) -> None:
+    """Draw links to the operations that made the found tokens."""
     made = Counter(
-        (token.organization_id, token.operation_id)
-        for token in recalled.leaked
-        if token.operation_id
+        (token.organization_id, token.operation_id) for token in found.leaked if token.operation_id
     )
     for (organization_id, operation_id), tokens in sorted(made.items()):
         st.page_link(
@@ -177,17 +178,17 @@ def _operations(recalled: Recall) -> None:
 
 
 def _confirm(recalling: OpenRecall) -> None:
-    recalled = recalling.recall
+    found = recalling.recall
     if recalling.error:
         st.error(explain(recalling.error), icon=":material/error:")
         dialog.render_changed_users(recalling.error)
         if st.button("Close", on_click=_clear, key="recall_close"):
             st.rerun()
         return
-    places = {(plan.scope.organization_id, plan.scope.service_id) for plan in recalled.plans}
+    places = {(plan.scope.organization_id, plan.scope.service_id) for plan in found.plans}
     scattered = f" in {len(places):,} organizations and services" if len(places) > 1 else ""
     st.markdown(
-        f"**{counted(recalled.ending, 'token')}**{scattered}: each **stops working at once**. "
+        f"**{counted(found.ending, 'token')}**{scattered}: each **stops working at once**. "
         "Whatever still sends one of them is refused."
     )
     dialog.reason_field(_REASON)
@@ -200,54 +201,54 @@ def _confirm(recalling: OpenRecall) -> None:
 
 
 def _is_wide() -> bool:
-    recalling = session().recalling
+    recalling = session().open_recall
     return bool(recalling and recalling.wide)
 
 
 def _look_up() -> None:
-    """Look through what was pasted or dropped; both are forgotten, whatever comes of it."""
+    """Search the text and the file. Both are dropped, whatever the result."""
     file = value(f"{_FILE}_{session().files_dropped}")
     text = f"{value(_TEXT, '')}\n{text_of(file.getvalue()) if file else ''}"
     set_value(_TEXT, "")
     session().files_dropped += 1
-    session().recalled = ()
+    session().recall_receipts = ()
     if not text.strip():
-        session().notice = _NOTHING
+        session().flash_error = _NOTHING
         return
     with permissions.errors_as_flash():
-        found_now = recall.look_up(
+        result = recall.look_up(
             app_context().unit_of_work, permissions.current_user(), text, app_context().minting
         )
-        session().recalling = OpenRecall(found_now)
+        session().open_recall = OpenRecall(result)
 
 
 def _widen() -> None:
-    recalling = session().recalling
+    recalling = session().open_recall
     if recalling is None:
         return
     with permissions.errors_as_flash():
         wider = recall.widen(
             app_context().unit_of_work, permissions.current_user(), recalling.recall
         )
-        session().recalling = OpenRecall(wider, wide=True)
+        session().open_recall = OpenRecall(wider, wide=True)
 
 
-def _open() -> None:
+def _open_confirmation() -> None:
     set_value(_REASON, "")
-    recalling = session().recalling
+    recalling = session().open_recall
     if recalling:
         recalling.confirming = True
 
 
 def _close() -> None:
-    recalling = session().recalling
+    recalling = session().open_recall
     if recalling:
         recalling.confirming = False
 
 
 def _end() -> None:
-    """Carry out the frozen plans; a second click finds nothing open and does nothing."""
-    recalling = session().recalling
+    """Execute the plans. A second click finds no open confirmation and does nothing."""
+    recalling = session().open_recall
     if recalling is None or not recalling.confirming:
         return
     try:
@@ -260,12 +261,12 @@ def _end() -> None:
     except DeskError as error:
         recalling.error = error
         return
-    session().recalled, session().recalling = receipts, None
+    session().recall_receipts, session().open_recall = receipts, None
 
 
 def _clear() -> None:
-    session().recalling = None
+    session().open_recall = None
 
 
 def _done() -> None:
-    session().recalled = ()
+    session().recall_receipts = ()

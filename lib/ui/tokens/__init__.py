@@ -1,1 +1,1 @@
-"""The page Recipient API Tokens: pick, tick, confirm, download."""
+"""The page Recipient API Tokens: pickers, table, actions, confirmations, receipts, approvals."""

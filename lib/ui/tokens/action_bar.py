@@ -1,4 +1,4 @@
-"""The bar under the table, always in sight: how many are selected, and what to do with them."""
+"""The bar at the bottom of the page: how many users are selected, and the Actions menu."""
 
 import streamlit as st
 
@@ -19,7 +19,7 @@ _ACTIONS = "tokens_actions"
 
 
 def render_action_bar(here: OpenScope, chosen: Subscription, shown: VisibleUsers) -> None:
-    """Draw the count, the buttons of the selection and the Actions that the person may choose."""
+    """Draw the count, the selection buttons and the Actions menu; nothing without a permission."""
     allowed = allowed_actions(here.actor, chosen.organization_id)
     if not allowed:
         return
@@ -59,7 +59,7 @@ def render_action_bar(here: OpenScope, chosen: Subscription, shown: VisibleUsers
 
 
 def allowed_actions(actor: Actor, organization_id: str) -> list[Action]:
-    """Return what `actor` may do to the users of an organization, in the order of the menu."""
+    """Return the actions that `actor` may do in an organization, in the order of the menu."""
     return [a for a in Action if actor.may(Permission(a.value), organization_id)]
 
 
@@ -67,7 +67,7 @@ def _selected_sentence() -> str:
     selected = session().selected
     if not selected:
         return "None selected"
-    hidden = len(selected - session().matching.members)
+    hidden = len(selected - session().matching_users.members)
     tail = f", {hidden:,} not shown" if hidden else ""
     return f"**{len(selected):,} selected**{tail}"
 
@@ -81,18 +81,21 @@ def _clear() -> None:
 
 
 def _choose(chosen: Subscription) -> None:
-    """Plan the chosen action and open its first confirmation; the menu goes back to its name."""
+    """Plan the chosen action, open its first confirmation, and empty the menu."""
     action = value(_ACTIONS)
     set_value(_ACTIONS, None)
-    if action in set(Action):  # a browser can send anything
+    if action in set(Action):  # a browser can send any value
         plan(Action(action), chosen.organization_id, chosen.service_id)
 
 
 def plan(action: Action, organization_id: str, service_id: str) -> None:
-    """Freeze what `action` would do to the selected users, and open the first confirmation."""
+    """Plan `action` for the selected users, and open its first confirmation.
+
+    An error of ours becomes `flash_error`.
+    """
     set_value(REASON, "")
     with permissions.errors_as_flash():
-        session().confirming = OpenConfirmation(
+        session().open_confirmation = OpenConfirmation(
             plan_action(
                 app_context().unit_of_work,
                 permissions.current_user(),

@@ -1,4 +1,4 @@
-"""Four eyes: what waits for a second API administrator, the answer, and the way to the download."""
+"""Approvals (four eyes): open requests, the answer of a second API administrator, the download."""
 
 import streamlit as st
 
@@ -20,32 +20,33 @@ from lib.ui.navigation import activity_links
 from lib.ui.session import OpenApproval, session
 from lib.ui.tokens import confirmations
 from lib.wording.activity import PROGRESS, time_of_day
-from lib.wording.labels import clock_time, explain, plain, plan_details, plan_sentence
+from lib.wording.formats import clock_time, plain
+from lib.wording.sentences import explain, plan_details, plan_sentence
 
 _FEW = 4
 
 
 def render_open_approvals(actor: Actor) -> None:
-    """Draw a line for each request that waits for the actor, or that the actor has asked for."""
+    """Draw one line for each open request that the actor can answer, or that the actor made."""
     answerable, own = activity.open_approvals(app_context().engine, app_context().clock, actor)
-    lines = [(asked, Progress.WAITING, _asks(asked)) for asked in answerable]
-    lines += [(asked, *_own(asked)) for asked in own]
+    lines = [(asked, Progress.WAITING, _request_sentence(asked)) for asked in answerable]
+    lines += [(asked, *_own_request(asked)) for asked in own]
     if not lines:
         return
     with st.container(border=True, gap="xxsmall", key="activity_waiting"):
         for line in lines[:_FEW]:
-            _line(*line)
+            _render_line(*line)
         if len(lines) > _FEW:
             st.caption(f"{len(lines) - _FEW:,} more are in the list below.")
 
 
 def render_approval(actor: Actor, view: OperationView) -> None:
-    """Draw what is planned, and what this person may do about it."""
+    """Draw a request: its state, its plan, and the buttons that `actor` may use."""
     asked, plan = view.asked, view.plan
     if asked is None:
         return
     if view.progress is not Progress.DONE:
-        st.markdown(_standing(actor, view, asked))
+        st.markdown(_state_sentence(actor, view, asked))
     if view.approver and view.progress is not Progress.LAPSED:
         st.markdown(_role_sentence(actor, asked, view.approver))
     if plan is None:
@@ -58,30 +59,30 @@ def render_approval(actor: Actor, view: OperationView) -> None:
             st.markdown("**Skipped**")
             skipped_users.render_skipped_users(plan.preview.skipped)
     if view.progress is Progress.APPROVED:
-        _offer_download(actor, asked, plan)
+        _render_download_button(actor, asked, plan)
     elif view.approver and view.approver.old_enough:
-        _ask_for_answer()
-        _dialog(view, asked, plan)
+        _answer_buttons()
+        _render_answer_dialog(view, asked, plan)
 
 
-def _line(asked: Approval, progress: Progress, sentence: str) -> None:
+def _render_line(asked: Approval, progress: Progress, sentence: str) -> None:
     sign = PROGRESS[progress]
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.badge(sign.word, icon=sign.icon, color=sign.colour)
         st.markdown(f":small[{sentence}]", width="content")
-        way = activity_links.operation_link(asked.organization_id, asked.operation_id)
-        activity_links.render_link("Open it", way, "arrow_forward", f"open_{asked.operation_id}")
+        link = activity_links.operation_link(asked.organization_id, asked.operation_id)
+        activity_links.render_link("Open it", link, "arrow_forward", f"open_{asked.operation_id}")
 
 
-def _asks(asked: Approval) -> str:
+def _request_sentence(asked: Approval) -> str:
     return (
         f"{plain(asked.requester)} asks for {counted(asked.users, 'new token')} in "
         f"{_place(asked)}, until {time_of_day(_until(asked))}."
     )
 
 
-def _own(asked: Approval) -> tuple[Progress, str]:
-    """Return how far one's own request is, and the sentence for it."""
+def _own_request(asked: Approval) -> tuple[Progress, str]:
+    """Return the progress of the actor's own request, and a sentence about it."""
     tokens = f"Your {counted(asked.users, 'new token')} in {_place(asked)}"
     until = time_of_day(_until(asked))
     if asked.state is ApprovalState.WAITING:
@@ -97,8 +98,8 @@ def _until(asked: Approval) -> int:
     return (asked.answered_at or asked.asked_at) + APPROVAL_LASTS
 
 
-def _standing(actor: Actor, view: OperationView, asked: Approval) -> str:
-    """Return in one sentence how far the request is, and what comes next."""
+def _state_sentence(actor: Actor, view: OperationView, asked: Approval) -> str:
+    """Return one sentence: the state of the request, and what comes next."""
     answered_by, requester = plain(asked.answered_by or ""), plain(asked.requester)
     mine = asked.requester == actor.username
     until = time_of_day(_until(asked))
@@ -119,7 +120,7 @@ def _standing(actor: Actor, view: OperationView, asked: Approval) -> str:
 
 
 def _role_sentence(actor: Actor, asked: Approval, role: ApproverRole) -> str:
-    """Return who granted the role of who answers or has answered, when, and whether it counts."""
+    """Return who granted the approver's role, when, and whether the role may answer the request."""
     answered_by = asked.answered_by or actor.username
     whose = "Your role" if answered_by == actor.username else f"The role of {plain(answered_by)}"
     by = f"by {plain(role.granted_by)}" if role.granted_by else "by whoever runs Token Desk"
@@ -127,7 +128,7 @@ def _role_sentence(actor: Actor, asked: Approval, role: ApproverRole) -> str:
     return sentence if role.old_enough else f"{sentence} {explain(ApproverTooNewError())}"
 
 
-def _offer_download(actor: Actor, asked: Approval, plan: Plan) -> None:
+def _render_download_button(actor: Actor, asked: Approval, plan: Plan) -> None:
     if asked.requester != actor.username:
         return
     if st.button(
@@ -139,60 +140,60 @@ def _offer_download(actor: Actor, asked: Approval, plan: Plan) -> None:
         confirmations.open_approved(plan, asked.reason)
 
 
-def _ask_for_answer() -> None:
+def _answer_buttons() -> None:
     with st.container(horizontal=True):
         st.button(
             "Approve",
             type="primary",
             icon=":material/check:",
-            on_click=_begin,
+            on_click=_open_answer,
             args=(True,),
             key="operation_approve",
         )
         st.button(
             "Reject",
             icon=":material/block:",
-            on_click=_begin,
+            on_click=_open_answer,
             args=(False,),
             key="operation_reject",
         )
 
 
-def _begin(approve: bool) -> None:  # noqa: FBT001 - a callback's argument
-    session().answering = OpenApproval(approve)
+def _open_answer(approve: bool) -> None:  # noqa: FBT001 - a callback's argument
+    session().open_approval = OpenApproval(approve)
 
 
-def _dialog(view: OperationView, asked: Approval, plan: Plan) -> None:
-    """Draw the one confirmation of an answer, for as long as it is open."""
-    answering = session().answering
-    if answering is None:
+def _render_answer_dialog(view: OperationView, asked: Approval, plan: Plan) -> None:
+    """Draw the confirmation of an answer while it is open."""
+    opened = session().open_approval
+    if opened is None:
         return
     tokens = counted(asked.users, "new token")
-    title = f"{'Approve' if answering.approve else 'Reject'} {tokens}?"
-    st.dialog(title, width="medium", on_dismiss=_dismiss)(_body)(answering, view, asked, plan)
+    title = f"{'Approve' if opened.approve else 'Reject'} {tokens}?"
+    st.dialog(title, width="medium", on_dismiss=_dismiss)(_dialog_body)(opened, view, asked, plan)
 
 
-def _body(answering: OpenApproval, view: OperationView, asked: Approval, plan: Plan) -> None:
+def _dialog_body(opened: OpenApproval, view: OperationView, asked: Approval, plan: Plan) -> None:
     place = (asked.organization_name, asked.organization_id, asked.service_name)
     st.caption(" · ".join(map(plain, place)))
-    if answering.error:
-        _failure(answering.error)
+    if opened.error:
+        _render_error(opened.error)
         return
     requester = plain(asked.requester)
-    if answering.approve:
+    if opened.approve:
         st.markdown(
-            f"{requester} may then replace and download these tokens for an hour: just this plan, "
-            "and once."
+            f"{requester} may then replace and download these tokens within one hour: only this "
+            "plan, and only once."
         )
         st.markdown(f"**{plan_sentence(plan)}**")
     else:
-        st.markdown(f"{requester} has to choose Generate & Export again, and ask anew.")
+        st.markdown(f"{requester} must choose Generate & Export again, and ask for approval again.")
     st.caption("Nothing has changed yet.")
     with dialog.dialog_buttons():
         if st.button("Cancel", on_click=_dismiss, key="answer_cancel"):
             st.rerun()
         if st.button(
-            "Approve" if answering.approve else "Reject",
+            "Approve" if opened.approve else "Reject",
             type="primary",
             on_click=_answer,
             args=(view.organization_id, view.operation_id, requester),
@@ -201,7 +202,7 @@ def _body(answering: OpenApproval, view: OperationView, asked: Approval, plan: P
             st.rerun()
 
 
-def _failure(error: Exception) -> None:
+def _render_error(error: Exception) -> None:
     st.error(explain(error), icon=":material/error:")
     dialog.render_changed_users(error)
     with dialog.dialog_buttons():
@@ -210,9 +211,9 @@ def _failure(error: Exception) -> None:
 
 
 def _answer(organization_id: str, operation_id: str, requester: str) -> None:
-    """Give the answer; a second click finds nothing open and does nothing."""
-    answering = session().answering
-    if answering is None:
+    """Record the answer. A second click finds no open confirmation and does nothing."""
+    opened = session().open_approval
+    if opened is None:
         return
     try:
         approvals.answer(
@@ -220,18 +221,18 @@ def _answer(organization_id: str, operation_id: str, requester: str) -> None:
             permissions.current_user(),
             organization_id,
             operation_id,
-            approve=answering.approve,
+            approve=opened.approve,
         )
     except DeskError as error:
-        answering.error = error
+        opened.error = error
         return
-    session().answering = None
-    session().told = (
+    session().open_approval = None
+    session().flash = (
         f"Approved. {requester} finds it under Activity and has an hour to download the CSV."
-        if answering.approve
+        if opened.approve
         else f"Rejected. {requester} sees that under Activity."
     )
 
 
 def _dismiss() -> None:
-    session().answering = None
+    session().open_approval = None

@@ -1,6 +1,6 @@
 """The confirmations: one for most actions, two for Generate & Export.
 
-Which one is open is a fact of the session, so a dialog is drawn on each run until it is answered.
+The session knows which one is open, so each run draws its dialog until somebody answers it.
 """
 
 import streamlit as st
@@ -28,16 +28,18 @@ from lib.ui.session import (
     value,
 )
 from lib.ui.tokens import action_bar
-from lib.wording.labels import action_name, either, explain, plain, plan_details, plan_sentence
+from lib.wording.formats import either, plain
+from lib.wording.labels import action_name
+from lib.wording.sentences import explain, plan_details, plan_sentence
 
 _POLL = "400ms"
 _TYPED = "confirm_typed"
 
 
 def open_approved(plan: Plan, reason: str) -> None:
-    """Go to the place of an approved plan, where its last confirmation opens."""
+    """Go to the API Tokens page of an approved plan; its last confirmation opens there."""
     target = plan.scope
-    session().opening = ApprovedPlan(plan, reason)
+    session().approved_plan = ApprovedPlan(plan, reason)
     scope.set_scope(target.organization_id, target.service_id)
     st.switch_page(
         "api_tokens.py", query_params=scope.query_params(target.organization_id, target.service_id)
@@ -45,22 +47,25 @@ def open_approved(plan: Plan, reason: str) -> None:
 
 
 def render_confirmation() -> None:
-    """Draw the open confirmation, if there is one here."""
-    opening, session().opening = session().opening, None
-    if opening:
-        session().confirming = OpenConfirmation(
-            opening.plan, Step.SECOND, reason=opening.reason, approved=True
+    """Draw the open confirmation of this person and place, if there is one."""
+    approved, session().approved_plan = session().approved_plan, None
+    if approved:
+        session().open_confirmation = OpenConfirmation(
+            approved.plan, Step.SECOND, reason=approved.reason, approved=True
         )
-    confirming = session().confirming
+    confirming = session().open_confirmation
     if confirming is None or not _is_here(confirming.plan):
         return
-    if _settled(confirming):
+    if _finish_if_over(confirming):
         st.rerun()
-    st.dialog(_title(confirming), width="medium", on_dismiss=_dismiss)(_body)(confirming)
+    st.dialog(_title(confirming), width="medium", on_dismiss=_dismiss)(_dialog_body)(confirming)
 
 
 def _is_here(plan: Plan) -> bool:
-    """Tell whether it is this person's, in this place: a mint outlives leaving the page."""
+    """Tell whether the plan is of this person and place.
+
+    A download that has begun stays in the session when the person goes to another page.
+    """
     place = session().place
     here = (session().username, place.organization_id, place.service_id)
     return here == (plan.actor, plan.scope.organization_id, plan.scope.service_id)
@@ -75,21 +80,21 @@ def _title(confirming: OpenConfirmation) -> str:
     return f"Generate {counted(counts.changed, 'token')}?"
 
 
-def _body(confirming: OpenConfirmation) -> None:
+def _dialog_body(confirming: OpenConfirmation) -> None:
     target = confirming.plan.scope
     place = (target.organization_name, target.organization_id, target.service_name)
     st.caption(" · ".join(map(plain, place)))
     if confirming.error:
-        _failure(confirming.error)
+        _render_error(confirming.error)
     elif confirming.step is Step.FIRST:
-        _first(confirming)
+        _first_step(confirming)
     elif not confirming.approved and needs_approval(app_context().unit_of_work, confirming.plan):
-        _ask(confirming)
+        _approval_step(confirming)
     else:
-        _second(confirming)
+        _second_step(confirming)
 
 
-def _first(confirming: OpenConfirmation) -> None:
+def _first_step(confirming: OpenConfirmation) -> None:
     plan = confirming.plan
     st.markdown(f"**{plan_sentence(plan)}**")
     details = plan_details(plan)
@@ -104,23 +109,31 @@ def _first(confirming: OpenConfirmation) -> None:
     with dialog.dialog_buttons():
         if st.button("Cancel", on_click=_dismiss, key="confirm_cancel"):
             st.rerun()
-        nobody = not plan.preview.changed
+        nothing_to_do = not plan.preview.changed
         if exports:
             go = st.button(
-                "Continue", type="primary", on_click=_continue, disabled=nobody, key="confirm_next"
+                "Continue",
+                type="primary",
+                on_click=_continue,
+                disabled=nothing_to_do,
+                key="confirm_next",
             )
         else:
             go = st.button(
-                "Confirm", type="primary", on_click=_confirm, disabled=nobody, key="confirm_do"
+                "Confirm",
+                type="primary",
+                on_click=_confirm,
+                disabled=nothing_to_do,
+                key="confirm_do",
             )
         if go:
             st.rerun()
 
 
-def _second(confirming: OpenConfirmation) -> None:
-    """Ask for a deliberate act; the confirming button is the download itself."""
+def _second_step(confirming: OpenConfirmation) -> None:
+    """Draw the last confirmation: a number to type, and the download button that confirms."""
     counts = confirming.plan.preview
-    delivery = _delivery(confirming)
+    download = _download_of(confirming)
     if counts.tokens_ending:
         st.markdown(
             "The existing tokens of these users **stop working at once**. Whatever still sends an "
@@ -130,32 +143,32 @@ def _second(confirming: OpenConfirmation) -> None:
         f"The CSV is the only place where the {counted(counts.changed, 'new token')} can be read. "
         "Keep it like a password."
     )
-    meant = _meant(counts.changed)
+    is_confirmed = _number_typed(counts.changed)
     st.caption("Step 2 of 2. Nothing has changed yet.")
     with dialog.dialog_buttons():
         if confirming.approved:
-            leave = st.button("Cancel", on_click=_dismiss, key="confirm_cancel")
+            closed = st.button("Cancel", on_click=_dismiss, key="confirm_cancel")
         else:
-            leave = st.button("Back", on_click=_back, key="confirm_back")
-        if leave:
+            closed = st.button("Back", on_click=_back, key="confirm_back")
+        if closed:
             st.rerun()
         st.download_button(
             "Replace tokens and download CSV",
-            data=delivery,
+            data=download,
             file_name=confirming.plan.csv_name,
             mime="text/csv",
             on_click="ignore",
             type="primary",
             icon=":material/download:",
-            disabled=not meant,
+            disabled=not is_confirmed,
             key="confirm_download",
         )
-    if meant:
+    if is_confirmed:
         _wait_for(confirming)
 
 
-def _ask(confirming: OpenConfirmation) -> None:
-    """Four eyes: keep the plan until another API administrator has approved it."""
+def _approval_step(confirming: OpenConfirmation) -> None:
+    """Draw the step that asks another API administrator to approve the plan (four eyes)."""
     changed = confirming.plan.preview.changed
     alone = app_context().unit_of_work.four_eyes
     st.markdown(
@@ -166,7 +179,7 @@ def _ask(confirming: OpenConfirmation) -> None:
         "Another API administrator finds the request under **Activity** and has an hour to approve "
         "it. Then you open it there and download the CSV; until then nothing changes."
     )
-    meant = _meant(changed)
+    is_confirmed = _number_typed(changed)
     st.caption("Step 2 of 3. Nothing has changed yet.")
     with dialog.dialog_buttons():
         back = st.button("Back", on_click=_back, key="confirm_back")
@@ -174,15 +187,15 @@ def _ask(confirming: OpenConfirmation) -> None:
             "Ask for approval",
             type="primary",
             on_click=_ask_approval,
-            disabled=not meant,
+            disabled=not is_confirmed,
             key="confirm_ask",
         )
         if back or asked:
             st.rerun()
 
 
-def _meant(users: int) -> bool:
-    """Ask for the number of users, and tell whether it was typed."""
+def _number_typed(users: int) -> bool:
+    """Draw the field for the number of users; tell whether the right number was typed."""
     typed = st.text_input(
         f"Type {users} to confirm", key=_TYPED, width=260, live=True, max_chars=12
     )
@@ -191,31 +204,31 @@ def _meant(users: int) -> bool:
 
 @st.fragment(run_every=_POLL)
 def _wait_for(confirming: OpenConfirmation) -> None:
-    """Look for the end of the operation, which runs in a thread that cannot call Streamlit."""
-    if _settled(confirming):
+    """Poll for the result of the download: its thread cannot call Streamlit."""
+    if _finish_if_over(confirming):
         st.rerun()
 
 
-def _settled(confirming: OpenConfirmation) -> bool:
-    """Move on when the delivery is over: to the receipt, or to what went wrong."""
-    delivery = confirming.delivery
-    if delivery is None or not delivery.over or confirming.error:
+def _finish_if_over(confirming: OpenConfirmation) -> bool:
+    """When the download is over, set its receipt or its error; tell whether that happened."""
+    download = confirming.download
+    if download is None or not download.over or confirming.error:
         return False
-    if delivery.receipt:
-        _finish(FinishedOperation(delivery.receipt, delivery))
+    if download.receipt:
+        _finish(FinishedOperation(download.receipt, download))
     else:
-        confirming.error = delivery.error
+        confirming.error = download.error
     return True
 
 
-def _finish(done: FinishedOperation) -> None:
+def _finish(finished: FinishedOperation) -> None:
     remembered = session()
-    remembered.confirming = None
-    remembered.done = done
+    remembered.open_confirmation = None
+    remembered.finished_operation = finished
     remembered.select(set())
 
 
-def _failure(error: Exception) -> None:
+def _render_error(error: Exception) -> None:
     st.error(explain(error), icon=":material/error:")
     dialog.render_changed_users(error)
     with dialog.dialog_buttons():
@@ -225,42 +238,44 @@ def _failure(error: Exception) -> None:
             st.rerun()
 
 
-def _delivery(confirming: OpenConfirmation) -> ExportDownload:
-    if confirming.delivery is None:
+def _download_of(confirming: OpenConfirmation) -> ExportDownload:
+    if confirming.download is None:
         shared, plan, remembered = app_context(), confirming.plan, session()
-        delivery = ExportDownload(
+        download = ExportDownload(
             shared.unit_of_work,
             shared.minting,
             shared.one_time_secrets,
             SecretKey(session_id(), plan.actor, plan.operation_id),
             permissions.current_user(),
             plan,
-            # Asked in a thread that cannot call Streamlit, so it holds what it looks at.
-            is_open=lambda: remembered.confirming is confirming and confirming.delivery is delivery,
+            # Another thread calls this, and `session()` does not work there.
+            is_open=lambda: (
+                remembered.open_confirmation is confirming and confirming.download is download
+            ),
             reason=confirming.reason,
         )
-        confirming.delivery = delivery
-    return confirming.delivery
+        confirming.download = download
+    return confirming.download
 
 
 def _continue() -> None:
-    confirming = session().confirming
+    confirming = session().open_confirmation
     if confirming:
         confirming.step = Step.SECOND
         confirming.reason = value(action_bar.REASON, "")
 
 
 def _back() -> None:
-    confirming = session().confirming
-    if confirming and not confirming.minting:
+    confirming = session().open_confirmation
+    if confirming and not confirming.download_begun:
         confirming.step = Step.FIRST
-        confirming.delivery = None  # it has the reason of before
+        confirming.download = None  # it holds the earlier reason
         set_value(action_bar.REASON, confirming.reason)
 
 
 def _confirm() -> None:
-    """Carry out the frozen plan; a second click finds nothing open and does nothing."""
-    confirming = session().confirming
+    """Execute the plan. A second click finds no open confirmation and does nothing."""
+    confirming = session().open_confirmation
     if confirming is None or confirming.plan.action is Action.GENERATE:
         return
     shared, reason = app_context(), value(action_bar.REASON, "")
@@ -279,7 +294,7 @@ def _confirm() -> None:
 
 
 def _ask_approval() -> None:
-    confirming = session().confirming
+    confirming = session().open_confirmation
     if confirming is None or confirming.step is not Step.SECOND:
         return
     try:
@@ -295,26 +310,26 @@ def _ask_approval() -> None:
     changed = counted(confirming.plan.preview.changed, "token")
     _close()
     session().select(set())
-    session().told = (
+    session().flash = (
         f"Approval asked for {changed}. Another API administrator has an hour to answer it under "
         "Activity; then open it there and download the CSV."
     )
 
 
 def _dismiss() -> None:
-    """Close the dialog with nothing done. Once the mint has begun, its end is awaited instead."""
-    confirming = session().confirming
-    if confirming and not confirming.minting:
-        session().confirming = None
+    """Close the dialog, nothing done. After the download has begun the dialog stays open."""
+    confirming = session().open_confirmation
+    if confirming and not confirming.download_begun:
+        session().open_confirmation = None
 
 
 def _close() -> None:
-    session().confirming = None
+    session().open_confirmation = None
 
 
 def _look_again() -> None:
-    confirming = session().confirming
+    confirming = session().open_confirmation
     if confirming:
         target = confirming.plan.scope
-        session().confirming = None
+        session().open_confirmation = None
         action_bar.plan(confirming.plan.action, target.organization_id, target.service_id)

@@ -1,4 +1,4 @@
-"""What an operation did, until the administrator is done with it."""
+"""The receipt of an operation, shown until the administrator presses `Done`."""
 
 from collections.abc import Callable
 
@@ -17,26 +17,27 @@ from lib.ui.app_context import AppContext, app_context
 from lib.ui.auth import permissions
 from lib.ui.components import skipped_users
 from lib.ui.session import FinishedOperation, session
-from lib.wording.labels import clock_time, plain, receipt_sentence
+from lib.wording.formats import clock_time, plain
+from lib.wording.sentences import receipt_sentence
 
 _FEW = 3
-_LOOK_AGAIN = "20s"  # so that the minutes left are true without a click
+_REDRAW_EVERY = "20s"  # so that the minutes left stay right without a click
 
 
 def render_receipt() -> None:
-    """Draw the notice and the receipt, if there are any."""
+    """Draw the messages of the last step, and the receipt of the finished operation."""
     remembered = session()
-    if remembered.notice:
-        st.error(remembered.notice, icon=":material/error:")
-        remembered.notice = ""
-    if remembered.told:
-        st.success(remembered.told, icon=":material/check_circle:")
-    if remembered.done:
-        _receipt(remembered.done)
+    if remembered.flash_error:
+        st.error(remembered.flash_error, icon=":material/error:")
+        remembered.flash_error = ""
+    if remembered.flash:
+        st.success(remembered.flash, icon=":material/check_circle:")
+    if remembered.finished_operation:
+        _render_operation(remembered.finished_operation)
 
 
-def _receipt(done: FinishedOperation) -> None:
-    receipt = done.receipt
+def _render_operation(finished: FinishedOperation) -> None:
+    receipt = finished.receipt
     with st.container(border=True, gap="xsmall", key="tokens_receipt"):
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
             st.markdown(f"**{receipt_sentence(receipt)}**", width="content")
@@ -50,9 +51,9 @@ def _receipt(done: FinishedOperation) -> None:
         st.markdown(f":small[{_facts(receipt)}]")
         if receipt.csv_sha256:
             st.code(f"SHA-256 {receipt.csv_sha256}", language=None, wrap_lines=True)
-            _again(done)
+            _download_again(finished)
         else:
-            _results(receipt)
+            _results_download(receipt)
         if len(receipt.skipped) > _FEW:
             skipped_users.render_skipped_users(receipt.skipped)
 
@@ -73,24 +74,24 @@ def _facts(receipt: Receipt) -> str:
     return f"{facts} {who}: {names}."
 
 
-@st.fragment(run_every=_LOOK_AGAIN)
-def _again(done: FinishedOperation) -> None:
-    """Offer the same bytes again for as long as the vault has them."""
-    delivery = done.delivery
-    seconds = app_context().one_time_secrets.seconds_left(delivery.key) if delivery else 0
+@st.fragment(run_every=_REDRAW_EVERY)
+def _download_again(finished: FinishedOperation) -> None:
+    """Draw `Download again` while the CSV is kept; afterwards a sentence instead."""
+    download = finished.download
+    seconds = app_context().one_time_secrets.seconds_left(download.key) if download else 0
     with st.container(horizontal=True, vertical_alignment="center"):
-        if delivery is None or not seconds:
+        if download is None or not seconds:
             st.caption(
-                "The CSV is no longer kept here. If it was lost, "
+                "The CSV is no longer kept here. If you have lost it, "
                 "generate and export these tokens again."
             )
             return
-        _download(delivery, "Download again", done.receipt.csv_name)
+        _download_button(download, "Download again", finished.receipt.csv_name)
         minutes = counted(max(1, round(seconds / 60)), "minute")
         st.caption(f"Download again for {minutes}, in this session only.", width="content")
 
 
-def _results(receipt: Receipt) -> None:
+def _results_download(receipt: Receipt) -> None:
     facts = (receipt.organization_id, receipt.service_id, receipt.action)
     name = f"{'-'.join((*facts, compact(receipt.confirmed_at)))}.csv"
     shared, actor = app_context(), permissions.current_user()
@@ -105,10 +106,10 @@ def _results(receipt: Receipt) -> None:
         operation_id=receipt.operation_id,
         users=receipt.changed,
     )
-    _download(file, "Download results", name)
+    _download_button(file, "Download results", name)
 
 
-def _download(data: Callable[[], bytes], label: str, name: str) -> None:
+def _download_button(data: Callable[[], bytes], label: str, name: str) -> None:
     st.download_button(
         label,
         data=data,
@@ -130,7 +131,7 @@ def _results_csv(shared: AppContext, actor: Actor, receipt: Receipt) -> Callable
 
 def _done() -> None:
     """Close the receipt and forget the CSV."""
-    done = session().done
-    if done and done.delivery:
-        app_context().one_time_secrets.drop(done.delivery.key)
-    session().done = None
+    finished = session().finished_operation
+    if finished and finished.download:
+        app_context().one_time_secrets.drop(finished.download.key)
+    session().finished_operation = None

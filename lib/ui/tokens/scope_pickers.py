@@ -1,4 +1,4 @@
-"""The two dropdowns of the manual: Organization first, Service second (ruling 8)."""
+"""The two dropdowns of the manual: first Organization, then Service (ruling 8)."""
 
 import streamlit as st
 
@@ -16,7 +16,7 @@ _SERVICE = "tokens_service"
 
 
 def render_scope_pickers(here: OpenScope, chosen: Subscription) -> None:
-    """Draw both dropdowns, set to where the administrator came from; a pick moves the place."""
+    """Draw both dropdowns, set to the open place. A choice opens another place."""
     names = directory.organization_names(app_context().engine, here.actor)
     offered = {s.service_id: s for s in here.subscriptions if _is_offered(s)}
     offered.setdefault(chosen.service_id, chosen)
@@ -42,7 +42,7 @@ def render_scope_pickers(here: OpenScope, chosen: Subscription) -> None:
 
 
 def _is_offered(subscription: Subscription) -> bool:
-    """An ended subscription stays here while live tokens exist."""
+    """Tell whether to offer a service: an ended subscription stays while it has live tokens."""
     return subscription.status is Status.ACTIVE or subscription.live_tokens
 
 
@@ -52,7 +52,7 @@ def _service_label(subscription: Subscription) -> str:
 
 
 def _pick_organization() -> None:
-    """Go to the organization that was picked; the service stays if it has that one too."""
+    """Open the chosen organization; keep the service if the organization has it too."""
     picked = value(_ORGANIZATION)
     if not picked:
         return

@@ -1,7 +1,8 @@
-"""The table of the API Tokens page: search, filter, pages, and ticks that never change person.
+"""The table of the API Tokens page: search, filter, pages, and ticks that stay with their user.
 
-Streamlit keeps an editor's ticks by row position, so the frame that the browser has is frozen
-until its rows change, its index is the member's id, and only ids are taken from what comes back.
+Streamlit keeps the ticks of an editor by row position. So the frame that the browser has stays the
+same object until its rows change, its index is the member's id, and only ids are read from the
+edited frame.
 """
 
 from typing import Any, NamedTuple
@@ -19,7 +20,8 @@ from lib.ui.app_context import app_context
 from lib.ui.components.table_size import ROW_HEIGHT, table_height
 from lib.ui.navigation.scope import OpenScope
 from lib.ui.session import MatchingUsers, TableFrame, session, set_value
-from lib.wording.labels import FILTERS, day, plain
+from lib.wording.formats import day, plain
+from lib.wording.labels import FILTERS
 
 PAGE = 50
 _SEARCH = "tokens_search"
@@ -29,16 +31,17 @@ _COLUMNS = ("Select", "Name", "Username", "Email", "API Token", "Requested", "La
 
 
 class VisibleUsers(NamedTuple):
-    """What the table shows: the ids that match, and those on this page."""
+    """The member ids that match the search and the filter, and those on the open page."""
 
     matching: list[str]
     on_page: list[str]
 
 
 def render_token_table(here: OpenScope, chosen: Subscription, *, selectable: bool) -> VisibleUsers:
-    """Draw search, filter, table and pages; adopt the ticks into the session's selection.
+    """Draw search, filter, table and pages, and copy the ticks into the session's selection.
 
-    Without `selectable` there is nothing to tick: for people who only look.
+    Returns the users that match. Without `selectable` the table has no column of ticks, for people
+    who may only read.
     """
     search, holding = _filters()
     at = (here.actor, chosen.organization_id, chosen.service_id)
@@ -46,18 +49,19 @@ def render_token_table(here: OpenScope, chosen: Subscription, *, selectable: boo
     matching = _matching(at, revision, search, holding)
     area, foot = st.container(), st.container()
     if not matching:
-        session().listing.made_from = ()  # an editor that is not drawn loses its ticks
+        # Streamlit drops the ticks of an editor that is not drawn.
+        session().token_table_frame.made_from = ()
         with area:
-            _empty(here, chosen, search, holding)
+            _render_no_users(here, chosen, search, holding)
         return VisibleUsers([], [])
     page = _pages(foot, matching, (at[1:], search, holding))
     on_page = matching[(page - 1) * PAGE : page * PAGE]
-    listing = _listing(at, revision, on_page)
+    table = _table_frame(at, revision, on_page)
     with area:
         if selectable:
-            _editor(here, chosen, listing, on_page)
+            _editor(here, chosen, table, on_page)
         else:
-            st.dataframe(listing.frame.drop(columns="Select"), **_looks(here, chosen, listing))
+            st.dataframe(table.frame.drop(columns="Select"), **_table_options(here, chosen, table))
     return VisibleUsers(matching, on_page)
 
 
@@ -78,20 +82,20 @@ def _filters() -> tuple[str, str]:
 
 
 def _matching(at: tuple[Actor, str, str], revision: int, search: str, holding: str) -> list[str]:
-    """Return the ids that match, read once per search, filter and revision."""
+    """Return the member ids that match; read once per search, filter and revision."""
     made_from = (at, revision, search, holding)
     remembered = session()
-    if remembered.matching.made_from != made_from:
+    if remembered.matching_users.made_from != made_from:
         ids = token_list.match_users(
             app_context().engine, app_context().clock, *at, search, holding
         )
         users = token_list.count_users(app_context().engine, *at[:2])
-        remembered.matching = MatchingUsers(made_from, ids, frozenset(ids), users)
-    return remembered.matching.member_ids
+        remembered.matching_users = MatchingUsers(made_from, ids, frozenset(ids), users)
+    return remembered.matching_users.member_ids
 
 
 def _pages(foot: Any, matching: list[str], of: tuple[Any, ...]) -> int:  # noqa: ANN401 - a container
-    """Draw the foot and return the page; another search or filter begins at its first page."""
+    """Draw the foot; return the open page. Another search or filter begins at page 1."""
     pages = -(-len(matching) // PAGE)
     with foot, st.container(horizontal=True, vertical_alignment="center", key="tokens_foot"):
         place = st.container(width="content")
@@ -101,22 +105,24 @@ def _pages(foot: Any, matching: list[str], of: tuple[Any, ...]) -> int:  # noqa:
             page = st.pagination(pages, max_visible_pages=5, key=f"tokens_page_{hash((of, pages))}")
         first = (page - 1) * PAGE + 1
         last = min(page * PAGE, len(matching))
-        users = session().matching.users
+        users = session().matching_users.users
         in_all = f", {users:,} in all" if users != len(matching) else ""
         place.caption(f"{first:,}–{last:,} of {counted(len(matching), 'user')}{in_all}")
     return page
 
 
-def _listing(at: tuple[Actor, str, str], revision: int, on_page: list[str]) -> TableFrame:
-    """Return the frame that the browser has, made anew only when its rows or ticks must change."""
+def _table_frame(at: tuple[Actor, str, str], revision: int, on_page: list[str]) -> TableFrame:
+    """Return the frame that the browser has; a new one only when its rows or ticks must change."""
     remembered = session()
     made_from = (at, revision, tuple(on_page), remembered.selection_version)
-    if remembered.listing.made_from != made_from:
+    if remembered.token_table_frame.made_from != made_from:
         rows = token_list.read_rows(app_context().engine, app_context().clock, *at, on_page)
-        # A new key each time: a frame with its ticks must never meet the edits of an older one.
-        number = remembered.listing.number + 1
-        remembered.listing = TableFrame(made_from, number, _frame(rows, remembered.selected))
-    return remembered.listing
+        # A new key each time: Streamlit must not apply the edits of an older frame to this one.
+        number = remembered.token_table_frame.number + 1
+        remembered.token_table_frame = TableFrame(
+            made_from, number, _frame(rows, remembered.selected)
+        )
+    return remembered.token_table_frame
 
 
 def _frame(rows: list[TokenRow], selected: set[str]) -> pd.DataFrame:
@@ -127,7 +133,7 @@ def _frame(rows: list[TokenRow], selected: set[str]) -> pd.DataFrame:
                 row.name,
                 row.username,
                 row.email,
-                _signs(row),
+                _token_states(row),
                 day(row.requested_at),
                 day(row.last_used_at),
                 day(row.expires_at),
@@ -139,24 +145,24 @@ def _frame(rows: list[TokenRow], selected: set[str]) -> pd.DataFrame:
     )
 
 
-def _signs(row: TokenRow) -> list[str]:
+def _token_states(row: TokenRow) -> list[str]:
     return ["✓"] * row.accepted + ["Pending"] * row.pending + ["Expired"] * row.expired
 
 
-def _editor(here: OpenScope, chosen: Subscription, listing: TableFrame, on_page: list[str]) -> None:
+def _editor(here: OpenScope, chosen: Subscription, table: TableFrame, on_page: list[str]) -> None:
     edited = st.data_editor(
-        listing.frame,
-        key=f"tokens_table_{listing.number}",
+        table.frame,
+        key=f"tokens_table_{table.number}",
         disabled=list(_COLUMNS[1:]),
-        **_looks(here, chosen, listing),
+        **_table_options(here, chosen, table),
     )
     remembered = session()
     ticked = set(edited.index[edited["Select"].astype(bool)])
     remembered.selected = (remembered.selected - set(on_page)) | ticked & set(on_page)
 
 
-def _looks(here: OpenScope, chosen: Subscription, listing: TableFrame) -> dict[str, Any]:
-    rows = len(listing.frame)
+def _table_options(here: OpenScope, chosen: Subscription, table: TableFrame) -> dict[str, Any]:
+    rows = len(table.frame)
     return {
         "hide_index": True,
         "row_height": ROW_HEIGHT,
@@ -174,7 +180,7 @@ def _column_config() -> dict[str, Any]:
         for name in ("Requested", "Last used", "Expires")
     }
     return {
-        "Select": column.CheckboxColumn(width=78, pinned=True, help="Space ticks the user"),
+        "Select": column.CheckboxColumn(width=78, pinned=True, help="Press Space to tick the user"),
         "Name": column.TextColumn(width=120),
         "Username": column.TextColumn(width=96),
         "Email": column.TextColumn(width=205),
@@ -185,7 +191,7 @@ def _column_config() -> dict[str, Any]:
     }
 
 
-def _empty(here: OpenScope, chosen: Subscription, search: str, holding: str) -> None:
+def _render_no_users(here: OpenScope, chosen: Subscription, search: str, holding: str) -> None:
     if not search.strip() and holding == "any":
         st.markdown(
             f"**{plain(here.organization.name)} has no users for {plain(chosen.service_name)}**"

@@ -1,4 +1,4 @@
-"""Providers from the environment or the secrets file; what is missing stops the start."""
+"""Providers from the environment or the secrets file; a fault stops the start."""
 
 import pytest
 import streamlit as st
@@ -21,7 +21,7 @@ PEPPERS = f"1:{'ab' * 32}"
 
 @pytest.fixture
 def secrets(monkeypatch):
-    """Put a section into the secrets, as if a file had it."""
+    """Put an `[auth]` section into Streamlit's secrets, as if a file had it."""
 
     def put(auth: dict) -> None:
         monkeypatch.setattr(st.secrets, "_secrets", {"auth": auth} if auth else {})
@@ -31,21 +31,21 @@ def secrets(monkeypatch):
 
 
 def settings(**values: object) -> Settings:
-    """Return settings of sign-in at a provider."""
+    """Return settings for a sign-in with OIDC."""
     return Settings(**{"sign_in": "oidc", "peppers": PEPPERS} | values)
 
 
 class TestTheSection:
     """What Streamlit's sign-in is given."""
 
-    def test_nobody_signs_in(self, secrets):
-        """In demo mode, and behind a proxy, whatever the file says."""
+    def test_auth_section_without_oidc_is_empty(self, secrets):
+        """In demo mode and behind a proxy, whatever the file has."""
         secrets(SHARED | ONE)
         assert providers.auth_section(settings(sign_in="")) == {}
         assert providers.auth_section(settings(sign_in="proxy")) == {}
 
-    def test_from_the_file(self, secrets):
-        """One, or several with names, or both."""
+    def test_auth_section_from_the_file_keeps_its_providers(self, secrets):
+        """One, several with names, or both."""
         for auth in (
             SHARED | ONE,
             SHARED | {"okta": ONE},
@@ -55,8 +55,8 @@ class TestTheSection:
             secrets(auth)
             assert providers.auth_section(settings()) == auth
 
-    def test_from_the_environment(self, secrets):
-        """It goes before the file."""
+    def test_auth_section_from_the_environment_goes_before_the_file(self, secrets):
+        """One provider."""
         secrets({"cookie_secret": "short"})
         found = providers.auth_section(
             settings(
@@ -70,8 +70,8 @@ class TestTheSection:
         assert found == SHARED | ONE
 
     @pytest.mark.parametrize("char", ["\n", " ", "\r\n", "\ufeff", "\x1b"])
-    def test_what_surrounds_a_value_of_the_file_is_cut(self, secrets, char):
-        """In the section, in a provider's own, and deeper; what is no text stays."""
+    def test_auth_section_with_invisible_characters_around_values_trims_them(self, secrets, char):
+        """In all sections; values that are not text stay."""
         more = {"client_kwargs": {"scope": "openid profile", "leeway": 5}, "expose_tokens": ["id"]}
         wanted = SHARED | ONE | {"okta": ONE | more}
 
@@ -89,7 +89,7 @@ class TestTheSection:
         assert providers.auth_section(settings()) == wanted
 
     @pytest.mark.parametrize("char", ["\n", "\x00", "\u200b"])
-    def test_inside_a_value_of_the_file_it_is_refused(self, secrets, char):
+    def test_auth_section_with_invisible_characters_inside_values_is_refused(self, secrets, char):
         """The sentence names section and value, and shows neither secret nor address."""
         bad = f"se{char}cret"
         secrets(
@@ -99,16 +99,16 @@ class TestTheSection:
         )
         with pytest.raises(UnsafeSettingsError) as caught:
             providers.auth_section(settings())
-        told = "must not have a control or invisible character inside: character {} is U+{:04X}"
+        fault = "must not have a control or invisible character inside: character {} is U+{:04X}"
         assert str(caught.value).split("\n")[1:] == [
-            f"- [auth] redirect_uri: {told.format(26, ord(char))}",
-            f"- [auth.okta] client_secret: {told.format(3, ord(char))}",
-            f"- [auth.okta.client_kwargs] scope: {told.format(7, ord(char))}",
+            f"- [auth] redirect_uri: {fault.format(26, ord(char))}",
+            f"- [auth.okta] client_secret: {fault.format(3, ord(char))}",
+            f"- [auth.okta.client_kwargs] scope: {fault.format(7, ord(char))}",
         ]
 
     @pytest.mark.usefixtures("secrets")
-    def test_neither(self):
-        """Both ways are named."""
+    def test_auth_section_without_providers_names_both_ways(self):
+        """The environment and the file."""
         with pytest.raises(UnsafeSettingsError) as caught:
             providers.auth_section(settings())
         assert "TOKEN_DESK_OIDC_CLIENT_ID" in str(caught.value)
@@ -133,8 +133,8 @@ class TestTheSection:
             ),
         ],
     )
-    def test_each_fault_is_named(self, secrets, auth, fault):
-        """Section, value and fix; never a secret."""
+    def test_auth_section_with_a_fault_names_section_value_and_fix(self, secrets, auth, fault):
+        """Never a secret."""
         secrets(auth)
         with pytest.raises(UnsafeSettingsError) as caught:
             providers.auth_section(settings())
@@ -145,21 +145,21 @@ class TestTheSection:
 class TestThePage:
     """What the sign-in page lists."""
 
-    def test_one(self, secrets):
-        """Needs no name."""
+    def test_listed_with_one_provider_has_no_name(self, secrets):
+        """Its button says `Sign in`."""
         secrets(SHARED | ONE)
         assert providers.listed() == [Provider("default", "Sign in")]
 
-    def test_several(self, secrets):
-        """By their names, in the order of the file."""
+    def test_listed_with_several_providers_keeps_the_order_of_the_file(self, secrets):
+        """By their names."""
         secrets(SHARED | {"okta": ONE, "entra-id": ONE})
         assert providers.listed() == [
             Provider("okta", "Sign in with Okta"),
             Provider("entra-id", "Sign in with Entra Id"),
         ]
 
-    def test_our_own_address(self):
-        """By which browsers know us."""
+    def test_own_host_is_the_host_of_the_redirect_uri(self):
+        """Browsers use this host."""
         assert providers.own_host(SHARED) == "desk.example.com"
         assert providers.is_https(SHARED)
         assert not providers.is_https({"redirect_uri": "http://localhost:8501/oauth2callback"})

@@ -1,4 +1,4 @@
-"""From where a browser is connected, as events say it."""
+"""The address of a browser, as it is recorded in events."""
 
 from types import SimpleNamespace
 
@@ -8,7 +8,7 @@ from lib.ui.auth import sign_in
 
 
 @pytest.mark.parametrize(
-    ("known", "told"),
+    ("given", "expected"),
     [
         ("192.0.2.7", "192.0.2.7"),
         ("2001:db8::7", "2001:db8::7"),
@@ -19,8 +19,8 @@ from lib.ui.auth import sign_in
         (None, ""),
     ],
 )
-def test_an_address_is_told_without_any_other_text(monkeypatch, known, told):
-    """The zone after an IPv6 address is free text, and comes from a header."""
-    context = SimpleNamespace(context=SimpleNamespace(ip_address=known))
+def test_client_address_with_other_text_drops_it(monkeypatch, given, expected):
+    """The zone of an IPv6 address is free text, and comes from a header."""
+    context = SimpleNamespace(context=SimpleNamespace(ip_address=given))
     monkeypatch.setattr(sign_in, "st", context)
-    assert sign_in.client_address() == told
+    assert sign_in.client_address() == expected

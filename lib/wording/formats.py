@@ -1,0 +1,32 @@
+"""Formats: inert Markdown, numbers with their words, days and times in UTC."""
+
+import re
+from datetime import date
+
+from lib.domain.clock import Moment, when
+
+_MARKDOWN = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~$:&])")
+# Streamlit turns addresses into links after it parses Markdown; a word joiner inside prevents it.
+_LINKS = re.compile(r"(?<=www)(?=\.)|(?<=:)(?=//)|(?=@)", re.IGNORECASE)
+_JOINER = "\u2060"
+
+
+def plain(text: str) -> str:
+    """Return `text` with all Markdown escaped, so that a page shows a name as it is written."""
+    return _MARKDOWN.sub(r"\\\1", _LINKS.sub(_JOINER, text.replace("\n", " ")))
+
+
+def either(number: int, one_or_many: str) -> str:
+    """Return `number` with the fitting half of `one|many`: `1 token`, `2 tokens`."""
+    one, many = one_or_many.split("|")
+    return f"{number:,} {one if number == 1 else many}"
+
+
+def day(moment: Moment | None) -> date | None:
+    """Return the day of `moment` in UTC; None without a moment."""
+    return when(moment).date() if moment is not None else None
+
+
+def clock_time(moment: Moment) -> str:
+    """Return `moment` in UTC as `Nov 24, 2026 10:42 UTC`."""
+    return when(moment).strftime("%b %-d, %Y %H:%M UTC")
