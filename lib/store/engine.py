@@ -101,6 +101,32 @@ def writing(engine: Engine) -> Iterator[Connection]:
             yield connection
 
 
+@contextlib.contextmanager
+def migrating(engine: Engine) -> Iterator[Connection]:
+    """Yield a connection as `writing` does, in which tables can be rebuilt.
+
+    SQLite's foreign keys are off, and all of them are checked before the commit: rows that refer to
+    nothing raise ValueError, and nothing is changed. Other databases need neither.
+    """
+    if engine.dialect.name != "sqlite":
+        with writing(engine) as connection:
+            yield connection
+        return
+    with _faults_told(), engine.connect() as connection:
+        connection.execution_options(**{_WRITES: True})  # changes it in place
+        driver = cast("sqlite3.Connection", connection.connection.driver_connection)
+        driver.execute("PRAGMA foreign_keys=OFF")  # within a transaction it would do nothing
+        try:
+            with connection.begin():
+                yield connection
+                broken = connection.exec_driver_sql("PRAGMA foreign_key_check").all()
+                if broken:
+                    msg = f"rows that refer to nothing: {sorted({row[0] for row in broken})}"
+                    raise ValueError(msg)
+        finally:
+            driver.execute("PRAGMA foreign_keys=ON")
+
+
 def _open_sqlite(url: str, busy_seconds: float) -> Engine:
     module = sqlite_module()
     engine = create_engine(

@@ -8,7 +8,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, text
 
-from lib.store.engine import reading, writing
+from lib.store.engine import migrating, reading
 
 _FOLDER = Path(__file__).parent / "migrations"
 _LOCK = 0x746F6B656E  # "token", the key of PostgreSQL's advisory lock of a migration
@@ -19,7 +19,7 @@ def migrate(engine: Engine) -> None:
     if is_newest(engine):
         return  # a usual start writes nothing, so it works on a read-only database
     config = _config()
-    with writing(engine) as connection:
+    with migrating(engine) as connection:
         if connection.dialect.name == "postgresql":
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
         config.attributes["connection"] = connection
