@@ -112,7 +112,7 @@ def migrating(engine: Engine) -> Iterator[Connection]:
         with writing(engine) as connection:
             yield connection
         return
-    with _faults_told(), engine.connect() as connection:
+    with _translate_errors(), engine.connect() as connection:
         connection.execution_options(**{_WRITES: True})  # changes it in place
         driver = cast("sqlite3.Connection", connection.connection.driver_connection)
         driver.execute("PRAGMA foreign_keys=OFF")  # within a transaction it would do nothing
