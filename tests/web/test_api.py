@@ -693,7 +693,7 @@ class TestLostDatabase:
         def lost(*_args, **_options):
             raise fault
 
-        monkeypatch.setattr(TokenLookup, "_one", lost)
+        monkeypatch.setattr(TokenLookup, "_fetch_one", lost)
         monkeypatch.setattr(AsyncTokenLookup, "tokens", lost)
         monkeypatch.setattr(AsyncTokenLookup, "credential", lost)
         monkeypatch.setattr(TokenVerifier, "is_ready", lost)

@@ -237,7 +237,7 @@ class TestMalformed:
     def test_each(self, checker, engine, ids, spoil, monkeypatch):
         """Nothing is asked, so that a scanner may ask about whatever it finds."""
         (token,) = give(engine, ids[0], Holding.ACCEPTED)
-        monkeypatch.setattr(TokenLookup, "_ask", lambda *_: pytest.fail("the database was asked"))
+        monkeypatch.setattr(TokenLookup, "_query", lambda *_: pytest.fail("the database was asked"))
         assert checker.check(spoil(token)) is None
         assert not checker.revoke(spoil(token), "")
 
@@ -277,9 +277,9 @@ class TestSteps:
             change(engine, "UPDATE member SET status = 'inactive' WHERE member_id = :m", m=ids[1])
         service_id = OTHER_SERVICE if kind == "foreign" else SERVICE
         asked = []
-        ask = TokenLookup._ask
+        query = TokenLookup._query
         monkeypatch.setattr(
-            TokenLookup, "_ask", lambda self, *what: asked.append(what) or ask(self, *what)
+            TokenLookup, "_query", lambda self, *what: asked.append(what) or query(self, *what)
         )
         assert bool(checker.check(token, service_id)) == (kind == "good")
         ((statement, values),) = asked
