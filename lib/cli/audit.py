@@ -60,7 +60,7 @@ def _verify(settings: Settings, options: argparse.Namespace) -> int:
         return WRONG_USAGE
 
     def act(unit_of_work: UnitOfWork) -> int:
-        verdict = verify(unit_of_work.engine, unit_of_work.seal, anchors)
+        verdict = verify(unit_of_work.engine, unit_of_work.keyring, anchors)
         print_text([sentence(bad) for bad in verdict.bad], sys.stderr)
         print_text([_total(verdict)])
         return REFUSED if verdict.bad else TAKEN

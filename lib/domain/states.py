@@ -68,11 +68,11 @@ class Status(StrEnum):
 
 
 class SessionStatus(StrEnum):
-    """How a sign-in stands: never seen or turned away, lasting, or over for good."""
+    """Status of a sign-in. NONE: never seen here, or refused. ENDED is final."""
 
-    OUT = "out"
-    IN = "in"
-    OVER = "over"
+    NONE = "none"
+    ACTIVE = "active"
+    ENDED = "ended"
 
 
 class OrganizationType(StrEnum):

@@ -215,7 +215,7 @@ class TestOperation:
         ids = build(engine, 3)
         add_administrator(engine)
         planned = plan(engine, Action.GENERATE, ids)
-        approvals.ask(unit_of_work(engine, four_eyes=1), ADMIN, planned)
+        approvals.request(unit_of_work(engine, four_eyes=1), ADMIN, planned)
         if answer is not None:
             at = unit_of_work(engine, lambda: NOW + 20 * MINUTE, four_eyes=1)
             approvals.answer(at, OTHER_ADMIN, ORG, planned.operation_id, approve=answer)

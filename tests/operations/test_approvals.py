@@ -59,7 +59,7 @@ def asked(engine) -> Plan:
     give(engine, ids[0], Holding.ACCEPTED)
     add_administrator(engine)
     planned = plan(engine, Action.GENERATE, ids)
-    approvals.ask(at(engine), ADMIN, planned, reason="ticket 7")
+    approvals.request(at(engine), ADMIN, planned, reason="ticket 7")
     return planned
 
 
@@ -116,7 +116,7 @@ class TestTheWay:
 
     def test_asking_twice_asks_once(self, engine, asked):
         """One request, one event."""
-        approvals.ask(at(engine, 1), ADMIN, asked, reason="again")
+        approvals.request(at(engine, 1), ADMIN, asked, reason="again")
         assert [e[0] for e in events(engine)] == ["ask-approval"]
 
     def test_few_users_need_nobody_else(self, engine):
@@ -258,7 +258,7 @@ class TestRefused:
     def test_asking_for_somebody_elses_plan(self, engine, asked):
         """Whoever planned it asks."""
         other = plan(engine, Action.GENERATE, list(asked.seen), actor=OTHER_ADMIN)
-        self.refused(engine, NotAllowedError, lambda: approvals.ask(at(engine), ADMIN, other))
+        self.refused(engine, NotAllowedError, lambda: approvals.request(at(engine), ADMIN, other))
 
 
 class TestFault:
@@ -273,7 +273,7 @@ class TestFault:
         break_audit(engine)
         before = everything(engine)
         steps = {
-            "ask": lambda: approvals.ask(at(engine), ADMIN, other),
+            "ask": lambda: approvals.request(at(engine), ADMIN, other),
             "approve": lambda: answer(engine, asked),
             "reject": lambda: answer(engine, asked, approve=False),
             "download": lambda: execute(at(engine, 5), ADMIN, asked, MINTING),
@@ -331,7 +331,7 @@ class TestWaysAround:
         ids = build(engine, 2 * USERS)
         for member_id in ids:
             planned = plan(engine, Action.GENERATE, [member_id])
-            approvals.ask(at(engine), ADMIN, planned)
+            approvals.request(at(engine), ADMIN, planned)
             with pytest.raises(ApprovalMissingError):
                 execute(at(engine), ADMIN, planned, MINTING)
         assert select(engine, "SELECT count(*) FROM operation") == [(0,)]
@@ -369,9 +369,9 @@ class TestWaysAround:
         planned = plan(engine, Action.GENERATE, ids[:2])
         execute(at(engine), ADMIN, planned, MINTING)
         with pytest.raises(PlanOutdatedError):
-            approvals.ask(at(engine), ADMIN, planned)
+            approvals.request(at(engine), ADMIN, planned)
         act(engine, Action.CANCEL, ids[:2])
-        approvals.ask(at(engine, 2), ADMIN, planned)
+        approvals.request(at(engine, 2), ADMIN, planned)
         assert needs_approval(at(engine, 2), plan(engine, Action.GENERATE, ids[2:]))
         answer(engine, planned, minutes=3)
         assert needs_approval(at(engine, 4), plan(engine, Action.GENERATE, ids[2:]))
@@ -397,7 +397,7 @@ class TestWaysAround:
         ids = build(engine, USERS, services=(SERVICE, "landnotices"))
         add_administrator(engine)
         planned = plan(engine, Action.GENERATE, ids)
-        approvals.ask(at(engine), ADMIN, planned)
+        approvals.request(at(engine), ADMIN, planned)
         answer(engine, planned)
         elsewhere = replace(planned, scope=replace(planned.scope, service_id="landnotices"))
         with pytest.raises(ApprovalMissingError):

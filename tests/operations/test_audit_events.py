@@ -31,7 +31,7 @@ def events(engine: Engine, do: Callable[[], object]) -> list[Event]:
     with suppress(DeskError, DownloadNotRecordedError):
         do()
     after = stored(engine)
-    assert verify(engine, unit_of_work(engine).seal).bad == ()
+    assert verify(engine, unit_of_work(engine).keyring).bad == ()
     return [row for row in after if row not in before]
 
 
@@ -175,7 +175,9 @@ class TestApprovals:
             users_digest=planned.digest,
             reason="Why",
         )
-        assert events(engine, lambda: approvals.ask(book, ADMIN, planned, reason="Why")) == [asked]
+        assert events(engine, lambda: approvals.request(book, ADMIN, planned, reason="Why")) == [
+            asked
+        ]
         answer = lambda actor: approvals.answer(  # noqa: E731
             book, actor, ORG, planned.operation_id, approve=approve
         )

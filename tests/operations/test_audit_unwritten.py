@@ -124,7 +124,7 @@ ALONE = {
     "verification.token_verifier.TokenVerifier",
 }
 #: Parts of the above, inside their transaction.
-WITHIN = {"actions.execute_within", "actions.needs_approval_within", "batches.perform_all"}
+WITHIN = {"actions.execute_within", "actions.needs_approval_within", "batches.execute_all"}
 
 
 @pytest.fixture

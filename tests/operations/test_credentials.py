@@ -24,11 +24,11 @@ def directory(engine) -> None:
 
 
 @pytest.fixture
-def checker(engine):
+def verifier(engine):
     """What services sign in at."""
-    checker = TokenVerifier(unit_of_work(engine), MINTING)
-    yield checker
-    checker.close()
+    verifier = TokenVerifier(unit_of_work(engine), MINTING)
+    yield verifier
+    verifier.close()
 
 
 def create(engine, service_id: str = SERVICE):
@@ -39,14 +39,14 @@ def create(engine, service_id: str = SERVICE):
 class TestCreate:
     """In clear for its maker, once."""
 
-    def test_it_signs_in(self, engine, checker):
+    def test_it_signs_in(self, engine, verifier):
         """Its own service, and with both halves right."""
         new = create(engine)
-        assert checker.service_of(*new) == SERVICE
-        assert checker.service_of(new.client_id, f"{new.client_secret}x") is None
-        assert checker.service_of(new.client_id, "") is None
-        assert checker.service_of(f"{new.client_id}x", new.client_secret) is None
-        assert checker.service_of(*create(engine, OTHER_SERVICE)) == OTHER_SERVICE
+        assert verifier.service_of(*new) == SERVICE
+        assert verifier.service_of(new.client_id, f"{new.client_secret}x") is None
+        assert verifier.service_of(new.client_id, "") is None
+        assert verifier.service_of(f"{new.client_id}x", new.client_secret) is None
+        assert verifier.service_of(*create(engine, OTHER_SERVICE)) == OTHER_SERVICE
 
     def test_its_parts_are_told_apart(self, engine):
         """The id names the service; a scanner takes the secret for no token, and still knows it."""
@@ -95,22 +95,22 @@ class TestCreate:
         with pytest.raises(UnknownServiceError):
             getattr(credentials, make)(unit_of_work(engine), *arguments, "none", MINTING)
 
-    def test_by_command(self, engine, checker):
+    def test_by_command(self, engine, verifier):
         """Whoever can start a command is asked nothing; the event says so."""
         new = credentials.create_by_command(unit_of_work(engine), SERVICE, MINTING)
-        assert checker.service_of(*new) == SERVICE
+        assert verifier.service_of(*new) == SERVICE
         assert select(engine, "SELECT actor, address FROM audit_event") == [("", "command line")]
 
 
 class TestChange:
     """A new one beside the old one, then the old one ends."""
 
-    def test_both_work_until_one_ends(self, engine, checker):
+    def test_both_work_until_one_ends(self, engine, verifier):
         """At once, and for good."""
         old, new = create(engine), create(engine)
-        assert [checker.service_of(*each) for each in (old, new)] == [SERVICE, SERVICE]
+        assert [verifier.service_of(*each) for each in (old, new)] == [SERVICE, SERVICE]
         assert credentials.end(unit_of_work(engine), ADMIN, old.client_id)
-        assert [checker.service_of(*each) for each in (old, new)] == [None, SERVICE]
+        assert [verifier.service_of(*each) for each in (old, new)] == [None, SERVICE]
         listed = credentials.list_credentials(engine, ADMIN, SERVICE)
         assert [each.client_id for each in listed] == [new.client_id]
         create(engine)
@@ -135,9 +135,9 @@ class TestChange:
         new = create(engine)
         later = Minting("demo", {1: MINTING.peppers[1], 2: b"q" * 32})
         for minting, service_id in ((later, SERVICE), (Minting("demo", {2: b"q" * 32}), None)):
-            checker = TokenVerifier(unit_of_work(engine), minting)
-            assert checker.service_of(*new) == service_id
-            checker.close()
+            verifier = TokenVerifier(unit_of_work(engine), minting)
+            assert verifier.service_of(*new) == service_id
+            verifier.close()
 
 
 class TestWho:

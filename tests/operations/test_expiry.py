@@ -90,7 +90,7 @@ class TestRequests:
     @pytest.mark.parametrize("days", [1, 30, 365])
     def test_the_setting(self, engine, ids, days):
         """To the millisecond; then it is as if nobody had asked."""
-        books = UnitOfWork(engine, clock, unit_of_work(engine).seal, request_days=days)
+        books = UnitOfWork(engine, clock, unit_of_work(engine).keyring, request_days=days)
         planned = plan_action(books, ADMIN, Action.REQUEST, ORG, SERVICE, ids[:1])
         execute(books, by(planned), planned, MINTING)
         assert ends(engine) == [NOW + days * DAY]

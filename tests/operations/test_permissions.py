@@ -281,7 +281,7 @@ class TestSomebodyElsesPlan:
             ),
             lambda w, a: off_boarding.off_board(w.unit_of_work, a, w.places[OWN].off_boarding),
             lambda w, a: recall.end(w.unit_of_work, a, w.places[OWN].recall),
-            lambda w, a: approvals.ask(w.unit_of_work, a, w.places[OWN].plans[Action.GENERATE]),
+            lambda w, a: approvals.request(w.unit_of_work, a, w.places[OWN].plans[Action.GENERATE]),
         ],
         ids=["carry_out", "off_board", "recall", "ask"],
     )

@@ -133,10 +133,13 @@ class TestFirstSight:
         sign_in_id = arriving().sign_in_id
         assert (
             sign_in_sessions.session_status(unit_of_work, LIMITS, sign_in_id)
-            is not SessionStatus.IN
+            is not SessionStatus.ACTIVE
         )
         stay(unit_of_work)
-        assert sign_in_sessions.session_status(unit_of_work, LIMITS, sign_in_id) is SessionStatus.IN
+        assert (
+            sign_in_sessions.session_status(unit_of_work, LIMITS, sign_in_id)
+            is SessionStatus.ACTIVE
+        )
 
     @pytest.mark.parametrize(
         ("claims", "error", "claimed"),
@@ -163,7 +166,7 @@ class TestFirstSight:
         ]
         assert (
             sign_in_sessions.session_status(unit_of_work, LIMITS, arriving(**claims).sign_in_id)
-            is not SessionStatus.IN
+            is not SessionStatus.ACTIVE
         )
 
     def test_an_inactive_account_is_refused(self, unit_of_work):
@@ -284,7 +287,7 @@ class TestTimeOuts:
         assert events(unit_of_work.engine)[1:] == [("sign-out", "mhale", FROM, "timed out: idle")]
         assert (
             sign_in_sessions.session_status(unit_of_work, LIMITS, arriving().sign_in_id)
-            is not SessionStatus.IN
+            is not SessionStatus.ACTIVE
         )
 
     def test_a_millisecond_less(self, unit_of_work, time):
@@ -293,7 +296,7 @@ class TestTimeOuts:
         time.now += 30 * MINUTE - 1
         assert (
             sign_in_sessions.session_status(unit_of_work, LIMITS, arriving().sign_in_id)
-            is SessionStatus.IN
+            is SessionStatus.ACTIVE
         )
         assert stay(unit_of_work).username == "mhale"
 
@@ -321,7 +324,7 @@ class TestTimeOuts:
         assert events(unit_of_work.engine) == [("refusal", "mhale", FROM, "sign-in: TimedOut")]
         assert (
             sign_in_sessions.session_status(unit_of_work, LIMITS, arriving().sign_in_id)
-            is not SessionStatus.IN
+            is not SessionStatus.ACTIVE
         )
 
     @pytest.mark.parametrize("iat", [(NOW + HOUR) // SECOND, None, "yesterday"])
@@ -360,7 +363,7 @@ class TestLeaving:
         ]
         assert (
             sign_in_sessions.session_status(unit_of_work, LIMITS, arriving().sign_in_id)
-            is not SessionStatus.IN
+            is not SessionStatus.ACTIVE
         )
 
     def test_a_new_sign_in_is_another(self, unit_of_work):

@@ -323,7 +323,7 @@ class TestHolders:
 def made_by(storage: DownloadStorage, session_id: str, content: bytes = CSV) -> str:
     """Put a file into the storage as the deferred download of a session."""
     return contextvars.copy_context().run(
-        lambda: (downloads._asking.set(session_id), put(storage, content))[1]
+        lambda: (downloads._requesting_session.set(session_id), put(storage, content))[1]
     )
 
 

@@ -99,8 +99,8 @@ def ask(
 ) -> Asked:
     """Return the routes on `engine`; `settings` are the Api's."""
     clock = Moving()
-    checker = TokenVerifier(unit_of_work(engine, clock), minting)
-    api = Api(checker, FailureLog(clock), **settings)
+    verifier = TokenVerifier(unit_of_work(engine, clock), minting)
+    api = Api(verifier, FailureLog(clock), **settings)
     return Asked(api, clock, client_of(lambda: api, address))
 
 

@@ -108,7 +108,7 @@ def _place(engine: Engine, organization_id: str) -> Place:
     _, generated = act(engine, Action.GENERATE, ids[4:], **at)
     (leaked,) = exported(generated)
     asked = _plan(engine, Action.GENERATE, organization_id, ids[2:])
-    approvals.ask(unit_of_work(engine), ADMIN, asked)
+    approvals.request(unit_of_work(engine), ADMIN, asked)
     grants.grant(
         unit_of_work(engine), ADMIN, username(organization_id, 4), [_support(organization_id)]
     )
@@ -334,8 +334,8 @@ CASES = [
         _P.ACTIVITY,
     ),
     Case(
-        approvals.ask,
-        lambda w, a, p: approvals.ask(
+        approvals.request,
+        lambda w, a, p: approvals.request(
             w.unit_of_work,
             a,
             _by(replace(w.places[p].plans[Action.GENERATE], operation_id=new_id(0)), a),

@@ -130,7 +130,7 @@ class TestIntrospect:
         """Introspection is a use."""
         (token,) = give(engine, ids[0], Holding.PENDING)
         assert asked.introspect(token, credential(engine)).json()["active"]
-        asked.api.checker.uses.flush()
+        asked.api.verifier.uses.flush()
         assert select(engine, "SELECT state FROM token") == [("accepted",)]
 
     @pytest.mark.parametrize(
@@ -640,7 +640,7 @@ class TestThreads:
         """503 in time."""
         held = threading.Event()
         monkeypatch.setattr("lib.web.endpoints._SECONDS", 0.05)
-        monkeypatch.setattr(asked.api.checker, "is_ready", lambda: held.wait(20))
+        monkeypatch.setattr(asked.api.verifier, "is_ready", lambda: held.wait(20))
         assert problem(asked.client.get("/readyz")) == (503, "temporarily_unavailable")
         held.set()
 

@@ -13,41 +13,41 @@ import pytest
 from lib.ui.navigation.page_registry import is_page
 from lib.web import paths
 from lib.web.not_found import NOTHING_HERE, not_found
-from lib.web.route_access import NOT_YOURS, ROUTES, AccessChecks, For, RouteGuard, whom
+from lib.web.route_access import NOT_YOURS, ROUTES, AccessChecks, Audience, RouteGuard, audience_of
 
 ROOT = Path(__file__).parents[2]
 
 #: Every route that the application has, as Streamlit names it, and whom it is for. A new version
 #: that has another one fails here, and somebody decides.
 EXPECTED = {
-    "": For.ANYONE,  # the mount of Streamlit's page and its scripts
-    "/_stcore/agent/interact": For.NOBODY,
-    "/_stcore/agent/mcp": For.NOBODY,
-    "/_stcore/agent/openapi.json": For.NOBODY,
-    "/_stcore/bidi-components/{path:path}": For.NOBODY,
-    "/_stcore/health": For.ANYONE,
-    "/_stcore/host-config": For.ANYONE,
-    "/_stcore/metrics": For.NOBODY,
-    "/_stcore/stream": For.NOBODY,  # asked by plain HTTP; a WebSocket is for anyone
-    "/_stcore/upload_file/{session_id}/{file_id}": For.RECALLING,
-    "/auth/login": For.SIGNING_IN,
-    "/auth/logout": For.SIGNING_IN,
-    "/component/{path:path}": For.NOBODY,
-    "/media/{file_id:path}": For.HOLDERS,
-    "/oauth2callback": For.SIGNING_IN,
-    "/api/v1/introspect": For.SERVICES,
-    "/api/v1/openapi.json": For.SERVICES,
-    "/api/v1/revoke": For.SERVICES,
-    "/api/v1/verify": For.SERVICES,
-    "/api/v1/verify/{rest:any}": For.SERVICES,
-    "/api/v1/services/{service_id}/verify": For.SERVICES,
-    "/api/v1/services/{service_id}/verify/{rest:any}": For.SERVICES,
-    "/api/v1/{rest:any}": For.SERVICES,
-    "/healthz": For.ANYONE,
-    "/readyz": For.ANYONE,
+    "": Audience.ANYONE,  # the mount of Streamlit's page and its scripts
+    "/_stcore/agent/interact": Audience.NOBODY,
+    "/_stcore/agent/mcp": Audience.NOBODY,
+    "/_stcore/agent/openapi.json": Audience.NOBODY,
+    "/_stcore/bidi-components/{path:path}": Audience.NOBODY,
+    "/_stcore/health": Audience.ANYONE,
+    "/_stcore/host-config": Audience.ANYONE,
+    "/_stcore/metrics": Audience.NOBODY,
+    "/_stcore/stream": Audience.NOBODY,  # asked by plain HTTP; a WebSocket is for anyone
+    "/_stcore/upload_file/{session_id}/{file_id}": Audience.RECALLING,
+    "/auth/login": Audience.SIGNING_IN,
+    "/auth/logout": Audience.SIGNING_IN,
+    "/component/{path:path}": Audience.NOBODY,
+    "/media/{file_id:path}": Audience.HOLDERS,
+    "/oauth2callback": Audience.SIGNING_IN,
+    "/api/v1/introspect": Audience.SERVICES,
+    "/api/v1/openapi.json": Audience.SERVICES,
+    "/api/v1/revoke": Audience.SERVICES,
+    "/api/v1/verify": Audience.SERVICES,
+    "/api/v1/verify/{rest:any}": Audience.SERVICES,
+    "/api/v1/services/{service_id}/verify": Audience.SERVICES,
+    "/api/v1/services/{service_id}/verify/{rest:any}": Audience.SERVICES,
+    "/api/v1/{rest:any}": Audience.SERVICES,
+    "/healthz": Audience.ANYONE,
+    "/readyz": Audience.ANYONE,
 }
 STATIC = {"/favicon.png", "/static/js/index.js"}
-CLOSED = {For.HOLDERS, For.RECALLING}
+CLOSED = {Audience.HOLDERS, Audience.RECALLING}
 MODES = {
     "demo": {},
     "proxy": {"TOKEN_DESK_SIGN_IN": "proxy"},
@@ -111,25 +111,25 @@ class TestEveryRoute:
         assert set(told["routes"]) == set(EXPECTED)
 
     def test_the_table_says_what_was_decided(self):
-        """`whom` is the one that the middleware asks."""
-        for path, whose in EXPECTED.items():
+        """`audience_of` is the one that the middleware asks."""
+        for path, audience in EXPECTED.items():
             method = "PUT" if path.startswith(paths.UPLOADS) else "GET"
-            assert whom(path or "/", method, is_declared) is whose, path
+            assert audience_of(path or "/", method, is_declared) is audience, path
         assert set(ROUTES) <= set(EXPECTED)
 
     def test_an_outsider_gets_no_more(self, told, mode):
         """Status and body of each route and method, and of paths that look like one."""
         for answer in told["answers"]:
-            whose = whom(answer["path"], answer["method"], is_declared)
-            if mode == "demo" and whose in CLOSED:
+            audience = audience_of(answer["path"], answer["method"], is_declared)
+            if mode == "demo" and audience in CLOSED:
                 continue
-            if whose is For.NOBODY or (whose is For.SIGNING_IN and mode != "oidc"):
+            if audience is Audience.NOBODY or (audience is Audience.SIGNING_IN and mode != "oidc"):
                 assert (answer["status"], answer["body"]) == (404, nothing(answer)), answer
-            elif whose in CLOSED:
+            elif audience in CLOSED:
                 assert (answer["status"], answer["body"]) == (403, said(answer, NOT_YOURS)), answer
-            elif whose is For.SIGNING_IN:
+            elif audience is Audience.SIGNING_IN:
                 assert (answer["status"], answer["body"]) == (302, ""), answer
-            elif whose is For.SERVICES:
+            elif audience is Audience.SERVICES:
                 assert answer["status"] in {401, 404, 405} or "openapi" in answer["path"], answer
             else:
                 assert answer["status"] in {200, 204, 404, 405, 400, 301}, answer
@@ -317,27 +317,29 @@ class TestWhom:
     )
     def test_for_nobody(self, path):
         """Whatever is not exactly a route of the table."""
-        assert whom(path, "GET", is_declared) is For.NOBODY
+        assert audience_of(path, "GET", is_declared) is Audience.NOBODY
 
     @pytest.mark.parametrize(
         "path", ["/media/x.csv", "/media/_stcore/health", "/media/static/x", "/media/"]
     )
     def test_downloads_stay_guarded(self, path):
         """Wherever they are served."""
-        assert whom(path, "GET", is_declared) is For.HOLDERS
+        assert audience_of(path, "GET", is_declared) is Audience.HOLDERS
 
     @pytest.mark.parametrize("method", ["GET", "POST", "OPTIONS"])
     def test_a_dropped_file_goes_one_way(self, method):
         """It can be put and deleted, and never be read back."""
-        assert whom("/_stcore/upload_file/session/file", method, is_declared) is For.NOBODY
+        assert (
+            audience_of("/_stcore/upload_file/session/file", method, is_declared) is Audience.NOBODY
+        )
 
     @pytest.mark.parametrize("method", ["GET", "POST", "OPTIONS"])
     def test_services_are_asked_by_the_api_itself(self, method):
         """Its routes know no sign-in of people."""
-        assert whom("/api/v1/introspect", method, is_declared) is For.SERVICES
+        assert audience_of("/api/v1/introspect", method, is_declared) is Audience.SERVICES
 
     @pytest.mark.parametrize("path", ["/favicon.png", "/static/js/index.js", "/help", "/"])
     def test_pages_and_streamlits_own_files(self, path):
         """They are read, and nothing else."""
-        assert whom(path, "GET", is_declared) is For.ANYONE
-        assert whom(path, "POST", is_declared) is For.NOBODY
+        assert audience_of(path, "GET", is_declared) is Audience.ANYONE
+        assert audience_of(path, "POST", is_declared) is Audience.NOBODY

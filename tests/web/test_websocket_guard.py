@@ -11,7 +11,7 @@ from lib.web.websocket_guard import SIGNED_OUT_BYTES, SocketChecks, WebSocketGua
 
 CONNECT = {"type": "websocket.connect"}
 OFFERED = (b"sec-websocket-protocol", b"streamlit, xsrf, session")
-IN, OUT, OVER = SessionStatus.IN, SessionStatus.OUT, SessionStatus.OVER
+ACTIVE, NONE, ENDED = SessionStatus.ACTIVE, SessionStatus.NONE, SessionStatus.ENDED
 
 
 def frame(name: str) -> dict:
@@ -80,19 +80,19 @@ class TestTheEndOfASignIn:
 
     def test_while_it_lasts_everything_passes(self):
         """And an earlier session can be taken up again."""
-        app, sent = talk([IN] * 3, [CONNECT, CLICK, CLICK])
+        app, sent = talk([ACTIVE] * 3, [CONNECT, CLICK, CLICK])
         assert app.types == ["connect", "receive", "receive", "disconnect"]
         assert (app.protocols, sent) == ("streamlit, xsrf, session", [])
 
     @pytest.mark.parametrize("clicks_before", [0, 1, 5])
     def test_it_closes_at_the_first_click_after_its_end(self, clicks_before):
         """The click is lost; the browser is told to load the page anew."""
-        answers = [IN] * (1 + clicks_before) + [OVER]
+        answers = [ACTIVE] * (1 + clicks_before) + [ENDED]
         app, sent = talk(answers, [CONNECT, *[CLICK] * (clicks_before + 1)])
         assert app.types == ["connect", *["receive"] * clicks_before, "disconnect"]
         assert sent == FAREWELL
 
-    @pytest.mark.parametrize("status", [OUT, OVER])
+    @pytest.mark.parametrize("status", [NONE, ENDED])
     def test_nobody_gets_an_earlier_session(self, status):
         """Nor what was open in it; but the sign-in page works."""
         app, sent = talk([status] * 2, [CONNECT, CLICK])
@@ -101,19 +101,19 @@ class TestTheEndOfASignIn:
 
     def test_from_the_first_sight_of_a_sign_in_it_is_watched(self):
         """A new sign-in is seen only when its page has run once."""
-        app, sent = talk([OUT, OUT, IN, OVER], [CONNECT, *[CLICK] * 3])
+        app, sent = talk([NONE, NONE, ACTIVE, ENDED], [CONNECT, *[CLICK] * 3])
         assert app.read.count(CLICK) == 2
         assert sent == FAREWELL
 
     def test_one_that_ended_before_its_second_click(self):
         """It was never seen to last, and is over all the same."""
-        app, sent = talk([OUT, OUT, OVER], [CONNECT, *[CLICK] * 2])
+        app, sent = talk([NONE, NONE, ENDED], [CONNECT, *[CLICK] * 2])
         assert app.read.count(CLICK) == 1
         assert sent == FAREWELL
 
     def test_a_database_that_cannot_say_ends_it(self):
         """Out is what it says then."""
-        app, sent = talk([IN, IN, OUT], [CONNECT, *[CLICK] * 2])
+        app, sent = talk([ACTIVE, ACTIVE, NONE], [CONNECT, *[CLICK] * 2])
         assert app.read.count(CLICK) == 1
         assert sent == FAREWELL
 
@@ -143,7 +143,7 @@ class TestWhatPagesSend:
     )
     def test_a_message_passes_or_is_dropped(self, name, passes_in, passes_out):
         """What is dropped ends nothing: the next message comes through."""
-        for status, passes in ((IN, passes_in), (OUT, passes_out)):
+        for status, passes in ((ACTIVE, passes_in), (NONE, passes_out)):
             app, sent = talk([status] * 3, [CONNECT, frame(name), frame("app_heartbeat")])
             assert app.read.count(frame(name)) == int(passes) + (name == "app_heartbeat")
             assert app.read.count(frame("app_heartbeat")) >= 1
@@ -157,7 +157,7 @@ class TestWhatPagesSend:
             ({"type": "websocket.receive", "text": "hello", "bytes": None}, 1003),
         ],
     )
-    @pytest.mark.parametrize("status", [IN, OUT])
+    @pytest.mark.parametrize("status", [ACTIVE, NONE])
     def test_what_is_no_message_ends_the_connection(self, message, code, status):
         """Streamlit would write a traceback into its log for each."""
         app, sent = talk([status] * 2, [CONNECT, message, CLICK])
@@ -168,8 +168,8 @@ class TestWhatPagesSend:
     def test_a_large_frame_is_for_who_is_signed_in(self, size):
         """A recall of a whole file is one; who is not signed in has only buttons."""
         large = {"type": "websocket.receive", "bytes": b"rerun_script".ljust(size)}
-        assert talk([IN] * 2, [CONNECT, large])[0].types == ["connect", "receive", "disconnect"]
-        app, sent = talk([OUT] * 2, [CONNECT, large])
+        assert talk([ACTIVE] * 2, [CONNECT, large])[0].types == ["connect", "receive", "disconnect"]
+        app, sent = talk([NONE] * 2, [CONNECT, large])
         if size > SIGNED_OUT_BYTES:
             assert (app.types, sent) == (
                 ["connect", "disconnect"],
@@ -185,7 +185,7 @@ class TestWhatPagesSend:
         async def app(scope, _receive, _send):
             reached.append(scope["type"])
 
-        asyncio.run(WebSocketGuard(app, checks(lambda _: OUT))({"type": "http"}, None, None))
+        asyncio.run(WebSocketGuard(app, checks(lambda _: NONE))({"type": "http"}, None, None))
         assert reached == ["http"]
 
 
@@ -218,7 +218,7 @@ class TestHowManyAreNotSignedIn:
         people = {"mhale"}
 
         def status(connection) -> SessionStatus:
-            return IN if connection.headers["x-name"] in people else OUT
+            return ACTIVE if connection.headers["x-name"] in people else NONE
 
         async def main() -> list[Browser]:
             browsers, tasks = [], []
@@ -288,7 +288,7 @@ class TestHowManyAreNotSignedIn:
             await asyncio.wait(tasks, timeout=20)
             return browsers
 
-        guard = WebSocketGuard(app, checks(lambda _: OUT), most)
+        guard = WebSocketGuard(app, checks(lambda _: NONE), most)
         browsers = asyncio.run(main())
         assert max(found) <= most
         assert len(self.closed(browsers)) == many - most

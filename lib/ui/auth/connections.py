@@ -77,7 +77,7 @@ def session_status(connection: HTTPConnection) -> SessionStatus:
     try:
         return sign_in.session_status(claims, names)
     except DeskError:
-        return SessionStatus.OUT
+        return SessionStatus.NONE
 
 
 def has_person(state: Mapping[str, Any]) -> bool:

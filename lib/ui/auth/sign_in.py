@@ -84,7 +84,8 @@ def is_signed_in() -> bool:
     if settings.sign_in != "oidc":
         return True
     return (
-        session_status(st.user.to_dict() if st.user.is_logged_in else None, []) is SessionStatus.IN
+        session_status(st.user.to_dict() if st.user.is_logged_in else None, [])
+        is SessionStatus.ACTIVE
     )
 
 
@@ -95,13 +96,13 @@ def session_status(claims: Mapping[str, Any] | None, names: list[str]) -> Sessio
     """
     settings = app_context().settings
     if settings.demo_mode:
-        return SessionStatus.IN
+        return SessionStatus.ACTIVE
     if settings.sign_in == "proxy":
         name = _single_name(names)
         known = name and directory.find_actor(app_context().engine, name)
-        return SessionStatus.IN if known else SessionStatus.OUT
+        return SessionStatus.ACTIVE if known else SessionStatus.NONE
     if not claims:
-        return SessionStatus.OUT
+        return SessionStatus.NONE
     return sign_in_sessions.session_status(
         app_context().unit_of_work, session_limits(settings), LoginClaims(claims, "").sign_in_id
     )

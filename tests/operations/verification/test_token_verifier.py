@@ -40,41 +40,41 @@ def ids(engine) -> list[str]:
 
 
 @pytest.fixture
-def checker(engine, clock):
-    """A checker that writes nothing by itself."""
-    checker = TokenVerifier(unit_of_work(engine, clock), MINTING)
-    yield checker
-    checker.close()
+def verifier(engine, clock):
+    """A verifier that writes nothing by itself."""
+    verifier = TokenVerifier(unit_of_work(engine, clock), MINTING)
+    yield verifier
+    verifier.close()
 
 
-def in_loop(checker: TokenVerifier, token: str, service_id: str | None = None):
+def in_loop(verifier: TokenVerifier, token: str, service_id: str | None = None):
     """Check in an event loop of its own."""
-    return asyncio.run(checker.check_in_loop(token, service_id))
+    return asyncio.run(verifier.check_in_loop(token, service_id))
 
 
-def many_in_loop(checker: TokenVerifier, tokens: list[str]):
+def many_in_loop(verifier: TokenVerifier, tokens: list[str]):
     """Check all at once in one event loop."""
 
     async def all_of_them():
-        return await asyncio.gather(*map(checker.check_in_loop, tokens))
+        return await asyncio.gather(*map(verifier.check_in_loop, tokens))
 
     return asyncio.run(all_of_them())
 
 
-def usernames(checker: TokenVerifier, tokens: list[str]) -> list[str | None]:
+def usernames(verifier: TokenVerifier, tokens: list[str]) -> list[str | None]:
     """Whose each token is, when it is good."""
-    found = [checker.check(token) for token in tokens]
+    found = [verifier.check(token) for token in tokens]
     return [each and each.username for each in found]
 
 
 class TestGood:
     """A live token of somebody active."""
 
-    def test_what_is_told(self, checker, engine, ids):
+    def test_what_is_told(self, verifier, engine, ids):
         """Whose it is, where, for what, since when and until when."""
         (token,) = give(engine, ids[1], Holding.ACCEPTED, expires_at=NOW + DAY)
         (token_id,) = select(engine, "SELECT token_id FROM token")[0]
-        assert checker.check(token)._asdict() == {
+        assert verifier.check(token)._asdict() == {
             "organization_id": ORG,
             "service_id": SERVICE,
             "token_id": token_id,
@@ -86,29 +86,29 @@ class TestGood:
             "active": True,
         }
 
-    def test_an_exported_token_is_good_at_once(self, checker, engine, ids):
+    def test_an_exported_token_is_good_at_once(self, verifier, engine, ids):
         """Before anybody accepts it (ruling 2)."""
         _, outcome = act(engine, Action.GENERATE, ids)
-        assert usernames(checker, exported(outcome)) == [f"utcjf1-u{n}" for n in range(3)]
+        assert usernames(verifier, exported(outcome)) == [f"utcjf1-u{n}" for n in range(3)]
 
-    def test_a_requests_token_is_as_old_as_its_acceptance(self, checker, engine, ids):
+    def test_a_requests_token_is_as_old_as_its_acceptance(self, verifier, engine, ids):
         """It was minted then."""
         (token,) = give(engine, ids[0], Holding.ACCEPTED, origin="request", accepted_at=NOW + HOUR)
-        assert checker.check(token).issued_at == NOW + HOUR
+        assert verifier.check(token).issued_at == NOW + HOUR
 
-    def test_beside_a_request(self, checker, engine, ids):
+    def test_beside_a_request(self, verifier, engine, ids):
         """The old token works until the new one is accepted (ruling 4)."""
         (token,) = give(engine, ids[0], Holding.ACCEPTED)
         act(engine, Action.REQUEST, [ids[0]])
-        assert checker.check(token)
+        assert verifier.check(token)
 
     @pytest.mark.parametrize("service_id", [None, SERVICE])
-    def test_for_its_own_service(self, checker, engine, ids, service_id):
+    def test_for_its_own_service(self, verifier, engine, ids, service_id):
         """Or for whoever asks about all."""
         (token,) = give(engine, ids[0], Holding.ACCEPTED)
-        assert checker.check(token, service_id)
+        assert verifier.check(token, service_id)
 
-    def test_under_an_older_pepper(self, checker, engine, ids, clock):
+    def test_under_an_older_pepper(self, verifier, engine, ids, clock):
         """Peppers are numbered so that they can be changed: the old one's tokens still work."""
         (old,) = give(engine, ids[0], Holding.ACCEPTED)
         both = Minting("demo", {1: MINTING.peppers[1], 2: b"q" * 32})
@@ -116,17 +116,17 @@ class TestGood:
         give(engine, ids[1], Holding.ACCEPTED, digest=both.digests([new])[0], pepper=2)
         two = TokenVerifier(unit_of_work(engine, clock), both)
         assert usernames(two, [old, new]) == ["utcjf1-u0", "utcjf1-u1"]
-        assert usernames(checker, [old, new]) == ["utcjf1-u0", None]
+        assert usernames(verifier, [old, new]) == ["utcjf1-u0", None]
         two.close()
 
-    def test_without_waiting(self, checker, engine, ids):
+    def test_without_waiting(self, verifier, engine, ids):
         """What the event loop asks gets the same answer."""
         (token,) = give(engine, ids[0], Holding.ACCEPTED)
-        assert in_loop(checker, token) == checker.check(token)
-        assert in_loop(checker, token, OTHER_SERVICE) is None
-        assert in_loop(checker, token[:-1]) is None
+        assert in_loop(verifier, token) == verifier.check(token)
+        assert in_loop(verifier, token, OTHER_SERVICE) is None
+        assert in_loop(verifier, token[:-1]) is None
 
-    def test_many_at_once_without_waiting(self, checker, engine):
+    def test_many_at_once_without_waiting(self, verifier, engine):
         """Each gets its own answer, more than one statement holds, in whatever order they come."""
         people = build(engine, 150, organization_id="UTMANY")
         tokens = [
@@ -137,79 +137,79 @@ class TestGood:
         act(engine, Action.REMOVE, people[:50], organization_id="UTMANY")
         tokens += mint(20, "demo")
         random.Random(1).shuffle(tokens)  # noqa: S311 - no secret
-        found = many_in_loop(checker, tokens)
-        assert found == [checker.check(token) for token in tokens]
+        found = many_in_loop(verifier, tokens)
+        assert found == [verifier.check(token) for token in tokens]
         assert {token and token.state for token in found} == {None, "pending", "accepted"}
 
-    def test_who_leaves_disturbs_nobody(self, checker, engine, ids):
+    def test_who_leaves_disturbs_nobody(self, verifier, engine, ids):
         """A request that ends early leaves the answers of those beside it alone."""
         (token,) = give(engine, ids[0], Holding.ACCEPTED)
 
         async def with_one_who_leaves():
-            checks = [asyncio.create_task(checker.check_in_loop(token)) for _ in range(9)]
+            checks = [asyncio.create_task(verifier.check_in_loop(token)) for _ in range(9)]
             await asyncio.sleep(0)
             checks[4].cancel()
             return await asyncio.gather(*checks, return_exceptions=True)
 
         found = asyncio.run(with_one_who_leaves())
-        assert found[:4] + found[5:] == [checker.check(token)] * 8
+        assert found[:4] + found[5:] == [verifier.check(token)] * 8
 
 
 class TestNotGood:
     """Everything else is one answer: None."""
 
-    def test_unknown(self, checker, engine, ids):
+    def test_unknown(self, verifier, engine, ids):
         """With and without a live token beside it."""
         (unknown,) = mint(1, "demo")
-        assert checker.check(unknown) is None
+        assert verifier.check(unknown) is None
         give(engine, ids[0], Holding.ACCEPTED)
-        assert checker.check(unknown) is None
+        assert verifier.check(unknown) is None
 
     @pytest.mark.parametrize("holding", [Holding.ACCEPTED, Holding.PENDING])
-    def test_ended(self, checker, engine, ids, holding):
+    def test_ended(self, verifier, engine, ids, holding):
         """At once, whatever ended it: removed, cancelled or replaced."""
         ending = {Holding.ACCEPTED: Action.REMOVE, Holding.PENDING: Action.CANCEL}[holding]
         for number, action in enumerate((ending, Action.GENERATE)):
             (token,) = give(engine, ids[number], holding)
-            assert checker.check(token)
+            assert verifier.check(token)
             act(engine, action, [ids[number]])
-            assert checker.check(token) is None
+            assert verifier.check(token) is None
 
-    def test_expired(self, checker, engine, ids, clock):
+    def test_expired(self, verifier, engine, ids, clock):
         """To the millisecond."""
         (token,) = give(engine, ids[0], Holding.ACCEPTED, expires_at=NOW + SECOND)
-        assert checker.check(token)
+        assert verifier.check(token)
         clock.at = NOW + SECOND - 1
-        assert checker.check(token)
+        assert verifier.check(token)
         clock.at = NOW + SECOND
-        assert checker.check(token) is None
+        assert verifier.check(token) is None
 
-    def test_another_services(self, checker, engine, ids):
+    def test_another_services(self, verifier, engine, ids):
         """A token of another service is no token."""
         (token,) = give(engine, ids[0], Holding.ACCEPTED)
-        assert checker.check(token, OTHER_SERVICE) is None
-        assert checker.check(token, "") is None
+        assert verifier.check(token, OTHER_SERVICE) is None
+        assert verifier.check(token, "") is None
 
     @pytest.mark.parametrize("table", ["member", "organization", "subscription"])
-    def test_inactive_and_back(self, checker, engine, ids, table):
+    def test_inactive_and_back(self, verifier, engine, ids, table):
         """It keeps its state meanwhile."""
         tokens = give(engine, ids[0], Holding.BOTH)
         for status, good in (("inactive", False), ("pending", False), ("active", True)):
             change(engine, f"UPDATE {table} SET status = :status", status=status)
-            assert [bool(checker.check(token)) for token in tokens] == [good, good]
+            assert [bool(verifier.check(token)) for token in tokens] == [good, good]
         states = select(engine, "SELECT state FROM token ORDER BY state")
         assert states == [("accepted",), ("pending",)]
 
-    def test_a_neighbour_is_another_token(self, checker, engine, ids):
+    def test_a_neighbour_is_another_token(self, verifier, engine, ids):
         """What a miss reads instead is never told, nor is its use noted."""
         (neighbour,) = give(engine, ids[0], Holding.PENDING)
-        assert [checker.check(unknown) for unknown in mint(3, "demo")] == [None] * 3
-        checker.uses.flush()
+        assert [verifier.check(unknown) for unknown in mint(3, "demo")] == [None] * 3
+        verifier.uses.flush()
         assert select(engine, "SELECT count(*) FROM token WHERE state = 'accepted'") == [(0,)]
         act(engine, Action.CANCEL, [ids[0]])
-        assert checker.check(neighbour) is None
+        assert verifier.check(neighbour) is None
         (other,) = give(engine, ids[1], Holding.ACCEPTED)
-        assert [bool(checker.check(t)) for t in (other, neighbour, *mint(1, "demo"))] == [1, 0, 0]
+        assert [bool(verifier.check(t)) for t in (other, neighbour, *mint(1, "demo"))] == [1, 0, 0]
 
 
 class TestMalformed:
@@ -234,12 +234,12 @@ class TestMalformed:
             lambda token: token * 10_000,
         ],
     )
-    def test_each(self, checker, engine, ids, spoil, monkeypatch):
+    def test_each(self, verifier, engine, ids, spoil, monkeypatch):
         """Nothing is asked, so that a scanner may ask about whatever it finds."""
         (token,) = give(engine, ids[0], Holding.ACCEPTED)
         monkeypatch.setattr(TokenLookup, "_ask", lambda *_: pytest.fail("the database was asked"))
-        assert checker.check(spoil(token)) is None
-        assert not checker.revoke(spoil(token), "")
+        assert verifier.check(spoil(token)) is None
+        assert not verifier.revoke(spoil(token), "")
 
 
 class TestWhiteSpace:
@@ -248,21 +248,21 @@ class TestWhiteSpace:
     @pytest.mark.parametrize(
         "round_it", ["{}\n", "{}\r\n", " {}", "\t{} ", "\u00a0{}", "\ufeff{}\n", "\v\f{}\u2028"]
     )
-    def test_it_is_the_same_token(self, checker, engine, ids, round_it):
+    def test_it_is_the_same_token(self, verifier, engine, ids, round_it):
         """It is good, in a thread and in the loop, and is ended by revoke."""
         (token,) = give(engine, ids[0], Holding.ACCEPTED)
         written = round_it.format(token)
-        assert checker.check(written)
-        assert in_loop(checker, written)
-        assert checker.revoke(written, "")
-        assert checker.check(token) is None
+        assert verifier.check(written)
+        assert in_loop(verifier, written)
+        assert verifier.revoke(written, "")
+        assert verifier.check(token) is None
 
 
 class TestSteps:
     """A miss takes the steps of a hit, so that time tells a service nothing of other tokens."""
 
     @pytest.mark.parametrize("kind", ["good", "unknown", "ended", "foreign", "inactive", "expired"])
-    def test_one_statement_each(self, checker, engine, ids, kind, monkeypatch):
+    def test_one_statement_each(self, verifier, engine, ids, kind, monkeypatch):
         """The same one; and a row is read, whosever it is."""
         (good,) = give(engine, ids[0], Holding.ACCEPTED)
         (other,) = give(engine, ids[1], Holding.ACCEPTED)
@@ -281,7 +281,7 @@ class TestSteps:
         monkeypatch.setattr(
             TokenLookup, "_ask", lambda self, *what: asked.append(what) or ask(self, *what)
         )
-        assert bool(checker.check(token, service_id)) == (kind == "good")
+        assert bool(verifier.check(token, service_id)) == (kind == "good")
         ((statement, values),) = asked
         assert (statement.count("?"), len(values)) == (1, 1)
 
@@ -304,9 +304,9 @@ def serving_one(url: str) -> Iterator[tuple[Engine, TokenVerifier, str]]:
     """A database with one good token, and who checks it."""
     engine = open_database(url)
     (token,) = give(engine, build(engine, 1)[0], Holding.ACCEPTED)
-    checker = TokenVerifier(unit_of_work(engine), MINTING)
-    yield engine, checker, token
-    checker.close()
+    verifier = TokenVerifier(unit_of_work(engine), MINTING)
+    yield engine, verifier, token
+    verifier.close()
     engine.dispose()
 
 
@@ -327,81 +327,81 @@ class TestLostDatabase:
             "lib.operations.verification.token_verifier.TokenLookup",
             partial(TokenLookup, seconds=0),
         )
-        checker = TokenVerifier(unit_of_work(engine), MINTING)
-        checker.close()
+        verifier = TokenVerifier(unit_of_work(engine), MINTING)
+        verifier.close()
         engine.dispose()
         holder = sqlite_module().connect(path, isolation_level=None)
         holder.execute("PRAGMA locking_mode=EXCLUSIVE")
         holder.execute("BEGIN EXCLUSIVE")
         for check in (TokenVerifier.check, in_loop):
             with pytest.raises(DatabaseBusyError):
-                check(checker, token)
+                check(verifier, token)
         with pytest.raises(DatabaseBusyError):
-            checker.service_of("erecording-abcdefgh", "secret")
+            verifier.service_of("erecording-abcdefgh", "secret")
         holder.close()
-        assert checker.check(token)
-        checker.close()
+        assert verifier.check(token)
+        verifier.close()
 
     def test_a_writer_is_no_lock(self, file):
         """A bulk action that writes for a second holds up no check."""
         engine, _, token = file
-        checker = TokenVerifier(unit_of_work(engine), MINTING)
+        verifier = TokenVerifier(unit_of_work(engine), MINTING)
         with writing(engine) as connection:
             connection.exec_driver_sql(
                 "UPDATE token SET state = 'removed', ended_from = 'accepted', ended_at = 1"
             )
-            assert in_loop(checker, token)
-        assert in_loop(checker, token) is None
-        checker.close()
+            assert in_loop(verifier, token)
+        assert in_loop(verifier, token) is None
+        verifier.close()
 
     def test_gone(self, file):
         """No file, no answer."""
         engine, path, token = file
-        checker = TokenVerifier(unit_of_work(engine), MINTING)
-        checker.close()
+        verifier = TokenVerifier(unit_of_work(engine), MINTING)
+        verifier.close()
         engine.dispose()
         for each in path.parent.glob("desk.db*"):
             each.unlink()
         path.mkdir()
         with pytest.raises(DatabaseUnavailableError):
-            checker.check(token)
+            verifier.check(token)
 
     def test_the_server_ends_our_connections(self, served):
         """All of them, idle: the next check makes a new one, and nobody sees it."""
-        engine, checker, token = served
+        engine, verifier, token = served
         with ThreadPoolExecutor(4) as threads:
-            assert all(threads.map(checker.check, [token] * 50))
+            assert all(threads.map(verifier.check, [token] * 50))
             select(engine, f"{_END} AND pid <> pg_backend_pid()", name=engine.url.database)
-            assert all(threads.map(checker.check, [token] * 50))
+            assert all(threads.map(verifier.check, [token] * 50))
         for _ in range(2):
-            assert all(many_in_loop(checker, [token] * 250))
+            assert all(many_in_loop(verifier, [token] * 250))
             select(engine, f"{_END} AND pid <> pg_backend_pid()", name=engine.url.database)
 
     def test_a_table_has_changed(self, served):
         """A plan that was made for it before is made again, and nobody sees it."""
-        engine, checker, token = served
+        engine, verifier, token = served
 
         async def before_and_after():
-            before = await checker.check_in_loop(token)
+            before = await verifier.check_in_loop(token)
             change(engine, "ALTER TABLE token ALTER COLUMN expires_at TYPE numeric")
-            return before, await checker.check_in_loop(token)
+            return before, await verifier.check_in_loop(token)
 
         before, after = asyncio.run(before_and_after())
-        assert before == after == checker.check(token)
+        assert before == after == verifier.check(token)
 
     def test_the_address_says_how_long_to_wait(self, postgresql_url):
         """For a connection: it is an argument of ours as well."""
-        with serving_one(f"{postgresql_url}&connect_timeout=7") as (_, checker, token):
-            assert in_loop(checker, token)
-            assert checker.check(token)
+        with serving_one(f"{postgresql_url}&connect_timeout=7") as (_, verifier, token):
+            assert in_loop(verifier, token)
+            assert verifier.check(token)
 
     def test_the_server_does_not_answer(self, served, monkeypatch):
         """Stopped in the middle: all who wait are told in time, and the next one has an answer."""
         monkeypatch.setattr("lib.store.async_token_lookup.SECONDS", 0.2)
-        engine, checker, token = served
+        engine, verifier, token = served
 
         async def stopped():
-            assert await checker.check_in_loop(token)
+            assert await verifier.check_in_loop(token)
             asking = "SELECT pid FROM pg_stat_activity WHERE query LIKE '%LATERAL%'"
             ((pid,),) = select(
                 engine, f"{asking} AND datname = current_database() AND pid <> pg_backend_pid()"
@@ -409,18 +409,18 @@ class TestLostDatabase:
             os.kill(pid, signal.SIGSTOP)
             try:
                 async with asyncio.timeout(4):  # by its own way the driver waits for ten
-                    lost = [checker.check_in_loop(token) for _ in range(200)]
+                    lost = [verifier.check_in_loop(token) for _ in range(200)]
                     return await asyncio.gather(*lost, return_exceptions=True)
             finally:
                 os.kill(pid, signal.SIGCONT)
 
         assert {type(answer) for answer in asyncio.run(stopped())} == {DatabaseUnavailableError}
-        assert in_loop(checker, token)
+        assert in_loop(verifier, token)
 
     def test_the_server_takes_no_more(self, served):
         """Lost, and not to be had again: no answer, and one when it is back."""
-        engine, checker, token = served
-        assert checker.check(token)
+        engine, verifier, token = served
+        assert verifier.check(token)
         name = engine.url.database
         admin = create_engine(engine.url.set(database="postgres"), isolation_level="AUTOCOMMIT")
         with admin.connect() as connection:
@@ -430,7 +430,7 @@ class TestLostDatabase:
                 for check in (TokenVerifier.check, in_loop):
                     if allowed == "false":
                         with pytest.raises(DatabaseUnavailableError):
-                            check(checker, token)
+                            check(verifier, token)
                     else:
-                        assert check(checker, token)
+                        assert check(verifier, token)
         admin.dispose()
