@@ -1,4 +1,4 @@
-"""What `streamlit run app.py` and `uvicorn app:app` find: the dashboard as one application."""
+"""The dashboard as one ASGI application, for `streamlit run app.py` and `uvicorn app:app`."""
 
 from importlib import import_module
 from threading import Thread
@@ -31,7 +31,7 @@ _downloads = DownloadStorage(connections.owner_of_session)
 _static_files = server.static_files()
 refuse_base_path(server.base_path())
 
-# In demo mode unless it is shown on purpose, and behind a proxy always: this machine only.
+# Loopback only: always behind a sign-in proxy; in demo mode unless TOKEN_DESK_DEMO is set.
 _loopback_only = []
 if _settings.sign_in == "proxy":
     server.bind_sessions_to_header(_settings.proxy_header)
@@ -62,7 +62,7 @@ def _may_fetch(connection: HTTPConnection) -> bool:
 
 
 def _open_api() -> Api:
-    # The pages import the same: it is taken up once the server has begun.
+    # Imported late: these modules take half a second, and the server should start before that.
     from lib.ui.app_context import app_context  # noqa: PLC0415
     from lib.web.factory import make_api  # noqa: PLC0415
 
@@ -107,5 +107,5 @@ server.hide_welcome_message()
 if not _settings.demo_mode:
     server.run_headless()
 
-# The pages' own imports take half a second: done while the first browser still loads its scripts.
+# The pages' imports take half a second: done in a thread while the first browser loads its scripts.
 Thread(target=import_module, args=("lib.ui.app_context",), daemon=True).start()

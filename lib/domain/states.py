@@ -68,7 +68,7 @@ class Status(StrEnum):
 
 
 class SessionStatus(StrEnum):
-    """Status of a sign-in: there is none (or it was refused), it is active, or it has ended."""
+    """Status of a sign-in. NONE: never seen here, or refused. ENDED is final."""
 
     NONE = "none"
     ACTIVE = "active"

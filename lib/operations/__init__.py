@@ -1,1 +1,1 @@
-"""Use cases: one function, one transaction."""
+"""Use cases. Each is one function, which checks the permission and runs one transaction."""

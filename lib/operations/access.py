@@ -1,4 +1,4 @@
-"""Who may do what, asked of the database inside the transaction that does it. Deny by default."""
+"""Permission checks, read from the database inside the caller's transaction. Deny by default."""
 
 from sqlalchemy import Connection
 
@@ -11,13 +11,19 @@ from lib.store import grant_queries
 def require(
     connection: Connection, username: str, permission: Permission, organization_id: str | None
 ) -> None:
-    """Raise NotAllowed unless `username` has this in that organization; None asks for all."""
+    """Raise NotAllowedError unless `username` has `permission` in the organization.
+
+    `organization_id` None means: in all organizations.
+    """
     if not roles.covers(reach_if_any(connection, username, permission), organization_id):
         raise NotAllowedError(username, permission)
 
 
 def reach(connection: Connection, username: str, permission: Permission) -> Reach:
-    """Return where `username` has `permission`. Raises NotAllowed when that is nowhere."""
+    """Return the organizations in which `username` has `permission`; None for all of them.
+
+    Raises NotAllowedError when there is none.
+    """
     found = reach_if_any(connection, username, permission)
     if found == NOWHERE:
         raise NotAllowedError(username, permission)
@@ -25,6 +31,6 @@ def reach(connection: Connection, username: str, permission: Permission) -> Reac
 
 
 def reach_if_any(connection: Connection, username: str, permission: Permission) -> Reach:
-    """Return where `username` has `permission`, which may be nowhere."""
+    """Return the organizations in which `username` has `permission`; NOWHERE when there is none."""
     account = grant_queries.find_account(connection, username)
     return roles.reach(account.grants, permission) if account else NOWHERE

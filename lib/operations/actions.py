@@ -1,7 +1,8 @@
-"""The four bulk actions: planned at the first confirmation, carried out at the last.
+"""The four bulk actions: request, cancel, generate & export, remove.
 
-Everything that one operation changes, its result rows and its event in the audit trail included,
-is one transaction: it happens whole and once, or not at all.
+An action is planned at the first confirmation and executed at the last one. One transaction holds
+everything that the operation changes: tokens, result rows and the audit event. It happens as a
+whole and once, or not at all.
 """
 
 import hashlib
@@ -42,7 +43,7 @@ from lib.store.engine import reading
 
 _log = logging.getLogger(__name__)
 
-APPROVAL_LASTS = HOUR  # from the question to the answer, and from the answer to the click
+APPROVAL_LASTS = HOUR  # from the request to the answer, and again from the answer to the download
 
 CSV_HEADER = (
     "Organization ID",
@@ -58,10 +59,10 @@ CSV_HEADER = (
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What one confirmation did.
+    """Result of one executed plan.
 
-    `csv` holds tokens in clear, for the caller that made them only: it is None for other actions
-    and on every later call.
+    `csv` holds the new tokens in clear. Only the call that generated them gets it: it is None for
+    the other actions, and for every later call with the same plan.
     """
 
     receipt: Receipt
@@ -76,9 +77,10 @@ def plan_action(
     service_id: str,
     member_ids: Sequence[str],
 ) -> Plan:
-    """Return what `action` is going to do to `member_ids`; nothing is written.
+    """Return what `action` would do to `member_ids`. Nothing is written.
 
-    Raises NotAllowed, UnknownPlace, and SelectionGone when an id is no user of the organization.
+    Raises NotAllowedError, UnknownPlaceError, and SelectionChangedError when an id is not a user
+    of the organization.
     """
     attempt = Event(
         EventAction(action.value),
@@ -104,7 +106,7 @@ def make_plan(
     service_id: str,
     member_ids: Sequence[str],
 ) -> Plan:
-    """Do what `plan_action` does inside the caller's transaction, who has asked for leave."""
+    """As `plan_action`, in the caller's transaction. The caller has checked the permission."""
     scope = operation_queries.read_scope(connection, organization_id, service_id)
     if scope is None:
         raise UnknownPlaceError(organization_id, service_id)
@@ -119,12 +121,16 @@ def make_plan(
 def execute(
     unit_of_work: UnitOfWork, actor: Actor, plan: Plan, minting: Minting, *, reason: str = ""
 ) -> Outcome:
-    """Do what `plan` says, all of it or nothing, once for its operation id.
+    """Execute `plan`: all of it or nothing, and once for its operation id.
 
-    A second call with the same plan returns the first one's receipt. Raises NotAllowed, also when
-    `actor` is not who planned it; UnknownPlace, NothingToDo; PlanOutdated when a selected user's
-    tokens or standing changed since the plan was made; ApprovalMissing (lib.operations.approvals);
-    AuditUnwritten. `minting` is used by Generate & Export alone.
+    A second call with the same plan returns the receipt of the first one. Only Generate & Export
+    uses `minting`. Raises:
+
+    - NotAllowedError, also when `actor` is not the person who made the plan;
+    - UnknownPlaceError; NothingToDoError when the plan skips everyone;
+    - PlanOutdatedError when tokens or active flags of a selected user changed since the plan;
+    - ApprovalMissingError and ApprovalExpiredError (lib.operations.approvals);
+    - AuditNotWrittenError.
     """
     event = event_of(plan, actor, reason)
     with unit_of_work.transaction(event) as connection:
@@ -146,7 +152,7 @@ def execute_within(
     *,
     batch_id: str = "",
 ) -> Outcome:
-    """Carry out `plan` for a caller who has asked whether it is allowed."""
+    """As `execute`, in the caller's transaction. The caller has checked the permission."""
     organization_id, service_id = plan.scope.organization_id, plan.scope.service_id
     if plan.action is Action.GENERATE and unit_of_work.four_eyes:
         operation_queries.lock_generation(connection, plan.actor)
@@ -168,7 +174,7 @@ def execute_within(
 
 
 def needs_approval(unit_of_work: UnitOfWork, plan: Plan) -> bool:
-    """Tell whether a second API administrator must agree before `plan` is carried out."""
+    """Tell whether a second API administrator must approve `plan` before it can be executed."""
     with reading(unit_of_work.engine) as connection:
         return needs_approval_within(connection, unit_of_work, plan, unit_of_work.clock())
 
@@ -176,10 +182,10 @@ def needs_approval(unit_of_work: UnitOfWork, plan: Plan) -> bool:
 def needs_approval_within(
     connection: Connection, unit_of_work: UnitOfWork, plan: Plan, now: Moment
 ) -> bool:
-    """Do what `needs_approval` does inside the caller's transaction.
+    """As `needs_approval`, in the caller's transaction.
 
-    What the same person generated within the hour counts as well, in whichever organization, or
-    four eyes would be walked around in small steps.
+    Tokens that the same person generated within the last hour count too, in every organization.
+    Otherwise one person could pass the limit in small steps.
     """
     if plan.action is not Action.GENERATE or not unit_of_work.four_eyes:
         return False
@@ -189,7 +195,10 @@ def needs_approval_within(
 
 
 def check_plan(connection: Connection, now: Moment, plan: Plan) -> None:
-    """Raise PlanOutdated when `plan` would no longer be carried out as it was seen."""
+    """Raise PlanOutdatedError when the selected users are no longer as `plan` saw them.
+
+    Raises UnknownPlaceError and SelectionChangedError too.
+    """
     organization_id, service_id = plan.scope.organization_id, plan.scope.service_id
     scope = operation_queries.read_scope(connection, organization_id, service_id)
     if scope is None:
@@ -200,14 +209,14 @@ def check_plan(connection: Connection, now: Moment, plan: Plan) -> None:
 def read_results(
     engine: Engine, actor: Actor, organization_id: str, operation_id: str
 ) -> tuple[ResultRow, ...]:
-    """Return what an operation did to each user. Raises NotAllowed."""
+    """Return the result row of each user of an operation. Raises NotAllowedError."""
     with reading(engine) as connection:
         require(connection, actor.username, Permission.ACTIVITY, organization_id)
         return tuple(operation_queries.result_rows(connection, organization_id, operation_id))
 
 
 def event_of(plan: Plan, actor: Actor, reason: str = "") -> Event:
-    """Return the event of carrying out `plan`: who, from where, what, on whom, and why."""
+    """Return the audit event for executing `plan`: who, from where, what, on how many, and why."""
     return Event(
         EventAction(plan.action.value),
         actor.username,
@@ -230,7 +239,7 @@ def _apply_plan(
     batch_id: str,
     request_days: int,
 ) -> Outcome:
-    """Check the plan against what is there now, then end, add and record. The lock is held."""
+    """Compare the plan with the rows of now, then end and add tokens. The caller holds the lock."""
     token_queries.close_lapsed(connection, scope.organization_id, scope.service_id, now, plan.seen)
     users = _compare(connection, now, plan, scope)
     receivers = [user for user in users if not plan.seen[user.member_id].skip]
@@ -247,9 +256,9 @@ def _apply_plan(
 def _require_four_eyes(
     connection: Connection, unit_of_work: UnitOfWork, plan: Plan, now: Moment
 ) -> None:
-    """Raise ApprovalMissing or ApprovalLapsed where one person alone may not carry out `plan`.
+    """Raise ApprovalMissingError or ApprovalExpiredError if `plan` needs an approval and has none.
 
-    A plan for which approval was asked is carried out only as approved, however small it is.
+    A plan for which approval was requested needs it in any case, however small the plan is.
     """
     if plan.action is not Action.GENERATE:
         return
@@ -261,7 +270,7 @@ def _require_four_eyes(
 def _require_approved(
     connection: Connection, plan: Plan, approval: Approval | None, now: Moment
 ) -> None:
-    """Raise ApprovalMissing or ApprovalLapsed unless a second administrator agreed to just this."""
+    """Raise unless a second administrator approved exactly this plan, within the last hour."""
     if (
         approval is None
         or approval.answered_at is None
@@ -270,7 +279,7 @@ def _require_approved(
         != (plan.digest, plan.scope.service_id, plan.actor)
     ):
         raise ApprovalMissingError
-    # Whoever approved it must still be one who may.
+    # The approver must still have the permission.
     organization_id = plan.scope.organization_id
     require(connection, approval.answered_by or "", Permission.APPROVE, organization_id)
     if now - approval.answered_at > APPROVAL_LASTS:
@@ -278,7 +287,10 @@ def _require_approved(
 
 
 def _compare(connection: Connection, now: Moment, plan: Plan, scope: Scope) -> list[UserInScope]:
-    """Return the plan's users as they are now. Raises PlanOutdated and SelectionGone."""
+    """Return the plan's users as they are now.
+
+    Raises PlanOutdatedError and SelectionChangedError.
+    """
     users = token_queries.users_in_scope(
         connection, scope.organization_id, scope.service_id, now, plan.seen
     )
@@ -323,7 +335,7 @@ def _record(
     csv_sha256: str = "",
     batch_id: str = "",
 ) -> None:
-    """Insert the operation with its results, then end what it ends, before others begin."""
+    """Insert the operation and its results, then end tokens. New tokens are added after this."""
     operation_queries.add_operation(connection, plan, now, csv_name, csv_sha256, batch_id)
     token_queries.end_tokens(connection, plan.scope, plan.operation_id, ending(plan.action), now)
 

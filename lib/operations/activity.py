@@ -1,7 +1,7 @@
-"""Reads of what was done: the Activity page, one operation, one person. Each within one's reach.
+"""Reads for the Activity pages: the event list, one operation, one person.
 
-What belongs to no organization (sign-ins, imports, grants everywhere) is shown to those who look
-after all of them.
+Every read is limited to the organizations in which the actor has the permission. Events that
+belong to no organization (sign-ins, imports, grants for all) need the permission for all.
 """
 
 from collections.abc import Iterator, Sequence
@@ -39,14 +39,14 @@ from lib.store.engine import reading
 
 LONGEST_EXPORT = 100_000  # events in one file
 _CHUNK = 5_000
-_EVENTS_OF_ONE = 200  # of one operation: its downloads can be many
+_EVENTS_OF_ONE = 200  # events of one operation: it may have been downloaded many times
 _OPEN_APPROVALS = 200
-_LAST: tuple[Moment, str] = (1 << 62, "")  # behind whatever has ended
+_LAST: tuple[Moment, str] = (1 << 62, "")  # later than the end of any token
 _OPERATIONS = {EventAction(action.value) for action in Action}
 
 
 class Page(NamedTuple):
-    """Some events, newest first, and whether there are older ones."""
+    """One page of events, newest first. `older` tells whether there are more."""
 
     rows: list[ActivityRow]
     older: bool
@@ -54,9 +54,10 @@ class Page(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class OperationView:
-    """One operation as its page shows it: `done` once carried out, `asked` under four eyes.
+    """One operation as its page shows it.
 
-    `approver` is the role of who answered; while it waits, that of the viewer who may answer.
+    `done` is set once it was executed, `asked` if it needed an approval. `approver` is the role of
+    the person who answered; before an answer it is the viewer's role, if the viewer may answer.
     """
 
     organization_id: str
@@ -72,9 +73,10 @@ class OperationView:
 
 @dataclass(frozen=True, slots=True)
 class PersonView:
-    """One person as User 360 shows them, within the viewer's reach; `everywhere` without limit.
+    """One person as User 360 shows them, limited to the viewer's organizations.
 
-    `grants` is None for whoever may not see them.
+    `everywhere` tells that the viewer sees all organizations. `grants` is None when the viewer may
+    not see grants.
     """
 
     person: Person
@@ -87,7 +89,10 @@ class PersonView:
 def list_events(
     engine: Engine, actor: Actor, wanted: ActivityFilter, *, before: str = "", limit: int
 ) -> Page:
-    """Return the newest events that `wanted` asks for, older than event `before`."""
+    """Return the newest `limit` events that match `wanted` and are older than event `before`.
+
+    `before` is an event id; empty for the newest page. Raises NotAllowedError.
+    """
     with reading(engine) as connection:
         within = reach(connection, actor.username, Permission.ACTIVITY)
         rows = activity_queries.newest_events(connection, wanted, within, before, limit + 1)
@@ -95,9 +100,9 @@ def list_events(
 
 
 def export_events(engine: Engine, actor: Actor, wanted: ActivityFilter) -> Iterator[ActivityRow]:
-    """Yield the newest events that `wanted` asks for and the actor may take away as a file.
+    """Yield the newest events that match `wanted`, LONGEST_EXPORT at most.
 
-    Of the organizations in which they may export; LONGEST_EXPORT at most.
+    They are from the organizations in which the actor may export. Raises NotAllowedError.
     """
     with reading(engine) as connection:
         within = reach(connection, actor.username, Permission.EXPORT)
@@ -114,9 +119,10 @@ def export_events(engine: Engine, actor: Actor, wanted: ActivityFilter) -> Itera
 
 
 def find_people(engine: Engine, actor: Actor, search: str, limit: int) -> list[Person]:
-    """Return whom `search` means: the one of that username, else those whose name contains it.
+    """Return the person with the username `search`, else up to `limit` whose name contains it.
 
-    Members of the actor's organizations, and whoever has a role there.
+    Only members of the actor's organizations, and people with a role there. Raises
+    NotAllowedError.
     """
     with reading(engine) as connection:
         within = reach(connection, actor.username, Permission.ACTIVITY)
@@ -139,9 +145,9 @@ def find_people(engine: Engine, actor: Actor, search: str, limit: int) -> list[P
 def open_approvals(
     engine: Engine, clock: Clock, actor: Actor
 ) -> tuple[list[Approval], list[Approval]]:
-    """Return what waits for the actor's answer, and what the actor has asked for, oldest first.
+    """Return two lists, oldest first: requests the actor can answer, and the actor's own requests.
 
-    Left out is what the actor's role is too new to answer.
+    Requests for which the actor's role is too new are left out. Raises NotAllowedError.
     """
     now = clock()
     with reading(engine) as connection:
@@ -168,9 +174,9 @@ def open_approvals(
 def open_operation(
     engine: Engine, clock: Clock, actor: Actor, organization_id: str, operation_id: str
 ) -> OperationView | None:
-    """Return one operation, carried out or asked for; None when there is none. Raises NotAllowed.
+    """Return one operation, executed or waiting for approval; None when there is none.
 
-    The operations that were done as one with it are those in the actor's reach.
+    `batch` holds the other operations of its batch that the actor may see. Raises NotAllowedError.
     """
     at = (organization_id, operation_id)
     with reading(engine) as connection:
@@ -226,10 +232,10 @@ def list_results(
     after: tuple[str, str],
     limit: int,
 ) -> tuple[list[ResultLine], bool]:
-    """Return what an operation did to its users, in table order, and whether there are more.
+    """Return up to `limit` result rows of an operation, in table order, and whether there are more.
 
-    Those behind `after` (sort key, member id) whose name, username or e-mail contains `search`.
-    Raises NotAllowed.
+    The rows come after `after` (sort key, member id). Name, username or e-mail contains `search`.
+    Raises NotAllowedError.
     """
     with reading(engine) as connection:
         require(connection, actor.username, Permission.ACTIVITY, operation.organization_id)
@@ -238,9 +244,10 @@ def list_results(
 
 
 def open_person(engine: Engine, clock: Clock, actor: Actor, username: str) -> PersonView | None:
-    """Return a person as the actor may see them; None for nobody whom they may.
+    """Return a person as the actor may see them; None when unknown or not visible.
 
-    That is a member of an organization of theirs, or whoever is in an event of one.
+    Visible are members of the actor's organizations, and people named in an event of one. Raises
+    NotAllowedError.
     """
     with reading(engine) as connection:
         within = reach(connection, actor.username, Permission.ACTIVITY)
@@ -270,9 +277,11 @@ def list_ended_tokens(
     before: tuple[Moment, str] | None = None,
     limit: int,
 ) -> tuple[list[EndedToken], bool]:
-    """Return a person's tokens and requests that are over, last ended first, and whether of more.
+    """Return up to `limit` ended tokens and requests of a person, and whether there are more.
 
-    Those in the actor's reach that ended before `before`: a moment and a token's id.
+    The last ended comes first. Only organizations that the actor may see. `before` is where the
+    page starts: the end in milliseconds and the id of the last token of the page before. Raises
+    NotAllowedError.
     """
     with reading(engine) as connection:
         within = reach(connection, actor.username, Permission.ACTIVITY)
@@ -283,7 +292,10 @@ def list_ended_tokens(
 
 
 def progress(event: ActivityRow, now: Moment) -> Progress | None:
-    """Return how far an operation is at `now`; None for an event that is not one's beginning."""
+    """Return the progress of the operation that `event` is about, at `now`.
+
+    None when the event neither executes nor requests an operation, nor refuses anything.
+    """
     if event.action is EventAction.REFUSAL:
         return Progress.REFUSED
     if event.action in _OPERATIONS:
@@ -299,7 +311,7 @@ def _progress_of(asked: Approval, now: Moment, *, done: bool) -> Progress:
 
 
 def _progress(state: ApprovalState, since: Moment, now: Moment, *, done: bool) -> Progress:
-    """Return how far four eyes are; `since` is the last step of either."""
+    """Return the progress of an approval; `since` is when it was requested or answered."""
     if done:
         return Progress.DONE
     if state is ApprovalState.REJECTED:
@@ -312,7 +324,7 @@ def _progress(state: ApprovalState, since: Moment, now: Moment, *, done: bool) -
 def _is_known(
     connection: Connection, username: str, within: Reach, member_of: Sequence[Membership]
 ) -> bool:
-    """Tell whether somebody may be named there: a member, or in an event."""
+    """Tell whether a person is visible in `within`: a member, or named in an event."""
     return (
         within is None
         or bool(member_of)

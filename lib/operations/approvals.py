@@ -1,7 +1,7 @@
-"""Four eyes: a large Generate & Export is planned by one API administrator, approved by another.
+"""Four eyes: a second API administrator approves a large Generate & Export.
 
-The requester asks, another administrator answers within an hour, and the requester has an hour
-from the answer to carry out just the plan that was approved (lib.operations.actions).
+The requester keeps the plan as a request. Another administrator answers within an hour. The
+requester then has an hour to execute exactly the approved plan (lib.operations.actions).
 """
 
 from sqlalchemy import Connection
@@ -27,10 +27,11 @@ from lib.operations.unit_of_work import UnitOfWork
 from lib.store import approval_queries, grant_queries
 
 
-def ask(unit_of_work: UnitOfWork, actor: Actor, plan: Plan, *, reason: str = "") -> None:
-    """Keep `plan` until a second administrator has answered; asking twice asks once.
+def request(unit_of_work: UnitOfWork, actor: Actor, plan: Plan, *, reason: str = "") -> None:
+    """Keep `plan` as a request for approval. A second call with the same plan changes nothing.
 
-    Raises NotAllowed, and PlanOutdated when it could not be carried out as it was seen.
+    Raises NotAllowedError, also when `actor` did not make the plan, and PlanOutdatedError when the
+    selected users are no longer as the plan saw them.
     """
     event = event_of(plan, actor, reason)._replace(action=EventAction.ASK_APPROVAL)
     with unit_of_work.transaction(event) as connection:
@@ -53,18 +54,21 @@ def answer(
     *,
     approve: bool,
 ) -> None:
-    """Approve or reject what another administrator asks.
+    """Approve or reject the request of another administrator.
 
-    Raises NotAllowed; NewApprover when the actor's role is too new (lib.domain.approver);
-    OwnApproval for one's own request; ApprovalAnswered when there is none, or no longer one;
-    ApprovalLapsed after the hour; PlanOutdated when it is no longer what was asked.
+    Raises:
+    - NotAllowedError; SelfApprovalError when the actor made the request;
+    - ApproverTooNewError when the actor's role is too new (lib.domain.approver);
+    - ApprovalAnsweredError when no such request is waiting;
+    - ApprovalExpiredError after an hour;
+    - PlanOutdatedError when the selected users are no longer as the plan saw them.
     """
     action = EventAction.APPROVE if approve else EventAction.REJECT
     event = Event(action, actor.username, actor.address, organization_id, operation_id=operation_id)
     with unit_of_work.transaction(event) as connection:
         require(connection, actor.username, Permission.APPROVE, organization_id)
         now = unit_of_work.clock()
-        asked, role = _waiting(connection, now, actor, organization_id, operation_id)
+        asked, role = _lock_waiting(connection, now, actor, organization_id, operation_id)
         if approve:
             check_plan(
                 connection, now, approval_queries.plan_of(connection, organization_id, operation_id)
@@ -85,12 +89,15 @@ def answer(
 
 
 def has_lapsed(asked: Approval, now: Moment) -> bool:
-    """Tell whether the hour for the answer, or for the download after it, is over."""
+    """Tell whether the hour for the answer, or the hour for the download, is over at `now`."""
     return now - (asked.answered_at or asked.asked_at) > APPROVAL_LASTS
 
 
 def role_for(connection: Connection, username: str, asked: Approval) -> ApproverRole | None:
-    """Return the role by which `username` may answer, or is too new to; None without one."""
+    """Return the role by which `username` approves; None without one.
+
+    `counts` of the role tells whether it is old enough for this request.
+    """
     approvers = [role for role, may in PERMISSIONS.items() if Permission.APPROVE in may]
     granted = grant_queries.granted_there(connection, username, approvers, asked.organization_id)
     requester_side = grant_queries.given_roles_by(
@@ -99,10 +106,10 @@ def role_for(connection: Connection, username: str, asked: Approval) -> Approver
     return approver_role(granted, asked.asked_at, requester_side)
 
 
-def _waiting(
+def _lock_waiting(
     connection: Connection, now: Moment, actor: Actor, organization_id: str, operation_id: str
 ) -> tuple[Approval, ApproverRole]:
-    """Return the request that waits for the actor's answer, and the role by which they give it."""
+    """Return the waiting request, locked, and the actor's role for the answer."""
     asked = approval_queries.find(connection, organization_id, operation_id, lock=True)
     if asked is None or asked.state is not ApprovalState.WAITING:
         raise ApprovalAnsweredError

@@ -1,4 +1,4 @@
-"""The audit trail on trial: every chain is walked, and the first bad event of each is named."""
+"""Verification of the audit trail: every chain is read, and its first bad event is reported."""
 
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -23,7 +23,11 @@ _NO_ANCHORS: Anchors = MappingProxyType({})
 
 
 class ChainReport(NamedTuple):
-    """What a walk of all chains found: the events that fit, and each broken chain's first bad."""
+    """Result of a verification.
+
+    `events` counts the good events, `chains` all chains. `bad` has the first bad event of each
+    broken chain.
+    """
 
     events: int
     chains: int
@@ -31,13 +35,16 @@ class ChainReport(NamedTuple):
 
 
 def anchor(engine: Engine) -> dict[str, ChainHead]:
-    """Return the end of every chain, to be kept where nobody can change it with the database."""
+    """Return the head of every chain by chain name.
+
+    Keep it outside of the database: who can change the database cannot change the anchor.
+    """
     with reading(engine) as connection:
         return audit_queries.heads(connection)
 
 
 def verify(engine: Engine, keyring: AuditKeyring, anchors: Anchors = _NO_ANCHORS) -> ChainReport:
-    """Walk every chain. `anchors` are ends that were seen before, of each chain by its name."""
+    """Verify every chain. `anchors` are heads from earlier calls of `anchor`, by chain name."""
     with reading(engine) as connection:
         return verify_within(connection, keyring, anchors)
 
@@ -45,20 +52,20 @@ def verify(engine: Engine, keyring: AuditKeyring, anchors: Anchors = _NO_ANCHORS
 def verify_within(
     connection: Connection, keyring: AuditKeyring, anchors: Anchors = _NO_ANCHORS
 ) -> ChainReport:
-    """Do what `verify` does inside the caller's transaction."""
+    """As `verify`, in the caller's transaction."""
     heads = audit_queries.heads(connection)
     known, foreign = audit_queries.chains(connection)
     names = sorted({*known, *anchors})
     events, bad = 0, [BadEvent(repr(name), 1, TamperingKind.EXTRA) for name in foreign]
     for name in names:
         verifier = ChainVerifier(keyring, name)
-        found = _walk(connection, verifier, heads.get(name), anchors.get(name, ()))
+        found = _first_bad(connection, verifier, heads.get(name), anchors.get(name, ()))
         events += verifier.events
         bad += [found] if found else []
     return ChainReport(events, len(names), tuple(bad))
 
 
-def _walk(
+def _first_bad(
     connection: Connection,
     verifier: ChainVerifier,
     head: ChainHead | None,
@@ -70,11 +77,15 @@ def _walk(
             audit_queries.events_of_chain, connection, verifier.chain, first=verifier.events + 1
         )
         return classify(verifier, broken, head, rest)
-    return classify_end(verifier, head, anchors) or _unlike(connection, verifier.chain, anchors)
+    return classify_end(verifier, head, anchors) or _first_unlike_anchor(
+        connection, verifier.chain, anchors
+    )
 
 
-def _unlike(connection: Connection, chain: str, anchors: Sequence[ChainHead]) -> BadEvent | None:
-    """Return the first event that is not the one that an anchor saw."""
+def _first_unlike_anchor(
+    connection: Connection, chain: str, anchors: Sequence[ChainHead]
+) -> BadEvent | None:
+    """Return the first event whose hash differs from that of an anchor."""
     for seen in sorted(anchors):
         if seen.number and audit_queries.mac_of(connection, chain, seen.number) != seen.mac:
             return BadEvent(chain, seen.number, TamperingKind.ANCHOR)

@@ -1,4 +1,4 @@
-"""What leaves as a file is recorded first: no event, no file."""
+"""Downloads with an audit event. The event is written first; without it there is no file."""
 
 import logging
 from collections.abc import Callable
@@ -15,7 +15,10 @@ _log = logging.getLogger(__name__)
 
 
 class DownloadNotRecordedError(Exception):
-    """There is no file to download. Says nothing else: servers log what a download raises."""
+    """There is no file to download.
+
+    It carries no text, because the server logs what a download raises.
+    """
 
 
 def audited_download(
@@ -26,12 +29,13 @@ def audited_download(
     make: Callable[[], bytes],
     **place: Any,  # noqa: ANN401 - what record_download takes
 ) -> Callable[[], bytes]:
-    """Return what a download button calls: it records the download, then gives what `make` makes.
+    """Return the callable of a download button: it records the download, then returns `make()`.
 
-    It raises NoFile when the actor may not have it any more, or it cannot be recorded.
+    The callable raises DownloadNotRecordedError when the actor no longer has the permission, or
+    when the event cannot be written.
     """
 
-    def give() -> bytes:
+    def download() -> bytes:
         try:
             record_download(unit_of_work, actor, permission, file_name, **place)
             return make()
@@ -39,7 +43,7 @@ def audited_download(
             _log.warning("no download: %s", type(error).__name__)
             raise DownloadNotRecordedError from None
 
-    return give
+    return download
 
 
 def record_download(
@@ -53,9 +57,9 @@ def record_download(
     operation_id: str = "",
     users: int = 0,
 ) -> None:
-    """Record that `actor` takes `file_name` away. Raises NotAllowed and AuditUnwritten.
+    """Record that `actor` downloads `file_name`. Raises NotAllowedError and AuditNotWrittenError.
 
-    Without an organization it is a file of all that the actor may see.
+    Without an organization the file has data of all organizations that the actor may see.
     """
     event = Event(
         EventAction.DOWNLOAD,

@@ -1,4 +1,4 @@
-"""Several operations as one act: under one batch id, in one transaction, all of them or none."""
+"""Batches: several operations under one batch id, in one transaction, all of them or none."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -18,32 +18,36 @@ _NOTHING_TO_MINT = Minting("", {})
 
 
 def after_removals(plans: Sequence[Plan]) -> tuple[Plan, ...]:
-    """Return `plans` as they hold one after the other: what was removed is not seen any more."""
+    """Return `plans` adapted to their order: a later plan does not see what an earlier one removed.
+
+    Without this, the Cancel of a user would be outdated by the Remove of the same user before it.
+    """
     removed: dict[tuple[str, str], set[str]] = {}
     following = []
     for plan in plans:
         place = (plan.scope.organization_id, plan.scope.service_id)
         if plan.action is Action.REMOVE:
             removed.setdefault(place, set()).update(plan.seen)
-        gone = removed.get(place, set()) if plan.action is Action.CANCEL else set()
+        ended = removed.get(place, set()) if plan.action is Action.CANCEL else set()
         seen = {
-            member_id: found._replace(accepted_token=None) if member_id in gone else found
+            member_id: found._replace(accepted_token=None) if member_id in ended else found
             for member_id, found in plan.seen.items()
         }
         following.append(replace(plan, seen=seen))
     return tuple(following)
 
 
-def perform_all(
+def execute_all(
     connection: Connection,
     unit_of_work: UnitOfWork,
     plans: Sequence[Plan],
     batch_id: str,
     event_of: Callable[[Plan], Event],
 ) -> tuple[Receipt, ...]:
-    """Carry out `plans` for a caller who has asked whether they are allowed.
+    """Execute `plans` in the caller's transaction. The caller has checked the permission.
 
-    All scopes are locked first, sorted: who holds the end of an audit chain must not wait for one.
+    All scopes are locked first, in sorted order. A transaction that holds the lock of an audit
+    chain must not wait for the lock of a scope, or two transactions could wait for each other.
     """
     places = {(plan.scope.organization_id, plan.scope.service_id) for plan in plans}
     for organization_id, service_id in sorted(places):

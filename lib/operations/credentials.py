@@ -1,7 +1,8 @@
-"""Service credentials: how a service proves to us which service it is (RFC 7662, section 2.1).
+"""Service credentials: a client id and a secret, by which a service signs in to the API.
 
-Two live at once let a service change to the new one before the old one ends. The secret is shown
-to its maker once; the database keeps a keyed digest.
+RFC 7662, section 2.1, requires it. A service may have two live credentials, so that it can change
+to the new one before the old one ends. The secret is shown once to the person who creates it; the
+database keeps a keyed digest.
 """
 
 import hmac
@@ -23,18 +24,18 @@ from lib.store.engine import reading
 from lib.store.token_lookup import FoundCredential
 
 MOST_LIVE = 2
-_SECRET_KIND = "sc"  # noqa: S105 - what tells a scanner a client's secret from a token
+_SECRET_KIND = "sc"  # noqa: S105 - part of the prefix: a scanner tells a client secret from a token
 
 
 def list_credentials(engine: Engine, actor: Actor, service_id: str) -> list[ServiceCredential]:
-    """Return a service's live credentials, the oldest first. Raises NotAllowed."""
+    """Return a service's live credentials, the oldest first. Raises NotAllowedError."""
     with reading(engine) as connection:
         require(connection, actor.username, Permission.ACCESS, None)
         return credential_queries.live(connection, service_id)
 
 
 def list_all_credentials(engine: Engine) -> list[ServiceCredential]:
-    """Return every live credential; for the command line, which asks nobody."""
+    """Return every live credential. For the command line: no permission is checked."""
     with reading(engine) as connection:
         return credential_queries.live(connection)
 
@@ -42,9 +43,9 @@ def list_all_credentials(engine: Engine) -> list[ServiceCredential]:
 def create(
     unit_of_work: UnitOfWork, actor: Actor, service_id: str, minting: Minting
 ) -> NewCredential:
-    """Make a credential for a service. Its secret is in clear in what is returned, and only there.
+    """Create a credential for a service. Only the returned object has the secret in clear.
 
-    Raises NotAllowed, UnknownService, and TooManyCredentials when two are live.
+    Raises NotAllowedError, UnknownServiceError, and TooManyCredentialsError when two are live.
     """
     event = _event(EventAction.CREDENTIAL, actor, service_id)
     with unit_of_work.transaction(event) as connection:
@@ -53,14 +54,14 @@ def create(
 
 
 def create_by_command(unit_of_work: UnitOfWork, service_id: str, minting: Minting) -> NewCredential:
-    """Do what `create` does for whoever runs the command."""
+    """As `create`, for the command line: no permission is checked."""
     event = _event(EventAction.CREDENTIAL, COMMAND_LINE, service_id)
     with unit_of_work.transaction(event) as connection:
         return _create(connection, unit_of_work, event, minting)
 
 
 def end(unit_of_work: UnitOfWork, actor: Actor, client_id: str) -> bool:
-    """End a credential; False when it is not live. Raises NotAllowed."""
+    """End a credential. Returns False when it is not live. Raises NotAllowedError."""
     event = _event(EventAction.END_CREDENTIAL, actor, "")._replace(subject=client_id)
     with unit_of_work.transaction(event) as connection:
         require(connection, actor.username, Permission.ACCESS, None)
@@ -68,16 +69,16 @@ def end(unit_of_work: UnitOfWork, actor: Actor, client_id: str) -> bool:
 
 
 def end_by_command(unit_of_work: UnitOfWork, client_id: str) -> bool:
-    """Do what `end` does for whoever runs the command."""
+    """As `end`, for the command line: no permission is checked."""
     event = _event(EventAction.END_CREDENTIAL, COMMAND_LINE, "")._replace(subject=client_id)
     with unit_of_work.transaction(event) as connection:
         return _end(connection, unit_of_work, event)
 
 
 def service_of(found: FoundCredential | None, client_secret: str, minting: Minting) -> str | None:
-    """Return the service of a credential when this is its secret; else None.
+    """Return the service id of `found` when `client_secret` is its secret; else None.
 
-    An unknown client takes as long as a wrong secret.
+    An unknown client takes the same time as a wrong secret.
     """
     pepper = minting.peppers.get(found.pepper if found else minting.pepper_number)
     if pepper is None:

@@ -1,4 +1,4 @@
-"""How a process comes by its database."""
+"""Opening the database of a process."""
 
 from sqlalchemy import Engine
 
@@ -7,7 +7,10 @@ from lib.store.migrate import migrate
 
 
 def open_database(url: str) -> Engine:
-    """Return an engine for `url` with the newest tables. Raises StoreUnavailable and its kinds."""
+    """Return an engine for `url` with the newest tables.
+
+    Raises DatabaseUnavailableError or one of its subclasses.
+    """
     engine = open_engine(url)
     migrate(engine)
     return engine

@@ -1,4 +1,4 @@
-"""Reads of the directory. Whoever looks is asked for, and sees the organizations they may."""
+"""Reads of the directory, limited to the organizations in which the actor has the permission."""
 
 from sqlalchemy import Engine
 
@@ -16,16 +16,13 @@ __all__ = ["ORDERS", "OrganizationFilter"]
 
 
 def personas(engine: Engine, staff: int, users: int) -> list[Actor]:
-    """Return who can be signed in as in demo mode: `staff` people with a role, then `users`."""
+    """Return the people for demo sign-in: up to `staff` with a role, then up to `users` without."""
     with reading(engine) as connection:
         return directory_queries.personas(connection, staff, users)
 
 
 def find_actor(engine: Engine, username: str) -> Actor | None:
-    """Return the person named `username` with what is granted to them now.
-
-    None when the directory has nobody of that name, or when they are inactive.
-    """
+    """Return the active person with this username and their current grants; else None."""
     with reading(engine) as connection:
         account = grant_queries.find_account(connection, username)
     if account is None or not account.active:
@@ -34,20 +31,20 @@ def find_actor(engine: Engine, username: str) -> Actor | None:
 
 
 def services(engine: Engine) -> list[Service]:
-    """Return every service, eRecording first. The names of services are no secret."""
+    """Return every service, eRecording first. No permission is checked: names are no secret."""
     with reading(engine) as connection:
         return directory_queries.services(connection)
 
 
 def states(engine: Engine, actor: Actor) -> list[str]:
-    """Return the states that the actor's organizations are in."""
+    """Return the US states of the actor's organizations. Raises NotAllowedError."""
     with reading(engine) as connection:
         within = reach(connection, actor.username, Permission.READ)
         return directory_queries.states(connection, within)
 
 
 def organization_names(engine: Engine, actor: Actor) -> dict[str, str]:
-    """Return the name of each of the actor's organizations by id, in the order of names."""
+    """Return names of the actor's organizations by id, sorted by name. Raises NotAllowedError."""
     with reading(engine) as connection:
         within = reach(connection, actor.username, Permission.READ)
         return directory_queries.organization_names(connection, within)
@@ -63,7 +60,10 @@ def list_organizations(
     offset: int,
     limit: int,
 ) -> tuple[int, list[OrganizationListed]]:
-    """Return how many of the actor's organizations match, and the `limit` from `offset`."""
+    """Return how many of the actor's organizations match, and `limit` of them from `offset`.
+
+    `order` is a key of ORDERS. Raises NotAllowedError.
+    """
     with reading(engine) as connection:
         within = reach(connection, actor.username, Permission.READ)
         return directory_queries.organizations_page(
@@ -76,7 +76,7 @@ def open_organization(
 ) -> tuple[Organization, list[Subscription]] | None:
     """Return an organization with its subscriptions, eRecording first; None when unknown.
 
-    Raises NotAllowed for one that the actor may not see; whoever asks is told no more than that.
+    Raises NotAllowedError when the actor may not see it. The error does not tell whether it exists.
     """
     with reading(engine) as connection:
         require(connection, actor.username, Permission.READ, organization_id)
@@ -87,7 +87,10 @@ def open_organization(
 
 
 def read_coverage(engine: Engine, clock: Clock, actor: Actor) -> list[CoverageRow]:
-    """Return a row per active organization of the actor's and subscription."""
+    """Return a row for each active organization of the actor and each of its subscriptions.
+
+    Raises NotAllowedError.
+    """
     with reading(engine) as connection:
         within = reach(connection, actor.username, Permission.COVERAGE)
         return directory_queries.coverage(connection, clock(), within)
@@ -96,7 +99,7 @@ def read_coverage(engine: Engine, clock: Clock, actor: Actor) -> list[CoverageRo
 def read_organization_coverage(
     engine: Engine, clock: Clock, actor: Actor, organization_id: str
 ) -> list[CoverageRow]:
-    """Return a row per subscription of one active organization. Raises NotAllowed."""
+    """Return a row for each subscription of one active organization. Raises NotAllowedError."""
     with reading(engine) as connection:
         require(connection, actor.username, Permission.READ, organization_id)
         return directory_queries.coverage(connection, clock(), [organization_id])

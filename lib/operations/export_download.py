@@ -1,7 +1,8 @@
-"""The click that mints: what the download button calls to get the CSV's bytes.
+"""The callable behind the download button of Generate & Export. Its first call mints the tokens.
 
-Streamlit calls it in a worker thread without a session, and once more for each further click, so
-it carries what it needs, does the operation on its first call, and gives the same bytes later.
+Streamlit calls it in a worker thread without a session, and again at each further click. So the
+object holds everything that it needs. It executes the plan at the first call, and returns the same
+bytes at every later call.
 """
 
 import logging
@@ -25,10 +26,10 @@ _log = logging.getLogger(__name__)
 
 @dataclass
 class ExportDownload:
-    """One confirmed export. `receipt` or `error` is set once the operation is over.
+    """One confirmed export. `receipt` or `error` is set when the operation has ended.
 
-    `is_open` tells whether its confirmation is the one that the person has before them now: the
-    click of one that was closed, or that another took the place of, does nothing.
+    `is_open` tells whether the confirmation of this export is still on the screen. A click that
+    arrives after it was closed or replaced does nothing. `begun` is set by the first click.
     """
 
     unit_of_work: UnitOfWork = field(repr=False)
@@ -46,28 +47,32 @@ class ExportDownload:
 
     @property
     def over(self) -> bool:
-        """Tell whether the operation has ended, well or not."""
+        """Tell whether the operation has ended, with a receipt or with an error."""
         return self.receipt is not None or self.error is not None
 
     def __call__(self) -> bytes:
-        """Return the CSV. Raises NoFile when there is none, or no longer one, or not for them."""
+        """Return the CSV.
+
+        Raises DownloadNotRecordedError when the operation failed, the CSV is no longer kept, or
+        the actor may no longer have it.
+        """
         self.begun = True
         with self._lock:
             first = not self.over
             if first:
                 self._require_open()
-                self._carry_out()
+                self._execute()
         csv = self.one_time_secrets.get(self.key)
         if csv is None:
             raise DownloadNotRecordedError
-        return csv if first else self._again(csv)
+        return csv if first else self._download_again(csv)
 
     def _require_open(self) -> None:
         if not self.is_open():
             self.begun = False
             raise DownloadNotRecordedError
 
-    def _again(self, csv: bytes) -> bytes:
+    def _download_again(self, csv: bytes) -> bytes:
         scope = self.plan.scope
         return audited_download(
             self.unit_of_work,
@@ -81,7 +86,7 @@ class ExportDownload:
             users=self.plan.preview.changed,
         )()
 
-    def _carry_out(self) -> None:
+    def _execute(self) -> None:
         try:
             outcome = execute(
                 self.unit_of_work, self.actor, self.plan, self.minting, reason=self.reason
@@ -89,7 +94,7 @@ class ExportDownload:
         except DeskError as error:
             self.error = error
             return
-        except Exception as error:  # noqa: BLE001 - its text may hold data, and would be logged
+        except Exception as error:  # noqa: BLE001 - the error's text may hold data, and the server would log it
             _log.error("export failed: %s", type(error).__name__)
             self.error = DeskError()
             raise DownloadNotRecordedError from None

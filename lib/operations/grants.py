@@ -1,4 +1,4 @@
-"""Who is granted which role. Grants are rows; the audit trail remembers those that are gone."""
+"""Granting and revoking of roles. A grant is a row; revoked grants are in the audit trail only."""
 
 from collections.abc import Iterable, Sequence
 
@@ -16,12 +16,15 @@ from lib.operations.unit_of_work import UnitOfWork
 from lib.store import audit_queries, directory_queries, grant_queries, import_queries
 from lib.store.engine import reading
 
-#: Whoever can start our commands can open the database as well; their grants are recorded too.
+#: The actor of commands. Who can run them can open the database anyway, so nothing is checked.
 COMMAND_LINE = Actor("", "Command line", address=audit.COMMAND_LINE)
 
 
 def list_grants(engine: Engine, actor: Actor) -> list[GrantRow]:
-    """Return the grants in the organizations whose access the actor looks after, by name."""
+    """Return the grants in the organizations whose access the actor manages, by name.
+
+    Raises NotAllowedError.
+    """
     with reading(engine) as connection:
         within = reach(connection, actor.username, Permission.ACCESS)
         return [
@@ -32,7 +35,7 @@ def list_grants(engine: Engine, actor: Actor) -> list[GrantRow]:
 
 
 def list_all_grants(engine: Engine) -> list[GrantRow]:
-    """Return every grant, by name; for the command line, which asks nobody."""
+    """Return every grant, by name. For the command line: no permission is checked."""
     with reading(engine) as connection:
         return grant_queries.list_grants(connection)
 
@@ -40,9 +43,9 @@ def list_all_grants(engine: Engine) -> list[GrantRow]:
 def grant(
     unit_of_work: UnitOfWork, actor: Actor, username: str, wanted: Sequence[Grant]
 ) -> tuple[Grant, ...]:
-    """Grant all of `wanted` to `username`, or nothing; return those that they did not have.
+    """Grant all of `wanted` to `username`, or nothing. Returns the grants that are new.
 
-    Raises NotAllowed, UnknownPerson, and UnknownPlace for an organization that is not there.
+    Raises NotAllowedError, UnknownPersonError, and UnknownPlaceError for an unknown organization.
     """
     username = possible_name(username)
     attempt = _attempt(EventAction.GRANT, actor, username, wanted)
@@ -54,7 +57,7 @@ def grant(
 def grant_by_command(
     unit_of_work: UnitOfWork, username: str, wanted: Sequence[Grant]
 ) -> tuple[Grant, ...]:
-    """Do what `grant` does for whoever runs the command; raises the same but NotAllowed."""
+    """As `grant`, for the command line: no permission is checked."""
     username = possible_name(username)
     attempt = _attempt(EventAction.GRANT, COMMAND_LINE, username, wanted)
     with unit_of_work.transaction(attempt) as connection:
@@ -64,9 +67,9 @@ def grant_by_command(
 def revoke(
     unit_of_work: UnitOfWork, actor: Actor, username: str, wanted: Sequence[Grant]
 ) -> tuple[Grant, ...]:
-    """Take all of `wanted` away from `username`, or nothing; return those that they had.
+    """Revoke all of `wanted` from `username`, or nothing. Returns the grants that were revoked.
 
-    Raises NotAllowed, and LastAdministrator when nobody would be left who can grant.
+    Raises NotAllowedError, and LastAdministratorError when no API administrator would be left.
     """
     username = possible_name(username)
     attempt = _attempt(EventAction.REVOKE, actor, username, wanted)
@@ -78,7 +81,7 @@ def revoke(
 def revoke_by_command(
     unit_of_work: UnitOfWork, username: str, wanted: Sequence[Grant]
 ) -> tuple[Grant, ...]:
-    """Do what `revoke` does for whoever runs the command; raises LastAdministrator."""
+    """As `revoke`, for the command line: no permission is checked."""
     username = possible_name(username)
     attempt = _attempt(EventAction.REVOKE, COMMAND_LINE, username, wanted)
     with unit_of_work.transaction(attempt) as connection:
@@ -86,10 +89,11 @@ def revoke_by_command(
 
 
 def appoint_first(unit_of_work: UnitOfWork, usernames: Iterable[str]) -> None:
-    """Make `usernames` API administrators where there is none: the setting TOKEN_DESK_ADMINS.
+    """Make `usernames` API administrators if there is none yet: the setting TOKEN_DESK_ADMINS.
 
-    Whoever the directory does not know gets a staff account, with an e-mail when the username is
-    one. Where there is an administrator nothing is done: a role that was taken away stays away.
+    A username that the directory does not know gets a staff account; if it looks like an e-mail
+    address, it is the account's e-mail too. If there is an administrator already, nothing happens,
+    so a revoked role does not come back at the next start.
     """
     wanted = Grant(Role.ADMINISTRATOR)
     names = list(usernames)
@@ -128,7 +132,7 @@ def _grant(
     username: str,
     wanted: Sequence[Grant],
 ) -> tuple[Grant, ...]:
-    audit_queries.lock_head(connection, GLOBAL_CHAIN)  # one change of access at a time
+    audit_queries.lock_head(connection, GLOBAL_CHAIN)  # one change of grants at a time
     if not username or grant_queries.find_account(connection, username) is None:
         raise UnknownPersonError(username)
     for place in {each.organization_id for each in wanted if each.organization_id}:
@@ -139,7 +143,7 @@ def _grant(
     now = unit_of_work.clock()
     for grant_id, each in zip(new_ids(len(new), now), new, strict=True):
         grant_queries.add_grant(connection, grant_id, username, each, now, attempt.actor)
-    unit_of_work.record(connection, *(_of(attempt, username, each) for each in new))
+    unit_of_work.record(connection, *(_event_of(attempt, username, each) for each in new))
     return new
 
 
@@ -158,17 +162,17 @@ def _revoke(
         grant_queries.delete_grant(connection, username, each)
     if had and not grant_queries.has_administrator(connection):
         raise LastAdministratorError
-    unit_of_work.record(connection, *(_of(attempt, username, each) for each in lost))
+    unit_of_work.record(connection, *(_event_of(attempt, username, each) for each in lost))
     return lost
 
 
 def _attempt(action: EventAction, actor: Actor, username: str, wanted: Sequence[Grant]) -> Event:
-    """Return what is being tried; in an organization's chain when it is about just that one."""
+    """Return the event of the attempt. With one grant it goes to the chain of its organization."""
     event = Event(action, actor.username, actor.address, subject=username, users=1)
-    return _of(event, username, wanted[0]) if len(wanted) == 1 else event
+    return _event_of(event, username, wanted[0]) if len(wanted) == 1 else event
 
 
-def _of(attempt: Event, username: str, given: Grant) -> Event:
+def _event_of(attempt: Event, username: str, given: Grant) -> Event:
     return attempt._replace(
         organization_id=given.organization_id or GLOBAL_CHAIN,
         subject=username,

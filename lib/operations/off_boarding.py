@@ -1,7 +1,7 @@
-"""Off-boarding: all of one person's tokens and requests end, as one act.
+"""Off-boarding: all tokens and requests of one person end together.
 
-It is as many operations as there are organizations, services and kinds of ending, under one batch
-id and in one transaction: all of it happens, or nothing.
+It is one batch in one transaction: all of it happens, or nothing. The batch has one operation for
+each organization, service and action (Remove or Cancel).
 """
 
 import logging
@@ -30,7 +30,7 @@ from lib.domain.states import Action, Holding
 from lib.domain.tokens import OwnToken
 from lib.operations.access import reach, require
 from lib.operations.actions import event_of, make_plan
-from lib.operations.batches import after_removals, perform_all
+from lib.operations.batches import after_removals, execute_all
 from lib.operations.unit_of_work import UnitOfWork
 from lib.store import activity_queries, operation_queries, token_queries
 from lib.store.engine import reading
@@ -40,9 +40,9 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class OffBoarding:
-    """What would end, frozen at the confirmation: a plan for each organization, service and act.
+    """What would end, frozen at the confirmation: a plan for each organization, service and action.
 
-    `everywhere` tells whether it covers all organizations, or only those of whoever planned it.
+    `everywhere` tells whether it covers all organizations, or only those of the actor.
     """
 
     batch_id: str
@@ -58,7 +58,7 @@ class OffBoarding:
 
     @property
     def requests(self) -> int:
-        """Return how much that is pending ends."""
+        """Return how many pending tokens and requests end."""
         return sum(plan.action is Action.CANCEL for plan in self.plans)
 
     @property
@@ -68,9 +68,10 @@ class OffBoarding:
 
 
 def plan_off_boarding(unit_of_work: UnitOfWork, actor: Actor, username: str) -> OffBoarding:
-    """Return what off-boarding `username` would end where the actor may do it; nothing is written.
+    """Return what off-boarding `username` would end. Nothing is written.
 
-    Raises NotAllowed, and UnknownPerson when none of the actor's organizations has them.
+    It covers the organizations in which the actor has the permission. Raises NotAllowedError, and
+    UnknownPersonError when the person is in none of these organizations.
     """
     attempt = _attempt(actor, username)
     with unit_of_work.refusals_recorded(attempt), reading(unit_of_work.engine) as connection:
@@ -88,10 +89,10 @@ def plan_off_boarding(unit_of_work: UnitOfWork, actor: Actor, username: str) -> 
 def off_board(
     unit_of_work: UnitOfWork, actor: Actor, off_boarding: OffBoarding, *, reason: str = ""
 ) -> tuple[Receipt, ...]:
-    """End what was planned, all of it or nothing, once; a second call gives the same receipts.
+    """End what was planned, all of it or nothing. A second call returns the same receipts.
 
-    Raises NotAllowed, NothingToDo, and PlanOutdated when the person's tokens are no longer those
-    that were seen, or something would be left.
+    Raises NotAllowedError, NothingToDoError, and PlanOutdatedError when the person's tokens
+    changed since the plan, or when a token or request would remain.
     """
     username, plans = off_boarding.person.username, off_boarding.plans
     if not plans:
@@ -101,16 +102,16 @@ def off_board(
             raise NotAllowedError(actor.username, Permission.OFF_BOARD)
         for organization_id in sorted({plan.scope.organization_id for plan in plans}):
             require(connection, actor.username, Permission.OFF_BOARD, organization_id)
-        fresh = not any(_receipt(connection, plan) for plan in plans)
-        receipts = perform_all(
+        is_first = not any(_receipt(connection, plan) for plan in plans)
+        receipts = execute_all(
             connection,
             unit_of_work,
             plans,
             off_boarding.batch_id,
             lambda plan: event_of(plan, actor, reason)._replace(subject=username),
         )
-        if fresh:
-            _require_nothing_left(connection, unit_of_work, actor, off_boarding.person)
+        if is_first:
+            _require_nothing_remains(connection, unit_of_work, actor, off_boarding.person)
     _log.info("off-boarding: %d operations", len(receipts))
     return receipts
 
@@ -122,7 +123,10 @@ def _plans(
     member_of: list[Membership],
     live: list[OwnToken],
 ) -> tuple[Plan, ...]:
-    """Return the plans in the order of the locks; the second of a place follows the first."""
+    """Return the plans in the order of the locks.
+
+    Where a service has two plans, the second one is adapted to the first (lib.operations.batches).
+    """
     members = {member.organization_id: member.member_id for member in member_of}
     plans: list[Plan] = []
     ordered = sorted(live, key=lambda t: (t.organization_id, t.service_id))
@@ -142,13 +146,13 @@ def _live(connection: Connection, username: str, within: Reach, now: Moment) -> 
     return [token for token in found if roles.covers(within, token.organization_id)]
 
 
-def _require_nothing_left(
+def _require_nothing_remains(
     connection: Connection, unit_of_work: UnitOfWork, actor: Actor, person: Person
 ) -> None:
-    """Raise PlanOutdated when the person has something that the plan did not see."""
+    """Raise PlanOutdatedError when the person has a token or request that the plan did not see."""
     within = reach(connection, actor.username, Permission.OFF_BOARD)
-    left = _live(connection, person.username, within, unit_of_work.clock())
-    if left:
+    remaining = _live(connection, person.username, within, unit_of_work.clock())
+    if remaining:
         raise PlanOutdatedError(
             tuple(
                 ChangedUser(
@@ -157,7 +161,7 @@ def _require_nothing_left(
                     Holding.NOTHING,
                     Holding(token.state.value),
                 )
-                for token in left
+                for token in remaining
             )
         )
 

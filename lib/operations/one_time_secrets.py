@@ -1,6 +1,7 @@
-"""The one place in this process where tokens wait in clear for the person who made them.
+"""Memory for tokens in clear, until the person who generated them has downloaded or seen them.
 
-Kept out of session state, caches and files; a timer ends each secret even when nobody clicks.
+It is the only such place in the process: tokens are in no session state, cache or file. A timer
+deletes each secret even if nobody clicks.
 """
 
 import threading
@@ -11,7 +12,7 @@ KEPT_SECONDS = 600.0
 
 
 class SecretKey(NamedTuple):
-    """Who may have a secret back: a browser session, a person, and what made it."""
+    """Key of a secret: the browser session, the username, and the operation that made it."""
 
     session: str
     username: str
@@ -25,16 +26,16 @@ class _Kept(NamedTuple):
 
 
 class OneTimeSecrets:
-    """Secrets by key, each for `seconds`. Safe to use from several threads."""
+    """Secrets by key. Safe to use from several threads."""
 
     def __init__(self, seconds: float = KEPT_SECONDS) -> None:
-        """Keep secrets for `seconds`."""
+        """Keep each secret for `seconds`."""
         self._seconds = seconds
         self._kept: dict[SecretKey, _Kept] = {}
         self._lock = threading.Lock()
 
     def keep(self, key: SecretKey, secret: bytes) -> None:
-        """Hold `secret`, in an earlier one's place, until its time is over or it is dropped."""
+        """Keep `secret` until its time is over or it is dropped. It replaces an earlier one."""
         timer = threading.Timer(self._seconds, lambda: self._end(key, timer))
         timer.daemon = True
         with self._lock:
@@ -45,33 +46,33 @@ class OneTimeSecrets:
         timer.start()
 
     def get(self, key: SecretKey) -> bytes | None:
-        """Return the secret, or None when it is gone or was never here."""
+        """Return the secret; None when there is none, or no longer."""
         with self._lock:
             kept = self._kept.get(key)
         return kept.secret if kept and kept.until > time.monotonic() else None
 
     def seconds_left(self, key: SecretKey) -> float:
-        """Return for how many seconds the secret is still here; 0 when it is gone."""
+        """Return the seconds until the secret is deleted; 0 when there is none."""
         with self._lock:
             kept = self._kept.get(key)
         return max(0.0, kept.until - time.monotonic()) if kept else 0.0
 
     def drop(self, key: SecretKey) -> None:
-        """Forget one secret; no error when it is gone."""
+        """Delete one secret. No error when there is none."""
         with self._lock:
             kept = self._kept.pop(key, None)
         if kept:
             kept.timer.cancel()
 
     def drop_session(self, session: str) -> None:
-        """Forget everything that a browser session has here."""
+        """Delete all secrets of a browser session."""
         with self._lock:
             keys = [key for key in self._kept if key.session == session]
         for key in keys:
             self.drop(key)
 
     def _end(self, key: SecretKey, timer: threading.Timer) -> None:
-        """Forget the secret that `timer` was started for, and no later one under its key."""
+        """Delete the secret that `timer` was started for, but not a later one with the same key."""
         with self._lock:
             kept = self._kept.get(key)
             if kept and kept.timer is timer:

@@ -1,4 +1,4 @@
-"""What users do with what is pending for them: accept or decline (ruling 7)."""
+"""Accept and decline: what users do with their own pending tokens and requests (ruling 7)."""
 
 from functools import partial
 
@@ -21,7 +21,7 @@ from lib.store.engine import reading
 
 
 def list_own(engine: Engine, clock: Clock, actor: Actor) -> list[OwnToken]:
-    """Return the actor's live tokens and requests everywhere, pending first, newest first."""
+    """Return the actor's live tokens and requests everywhere: pending first, then newest first."""
     with reading(engine) as connection:
         return token_queries.own_tokens(connection, actor.username, clock())
 
@@ -29,16 +29,20 @@ def list_own(engine: Engine, clock: Clock, actor: Actor) -> list[OwnToken]:
 def accept(
     unit_of_work: UnitOfWork, actor: Actor, pending: OwnToken, minting: Minting
 ) -> str | None:
-    """Accept what is pending; an accepted token that it replaces ends in the same transaction.
+    """Accept a pending token or request. The accepted token that it replaces ends at the same time.
 
-    Returns the new token, in clear and only here, for a request; None for an exported token,
-    whose holder has it from the CSV. Raises TokenGone, and Refused when something is inactive.
+    For a request, returns the new token in clear; it is never returned again. For an exported
+    token, returns None: its user has it from the CSV. Raises TokenNotPendingError,
+    UnknownPlaceError, and StepRefusedError when the user, organization or subscription is inactive.
     """
     return _step(unit_of_work, actor, pending, OwnStep.ACCEPT, minting)
 
 
 def decline(unit_of_work: UnitOfWork, actor: Actor, pending: OwnToken) -> None:
-    """Decline what is pending; an exported token stops working. Raises TokenGone."""
+    """Decline a pending token or request. An exported token stops working.
+
+    Raises TokenNotPendingError and UnknownPlaceError.
+    """
     _step(unit_of_work, actor, pending, OwnStep.DECLINE, None)
 
 
@@ -51,12 +55,12 @@ def _step(
 ) -> str | None:
     event = _event(actor, pending, step)
     with unit_of_work.transaction(event) as connection:
-        token = _take(connection, unit_of_work.clock, actor, pending, step, minting)
+        token = _execute(connection, unit_of_work.clock, actor, pending, step, minting)
         unit_of_work.record(connection, event)
     return token
 
 
-def _take(
+def _execute(
     connection: Connection,
     clock: Clock,
     actor: Actor,
@@ -78,8 +82,8 @@ def _take(
     if step is OwnStep.DECLINE and change.pending_becomes:
         end(pending.token_id, was=TokenState.PENDING, becomes=change.pending_becomes)
         return None
-    asked = minting if origin is Origin.REQUEST else None
-    return _accept(connection, scope, pending.token_id, now, asked)
+    mint_by = minting if origin is Origin.REQUEST else None
+    return _accept(connection, scope, pending.token_id, now, mint_by)
 
 
 def _event(actor: Actor, pending: OwnToken, step: OwnStep) -> Event:
@@ -97,7 +101,7 @@ def _event(actor: Actor, pending: OwnToken, step: OwnStep) -> Event:
 def _owner(
     connection: Connection, scope: Scope, token_id: str, actor: Actor, now: Moment
 ) -> tuple[UserInScope, Origin]:
-    """Return the actor's membership that holds `token_id` pending, and its origin."""
+    """Return the actor's membership with the pending token `token_id`, and the token's origin."""
     found = token_queries.pending_owner(connection, scope, token_id, actor.username)
     if found is None:
         raise TokenNotPendingError
@@ -111,14 +115,14 @@ def _owner(
 
 
 def _accept(
-    connection: Connection, scope: Scope, token_id: str, now: Moment, asked: Minting | None
+    connection: Connection, scope: Scope, token_id: str, now: Moment, mint_by: Minting | None
 ) -> str | None:
     organization_id = scope.organization_id
-    if asked is None:
+    if mint_by is None:
         token_queries.accept_pending(connection, organization_id, token_id, now, None)
         return None
-    (token,) = token_format.mint(1, asked.prefix)
-    (digest,) = asked.digests([token])
-    secret = (digest, token_format.hint(token), asked.pepper_number, scope.policy.ends(now))
+    (token,) = token_format.mint(1, mint_by.prefix)
+    (digest,) = mint_by.digests([token])
+    secret = (digest, token_format.hint(token), mint_by.pepper_number, scope.policy.ends(now))
     token_queries.accept_pending(connection, organization_id, token_id, now, secret)
     return token

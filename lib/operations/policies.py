@@ -1,4 +1,4 @@
-"""Expiry policies: set on the License page, and counted for tokens that are made after that."""
+"""Expiry policies, set on the License page. They apply to tokens that are made later."""
 
 from sqlalchemy import Engine
 
@@ -18,7 +18,7 @@ FEWEST_DAYS, MOST_DAYS = 1, 730
 def read_policy(
     engine: Engine, actor: Actor, organization_id: str, service_id: str
 ) -> ExpiryPolicy:
-    """Return what counts for new tokens of one organization and service. Raises NotAllowed."""
+    """Return the policy for new tokens of one organization and service. Raises NotAllowedError."""
     with reading(engine) as connection:
         require(connection, actor.username, Permission.READ, organization_id)
         return policy_queries.read(connection, organization_id, service_id)
@@ -27,9 +27,10 @@ def read_policy(
 def set_service_policy(
     unit_of_work: UnitOfWork, actor: Actor, service_id: str, days: int | None
 ) -> None:
-    """Let new tokens of a service live for `days`, in every organization; None for no limit.
+    """Set the lifetime of new tokens of a service, in all organizations; None for no limit.
 
-    Raises NotAllowed unless the actor may do this in all organizations; BadDays; UnknownPlace.
+    Raises NotAllowedError unless the actor has the permission for all organizations;
+    InvalidExpiryError unless `days` is from 1 to 730; UnknownPlaceError.
     """
     event = _event(actor, days)._replace(service_id=service_id)
     with unit_of_work.transaction(event) as connection:
@@ -43,9 +44,9 @@ def set_service_policy(
 def set_organization_policy(
     unit_of_work: UnitOfWork, actor: Actor, organization_id: str, days: int | None
 ) -> None:
-    """Let new tokens of an organization live for `days`, for every service; None for no limit.
+    """Set the lifetime of new tokens of an organization, for all services; None for no limit.
 
-    Raises NotAllowed, BadDays and UnknownPlace.
+    Raises NotAllowedError; InvalidExpiryError unless `days` is from 1 to 730; UnknownPlaceError.
     """
     event = _event(actor, days)._replace(organization_id=organization_id)
     with unit_of_work.transaction(event) as connection:

@@ -1,6 +1,6 @@
-"""Leak recall: whose the tokens in a text are, and their end, or that of all made with them.
+"""Leak recall: find the tokens in a text, and end them, or all tokens of the same operations.
 
-The text is looked through and forgotten: what goes on holds ids, never a token.
+The text is searched and not kept. A recall holds ids of tokens, never a token.
 """
 
 from collections import defaultdict
@@ -25,24 +25,24 @@ from lib.domain.token_format import Minting
 from lib.domain.tokens import LeakedToken
 from lib.operations.access import reach, require
 from lib.operations.actions import event_of, make_plan
-from lib.operations.batches import after_removals, perform_all
+from lib.operations.batches import after_removals, execute_all
 from lib.operations.grants import COMMAND_LINE
 from lib.operations.unit_of_work import UnitOfWork
 from lib.store import import_queries, recall_queries
 from lib.store.engine import reading
 
-#: Who the command line's operations belong to: an account that nobody signs in with.
+#: The actor of the command line's operations: an account with which nobody can sign in.
 SYSTEM = Actor("command-line", "Command line", address=COMMAND_LINE.address)
 
-#: Organization, service, and the state that its tokens are in.
+#: Organization id, service id, and the state of the tokens.
 _Group: TypeAlias = tuple[str, str, TokenState]
 
 
 @dataclass(frozen=True, slots=True)
 class Recall:
-    """What was found, and what would end, frozen at the confirmation.
+    """The tokens found, and the plans that would end them, frozen at the confirmation.
 
-    `unknown` counts what looks like a token of ours and is none that the actor may see.
+    `unknown` counts strings that have the form of a token, but are none that the actor may see.
     """
 
     batch_id: str
@@ -58,7 +58,7 @@ class Recall:
 
     @property
     def operations(self) -> frozenset[tuple[str, str]]:
-        """Return the operations, as (organization, operation), that made what was found."""
+        """Return the operations that made the found tokens, as (organization id, operation id)."""
         return frozenset(
             (found.organization_id, found.operation_id)
             for found in self.leaked
@@ -67,9 +67,9 @@ class Recall:
 
 
 def look_up(unit_of_work: UnitOfWork, actor: Actor, text: str, minting: Minting) -> Recall:
-    """Return whose the tokens in `text` are, and a plan that ends those that are live.
+    """Return the tokens in `text` with their holders, and plans that end the live ones.
 
-    Nothing is written. Raises NotAllowed.
+    Nothing is written. Raises NotAllowedError.
     """
     attempt = Event(EventAction.REMOVE, actor.username, actor.address)
     with unit_of_work.refusals_recorded(attempt), reading(unit_of_work.engine) as connection:
@@ -78,9 +78,9 @@ def look_up(unit_of_work: UnitOfWork, actor: Actor, text: str, minting: Minting)
 
 
 def widen(unit_of_work: UnitOfWork, actor: Actor, recall: Recall) -> Recall:
-    """Return `recall` with everything that the same operations made and that is live.
+    """Return `recall` extended by all live tokens that the same operations made.
 
-    Raises NotAllowed.
+    Raises NotAllowedError.
     """
     attempt = Event(EventAction.REMOVE, actor.username, actor.address)
     with unit_of_work.refusals_recorded(attempt), reading(unit_of_work.engine) as connection:
@@ -93,10 +93,10 @@ def widen(unit_of_work: UnitOfWork, actor: Actor, recall: Recall) -> Recall:
 def end(
     unit_of_work: UnitOfWork, actor: Actor, recall: Recall, *, reason: str = ""
 ) -> tuple[Receipt, ...]:
-    """End what was planned, all of it or nothing, once; a second call gives the same receipts.
+    """End what was planned, all of it or nothing. A second call returns the same receipts.
 
-    Raises NotAllowed, also when `actor` is not who looked it up; NothingToDo; PlanOutdated when
-    something changed since it was planned.
+    Raises NotAllowedError, also when `actor` is not the person who looked the tokens up;
+    NothingToDoError; PlanOutdatedError when the users' tokens changed since the plan.
     """
     if not recall.plans:
         raise NothingToDoError
@@ -105,7 +105,7 @@ def end(
             raise NotAllowedError(actor.username, Permission.RECALL)
         for organization_id in sorted({plan.scope.organization_id for plan in recall.plans}):
             require(connection, actor.username, Permission.RECALL, organization_id)
-        return perform_all(
+        return execute_all(
             connection,
             unit_of_work,
             recall.plans,
@@ -117,7 +117,7 @@ def end(
 def look_up_by_command(
     unit_of_work: UnitOfWork, text: str, minting: Minting, *, whole: bool
 ) -> Recall:
-    """Do what `look_up` does for whoever runs the command; `whole` widens it."""
+    """As `look_up`, for the command line: no permission is checked. `whole` widens the result."""
     with reading(unit_of_work.engine) as connection:
         now = unit_of_work.clock()
         found = _look_up(connection, now, SYSTEM, text, minting, None)
@@ -127,7 +127,7 @@ def look_up_by_command(
 def end_by_command(
     unit_of_work: UnitOfWork, recall: Recall, *, reason: str = ""
 ) -> tuple[Receipt, ...]:
-    """Do what `end` does for whoever runs the command."""
+    """As `end`, for the command line: no permission is checked."""
     if not recall.plans:
         raise NothingToDoError
 
@@ -140,7 +140,7 @@ def end_by_command(
             import_queries.add_rows(
                 connection, "user_account", [account | {"staff_status": "inactive"}]
             )
-        return perform_all(connection, unit_of_work, recall.plans, recall.batch_id, by_command)
+        return execute_all(connection, unit_of_work, recall.plans, recall.batch_id, by_command)
 
 
 def _look_up(
@@ -156,9 +156,9 @@ def _look_up(
         d for pepper in minting.peppers.values() for d in token_format.digests(tokens, pepper)
     ]
     found = recall_queries.find(connection, digests, now)
-    seen = tuple(leaked for leaked in found if roles.covers(within, leaked.organization_id))
-    plans = _plans(connection, now, actor, seen)
-    return Recall(new_id(now), actor.username, seen, len(tokens) - len(seen), plans)
+    visible = tuple(leaked for leaked in found if roles.covers(within, leaked.organization_id))
+    plans = _plans(connection, now, actor, visible)
+    return Recall(new_id(now), actor.username, visible, len(tokens) - len(visible), plans)
 
 
 def _widen(connection: Connection, now: Moment, actor: Actor, recall: Recall) -> Recall:
@@ -168,26 +168,27 @@ def _widen(connection: Connection, now: Moment, actor: Actor, recall: Recall) ->
     made_by: dict[str, set[str]] = defaultdict(set)
     for organization_id, operation_id in recall.operations:
         made_by[organization_id].add(operation_id)
-    together: dict[str, LeakedToken] = {}
+    widened: dict[str, LeakedToken] = {}
     for organization_id, token_ids in found.items():
-        # As they are now: since they were looked up, some may have been replaced.
+        # Read again: some may have been replaced since the look-up.
         for leaked in (
             *recall_queries.find_again(connection, organization_id, token_ids, now),
             *recall_queries.live_of_operations(
                 connection, organization_id, made_by[organization_id], now
             ),
         ):
-            together.setdefault(leaked.token_id, leaked)
-    plans = _plans(connection, now, actor, together.values())
-    return Recall(new_id(now), recall.actor, tuple(together.values()), recall.unknown, plans)
+            widened.setdefault(leaked.token_id, leaked)
+    plans = _plans(connection, now, actor, widened.values())
+    return Recall(new_id(now), recall.actor, tuple(widened.values()), recall.unknown, plans)
 
 
 def _plans(
     connection: Connection, now: Moment, actor: Actor, leaked: Iterable[LeakedToken]
 ) -> tuple[Plan, ...]:
-    """Return the plans that end what is live, in the order of the locks.
+    """Return the plans that end the live ones of `leaked`, in the order of the locks.
 
-    `leaked` was read in the same transaction: plans go by user, and end what the user has now.
+    A plan names users and ends what they have now, so `leaked` must be read in the same
+    transaction.
     """
     members: dict[_Group, list[str]] = defaultdict(list)
     for token in leaked:
@@ -195,11 +196,11 @@ def _plans(
             members[token.organization_id, token.service_id, token.state].append(token.member_id)
     plans = [
         make_plan(connection, now, actor, ENDS[state], organization_id, service_id, ids)
-        for (organization_id, service_id, state), ids in sorted(members.items(), key=_in_order)
+        for (organization_id, service_id, state), ids in sorted(members.items(), key=_lock_order)
     ]
     return after_removals(plans)
 
 
-def _in_order(item: tuple[_Group, object]) -> tuple[str, str, int]:
+def _lock_order(item: tuple[_Group, object]) -> tuple[str, str, int]:
     organization_id, service_id, state = item[0]
     return organization_id, service_id, list(ENDS).index(state)

@@ -1,4 +1,4 @@
-"""Whoever holds a token can end it (RFC 7009): leaked tokens are killed by those who find them."""
+"""Revocation by whoever has the token (RFC 7009). Who finds a leaked token can end it."""
 
 from lib.domain.audit import Event, EventAction
 from lib.domain.lifecycle import ENDS, ending
@@ -9,9 +9,10 @@ from lib.store import operation_queries, token_queries
 
 
 def end(unit_of_work: UnitOfWork, found: FoundToken, address: str, asked_by: str) -> bool:
-    """End a live token, good or not, for whoever asks; tell whether it was live.
+    """End a live token, even one that is inactive now. Returns False when it was not live.
 
-    Raises StoreUnavailable and AuditUnwritten.
+    `address` and `asked_by` are written into the audit event. Raises DatabaseUnavailableError and
+    AuditNotWrittenError.
     """
     place = (found.organization_id, found.service_id)
     attempt = Event(

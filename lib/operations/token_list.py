@@ -1,4 +1,4 @@
-"""Reads of the API Tokens page: cheap on each click, whatever the organization's size."""
+"""Reads for the API Tokens page. Each is cheap, whatever the size of the organization."""
 
 from collections.abc import Sequence
 
@@ -15,7 +15,10 @@ from lib.store.engine import reading
 
 
 def read_revision(engine: Engine, actor: Actor, organization_id: str, service_id: str) -> int:
-    """Return the number that rises when these tokens or users change. Raises UnknownPlace."""
+    """Return a number that rises when these tokens or users change.
+
+    Raises NotAllowedError and UnknownPlaceError.
+    """
     with reading(engine) as connection:
         require(connection, actor.username, Permission.READ, organization_id)
         revision = operation_queries.revision(connection, organization_id, service_id)
@@ -33,7 +36,11 @@ def match_users(
     search: str,
     holding: str,
 ) -> list[str]:
-    """Return the member ids that match, in table order; `holding` is a key of FILTERS."""
+    """Return the ids of the members that match, in table order.
+
+    `search` is part of a name, username or e-mail. `holding` is a key of FILTERS. Raises
+    NotAllowedError.
+    """
     with reading(engine) as connection:
         require(connection, actor.username, Permission.READ, organization_id)
         return token_queries.matching_ids(
@@ -42,7 +49,7 @@ def match_users(
 
 
 def count_users(engine: Engine, actor: Actor, organization_id: str) -> int:
-    """Return how many users the organization has, whatever their status."""
+    """Return the number of users of the organization, of any status. Raises NotAllowedError."""
     with reading(engine) as connection:
         require(connection, actor.username, Permission.READ, organization_id)
         return token_queries.count_members(connection, organization_id)
@@ -56,7 +63,7 @@ def read_rows(
     service_id: str,
     member_ids: Sequence[str],
 ) -> list[TokenRow]:
-    """Return the table's lines for `member_ids`, in table order."""
+    """Return the table rows of `member_ids`, in table order. Raises NotAllowedError."""
     with reading(engine) as connection:
         require(connection, actor.username, Permission.READ, organization_id)
         return token_queries.table_rows(

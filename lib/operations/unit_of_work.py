@@ -1,4 +1,4 @@
-"""What a use case that writes is given, and the transaction in which it is done and recorded."""
+"""The unit of work of use cases that write: one transaction with the change and its audit event."""
 
 import contextlib
 import logging
@@ -18,10 +18,10 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class UnitOfWork:
-    """The database, the clock, the keys of the audit trail, and the house's rules.
+    """The database, the clock, the keys of the audit trail, and two settings.
 
     `four_eyes`: Generate & Export for more users than this needs a second API administrator;
-    0 for never. `request_days`: for how long a request waits to be accepted.
+    0 for never. `request_days`: after how many days a pending request expires.
     """
 
     engine: Engine = field(repr=False)
@@ -32,17 +32,17 @@ class UnitOfWork:
 
     @contextlib.contextmanager
     def transaction(self, attempt: Event) -> Iterator[Connection]:
-        """Yield a connection in a transaction of its own; a refusal is recorded in another.
+        """Yield a connection in a new transaction. A refusal is recorded in another transaction.
 
-        `attempt` is what is being tried; record what was done with `record`, in the same
-        transaction: no event, no effect.
+        `attempt` is the event to record for a refusal. Record the success with `record`, on the
+        yielded connection: without the event, the change is rolled back.
         """
         with self.refusals_recorded(attempt), writing(self.engine) as connection:
             yield connection
 
     @contextlib.contextmanager
     def refusals_recorded(self, attempt: Event) -> Iterator[None]:
-        """Record what is refused within, and let the refusal pass on."""
+        """Record a refusal (DeskError) that is raised inside, and raise it again."""
         try:
             yield
         except (DatabaseUnavailableError, AuditNotWrittenError):
@@ -52,15 +52,16 @@ class UnitOfWork:
             raise
 
     def record(self, connection: Connection, *events: Event) -> None:
-        """Append `events` as part of the caller's transaction. Raises AuditUnwritten."""
+        """Append `events` in the caller's transaction. Raises AuditNotWrittenError."""
         audit_queries.append(connection, self.keyring, self.clock(), events)
 
-    def record_refusal(self, refused: Event, why: str) -> None:
-        """Record in a transaction of its own what was refused, which had no effect.
+    def record_refusal(self, attempt: Event, why: str) -> None:
+        """Record a refused `attempt` in a new transaction. Without a database it is logged.
 
-        Without a database it is logged. A typed organization makes no chain of its own.
+        An unknown organization id, such as one typed into the URL, gets no audit chain: the event
+        goes to the global one.
         """
-        event = refused._replace(action=EventAction.REFUSAL, detail=why)
+        event = attempt._replace(action=EventAction.REFUSAL, detail=why)
         try:
             with writing(self.engine) as connection:
                 if not directory_queries.is_organization(connection, event.organization_id):

@@ -1,4 +1,4 @@
-"""Private names of Streamlit 1.67, and nothing else: what its public side has no word for.
+"""All code that uses private names of Streamlit 1.67, for what its public API does not offer.
 
-Each module is a seam with its own test. A new version that moves one of these names fails there.
+Each module has its own test. A new version of Streamlit that moves such a name fails there.
 """

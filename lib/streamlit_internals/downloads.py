@@ -1,4 +1,4 @@
-"""How long a download lives, and whose it is."""
+"""Storage of downloads: how long a file is kept, and who may fetch it."""
 
 import hashlib
 import threading
@@ -16,32 +16,32 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 from streamlit.web.server.starlette.starlette_routes import BASE_ROUTE_MEDIA
 
 LASTS_SECONDS = 60.0
-AFTER_FETCH_SECONDS = 5.0  # a browser may ask for the same address twice
+AFTER_FETCH_SECONDS = 5.0  # a browser may request the same address twice
 _MEDIA = f"/{BASE_ROUTE_MEDIA}"
 _OK = 200
 
-#: The session that asks for the deferred download which is made in this context.
-_asking: ContextVar[str] = ContextVar("asking_session", default="")
+#: The session that requested the deferred download which is made in this context.
+_requesting_session: ContextVar[str] = ContextVar("requesting_session", default="")
 
 
 class SessionDeferredFiles(DeferredFileHandler):
     """Runs a deferred download only for the session that drew its button.
 
-    Streamlit runs it for whoever knows its id.
+    Streamlit itself runs it for any session that sends its id.
     """
 
     async def handle(
         self, request: BackendOperationRequest, session_id: str
     ) -> BackendOperationResponse:
-        """Make the file for its own session; for any other nothing runs, and it gets an error."""
+        """Make the file for the button's own session. Another session gets an error."""
         deferred = self._get_media_file_mgr()._deferred_callables  # noqa: SLF001
         entry = deferred.get(request.deferred_file.file_id)
         if entry is None or entry["session_id"] != session_id:
             return BackendOperationResponse(
                 request_id=request.request_id, error_msg="There is no such download."
             )
-        # Each request has a task, and so a context, of its own; its thread inherits the context.
-        _asking.set(session_id)
+        # Each request runs in its own task, so in its own context; its thread inherits the context.
+        _requesting_session.set(session_id)
         return await super().handle(request, session_id)
 
 
@@ -56,14 +56,14 @@ def file_id_of(path: str) -> str:
 
 
 class DownloadStorage(MemoryMediaFileStorage):
-    """Media storage that keeps a download for 60 s, or 5 s after it was fetched whole.
+    """Media storage that keeps a download for 60 s, or for 5 s after it was fetched completely.
 
-    Streamlit forgets a deferred download at the second script end of any session, so a slow
-    browser, or a busy neighbour, would get 404 after the tokens were replaced. Its collector's
-    delete is therefore ignored for downloads; everything else is collected as usual.
+    Streamlit deletes a deferred download when scripts have ended twice, in any session. A slow
+    browser would get 404 after the tokens were replaced. So this class ignores Streamlit's delete
+    for downloads; other files are deleted as usual.
 
-    A download has holders: those whose sessions have made it. They are several where the content
-    is the same, since its id is a hash of the content.
+    A download has holders: the people whose sessions made it. Equal content has several holders,
+    because the id of a file is a hash of its content.
     """
 
     def __init__(
@@ -74,9 +74,9 @@ class DownloadStorage(MemoryMediaFileStorage):
         lasts: float = LASTS_SECONDS,
         after_fetch: float = AFTER_FETCH_SECONDS,
     ) -> None:
-        """Keep each download for `lasts` seconds, or `after_fetch` once it was fetched.
+        """Keep each download for `lasts` seconds, or for `after_fetch` seconds after its fetch.
 
-        `holder_of_session` returns who is at the other end of a session; empty for nobody.
+        `holder_of_session` returns the person of a session id; empty when there is none.
         """
         super().__init__(endpoint)
         self._holder_of_session = holder_of_session
@@ -84,7 +84,8 @@ class DownloadStorage(MemoryMediaFileStorage):
         self._after_fetch = after_fetch
         self._timers: dict[str, threading.Timer] = {}
         self._holders: dict[str, set[str]] = {}
-        self._lock = threading.RLock()  # a file that is put again while its time ends stays whole
+        # Held while a file and its holders change: one thread may add a file as another ends it.
+        self._lock = threading.RLock()
 
     def load_and_get_id(
         self,
@@ -93,11 +94,11 @@ class DownloadStorage(MemoryMediaFileStorage):
         kind: MediaFileKind,
         filename: str | None = None,
     ) -> str:
-        """Add a file; a download's time starts, anew when it was here already."""
+        """Add a file and return its id. The time of a download starts, or starts again."""
         if kind != MediaFileKind.DOWNLOADABLE:
             return super().load_and_get_id(path_or_data, mimetype, kind, filename)
         content = self._read_file(path_or_data) if isinstance(path_or_data, str) else path_or_data
-        holder = self._holder_of_session(_asking.get() or _drawing_session())
+        holder = self._holder_of_session(_requesting_session.get() or _drawing_session())
         file_id = _id_of(content, mimetype, filename)
         with self._lock:
             self._holders.setdefault(file_id, set()).add(holder)
@@ -106,18 +107,18 @@ class DownloadStorage(MemoryMediaFileStorage):
         return file_id
 
     def may_fetch(self, file_id: str, holder: str) -> bool:
-        """Tell whether `holder` made this download; what is no download is for everybody."""
+        """Tell whether `holder` made this download. Other files are for everybody."""
         holders = self._holders.get(file_id)
         return holders is None or (bool(holder) and holder in holders)
 
     def delete_file(self, file_id: str) -> None:
-        """Delete what is no download; a download waits for its own time."""
+        """Delete a file, unless it is a download: that is deleted by its timer."""
         with self._lock:
             if file_id not in self._timers:
                 super().delete_file(file_id)
 
     def fetched(self, file_id: str) -> None:
-        """Let a download end soon, now that a browser has all of it; asking again adds nothing."""
+        """Shorten the time of a download that was fetched completely. A later call does nothing."""
         with self._lock:
             timer = self._timers.get(file_id)
             if timer and timer.interval != self._after_fetch:
@@ -133,7 +134,7 @@ class DownloadStorage(MemoryMediaFileStorage):
         timer.start()
 
     def _end(self, file_id: str, timer: threading.Timer) -> None:
-        # A timer that could no longer be cancelled does not end a file that was just renewed.
+        # A timer that ran before it could be cancelled must not end a file that was added again.
         with self._lock:
             if self._timers.get(file_id) is timer:
                 del self._timers[file_id]
@@ -142,28 +143,28 @@ class DownloadStorage(MemoryMediaFileStorage):
 
 
 def _id_of(content: bytes, mimetype: str, filename: str | None) -> str:
-    """Return the id of a download, from all of it: Streamlit hashes parts of a large file only."""
+    """Return the id of a download, a hash of all of it. Streamlit hashes parts of large files."""
     digest = hashlib.sha256(f"{mimetype}\n{filename}\n".encode())
     digest.update(content)
     return digest.hexdigest()
 
 
 def _drawing_session() -> str:
-    """Return the session whose page is drawn in this thread; empty elsewhere."""
+    """Return the id of the session whose script runs in this thread; empty for none."""
     context = get_script_run_ctx(suppress_warning=True)
     return context.session_id if context else ""
 
 
 class DownloadObserver:
-    """Tells the storage when a download went out whole."""
+    """Middleware that calls `fetched` when a download was sent completely."""
 
     def __init__(self, app: ASGIApp, fetched: Callable[[str], None]) -> None:
-        """Stand before `app`; `fetched` is called with the id of each file sent whole."""
+        """Wrap `app`. `fetched` is called with the id of each file that was sent completely."""
         self._app = app
         self._fetched = fetched
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass everything on; count a GET answered with 200 to its last byte."""
+        """Pass everything on. A GET answered with 200 up to the last byte counts as fetched."""
         if scope["type"] != "http" or not scope["path"].startswith(f"{_MEDIA}/"):
             await self._app(scope, receive, send)
             return

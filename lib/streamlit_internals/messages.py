@@ -1,4 +1,4 @@
-"""What a browser sends to Streamlit over the WebSocket."""
+"""Messages between the browser and Streamlit on the WebSocket."""
 
 from contextlib import suppress
 
@@ -10,10 +10,10 @@ _OPERATION = "backend_operation_request"
 
 
 def message_type(frame: bytes) -> str | None:
-    """Return what a frame asks for, such as `rerun_script`; None when it is no message.
+    """Return the type of a frame's message, such as `rerun_script`; None if it does not parse.
 
-    A backend operation is named by its payload, such as `deferred_file`. The name of a type that
-    is unknown is empty.
+    For a backend operation it is the payload's type, such as `deferred_file`. An unknown type is
+    empty.
     """
     message = BackMsg()
     try:
@@ -27,17 +27,18 @@ def message_type(frame: bytes) -> str | None:
 
 
 def reload_page(frame: bytes) -> bytes:
-    """Return the message that makes the browser load its page anew, place and all.
+    """Return the message that makes the browser reload its page.
 
-    `frame` is what the page has sent: a rerun holds the page's query string. After any other, such
-    as the click on a download, the browser goes to the address that it has.
+    `frame` is the message that the browser sent last. A rerun has the page's query string, which
+    is kept. After another message, such as the click on a download, the browser reloads the
+    address that it shows.
     """
-    # The message of Streamlit's own sign-in and sign-out: go to this address.
-    answer = ForwardMsg()
-    answer.auth_redirect.url = ""
+    # Streamlit's own sign-in and sign-out send this message: go to this address.
+    reload = ForwardMsg()
+    reload.auth_redirect.url = ""
     message = BackMsg()
     with suppress(DecodeError):
         message.ParseFromString(frame)
     if message.HasField("rerun_script"):
-        answer.auth_redirect.url = f"?{message.rerun_script.query_string}"
-    return bytes(answer.SerializeToString())
+        reload.auth_redirect.url = f"?{message.rerun_script.query_string}"
+    return bytes(reload.SerializeToString())

@@ -1,6 +1,6 @@
-"""Which page a run is asked for, before the browser is told anything.
+"""The page that a run is requested for, known before anything is sent to the browser.
 
-`st.navigation` tells, too, but it also sends the browser its menu, and with it the address.
+`st.navigation` returns it too, but also sends the menu, and with it the address, to the browser.
 """
 
 from collections.abc import Iterable
@@ -11,10 +11,10 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 
 def requested_page(pages: Iterable[Page]) -> Page:
-    """Return the one of `pages` that this run is asked for; the default page for an unknown one.
+    """Return the one of `pages` that this run is requested for; the default page if unknown.
 
-    It resolves as `st.navigation` does: a click names a page's hash, an address its url path.
-    Raises StopIteration where no page is the default.
+    It resolves as `st.navigation` does: a click sends the page's hash, an address its URL path.
+    Raises StopIteration when no page is the default.
     """
     manager = _pages_manager()
     known = list(pages)
@@ -26,10 +26,10 @@ def requested_page(pages: Iterable[Page]) -> Page:
 
 
 def open_instead(page: Page) -> None:
-    """Let the `st.navigation` of this run open `page`, whatever was asked for.
+    """Make `st.navigation` open `page` in this run instead of the requested page.
 
-    Unlike `st.switch_page` it begins no second run, so the page that was asked for leaves no entry
-    in the browser's history.
+    Unlike `st.switch_page` it starts no second run, so the requested page gets no entry in the
+    browser's history.
     """
     _pages_manager().set_script_intent(page._script_hash, "")  # noqa: SLF001
 

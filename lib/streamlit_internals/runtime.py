@@ -1,4 +1,4 @@
-"""Streamlit's runtime on storages of our own."""
+"""Streamlit's runtime with our own storages, and the session id of a run."""
 
 import streamlit as st
 from streamlit.runtime import Runtime, RuntimeConfig
@@ -15,10 +15,10 @@ def use_storages(
     sessions: SessionStorage,
     uploads: UploadedFileManager,
 ) -> None:
-    """Make `app` keep downloads, closed sessions and dropped files in these.
+    """Make `app` keep downloads, disconnected sessions and uploaded files in these storages.
 
-    `streamlit run` finds an application by reading `st.App(` in its source, so it cannot be a
-    subclass; and st.App has no parameter for any of the three.
+    st.App has no parameter for them. It cannot be a subclass either: `streamlit run` finds an
+    application by the text `st.App(` in its source.
     """
 
     def create_runtime() -> Runtime:
@@ -38,6 +38,6 @@ def use_storages(
 
 
 def session_id() -> str:
-    """Return Streamlit's id of the browser session that this run is for; empty outside of a run."""
+    """Return Streamlit's id of this run's browser session; empty outside of a run."""
     context = get_script_run_ctx(suppress_warning=True)
     return context.session_id if context else ""

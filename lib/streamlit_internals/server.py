@@ -1,4 +1,4 @@
-"""Streamlit's server: its files, its options, and what it knows of a connection."""
+"""Streamlit's server: its files, its options, its allowed hosts, and facts about a connection."""
 
 import base64
 import hashlib
@@ -23,56 +23,56 @@ _INLINE_SCRIPT = re.compile(rb"<script>(.*?)</script>", re.DOTALL)
 
 
 def inline_scripts() -> list[str]:
-    """Return `sha256-…` of each script in Streamlit's own page, which has no other inline ones."""
+    """Return `sha256-…` of each inline script in Streamlit's `index.html`."""
     page = Path(file_util.get_static_dir(), "index.html").read_bytes()
     digests = (hashlib.sha256(script).digest() for script in _INLINE_SCRIPT.findall(page))
     return [f"sha256-{base64.b64encode(digest).decode()}" for digest in digests]
 
 
 def static_files() -> frozenset[str]:
-    """Return the addresses of Streamlit's own scripts, styles and fonts; its page is not one."""
+    """Return the paths of Streamlit's own scripts, styles and fonts, without its `index.html`."""
     folder = Path(file_util.get_static_dir())
     files = (path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
     return frozenset(f"/{file}" for file in files if file != "index.html")
 
 
 def base_path() -> str:
-    """Return the path below which the server is to answer; empty for none."""
+    """Return the option `server.baseUrlPath` without slashes at its ends; empty for none."""
     return str(config.get_option("server.baseUrlPath")).strip("/")
 
 
 def session_storage(has_person: Callable[[Mapping[str, Any]], bool]) -> SignedInSessions:
-    """Return where closed sessions wait for their reconnect: those that have a person."""
+    """Return the storage for disconnected sessions. It keeps one if `has_person` of it is true."""
     return SignedInSessions(config.get_option("server.disconnectedSessionTTL"), has_person)
 
 
 def allow_host(host: str) -> None:
-    """Answer to this host name as well: it is the one that the identity provider sends back to."""
+    """Add `host` to `server.allowedHosts`: the identity provider sends people back to this name."""
     allowed = config.get_option("server.allowedHosts")
     if allowed and host not in allowed:
         config.set_option("server.allowedHosts", [*allowed, host])
 
 
 def hide_welcome_message() -> None:
-    """Keep Streamlit's offer to developers off the page; the terminal still shows the address."""
+    """Hide Streamlit's hints for developers. The terminal still shows the address."""
     config.set_option("logger.hideWelcomeMessage", value=True)
 
 
 def run_headless() -> None:
-    """Make Streamlit headless, unless a flag or variable of whoever starts it says otherwise."""
+    """Make Streamlit headless, unless a flag or environment variable sets `server.headless`."""
     if config.get_where_defined("server.headless") != config._DEFINED_BY_FLAG:  # noqa: SLF001
         config.set_option("server.headless", value=True)
 
 
 def bind_sessions_to_header(header: str) -> None:
-    """Make Streamlit take up an earlier session only for whom this header named then, too."""
+    """Resume a Streamlit session only for the person whom this header named at its start, too."""
     config.set_option("server.trustedUserHeaders", {header: "named_by_proxy"})
 
 
 def claims_of(connection: HTTPConnection) -> dict[str, Any] | None:
-    """Return the claims in Streamlit's signed cookie; None without one, or with a wrong signature.
+    """Return the claims in Streamlit's signed cookie; None without one or with a wrong signature.
 
-    Streamlit reads the cookie for its WebSocket only; here it is read for a download.
+    Streamlit itself reads the cookie for its WebSocket only. Downloads need it too.
     """
 
     def unsigned(name: str) -> bytes | None:
@@ -87,12 +87,12 @@ def claims_of(connection: HTTPConnection) -> dict[str, Any] | None:
 
 
 def headers_of_session(session_id: str) -> list[tuple[str, str]]:
-    """Return the headers with which a browser session connected; none once it is closed."""
+    """Return the request headers of a browser session's WebSocket; none when it is closed."""
     client = get_instance().get_client(session_id)
     context = client.client_context if client else None
     return list(context.headers) if context else []
 
 
 def is_host_allowed(host: str | None) -> bool:
-    """Tell whether Streamlit answers to this `Host` (`server.allowedHosts`)."""
+    """Tell whether Streamlit answers requests with this `Host` header (`server.allowedHosts`)."""
     return starlette_websocket.is_host_allowed(host)

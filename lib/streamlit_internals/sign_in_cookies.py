@@ -1,4 +1,4 @@
-"""The cookies of a sign-in: their name, and which of the provider's tokens stay in them."""
+"""The cookies of a sign-in: their name, and which of the provider's tokens they keep."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from starlette.responses import Response
 from streamlit.web.server.starlette import starlette_auth_routes
 from streamlit.web.server.starlette.starlette_server_config import USER_COOKIE_NAME
 
-#: The cookie that says who is signed in.
+#: Name of the cookie with the claims of the signed-in person.
 USER_COOKIE = USER_COOKIE_NAME
 
 _KEPT = "id_token"  # Streamlit's sign-out sends it to the provider as a hint
@@ -18,12 +18,13 @@ async def _without_access_token(
 ) -> None:
     """Set the cookies of a sign-in without the access token.
 
-    Nobody here uses it, and whoever gets hold of the cookie could: it is signed, not encrypted.
+    Token Desk does not need it, and a thief of the cookie could use it: the cookie is signed, but
+    not encrypted.
     """
     kept = {name: token for name, token in tokens.items() if name == _KEPT}
     await _set_auth_cookie(response, user_info, kept)
 
 
 def drop_access_tokens() -> None:
-    """Keep the ID token only, from the next sign-in on."""
+    """Keep only the ID token in the cookies, from the next sign-in on."""
     starlette_auth_routes._set_auth_cookie = _without_access_token  # noqa: SLF001

@@ -1,4 +1,4 @@
-"""How many dropped files a browser session has in memory, and for how long."""
+"""Storage of uploaded files: how many a browser session may have in memory, and for how long."""
 
 import threading
 import time
@@ -15,10 +15,10 @@ _ENDPOINT = f"/{BASE_ROUTE_UPLOAD_FILE}"
 
 
 class LimitedUploads(MemoryUploadedFileManager):
-    """Keeps the last files of each session: so many, of so many bytes, for so long.
+    """Keeps only the last files of each session, limited by number, bytes and time.
 
-    Streamlit keeps all of them until the session ends. The page reads a file once, so an older one
-    is not missed.
+    Streamlit keeps all files until the session ends. The page reads a file once, so older files
+    are not needed.
     """
 
     def __init__(
@@ -29,36 +29,38 @@ class LimitedUploads(MemoryUploadedFileManager):
         size: int = BYTES,
         seconds: float = SECONDS,
     ) -> None:
-        """Keep at most `files` files with `size` bytes in all for a session, each for `seconds`."""
+        """Keep at most `files` files of `size` bytes in total for a session, each for `seconds`."""
         super().__init__(endpoint)
         self._most_files = files
         self._most_bytes = size
         self._seconds = seconds
-        self._due: deque[tuple[float, str, str]] = deque()  # when, session, file; oldest first
+        self._due: deque[tuple[float, str, str]] = (
+            deque()
+        )  # time, session id, file id; oldest first
         self._timer: threading.Timer | None = None
 
     def add_file(self, session_id: str, file: UploadedFileRec) -> None:
-        """Keep a file; the oldest of its session go where they would be too many, or too large."""
+        """Add a file. The oldest files of its session are removed if they exceed the limits."""
         super().add_file(session_id, file)
-        for file_id in self._too_many(session_id):
+        for file_id in self._excess(session_id):
             self.remove_file(session_id, file_id)
         with self._lock:
             self._due.append((time.monotonic() + self._seconds, session_id, file.file_id))
             self._sweep_later()
 
-    def _too_many(self, session_id: str) -> list[str]:
-        """Return the ids of the files that go, oldest first; the newest file stays."""
+    def _excess(self, session_id: str) -> list[str]:
+        """Return the ids of the files to remove, oldest first; never the newest file."""
         with self._lock:
             kept = list(self.file_storage[session_id].values())
-        gone = []
+        excess = []
         while len(kept) > 1 and (
             len(kept) > self._most_files or sum(len(f.data) for f in kept) > self._most_bytes
         ):
-            gone.append(kept.pop(0).file_id)
-        return gone
+            excess.append(kept.pop(0).file_id)
+        return excess
 
     def _sweep_later(self) -> None:
-        """Sweep when the oldest file is due: one timer for all. The lock is held."""
+        """Start the one timer, for when the oldest file is due. The caller holds the lock."""
         if self._timer is None and self._due:
             seconds = max(0.0, self._due[0][0] - time.monotonic())
             self._timer = threading.Timer(seconds, self._sweep)
@@ -66,7 +68,7 @@ class LimitedUploads(MemoryUploadedFileManager):
             self._timer.start()
 
     def _sweep(self) -> None:
-        """Remove what is due, and the entries of sessions that have no file any more."""
+        """Remove the files that are due, and the entries of sessions without files."""
         now = time.monotonic()
         with self._lock:
             due = []

@@ -1,6 +1,7 @@
-"""What `uvicorn lib.web.api:app` finds: the routes of lib.web.endpoints without the dashboard.
+"""The API without the dashboard, for `uvicorn lib.web.api:app`: the routes of lib.web.endpoints.
 
-For when the checks are many: it takes several workers, and imports neither Streamlit nor pandas.
+It is meant for many checks: it can run with several workers, and imports neither Streamlit nor
+pandas.
 """
 
 from starlette.applications import Starlette
@@ -19,19 +20,21 @@ from lib.web.factory import make_api
 _settings = read_settings()
 
 
-def _open() -> Api:
+def _open_api() -> Api:
     _settings.data.mkdir(parents=True, exist_ok=True)
     keys = _settings.pepper_keys
     unit_of_work = UnitOfWork(open_database(_settings.url), clock.now, AuditKeyring.of(keys))
     return make_api(unit_of_work, Minting(_settings.token_prefix, keys), _settings)
 
 
-_opened = LazyApi(_open)
-# In demo mode this machine only, as the dashboard.
-_here = [Middleware(security_middleware.LoopbackGate, refusal=security_middleware.DEMO_ONLY_HERE)]
+_lazy_api = LazyApi(_open_api)
+# In demo mode it answers on loopback only, as the dashboard does.
+_loopback_only = [
+    Middleware(security_middleware.LoopbackGate, refusal=security_middleware.DEMO_ONLY_HERE)
+]
 app = Starlette(
-    routes=routes(_opened),
-    middleware=_here if _settings.demo_mode and not _settings.demo else [],
-    lifespan=_opened.lifespan,
+    routes=routes(_lazy_api),
+    middleware=_loopback_only if _settings.demo_mode and not _settings.demo else [],
+    lifespan=_lazy_api.lifespan,
 )
-app.router.redirect_slashes = False  # an address with a slash too many is none
+app.router.redirect_slashes = False  # a path with an extra slash is not found

@@ -1,4 +1,4 @@
-"""How long a cookie lives, and that it is sent over https only."""
+"""Limits on cookies: their lifetime, and `Secure` over https."""
 
 import re
 
@@ -9,19 +9,22 @@ _SECURE = re.compile(rb";\s*secure\b", re.IGNORECASE)
 
 
 class CookieLimits:
-    """Change every cookie that an answer sets: it ends with the sign-in, and is for https only.
+    """Middleware that changes every cookie of a response: it ends with the sign-in, and is Secure.
 
-    Streamlit gives its own 30 days, and leaves `Secure` out.
+    Streamlit's own cookies live for 30 days and are not Secure.
     """
 
     def __init__(self, app: ASGIApp, *, seconds: int, https: bool) -> None:
-        """Stand before `app`; no cookie lives longer than `seconds`, those until closing aside."""
+        """Wrap `app`. `Max-Age` of a cookie is at most `seconds`; session cookies stay as they are.
+
+        With `https`, every cookie is Secure; otherwise only those of https requests.
+        """
         self._app = app
         self._seconds = seconds
         self._https = https
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass everything on, with the cookies changed where an answer starts."""
+        """Pass everything on, and change the cookies in the response."""
         https = self._https or scope.get("scheme") == "https"
 
         async def change(message: Message) -> None:
@@ -34,6 +37,6 @@ class CookieLimits:
 
         await self._app(scope, receive, change)
 
-    def _limited(self, cookie: bytes, https: bool) -> bytes:  # noqa: FBT001 - how it was asked
+    def _limited(self, cookie: bytes, https: bool) -> bytes:  # noqa: FBT001 - the request's scheme
         shorter = _MAX_AGE.sub(lambda age: b"%d" % min(int(age[0]), self._seconds), cookie)
         return shorter if not https or _SECURE.search(shorter) else shorter + b"; Secure"

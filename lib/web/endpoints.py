@@ -1,6 +1,6 @@
-"""The HTTP side of tokens: is one good, for services (RFC 7662) and for gateways (RFC 6750).
+"""The HTTP API: introspection for services (RFC 7662), verify for gateways (RFC 6750), revocation.
 
-Every answer is JSON or empty, whatever is asked, and nobody keeps it.
+Every response is JSON or empty, and has `Cache-Control: no-store`.
 """
 
 import asyncio
@@ -27,18 +27,18 @@ from lib.domain.errors import AuditNotWrittenError, DatabaseUnavailableError
 from lib.domain.tokens import FoundToken
 from lib.web import http_messages, openapi
 from lib.web.failure_log import Failure, FailureLog
-from lib.web.http_messages import ProblemError, answer
+from lib.web.http_messages import ProblemError, json_response
 from lib.web.paths import API, HEALTHZ, READYZ
 
-if TYPE_CHECKING:  # the dashboard opens the database, and loads what that takes, after it has begun
+if TYPE_CHECKING:  # the dashboard imports the database code only after its server has started
     from lib.operations.verification.token_verifier import TokenVerifier
 
 _log = logging.getLogger(__name__)
 
-_SECONDS = 5.0  # for which a request waits for what it needs of the database
+_SECONDS = 5.0  # a request waits no longer for the database
 _REALM = 'realm="token-desk"'
 _READS = ("GET", "HEAD")
-_PLAIN = re.compile("[A-Za-z0-9_.~@+-]*")  # what `quote` would leave as it is
+_PLAIN = re.compile("[A-Za-z0-9_.~@+-]*")  # text that `quote` would not change
 
 _T = TypeVar("_T")
 Handler: TypeAlias = Callable[["LazyApi", Request], Awaitable[Response]]
@@ -46,29 +46,29 @@ Handler: TypeAlias = Callable[["LazyApi", Request], Awaitable[Response]]
 
 @dataclass(frozen=True)
 class Api:
-    """What the routes work with.
+    """The dependencies and settings of the routes.
 
-    `token_header`: a plain header that may carry the token at verify. `open_revoke`: whoever holds
-    a token may end it without a service's credentials.
+    `token_header`: another header in which verify accepts a token; empty for none. `open_revoke`:
+    whoever has a token may end it without a service's credentials.
     """
 
-    checker: "TokenVerifier"
+    verifier: "TokenVerifier"
     failures: FailureLog
     token_header: str = ""
     trusted_proxies: tuple[IPv4Network | IPv6Network, ...] = ()
     open_revoke: bool = False
 
     def note_failure(self, failure: Failure, request: Request) -> None:
-        """Write a wrong token or credential into the log."""
+        """Log a wrong token or credential with the client's address."""
         self.failures.note(failure, self.address_of(request))
 
     def close(self) -> None:
-        """Write what is noted."""
-        self.checker.close()
+        """Write noted uses and failures, and close the connections."""
+        self.verifier.close()
         self.failures.close()
 
     def address_of(self, request: Request) -> str:
-        """Return the address that the log and the events name."""
+        """Return the client's address, as the log and the audit events name it."""
         return http_messages.client_address(request, self.trusted_proxies)
 
 
@@ -76,14 +76,17 @@ class LazyApi:
     """The Api of this process: opened by the first request that needs it, closed at the end."""
 
     def __init__(self, open_api: Callable[[], Api]) -> None:
-        """Open by `open_api`; when it raises StoreUnavailable, the next request tries again."""
+        """Open the Api by `open_api`. If that raises, the next request tries again."""
         self._open_api = open_api
         self._lock = threading.Lock()
         self._api: Api | None = None
         self._opening: asyncio.Future[Api] | None = None
 
     async def api(self) -> Api:
-        """Return the Api; who asks while it is being opened shares that try. Raises as `open`."""
+        """Return the Api, opened if needed. Requests at the same time share one try.
+
+        Raises DatabaseUnavailableError, also when opening takes longer than five seconds.
+        """
         if self._api is not None:
             return self._api
         opening, loop = self._opening, asyncio.get_running_loop()
@@ -92,48 +95,51 @@ class LazyApi:
         return await _wait_for(opening)
 
     def open(self) -> Api:
-        """Open the Api, once. Raises StoreUnavailable."""
+        """Return the Api, opened if needed, and start its recorder of uses.
+
+        Raises DatabaseUnavailableError.
+        """
         with self._lock:
             api = self._api
             if api is None:
                 self._api = api = self._open_api()
-                api.checker.uses.start()
+                api.verifier.uses.start()
             return api
 
     @contextlib.asynccontextmanager
     async def lifespan(self, _app: object) -> AsyncIterator[None]:
-        """Be closed when the application ends: it takes this as its lifespan."""
+        """Close the Api when the application ends. Starlette calls this as its lifespan."""
         yield
         await run_in_threadpool(self.close)
 
     def close(self) -> None:
-        """Write what is noted."""
+        """Close the Api, if it was opened."""
         with self._lock:
             if self._api:
                 self._api.close()
 
 
-async def introspect(opened: LazyApi, request: Request) -> Response:
-    """Tell a service whether a token is one of its own and good; nothing else of any other."""
-    api = await opened.api()
+async def introspect(lazy_api: LazyApi, request: Request) -> Response:
+    """Tell a service about its own good token; `{"active": false}` for any other token."""
+    api = await lazy_api.api()
     service_id = await _calling_service(api, request)
     token = await http_messages.read_token(request)
-    found = await api.checker.check_in_loop(token, service_id)
-    return answer(_introspected(found) if found else {"active": False})
+    found = await api.verifier.check_in_loop(token, service_id)
+    return json_response(_introspected(found) if found else {"active": False})
 
 
-async def verify(opened: LazyApi, request: Request) -> Response:
-    """Tell a gateway whether the request that it holds may pass: 200, or 401 with the reason.
+async def verify(lazy_api: LazyApi, request: Request) -> Response:
+    """Tell a gateway whether to pass a request on: 200, or 401 with the reason.
 
-    Envoy takes 200 only, without a body. Two tokens are 401 as well, where RFC 6750 has 400: nginx
-    knows 2xx, 401 and 403 only.
+    Envoy accepts only 200, without a body. Two tokens are answered with 401, where RFC 6750 says
+    400: nginx accepts only 2xx, 401 and 403.
     """
-    api = await opened.api()
+    api = await lazy_api.api()
     token = http_messages.bearer_token(request, api.token_header)
     if token is None:
         headers = {"www-authenticate": f"Bearer {_REALM}"}
         raise ProblemError(401, "unauthorized", "Send one Authorization: Bearer header.", headers)
-    found = await api.checker.check_in_loop(token, _asked_service(request))
+    found = await api.verifier.check_in_loop(token, _requested_service(request))
     if found is None:
         api.note_failure(Failure.TOKEN, request)
         headers = {"www-authenticate": f'Bearer {_REALM}, error="invalid_token"'}
@@ -141,12 +147,12 @@ async def verify(opened: LazyApi, request: Request) -> Response:
     return Response(headers=_identity_headers(found))
 
 
-def _asked_service(request: Request) -> str | None:
-    """Return the one service whose tokens are good here; None for all.
+def _requested_service(request: Request) -> str | None:
+    """Return the id of the one service whose tokens are good for this request; None for all.
 
-    A service in the path wins. Behind a path of its client's, as Envoy asks, the query string is
-    its client's too. Looked at only where there is one: taking it apart costs as much as the
-    answer.
+    A service in the path wins. If the path has the client's path at its end, as with Envoy, the
+    query string comes from the client too and is ignored. A query string is parsed only if there
+    is one: parsing takes as long as the rest of the response.
     """
     if service_id := request.path_params.get("service_id"):
         return str(service_id)
@@ -155,109 +161,109 @@ def _asked_service(request: Request) -> str | None:
     return request.query_params.get("service")
 
 
-async def revoke(opened: LazyApi, request: Request) -> Response:
-    """End a token, for a service one of its own; 200 also when there is none (RFC 7009)."""
-    api = await opened.api()
+async def revoke(lazy_api: LazyApi, request: Request) -> Response:
+    """End a token; a service can end only its own. 200 also when there is none (RFC 7009)."""
+    api = await lazy_api.api()
     address = api.address_of(request)
     if api.open_revoke and "authorization" not in request.headers:
         token = await http_messages.read_token(request)
-        if not await _in_thread(api.checker.revoke, token, address):
+        if not await _in_thread(api.verifier.revoke, token, address):
             api.note_failure(Failure.TOKEN, request)
     else:
         service_id = await _calling_service(api, request)
         token = await http_messages.read_token(request)
-        await _in_thread(api.checker.revoke, token, address, service_id)
-    return answer({})
+        await _in_thread(api.verifier.revoke, token, address, service_id)
+    return json_response({})
 
 
-async def describe(_opened: LazyApi, _request: Request) -> Response:
-    """Return the description of all this, as OpenAPI 3.1."""
-    return answer(openapi.DOCUMENT)
+async def describe(_lazy_api: LazyApi, _request: Request) -> Response:
+    """Return the description of the API as OpenAPI 3.1."""
+    return json_response(openapi.DOCUMENT)
 
 
-async def healthz(_opened: LazyApi, _request: Request) -> Response:
-    """Tell that the process answers."""
-    return answer({"status": "ok"})
+async def healthz(_lazy_api: LazyApi, _request: Request) -> Response:
+    """Return 200: the process answers."""
+    return json_response({"status": "ok"})
 
 
-async def readyz(opened: LazyApi, _request: Request) -> Response:
-    """Tell whether the database answers and has the newest tables."""
-    api = await opened.api()
-    ready = await _in_thread(api.checker.is_ready)
-    return answer({"status": "ready" if ready else "migrating"}, 200 if ready else 503)
+async def readyz(lazy_api: LazyApi, _request: Request) -> Response:
+    """Return 200 if the database has the newest tables, else 503."""
+    api = await lazy_api.api()
+    ready = await _in_thread(api.verifier.is_ready)
+    return json_response({"status": "ready" if ready else "migrating"}, 200 if ready else 503)
 
 
-async def not_found(_opened: LazyApi, _request: Request) -> Response:
-    """Answer for every other path below the API's."""
+async def not_found(_lazy_api: LazyApi, _request: Request) -> Response:
+    """Raise 404, for every other path below `/api/v1/`."""
     raise ProblemError(404, "not_found", "There is nothing at this path.")
 
 
-def _run_in_thread(do: Callable[..., _T], *arguments: object) -> "asyncio.Future[_T]":
-    """Do it in a thread."""
-    doing = asyncio.ensure_future(run_in_threadpool(do, *arguments))
-    doing.add_done_callback(_swallow_result)
-    return doing
+def _run_in_thread(call: Callable[..., _T], *arguments: object) -> "asyncio.Future[_T]":
+    """Return the future of `call(*arguments)`, which runs in a thread."""
+    future = asyncio.ensure_future(run_in_threadpool(call, *arguments))
+    future.add_done_callback(_swallow_result)
+    return future
 
 
-async def _wait_for(doing: "asyncio.Future[_T]") -> _T:
-    """Return what came of it. Raises StoreUnavailable when it takes longer than we wait.
+async def _wait_for(future: "asyncio.Future[_T]") -> _T:
+    """Return the result of `future`. Raises DatabaseUnavailableError after `_SECONDS`.
 
-    The wait for a thread counts: those that a lost database holds are not had by others.
+    The time until a thread is free counts too: a lost database can block all threads.
     """
-    done, _ = await asyncio.wait({doing}, timeout=_SECONDS)
+    done, _ = await asyncio.wait({future}, timeout=_SECONDS)
     if not done:
         raise DatabaseUnavailableError
-    return doing.result()
+    return future.result()
 
 
-async def _in_thread(do: Callable[..., _T], *arguments: object) -> _T:
-    """Return what `do` does in a thread. Raises as `_outcome`."""
-    return await _wait_for(_run_in_thread(do, *arguments))
+async def _in_thread(call: Callable[..., _T], *arguments: object) -> _T:
+    """Return `call(*arguments)`, run in a thread. Raises DatabaseUnavailableError if it is slow."""
+    return await _wait_for(_run_in_thread(call, *arguments))
 
 
-def _swallow_result(doing: "asyncio.Future[Any]") -> None:
-    """Look at the outcome, which maybe nobody waits for any more: asyncio would complain."""
-    if not doing.cancelled():
-        doing.exception()
+def _swallow_result(future: "asyncio.Future[Any]") -> None:
+    """Retrieve the exception. Otherwise asyncio logs it if nobody waits for the future any more."""
+    if not future.cancelled():
+        future.exception()
 
 
 class Endpoint:
-    """One handler as an ASGI application: whatever happens in it is answered in JSON."""
+    """One handler as an ASGI application. Errors of the handler become JSON responses."""
 
-    def __init__(self, handler: Handler, opened: LazyApi, methods: tuple[str, ...] = ()) -> None:
-        """Answer by `handler`; `methods` are those that it knows, all of them when empty."""
+    def __init__(self, handler: Handler, lazy_api: LazyApi, methods: tuple[str, ...] = ()) -> None:
+        """Respond by `handler`. Other methods than `methods` get 405; empty allows all methods."""
         self._handler = handler
-        self._opened = opened
+        self._lazy_api = lazy_api
         self._methods = methods
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request."""
+        """Respond to one request; to nobody if the client has disconnected."""
         try:
-            response = await self._answer(Request(scope, receive))
+            response = await self._respond(Request(scope, receive))
         except ClientDisconnect:
             return
         await response(scope, receive, send)
 
-    async def _answer(self, request: Request) -> Response:
+    async def _respond(self, request: Request) -> Response:
         if self._methods and request.method not in self._methods:
             return _wrong_method(self._methods).response()
         try:
-            return await self._handler(self._opened, request)
+            return await self._handler(self._lazy_api, request)
         except ProblemError as problem:
             return problem.response()
         except (DatabaseUnavailableError, AuditNotWrittenError):
             return _NO_DATABASE.response()
         except ClientDisconnect:
             raise
-        except Exception as error:  # noqa: BLE001 - a mistake of ours is answered in JSON too
-            # Without the error's message, which may tell what was sent.
+        except Exception as error:  # noqa: BLE001 - a bug gets a JSON response too
+            # The error's message is left out: it may hold what the client sent.
             where = "".join(traceback.format_tb(error.__traceback__))
             _log.error("%s: %s\n%s", self._handler.__name__, type(error).__name__, where)
             return _FAULT.response()
 
 
 class _AnyPath(PathConvertor):
-    """The rest of a path, whatever it is: Starlette's own `path` stops at a line end (`%0A`)."""
+    """Converter for the rest of a path. Starlette's own `path` stops at a line end (`%0A`)."""
 
     regex = r"[\s\S]*"
 
@@ -266,53 +272,53 @@ register_url_convertor("any", _AnyPath())
 
 
 class _ExactRoute(Route):
-    """A route for just its path: Starlette's own also takes the path with a line end (`%0A`)."""
+    """A route for exactly its path. Starlette's own also accepts a line end (`%0A`) after it."""
 
     def __init__(self, path: str, endpoint: Endpoint) -> None:
-        """Answer at `path` by `endpoint`."""
+        """Route `path` to `endpoint`."""
         super().__init__(path, endpoint)
-        # `$` stands before a last line end, too.
+        # `$` also matches before a line end at the end of the text; `\Z` does not.
         self.path_regex = re.compile(self.path_regex.pattern.removesuffix("$") + r"\Z")
 
 
-def routes(opened: LazyApi) -> list[Route]:
-    """Return the routes."""
-    verifies = Endpoint(verify, opened)
+def routes(lazy_api: LazyApi) -> list[Route]:
+    """Return the routes of the API and of the health checks."""
+    verify_endpoint = Endpoint(verify, lazy_api)
     of_service = f"{API}services/{{service_id}}/verify"
     posts = {"introspect": introspect, "revoke": revoke}
     reads = {f"{API}openapi.json": describe, HEALTHZ: healthz, READYZ: readyz}
     return [
-        # Envoy keeps the method of the request that it asks about, and puts its path behind ours.
-        _ExactRoute(f"{API}verify", verifies),
-        _ExactRoute(f"{API}verify/{{rest:any}}", verifies),
-        _ExactRoute(of_service, verifies),
-        _ExactRoute(f"{of_service}/{{rest:any}}", verifies),
-        *(_ExactRoute(f"{API}{at}", Endpoint(do, opened, ("POST",))) for at, do in posts.items()),
-        *(_ExactRoute(at, Endpoint(do, opened, _READS)) for at, do in reads.items()),
-        _ExactRoute(f"{API}{{rest:any}}", Endpoint(not_found, opened)),
+        # Envoy keeps the method of the client's request, and appends its path to ours.
+        _ExactRoute(f"{API}verify", verify_endpoint),
+        _ExactRoute(f"{API}verify/{{rest:any}}", verify_endpoint),
+        _ExactRoute(of_service, verify_endpoint),
+        _ExactRoute(f"{of_service}/{{rest:any}}", verify_endpoint),
+        *(_ExactRoute(f"{API}{at}", Endpoint(do, lazy_api, ("POST",))) for at, do in posts.items()),
+        *(_ExactRoute(at, Endpoint(do, lazy_api, _READS)) for at, do in reads.items()),
+        _ExactRoute(f"{API}{{rest:any}}", Endpoint(not_found, lazy_api)),
     ]
 
 
-_FAULT = ProblemError(500, "server_error", "Token Desk has made a mistake; its log says where.")
+_FAULT = ProblemError(500, "server_error", "Internal error. Token Desk's log says where.")
 _NO_DATABASE = ProblemError(
     503,
     "temporarily_unavailable",
-    "The database does not answer; ask again.",
+    "The database does not answer. Try again.",
     {"retry-after": "5"},
 )
 
 
 def _wrong_method(methods: tuple[str, ...]) -> ProblemError:
     allowed = ", ".join(methods)
-    return ProblemError(405, "invalid_request", f"Ask by {allowed}.", {"allow": allowed})
+    return ProblemError(405, "invalid_request", f"Use {allowed}.", {"allow": allowed})
 
 
 async def _calling_service(api: Api, request: Request) -> str:
-    """Return the service that calls. Raises Problem: 401 invalid_client."""
-    given = http_messages.basic_credentials(request)
-    service_id = await api.checker.service_of_in_loop(*given) if given else None
+    """Return the id of the calling service. Raises ProblemError: 401 invalid_client."""
+    credentials = http_messages.basic_credentials(request)
+    service_id = await api.verifier.service_of_in_loop(*credentials) if credentials else None
     if service_id is None:
-        if given:
+        if credentials:
             api.note_failure(Failure.CREDENTIAL, request)
         headers = {"www-authenticate": f'Basic {_REALM}, charset="UTF-8"'}
         raise ProblemError(401, "invalid_client", "Send the service's own credentials.", headers)
@@ -320,25 +326,25 @@ async def _calling_service(api: Api, request: Request) -> str:
 
 
 def _identity_headers(found: FoundToken) -> dict[str, str]:
-    """Return the headers that tell a gateway whose token it is.
+    """Return the headers that tell a gateway the token's user, organization and service.
 
-    A header holds ASCII only: other letters of a username are percent-encoded, as in a URL.
+    A header may hold ASCII only, so other characters are percent-encoded, as in a URL.
     """
-    who = {
+    identity = {
         "x-token-username": found.username,
         "x-organization-id": found.organization_id,
         "x-token-service": found.service_id,
     }
-    told = {
+    headers = {
         name: value if _PLAIN.fullmatch(value) else quote(value, safe="@+")
-        for name, value in who.items()
+        for name, value in identity.items()
     }
-    return {"cache-control": "no-store"} | told
+    return {"cache-control": "no-store"} | headers
 
 
 def _introspected(found: FoundToken) -> dict[str, Any]:
-    """Return RFC 7662's members. Times are whole seconds; `exp` only where the token ends."""
-    told = {
+    """Return the body of RFC 7662. Times are in seconds; `exp` only if the token expires."""
+    body = {
         "active": True,
         "sub": found.username,
         "username": found.username,
@@ -349,4 +355,4 @@ def _introspected(found: FoundToken) -> dict[str, Any]:
         "iat": found.issued_at // SECOND,
         "jti": found.token_id,
     }
-    return told if found.expires_at is None else told | {"exp": found.expires_at // SECOND}
+    return body if found.expires_at is None else body | {"exp": found.expires_at // SECOND}

@@ -1,4 +1,7 @@
-"""The Api on a process's database and settings: apart, so that the routes are known before it."""
+"""Builds the Api of a process from its database and settings.
+
+It is a module of its own, so that the routes can be imported without the database code.
+"""
 
 from lib.domain.token_format import Minting
 from lib.operations.unit_of_work import UnitOfWork
@@ -9,7 +12,7 @@ from lib.web.failure_log import FailureLog
 
 
 def make_api(unit_of_work: UnitOfWork, minting: Minting, settings: Settings) -> Api:
-    """Return the Api. Raises StoreUnavailable."""
+    """Return the Api of this process. Raises DatabaseUnavailableError."""
     return Api(
         TokenVerifier(unit_of_work, minting),
         FailureLog(unit_of_work.clock),

@@ -1,7 +1,7 @@
-"""Wrong tokens and wrong service credentials in the log: who sent how many.
+"""Log of wrong tokens and wrong service credentials: how many came from which address.
 
-A line names an address, never what was sent. There is one line a minute and address, and one for
-all addresses beyond the first 1,000.
+A line names an address, never the token or credential. Each address has at most one line a minute;
+all addresses beyond the first 1,000 share one line.
 """
 
 import logging
@@ -18,13 +18,13 @@ _log = logging.getLogger(__name__)
 
 MOST_ADDRESSES = 1_000
 _OTHERS = "other addresses"
-_SECONDS = MINUTE / SECOND  # between two looks at what is due
+_SECONDS = MINUTE / SECOND  # between two writes of the lines that are due
 
 
 class Failure(Enum):
-    """What was wrong."""
+    """What was wrong. The value is the text in the log."""
 
-    TOKEN = "wrong token"  # noqa: S105 - words for the log
+    TOKEN = "wrong token"  # noqa: S105 - text for the log
     CREDENTIAL = "wrong service credential"
 
 
@@ -37,21 +37,21 @@ class _Unwritten:
 
 
 class FailureLog:
-    """Write the first failure of an address at once, and count what follows within a minute.
+    """Writes the first failure of an address at once, and counts those of the next minute.
 
-    Safe to use from several threads. Lines are collected under the lock and written after it: a
-    handler of the log may be slow.
+    Safe to use from several threads. Lines are collected under the lock, but written without it,
+    because a log handler may be slow.
     """
 
     def __init__(self, clock: Clock) -> None:
-        """Take the time from `clock`."""
+        """Start without failures. `clock` gives the time of the lines."""
         self._clock = clock
         self._lock = threading.Lock()
         self._unwritten: dict[str, _Unwritten] = {}
         self._timer: threading.Timer | None = None
 
     def note(self, failure: Failure, address: str) -> None:
-        """Note one failure of `address`."""
+        """Write or count one failure of `address`."""
         with self._lock:
             if address not in self._unwritten and len(self._unwritten) >= MOST_ADDRESSES:
                 address = _OTHERS
@@ -64,7 +64,10 @@ class FailureLog:
         _write(address, _Unwritten(now, Counter([failure])))
 
     def write_due(self) -> None:
-        """Write a line for each address whose last line is a minute old; forget the quiet ones."""
+        """Write a line for each address whose last line is a minute old.
+
+        Addresses without a failure since then are forgotten.
+        """
         with self._lock:
             self._timer = None
             now = self._clock()
@@ -77,16 +80,16 @@ class FailureLog:
         _write_all(due)
 
     def close(self) -> None:
-        """Write what is left, and end."""
+        """Stop the timer, and write all counted failures."""
         with self._lock:
             if self._timer:
                 self._timer.cancel()
                 self._timer = None
-            left, self._unwritten = self._unwritten, {}
-        _write_all(left)
+            remaining, self._unwritten = self._unwritten, {}
+        _write_all(remaining)
 
     def _start_timer(self) -> None:
-        """Call `write_due` in a minute, while an address is remembered."""
+        """Call `write_due` in a minute, unless no address is remembered."""
         if self._unwritten and self._timer is None:
             self._timer = threading.Timer(_SECONDS, self.write_due)
             self._timer.daemon = True
@@ -101,5 +104,5 @@ def _write_all(unwritten: Mapping[str, _Unwritten]) -> None:
 
 def _write(address: str, known: _Unwritten) -> None:
     counts = known.counts
-    told = ", ".join(counted(counts[each], each.value) for each in Failure if counts[each])
-    _log.warning("Refused from %s since %s: %s", address, iso(known.since), told)
+    summary = ", ".join(counted(counts[each], each.value) for each in Failure if counts[each])
+    _log.warning("Refused from %s since %s: %s", address, iso(known.since), summary)

@@ -1,4 +1,4 @@
-"""One request and its answer: forms read with a limit, errors as JSON, addresses behind proxies."""
+"""HTTP requests and responses: forms with a size limit, JSON errors, addresses behind proxies."""
 
 import base64
 import binascii
@@ -13,15 +13,15 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 
 LARGEST_FORM = 64 * 1024  # bytes; a token is under 100
-UNKNOWN = "unknown"  # an address that is none: a proxy's header says anything
+UNKNOWN = "unknown"  # for an address that does not parse, such as nonsense in a proxy's header
 _FORM = "application/x-www-form-urlencoded"
 _NO_STORE = {"cache-control": "no-store"}
-_PREFIX_OF_A_CLIENT = 64  # bits; whoever has an IPv6 address has as many as they like below it
+_PREFIX_OF_A_CLIENT = 64  # bits; one IPv6 client can use all addresses with this prefix
 
 
 @dataclass
 class ProblemError(Exception):
-    """What is wrong with a request, as RFC 6749 section 5.2 says it."""
+    """An error response: HTTP status, and `error` and `description` as in RFC 6749, section 5.2."""
 
     status: int
     error: str
@@ -29,26 +29,26 @@ class ProblemError(Exception):
     headers: Mapping[str, str] | None = None
 
     def response(self) -> JSONResponse:
-        """Return the answer."""
+        """Return the error as a JSON response."""
         body = {"error": self.error, "error_description": self.description}
-        return answer(body, self.status, self.headers)
+        return json_response(body, self.status, self.headers)
 
 
-def answer(
+def json_response(
     body: Any,  # noqa: ANN401 - whatever JSON can say
     status: int = 200,
     headers: Mapping[str, str] | None = None,
 ) -> JSONResponse:
-    """Return a JSON answer that nobody keeps."""
+    """Return `body` as a JSON response with `Cache-Control: no-store`."""
     return JSONResponse(body, status, {**_NO_STORE, **(headers or {})})
 
 
 async def read_token(request: Request) -> str:
-    """Return the form's field `token`; every other field is ignored, hints included.
+    """Return the form field `token`. Other fields are ignored, `token_type_hint` too.
 
     A field without a value counts as missing (RFC 6749, section 3.1). A body that is too large is
-    refused unread. Raises Problem: 415 for another content type, 413 for too large, 400 for no
-    token, or two.
+    refused without being read. Raises ProblemError: 415 for another content type, 413 for too
+    large, 400 for no token, two tokens, or a token that is not UTF-8.
     """
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind != _FORM:
@@ -66,16 +66,17 @@ async def read_token(request: Request) -> str:
 
 
 def _form_bytes(text: bytes) -> bytes:
-    """Return what a name or a value of a form stands for."""
+    """Return the decoded name or value of a form field."""
     return unquote_to_bytes(text.replace(b"+", b" "))
 
 
 async def _read_body(request: Request) -> bytes:
-    told = request.headers.get("content-length", "0")
-    if not told.isdecimal() or len(told) > len(str(LARGEST_FORM)) or int(told) > LARGEST_FORM:
+    length = request.headers.get("content-length", "0")
+    is_short = length.isdecimal() and len(length) <= len(str(LARGEST_FORM))
+    if not is_short or int(length) > LARGEST_FORM:
         raise _too_large()
     body = bytearray()
-    async for chunk in request.stream():  # it may come without a length, in pieces
+    async for chunk in request.stream():  # a chunked body has no Content-Length
         body += chunk
         if len(body) > LARGEST_FORM:
             raise _too_large()
@@ -83,7 +84,10 @@ async def _read_body(request: Request) -> bytes:
 
 
 def basic_credentials(request: Request) -> tuple[str, str] | None:
-    """Return client id and secret of HTTP Basic (RFC 6749, section 2.3.1); None when malformed."""
+    """Return the client id and secret of HTTP Basic (RFC 6749, section 2.3.1).
+
+    None when there is no such header, more than one, or a malformed one.
+    """
     headers = request.headers.getlist("authorization")
     scheme, _, encoded = headers[0].partition(" ") if len(headers) == 1 else ("", "", "")
     if scheme.lower() != "basic":
@@ -92,15 +96,15 @@ def basic_credentials(request: Request) -> tuple[str, str] | None:
         text = base64.b64decode(encoded.strip(), validate=True).decode("utf-8")
         client_id, colon, secret = text.partition(":")
         return (_decoded(client_id), _decoded(secret)) if colon else None
-    except (binascii.Error, ValueError):  # UnicodeDecodeError is one
+    except (binascii.Error, ValueError):  # UnicodeDecodeError is a ValueError
         return None
 
 
 def bearer_token(request: Request, plain_header: str) -> str | None:
-    """Return the token of `Authorization: Bearer` (RFC 6750), or of the plain header; else None.
+    """Return the token of `Authorization: Bearer` (RFC 6750) or of `plain_header`; else None.
 
-    None as well when there is more than one. A client's `Authorization` of another scheme is not
-    for us.
+    None also for more than one token. An `Authorization` header of another scheme is ignored: it
+    is for the API behind the gateway.
     """
     tokens = request.headers.getlist(plain_header) if plain_header else []
     for value in request.headers.getlist("authorization"):
@@ -111,10 +115,10 @@ def bearer_token(request: Request, plain_header: str) -> str | None:
 
 
 def client_address(request: Request, trusted: Iterable[IPv4Network | IPv6Network]) -> str:
-    """Return whose address counts: the connection's, or the forwarded one of a trusted proxy.
+    """Return the client's address: that of the connection, or the one forwarded by a trusted proxy.
 
-    Of several forwarded addresses the last one counts that no trusted proxy has. Of an IPv6 address
-    it is the network, which is the least that one client has.
+    Of several forwarded addresses it is the last one that is not a trusted proxy. Of an IPv6
+    address it is the /64 network, which is the least that one client has.
     """
     peer = request.client.host if request.client else ""
     address = _address(peer)
@@ -125,12 +129,12 @@ def client_address(request: Request, trusted: Iterable[IPv4Network | IPv6Network
         if further is None:
             break
         address = further
-    return _counted(address) if address else UNKNOWN
+    return _client_network(address) if address else UNKNOWN
 
 
-@lru_cache(maxsize=10_000)  # it took a fifth of the time of a whole check
+@lru_cache(maxsize=10_000)  # without the cache it took a fifth of the time of a check
 def _address(text: str) -> IPv4Address | IPv6Address | None:
-    """Return the address that `text` is, be it with a port or as IPv4 written as IPv6."""
+    """Return the address in `text`, without a port; an IPv4-mapped IPv6 address as IPv4."""
     host = text.strip()
     if host.startswith("["):
         host = host[1:].partition("]")[0]
@@ -144,7 +148,7 @@ def _address(text: str) -> IPv4Address | IPv6Address | None:
 
 
 @lru_cache(maxsize=10_000)
-def _counted(address: IPv4Address | IPv6Address) -> str:
+def _client_network(address: IPv4Address | IPv6Address) -> str:
     if isinstance(address, IPv4Address):
         return str(address)
     return str(ip_network((int(address), _PREFIX_OF_A_CLIENT), strict=False))

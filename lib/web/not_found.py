@@ -1,4 +1,4 @@
-"""What an address that does not exist answers: a page for people, a line for programs."""
+"""The response for an unknown address: a page for people, one line for programs."""
 
 from starlette.datastructures import Headers
 from starlette.responses import HTMLResponse
@@ -7,7 +7,7 @@ from starlette.types import Receive, Scope, Send
 from lib.web.security_middleware import refuse
 
 NOTHING_HERE = "Not found\n"
-#: It needs no script and no file, and reads well in light and dark.
+#: It needs no script and no other file, and is readable in light and dark mode.
 _PAGE = """<!doctype html>
 <html lang="en">
 <meta charset="utf-8">
@@ -27,7 +27,7 @@ a { color: light-dark(#0b6b62, #6fd3c4) }
 
 
 async def not_found(scope: Scope, receive: Receive, send: Send) -> None:
-    """Answer 404; a WebSocket is closed before it is accepted."""
+    """Respond with 404: HTML if the client accepts it, else text. A WebSocket is closed."""
     wants_page = "text/html" in Headers(scope=scope).get("accept", "")
     if scope["type"] == "http" and wants_page:
         await HTMLResponse(_PAGE, status_code=404)(scope, receive, send)

@@ -1,6 +1,6 @@
-"""The description of the HTTP side, as OpenAPI 3.1: what `/api/v1/openapi.json` answers.
+"""The API's description as OpenAPI 3.1, which `/api/v1/openapi.json` returns.
 
-Written by hand, and kept true by a test that asks the running server all that it allows.
+It is written by hand. A test sends requests by it to a running server, so that it stays true.
 """
 
 from typing import Any, TypeAlias
@@ -31,14 +31,14 @@ def _problem(description: str, headers: _Json | None = None) -> _Json:
 
 
 _CHALLENGE = {"WWW-Authenticate": _header("How to sign in (RFC 9110, section 11.6.1)")}
-_LATER = {"Retry-After": _header("Seconds until it is worth asking again", pattern="^[1-9][0-9]*$")}
+_LATER = {"Retry-After": _header("Seconds to wait before the next try", pattern="^[1-9][0-9]*$")}
 
 _RESPONSES = {
     "BadForm": _problem("The form has no field `token`, or two, or one that is not UTF-8."),
     "NoService": _problem("The service's credentials are missing or wrong.", _CHALLENGE),
-    "TooLarge": _problem("The body is larger than a form with a token can be."),
+    "TooLarge": _problem("The body is larger than 64 KiB."),
     "NoForm": _problem("The body has another content type."),
-    "NoDatabase": _problem("The database does not answer; nothing is known or done.", _LATER),
+    "NoDatabase": _problem("The database does not answer. Nothing was done.", _LATER),
 }
 
 _FAULTS = {
@@ -60,11 +60,10 @@ _TOKEN_FORM = {
                     "token": {
                         "type": "string",
                         "minLength": 1,
-                        "description": "The token, as its user sends it; white space round it is"
-                        " cut.",
+                        "description": "The token. White space around it is removed.",
                     },
                 },
-                # A hint about the token's type, for one.
+                # Such as `token_type_hint`.
                 "additionalProperties": {"type": "string", "description": "Ignored."},
             }
         }
@@ -73,7 +72,7 @@ _TOKEN_FORM = {
 
 _PROBLEM = {
     "type": "object",
-    "description": "What is wrong, in the manner of RFC 6749, section 5.2.",
+    "description": "An error, in the form of RFC 6749, section 5.2.",
     "required": ["error", "error_description"],
     "properties": {"error": {"type": "string"}, "error_description": {"type": "string"}},
     "additionalProperties": False,
@@ -81,7 +80,7 @@ _PROBLEM = {
 
 _INACTIVE = {
     "type": "object",
-    "description": "Every other token: ended, expired, unknown, or another service's.",
+    "description": "Any other token: ended, expired, unknown, or of another service.",
     "required": ["active"],
     "properties": {"active": {"const": False}},
     "additionalProperties": False,
@@ -137,9 +136,8 @@ _REST = {
     "name": "rest",
     "in": "path",
     "required": True,
-    "description": "The path that the gateway's client asks for, slashes included. It is not looked"
-    " at, nor is the query string behind it, which is the client's too. When it is empty, this is"
-    " the address without it.",
+    "description": "The path that the gateway's client requests, with slashes. It is ignored, and"
+    " so is the query string, which comes from the client too. It may be empty.",
     "schema": {"type": "string"},
 }
 
@@ -154,7 +152,7 @@ def _status(word: str) -> _Json:
 
 
 def _answered(description: str, *schemas: _Json) -> _Json:
-    """Return an answer that is as one of `schemas` says."""
+    """Return a response whose JSON body matches one of `schemas`."""
     schema = schemas[0] if len(schemas) == 1 else {"anyOf": list(schemas)}
     return {"description": description, "content": _json(schema)}
 
@@ -163,27 +161,27 @@ def _verify(method: str, name: str, *parameters: _Json) -> _Json:
     return {
         "operationId": f"{name}_{method}",
         "summary": "Is the token of this request good?",
-        "description": "For gateways, by any method. The answer to two tokens, or to none, is 401.",
+        "description": "For gateways, with any method. Two tokens, or none, are answered with 401.",
         "parameters": list(parameters),
         "security": [{"token": []}],
         "responses": {
             "200": {
-                "description": "It is; there is no body. Letters beyond ASCII are percent-encoded"
-                " in the headers.",
+                "description": "The token is good. There is no body. Characters beyond ASCII are"
+                " percent-encoded in the headers.",
                 "headers": {
-                    "X-Token-Username": _header("Whose it is"),
-                    "X-Organization-ID": _header("In which organization"),
-                    "X-Token-Service": _header("For which service"),
+                    "X-Token-Username": _header("The username of the token's user"),
+                    "X-Organization-ID": _header("The token's organization"),
+                    "X-Token-Service": _header("The token's service"),
                 },
             },
-            "401": _problem("It is not, or there is none.", _CHALLENGE),
+            "401": _problem("The token is not good, or there is none.", _CHALLENGE),
             "503": _ref("responses", "NoDatabase"),
         },
     }
 
 
 def _verify_path(name: str, *parameters: _Json) -> _Json:
-    """Return one address of verify, with every method."""
+    """Return one path of verify, with every method."""
     return {method: _verify(method, name, *parameters) for method in _METHODS}
 
 
@@ -196,7 +194,7 @@ _PATHS = {
             "requestBody": _TOKEN_FORM,
             "responses": {
                 "200": _answered(
-                    "What is to be known of it.",
+                    "The facts about the token.",
                     _ref("schemas", "Active"),
                     _ref("schemas", "Inactive"),
                 ),
@@ -214,13 +212,13 @@ _PATHS = {
         "post": {
             "operationId": "revoke",
             "summary": "End this token (RFC 7009)",
-            "description": "A service ends its own tokens. Where TOKEN_DESK_OPEN_REVOKE is set,"
-            " whoever holds a token ends it without credentials.",
+            "description": "A service can end its own tokens. If TOKEN_DESK_OPEN_REVOKE is set,"
+            " whoever has a token can end it without credentials.",
             "security": [{"service": []}],
             "requestBody": _TOKEN_FORM,
             "responses": {
                 "200": _answered(
-                    "It is ended, or there was none.",
+                    "The token has ended, or there was none.",
                     {"type": "object", "additionalProperties": False},
                 ),
                 **_FAULTS,
@@ -238,17 +236,17 @@ _PATHS = {
         "get": {
             "operationId": "healthz",
             "summary": "Does the process answer?",
-            "responses": {"200": _answered("It does.", _status("ok"))},
+            "responses": {"200": _answered("The process answers.", _status("ok"))},
         }
     },
     "/readyz": {
         "get": {
             "operationId": "readyz",
-            "summary": "Does the database answer, with the newest tables?",
+            "summary": "Does the database answer, and has it the newest tables?",
             "responses": {
-                "200": _answered("It does.", _status("ready")),
+                "200": _answered("The database is ready.", _status("ready")),
                 "503": _answered(
-                    "Not yet, or not now.", _status("migrating"), _ref("schemas", "Problem")
+                    "The database is not ready.", _status("migrating"), _ref("schemas", "Problem")
                 ),
             },
         }
@@ -260,7 +258,7 @@ DOCUMENT: _Json = {
     "info": {
         "title": "Token Desk",
         "version": "1",
-        "description": "Whether API tokens are good, for the services that take them.",
+        "description": "Verification of API tokens, for the services that accept them.",
     },
     "paths": _PATHS,
     "components": {
@@ -276,7 +274,7 @@ DOCUMENT: _Json = {
             "token": {
                 "type": "http",
                 "scheme": "bearer",
-                "description": "Or the header that the setting TOKEN_DESK_TOKEN_HEADER names.",
+                "description": "Alternatively, the header in the setting TOKEN_DESK_TOKEN_HEADER.",
             },
         },
     },

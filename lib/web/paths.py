@@ -1,16 +1,16 @@
-"""The server's addresses that more than one module names. A folder ends in a slash."""
+"""Paths of the server that more than one module uses. A path prefix ends in a slash."""
 
-# Streamlit's own: a test compares them with those that the application has.
-STREAM = "/_stcore/stream"  # the WebSocket on which a page lives
+# Paths of Streamlit. A test compares them with the routes of the application.
+STREAM = "/_stcore/stream"  # the WebSocket of a page
 HEALTH = "/_stcore/health"
 HOST_CONFIG = "/_stcore/host-config"
 UPLOADS = "/_stcore/upload_file/"
 MEDIA = "/media/"
 LOGIN = "/auth/login"
 LOGOUT = "/auth/logout"
-CALLBACK = "/oauth2callback"  # where the identity provider sends people back to
+CALLBACK = "/oauth2callback"  # the identity provider sends people back to it
 
-# Ours.
+# Our own paths.
 API = "/api/v1/"
 HEALTHZ = "/healthz"
 READYZ = "/readyz"

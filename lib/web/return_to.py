@@ -1,8 +1,8 @@
-"""A deep link survives the sign-in: the address where it began is kept in a cookie meanwhile.
+"""Return to the page where a sign-in was started. A cookie keeps the page during the sign-in.
 
-Streamlit's sign-in always ends at the root. The address that the browser names as its referrer when
-it leaves for the sign-in is kept for ten minutes, for the callback's eyes only, and nothing but a
-page of our own comes out of it again.
+Streamlit's sign-in always ends at the root. This middleware keeps the page, which the browser
+names as its referrer, in a cookie for ten minutes. The cookie is sent to the callback only, and
+only the path of one of our own pages is accepted from it.
 """
 
 import re
@@ -16,34 +16,34 @@ from lib.web import paths
 
 COOKIE = "token_desk_return_to"
 _MINUTES_10 = 600
-# A page's path has one segment, and a place's parameters are plain ids: nothing else is kept, so
-# neither another host nor a header's end can be written this way.
+# The path of a page has one segment, and its parameters are plain ids. Nothing else is accepted, so
+# the value can name no other host and contain no end of a header.
 _OWN_PAGE = re.compile(r"/[A-Za-z0-9-]{1,64}(\?[A-Za-z0-9_.~=&%+-]{0,400})?")
 _FOUND = range(302, 304)
 
 
 class ReturnTo:
-    """Keep where a sign-in began, and end it there."""
+    """Middleware that keeps the page where a sign-in started, and redirects to it at the end."""
 
     def __init__(self, app: ASGIApp, *, https: bool) -> None:
-        """Stand before `app`; `https` keeps the cookie to encrypted connections."""
+        """Wrap `app`. With `https` the cookie is Secure."""
         self._app = app
         self._secure = "; Secure" if https else ""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Add the cookie where a sign-in leaves, and use it where one comes back."""
+        """Set the cookie at the login, and use and delete it at the callback."""
         if scope["type"] != "http" or scope["path"] not in {paths.LOGIN, paths.CALLBACK}:
             await self._app(scope, receive, send)
             return
-        leaving = scope["path"] == paths.LOGIN
-        page = _came_from(scope) if leaving else _kept(scope)
+        starts_login = scope["path"] == paths.LOGIN
+        page = _referring_page(scope) if starts_login else _page_of_cookie(scope)
 
         async def change(message: Message) -> None:
             if message["type"] == "http.response.start" and message["status"] in _FOUND:
                 headers = MutableHeaders(scope=message)
-                if leaving and page:
+                if starts_login and page:
                     headers.append("set-cookie", self._cookie(page, _MINUTES_10))
-                elif not leaving:
+                elif not starts_login:
                     if page and headers.get("location") == "/":
                         headers["location"] = page
                     headers.append("set-cookie", self._cookie("", 0))
@@ -58,8 +58,8 @@ class ReturnTo:
         )
 
 
-def _came_from(scope: Scope) -> str:
-    """Return the page of our own that the browser comes from, or nothing."""
+def _referring_page(scope: Scope) -> str:
+    """Return our own page that the browser comes from; empty when it comes from elsewhere."""
     headers = Headers(scope=scope)
     url = urlsplit(headers.get("referer", ""))
     if not url.netloc or url.netloc != headers.get("host"):
@@ -67,7 +67,7 @@ def _came_from(scope: Scope) -> str:
     return _own_page(f"{url.path}?{url.query}" if url.query else url.path)
 
 
-def _kept(scope: Scope) -> str:
+def _page_of_cookie(scope: Scope) -> str:
     return _own_page(HTTPConnection(scope).cookies.get(COOKIE, ""))
 
 

@@ -1,4 +1,4 @@
-"""Which of the server's addresses are for whom. What is not declared is for nobody: 404."""
+"""Access to the server's routes: who may use which. A path that is not declared gets 404."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,66 +15,66 @@ from lib.web.security_middleware import refuse
 NOT_YOURS = "This is not yours, or you are not signed in to Token Desk.\n"
 
 
-class For(Enum):
-    """Whom a route is for."""
+class Audience(Enum):
+    """Who may use a route."""
 
     ANYONE = "anyone"
-    HOLDERS = "those who made the download"
-    RECALLING = "whoever may recall leaked tokens"
-    SIGNING_IN = "whoever signs in or out, where people do"
-    SERVICES = "services, whose credential each of these routes asks for itself"
+    HOLDERS = "the people who made the download"
+    RECALLING = "people with the permission to recall leaked tokens"
+    SIGNING_IN = "anyone, if people sign in with an identity provider"
+    SERVICES = "services; each of these routes checks the credentials itself"
     NOBODY = "nobody"
 
 
-#: Health, and Streamlit's own routes: exactly these addresses.
+#: The health checks and Streamlit's own routes, by their exact path.
 ROUTES = {
-    paths.HEALTHZ: For.ANYONE,
-    paths.READYZ: For.ANYONE,
-    paths.HEALTH: For.ANYONE,
-    paths.HOST_CONFIG: For.ANYONE,
-    paths.LOGIN: For.SIGNING_IN,
-    paths.LOGOUT: For.SIGNING_IN,
-    paths.CALLBACK: For.SIGNING_IN,
+    paths.HEALTHZ: Audience.ANYONE,
+    paths.READYZ: Audience.ANYONE,
+    paths.HEALTH: Audience.ANYONE,
+    paths.HOST_CONFIG: Audience.ANYONE,
+    paths.LOGIN: Audience.SIGNING_IN,
+    paths.LOGOUT: Audience.SIGNING_IN,
+    paths.CALLBACK: Audience.SIGNING_IN,
 }
 _READS = {"GET", "HEAD"}
 _WRITES = {"PUT", "DELETE"}
 
 
-def whom(path: str, method: str, is_declared: Callable[[str], bool]) -> For:
-    """Return whom an address is for when it is asked by plain HTTP.
+def audience_of(path: str, method: str, is_declared: Callable[[str], bool]) -> Audience:
+    """Return who may use `path` with `method`, over plain HTTP.
 
-    `is_declared` tells whether it is a page or a static file. Only declared addresses are for
-    anybody. Streamlit answers any other with its page and 200, which a gateway whose address has a
-    typo would take for a good token.
+    `is_declared` tells whether a path is a page or a static file. Other paths are for nobody:
+    Streamlit would answer them with its page and 200, and a gateway with a typo in its address
+    would take that for a good token.
     """
     if path.startswith(paths.API):
-        return For.SERVICES
-    # The file that somebody drops on Recall; Streamlit asks for the session and its XSRF token.
+        return Audience.SERVICES
+    # A file uploaded on the Recall page. Streamlit checks the session and its XSRF token.
     if path.startswith(paths.UPLOADS):
-        return For.RECALLING if method in _WRITES else For.NOBODY
+        return Audience.RECALLING if method in _WRITES else Audience.NOBODY
     if path in ROUTES:
         return ROUTES[path]
     if method not in _READS:
-        return For.NOBODY
+        return Audience.NOBODY
     if path.startswith(paths.MEDIA):
-        return For.HOLDERS
-    return For.ANYONE if is_declared(path) else For.NOBODY
+        return Audience.HOLDERS
+    return Audience.ANYONE if is_declared(path) else Audience.NOBODY
 
 
 @dataclass(frozen=True)
 class AccessChecks:
-    """What the guard asks about who is at the other end; both may read the database.
+    """Checks of the person who sends a request. Both may read the database.
 
-    `may_fetch` tells whether a download is theirs, `may_drop` whether they may drop a file on
-    Recall.
+    `may_fetch` tells whether the download is theirs, `may_upload` whether they may upload a file
+    on the Recall page.
     """
 
     may_fetch: Callable[[HTTPConnection], bool]
-    may_drop: Callable[[HTTPConnection], bool]
+    may_upload: Callable[[HTTPConnection], bool]
 
 
 class RouteGuard:
-    """Close every address but the declared ones."""
+    """Middleware that lets only declared paths through, and only to those who may use them."""
 
     def __init__(
         self,
@@ -84,9 +84,9 @@ class RouteGuard:
         *,
         signing_in: bool,
     ) -> None:
-        """Stand before `app`; `signing_in` opens the routes of Streamlit's own sign-in.
+        """Wrap `app`. `signing_in` opens the routes of Streamlit's own sign-in.
 
-        `is_declared` tells whether a path is that of a page or of a static file.
+        `is_declared` tells whether a path is a page or a static file.
         """
         self._app = app
         self._is_declared = is_declared
@@ -94,39 +94,39 @@ class RouteGuard:
         self._signing_in = signing_in
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer 404 where nothing is for anyone, 403 where it is for others."""
+        """Pass on, or respond with 404 for an undeclared path, 403 for somebody else's file."""
         if scope["type"] == "lifespan":
             await self._app(scope, receive, send)
             return
-        whose = self._whom(scope)
-        if whose is not For.NOBODY and await self._may(whose, scope):
+        audience = self._audience_of(scope)
+        if audience is not Audience.NOBODY and await self._is_allowed(audience, scope):
             await self._app(scope, receive, send)
-        elif whose in {For.HOLDERS, For.RECALLING}:
+        elif audience in {Audience.HOLDERS, Audience.RECALLING}:
             await refuse(scope, receive, send, NOT_YOURS)
         else:
             await not_found(scope, receive, send)
 
-    def _whom(self, scope: Scope) -> For:
+    def _audience_of(self, scope: Scope) -> Audience:
         if scope["type"] == "websocket":
-            # For anyone: through it the sign-in page comes (lib.web.websocket_guard).
-            return For.ANYONE if scope["path"] == paths.STREAM else For.NOBODY
-        return whom(scope["path"], scope.get("method", "GET"), self._is_declared)
+            # For anyone: the sign-in page uses it too (lib.web.websocket_guard).
+            return Audience.ANYONE if scope["path"] == paths.STREAM else Audience.NOBODY
+        return audience_of(scope["path"], scope.get("method", "GET"), self._is_declared)
 
-    async def _may(self, whose: For, scope: Scope) -> bool:
+    async def _is_allowed(self, audience: Audience, scope: Scope) -> bool:
         connection = HTTPConnection(scope)
-        if whose is For.HOLDERS:
+        if audience is Audience.HOLDERS:
             return await run_in_threadpool(self._checks.may_fetch, connection)
-        if whose is For.RECALLING:
-            return await run_in_threadpool(self._checks.may_drop, connection)
-        if whose is For.SIGNING_IN:
+        if audience is Audience.RECALLING:
+            return await run_in_threadpool(self._checks.may_upload, connection)
+        if audience is Audience.SIGNING_IN:
             return self._signing_in and not _from_elsewhere(connection)
         return True
 
 
 def _from_elsewhere(connection: HTTPConnection) -> bool:
-    """Tell whether another site, or a sibling host, sends the browser to sign out or in.
+    """Tell whether another site, or another host of our site, sends the browser to this path.
 
-    The provider sends it to the callback, from its own site.
+    The callback is an exception: the identity provider sends the browser there from its own site.
     """
     site = connection.headers.get("sec-fetch-site", "none")
     return site in {"cross-site", "same-site"} and connection.url.path != paths.CALLBACK

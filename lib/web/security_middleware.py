@@ -1,4 +1,4 @@
-"""What every connection passes before Streamlit: where it came in, for whom, and the headers."""
+"""Middleware in front of Streamlit: loopback only, allowed hosts and origins, security headers."""
 
 import ipaddress
 from collections.abc import Callable, Sequence
@@ -10,31 +10,32 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from lib.web import paths
 
 DEMO_ONLY_HERE = (
-    "Token Desk runs in demo mode, where anyone can be anyone, so it answers on this machine only "
-    "(localhost). To show the demo to others, set TOKEN_DESK_DEMO=1; keep real tokens out of it.\n"
+    "Token Desk runs in demo mode, where anyone can sign in as anyone, so it answers on this "
+    "machine only (localhost). To show the demo to others, set TOKEN_DESK_DEMO=1, and use no real "
+    "tokens.\n"
 )
 PROXY_ONLY_HERE = (
-    "Token Desk takes people's names from a sign-in proxy on its own machine, so it answers on a "
-    "loopback address only: anyone who reached it past the proxy could be anyone. Open it at the "
-    "proxy's address.\n"
+    "Token Desk gets usernames from a sign-in proxy on its own machine, so it answers on a "
+    "loopback address only. Otherwise people could bypass the proxy and sign in as anyone. Open "
+    "Token Desk at the proxy's address.\n"
 )
 _STRANGE_HOST = (
-    "Token Desk does not know itself by this address. Whoever runs it can add the host name to "
+    "Token Desk does not accept this host name. Its administrator can add the name to "
     "server.allowedHosts (STREAMLIT_SERVER_ALLOWED_HOSTS).\n"
 )
 _POLICY_VIOLATION = 1008  # RFC 6455, section 7.4.1
 _YEAR = 365 * 24 * 3600
-#: Asked for by machines, at whatever address they have. Nothing that a browser sends along by
-#: itself counts there, so a page that calls itself by our name (DNS rebinding) learns nothing.
+#: Requested by machines, under any host name. These routes use nothing that a browser sends by
+#: itself, such as cookies, so a page of another host (DNS rebinding) learns nothing.
 _FOR_MACHINES = (paths.HEALTH, paths.HEALTHZ, paths.READYZ)
 
 
 def security_policy(inline_scripts: Sequence[str]) -> str:
-    """Return the content security policy; `inline_scripts` are `sha256-…` of Streamlit's page.
+    """Return the content security policy. `inline_scripts` are the `sha256-…` of Streamlit's page.
 
-    Nothing is loaded from, or sent to, anywhere else, and no script is made from text: Streamlit's
-    charts interpret their expressions (looked at in Chromium). Its scripts compile a WebAssembly
-    of their own, which is what 'wasm-unsafe-eval' allows, and its widgets write their own styles.
+    Nothing is loaded from, or sent to, another host. `eval` is not allowed: Streamlit's charts
+    interpret their expressions instead (checked in Chromium). Streamlit's scripts compile
+    WebAssembly, which needs 'wasm-unsafe-eval', and its widgets need inline styles.
     """
     scripts = " ".join(f"'{digest}'" for digest in inline_scripts)
     return "; ".join(
@@ -55,12 +56,12 @@ def security_policy(inline_scripts: Sequence[str]) -> str:
 
 
 class SecurityHeaders:
-    """Add the security headers to every answer, and `no-store` to downloads."""
+    """Middleware that adds the security headers to every response, and `no-store` to downloads."""
 
     def __init__(self, app: ASGIApp, policy: str, *, https: bool = False) -> None:
-        """Stand before `app`; `https` tells browsers to come by https only, for a year."""
+        """Wrap `app`. With `https`, browsers use only https for a year (HSTS)."""
         self._app = app
-        # Of our own pages the address is sent to ourselves alone: it says where a sign-in began.
+        # referrer-policy: our own server needs the referrer (lib.web.return_to), others get none.
         headers = {
             "content-security-policy": policy,
             "x-content-type-options": "nosniff",
@@ -73,7 +74,7 @@ class SecurityHeaders:
         self._headers = [(name.encode(), value.encode()) for name, value in headers.items()]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass everything on, with headers added where an answer starts."""
+        """Pass everything on, and add the headers to the response."""
         download = scope["type"] == "http" and scope["path"].startswith(paths.MEDIA)
 
         async def add(message: Message) -> None:
@@ -87,20 +88,20 @@ class SecurityHeaders:
 
 
 class LoopbackGate:
-    """Refuse a connection whose server address is no loopback address.
+    """Middleware that refuses a connection whose server address is not a loopback address.
 
-    Judged for each connection, since a server can be bound by other means than our settings. A
-    proxy on this machine is let through: whoever sets one up opens the desk on purpose. The server
-    rewrites the client's address from a proxy's headers, never its own.
+    The server's address is checked for each connection, because not only our settings decide
+    where the server listens. A proxy on this machine passes: who sets one up opens Token Desk on
+    purpose. A proxy's headers can change the client's address, but not the server's.
     """
 
     def __init__(self, app: ASGIApp, refusal: str) -> None:
-        """Stand before `app`; `refusal` is said to those who are not let through."""
+        """Wrap `app`. `refusal` is the text for refused requests."""
         self._app = app
         self._refusal = refusal
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer 403, or close the WebSocket, unless the connection came in on loopback."""
+        """Respond with 403, or close the WebSocket, unless the connection came in on loopback."""
         if scope["type"] == "lifespan" or _is_loopback(scope):
             await self._app(scope, receive, send)
         else:
@@ -108,19 +109,19 @@ class LoopbackGate:
 
 
 class OriginGate:
-    """Refuse a strange Host, and a WebSocket that another site, or no browser, has opened.
+    """Middleware that refuses unknown hosts, and WebSockets that were not opened by our own page.
 
-    Streamlit lets a WebSocket without Origin pass, and one from any port of this machine. What
-    machines ask is answered under any name.
+    Streamlit itself accepts a WebSocket without Origin, and one from any port of this machine.
+    Health checks and the API are answered under any host name.
     """
 
     def __init__(self, app: ASGIApp, is_known_host: Callable[[str | None], bool]) -> None:
-        """Stand before `app`; `is_known_host` judges the Host header."""
+        """Wrap `app`. `is_known_host` tells whether a Host header is allowed."""
         self._app = app
         self._is_known_host = is_known_host
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer 403, or close the WebSocket, unless host and origin are our own."""
+        """Respond with 403, or close the WebSocket, unless host and origin are our own."""
         if scope["type"] == "lifespan" or _is_for_machines(scope):
             await self._app(scope, receive, send)
             return
@@ -136,7 +137,7 @@ class OriginGate:
 async def refuse(
     scope: Scope, receive: Receive, send: Send, text: str, *, status_code: int = 403
 ) -> None:
-    """Answer with `text`; a WebSocket is closed before it is accepted."""
+    """Respond with `text` and `status_code`. A WebSocket is closed before it is accepted."""
     if scope["type"] == "websocket":
         await receive()
         await send({"type": "websocket.close", "code": _POLICY_VIOLATION, "reason": "refused"})
@@ -150,7 +151,7 @@ def _is_for_machines(scope: Scope) -> bool:
 
 
 def _authority(origins: list[str]) -> str:
-    """Return host and port of the one Origin; empty when there is none, or more than one."""
+    """Return host and port of the Origin; empty when there is none, or more than one."""
     scheme, _, authority = origins[0].partition("://") if len(origins) == 1 else ("", "", "")
     return authority if scheme in {"http", "https"} else ""
 

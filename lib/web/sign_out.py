@@ -1,6 +1,6 @@
-"""Where Streamlit takes back or replaces the cookie of a sign-in, the sign-in ends as well.
+"""Sign-out: when Streamlit deletes or replaces the cookie of a sign-in, the sign-in ends as well.
 
-A copy of the cookie would go on working otherwise, and so would another tab of the browser.
+Otherwise a copy of the cookie would still work, and so would another tab of the browser.
 """
 
 from collections.abc import Callable
@@ -24,19 +24,22 @@ class _NotEndedError(Exception):
 
 
 class SignOut:
-    """End the sign-in before its cookie is taken back; where that fails, both stay."""
+    """Middleware that ends a sign-in before its cookie is deleted. If that fails, both stay."""
 
     def __init__(self, app: ASGIApp, end: Callable[[HTTPConnection], None], *, cookie: str) -> None:
-        """Stand before `app`; `cookie` is the name of the cookie that a sign-in sets.
+        """Wrap `app`. `cookie` is the name of the cookie that a sign-in sets.
 
-        `end` ends a browser's sign-in, and raises DeskError if it cannot.
+        `end` ends the sign-in of a browser, and raises DeskError if it cannot.
         """
         self._app = app
         self._end = end
         self._cookie = f"{cookie}=".encode()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass everything on; a sign-out, or a new cookie, only after the sign-in was ended."""
+        """End the sign-in before a sign-out or a new cookie; pass everything else on.
+
+        Responds with 503 if the sign-in cannot be ended.
+        """
         path = scope["path"] if scope["type"] == "http" else ""
 
         async def end_before(message: Message) -> None:
@@ -58,7 +61,7 @@ class SignOut:
             raise _NotEndedError from error
 
     def _signs_in(self, start: Message) -> bool:
-        """Tell whether an answer sets the cookie of a sign-in, and not an empty one instead."""
+        """Tell whether the response sets the cookie of a sign-in to a value that is not empty."""
         cookies = [value for name, value in start["headers"] if name.lower() == b"set-cookie"]
         empty = self._cookie + b'""'
         return any(c.startswith(self._cookie) and not c.startswith(empty) for c in cookies)

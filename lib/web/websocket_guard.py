@@ -1,9 +1,9 @@
-"""What may come through the WebSocket that a page lives on, and from whom.
+"""Guard of the WebSocket of a page: which messages reach Streamlit, and from whom.
 
-Anybody can open it, since the sign-in page comes through it too, and it takes messages that no page
-of ours sends: one empties the caches of the whole process, one writes files. A click in an open
-dialog, and a callback, also run before the page's frame asks who is signed in. So every message is
-looked at here before Streamlit sees it.
+Anybody can open the WebSocket, because the sign-in page needs it too. Streamlit accepts messages
+that our pages never send: one clears the caches of the whole process, one writes files. Also, a
+click in an open dialog and a callback run before the page checks who is signed in. So every
+message is checked here before Streamlit gets it.
 """
 
 import asyncio
@@ -17,29 +17,30 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from lib.domain.states import SessionStatus
 
-#: What a page sends to a signed-in person's session. Fragments, and changes of page and theme, are
-#: `rerun_script` too (read in Streamlit 1.67).
+#: The messages that a page sends while a person is signed in. Reruns of fragments and changes of
+#: page or theme are `rerun_script` too (read in the source of Streamlit 1.67).
 SIGNED_IN = frozenset(
     {"rerun_script", "stop_script", "file_urls_request", "app_heartbeat", "deferred_file"}
 )
 SIGNED_OUT = frozenset({"rerun_script", "app_heartbeat"})
-SIGNED_OUT_BYTES = 64 * 1024  # of one frame: the sign-in page has buttons only
-SIGNED_OUT_SOCKETS = 100  # in all
+SIGNED_OUT_BYTES = 64 * 1024  # limit of one frame: the sign-in page has only buttons
+SIGNED_OUT_SOCKETS = 100  # limit for the whole process
 
 # RFC 6455, section 7.4.1
 _PROTOCOL_ERROR, _UNSUPPORTED, _POLICY_VIOLATION, _TOO_BIG = 1002, 1003, 1008, 1009
 _TRY_LATER = 1013  # IANA's registry of close codes
 _PROTOCOLS = "sec-websocket-protocol"
-_SESSION = 2  # Streamlit's protocols: its own, the XSRF token, the session to take up again
+_SESSION = 2  # index; Streamlit's protocols are its own name, the XSRF token, the session to resume
 
 
 @dataclass(frozen=True)
 class SocketChecks:
-    """What the guard knows of people and messages.
+    """The functions by which the guard checks people and messages.
 
-    `status` returns how a sign-in stands, from the database. `message_type` names what a frame
-    asks for; None when it is no message. `reload` returns the message that makes the browser load
-    the page anew from which a frame came: it would connect again by itself, and show what it has.
+    `status` reads the status of a connection's sign-in from the database. `message_type` returns
+    the type of a frame's message, None if it does not parse. `reload` takes a frame and returns
+    the message that makes its browser reload the page. Without the reload the browser would
+    connect again, and still show the old page.
     """
 
     status: Callable[[HTTPConnection], SessionStatus]
@@ -48,21 +49,21 @@ class SocketChecks:
 
 
 class WebSocketGuard:
-    """Let through what pages send, and nothing of a sign-in that has ended.
+    """Middleware that passes on only messages that pages send, and none of an ended sign-in.
 
-    After its end the browser loads its page anew. As nobody is in then, it gets a new session: of
-    the one before, with its open dialogs, nothing can be taken up again.
+    After the end of a sign-in the browser reloads its page. Nobody is signed in then, so it gets
+    a new Streamlit session: the old one, with its open dialogs, cannot be resumed.
     """
 
     def __init__(self, app: ASGIApp, checks: SocketChecks, most: int = SIGNED_OUT_SOCKETS) -> None:
-        """Stand before `app`; `most` is how many people who are not signed in may be connected."""
+        """Wrap `app`. At most `most` connections may be open without a sign-in."""
         self._app = app
         self._checks = checks
         self._most = most
-        self._signed_out: dict[_Socket, None] = {}  # in the order in which they came
+        self._signed_out: dict[_Socket, None] = {}  # oldest first
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass on what is allowed until the sign-in, or the connection, ends."""
+        """Pass on the allowed messages until the sign-in or the connection ends."""
         if scope["type"] != "websocket":
             await self._app(scope, receive, send)
             return
@@ -79,7 +80,10 @@ class WebSocketGuard:
             self._signed_out.pop(socket, None)
 
     async def _close_oldest(self) -> None:
-        """Make room for a newcomer. Who has signed in since they connected is not closed."""
+        """Close the oldest signed-out connections above the limit.
+
+        A connection whose person has signed in meanwhile is not closed.
+        """
         while len(self._signed_out) > self._most:
             oldest = next(iter(self._signed_out))
             if await oldest.is_signed_out():
@@ -88,19 +92,19 @@ class WebSocketGuard:
 
 
 class _ClosingError(Exception):
-    """The connection ends with this code."""
+    """The connection must be closed with this WebSocket close code."""
 
     def __init__(self, code: int) -> None:
-        """Keep the code."""
+        """Keep the close code."""
         super().__init__(code)
         self.code = code
 
 
 @dataclass(eq=False)
 class _Socket:
-    """One connection. `last_status` is how the sign-in stood at the last look.
+    """One connection. `last_status` is the status of the sign-in at the last check.
 
-    `signed_out` holds the connections at whose end nobody is signed in.
+    `signed_out` is the guard's collection of the connections without a sign-in.
     """
 
     checks: SocketChecks
@@ -113,18 +117,18 @@ class _Socket:
     closed: bool = False
 
     async def is_signed_out(self) -> bool:
-        """Tell whether nobody is signed in now, from the database."""
+        """Read from the database whether nobody is signed in."""
         return (
             await run_in_threadpool(self.checks.status, self.connection) is not SessionStatus.ACTIVE
         )
 
     async def send(self, message: Message) -> None:
-        """Send to the browser what Streamlit sends; nothing any more once it was closed here."""
+        """Send Streamlit's message to the browser. After the close nothing is sent."""
         if not self.closed:
             await self.to_browser(message)
 
     async def receive(self) -> Message:
-        """Return the next message that Streamlit may see; the others are dropped."""
+        """Return the next message that Streamlit may get. Others are dropped."""
         while True:
             message = await self._next()
             if message["type"] != "websocket.receive":
@@ -136,7 +140,7 @@ class _Socket:
                 return await self._close(error.code)
 
     async def _next(self) -> Message:
-        """Return what comes next: a message, or the end when a newcomer needs the place."""
+        """Return the browser's next message, or a disconnect if the guard closes the socket."""
         if self not in self.signed_out and not self.closing.is_set():
             return await self.from_browser()
         incoming = asyncio.ensure_future(self.from_browser())
@@ -151,8 +155,11 @@ class _Socket:
             closing.cancel()
 
     async def _is_allowed(self, frame: bytes | None) -> bool:
-        """Tell whether Streamlit may see this frame. Raises _ClosingError for what ends it all."""
-        if frame is None:  # a text, which Streamlit answers with a traceback in its log
+        """Tell whether Streamlit may get this frame.
+
+        Raises _ClosingError for a frame that ends the connection.
+        """
+        if frame is None:  # a text frame: Streamlit would log a traceback for each
             raise _ClosingError(_UNSUPPORTED)
         now = await run_in_threadpool(self.checks.status, self.connection)
         if _ended(self.last_status, now):
@@ -169,17 +176,18 @@ class _Socket:
         return name in (SIGNED_IN if now is SessionStatus.ACTIVE else SIGNED_OUT)
 
     async def _close(self, code: int) -> Message:
-        """End the connection; Streamlit takes it for the browser's own end."""
+        """Close the connection, and return a disconnect, as if the browser had closed it."""
         self.closed = True
         await self.to_browser({"type": "websocket.close", "code": code})
         return {"type": "websocket.disconnect", "code": code}
 
 
 def _ended(before: SessionStatus, now: SessionStatus) -> bool:
-    """Tell whether a sign-in ended between two looks.
+    """Tell whether a sign-in ended between two checks.
 
-    A new one is seen only once its first page has run, so that it can be over without having been
-    seen to last. One that was over when the browser connected gets the sign-in page.
+    From NONE to ENDED counts too: a new sign-in gets its row only when its first page runs, so it
+    can end before a check has seen it as ACTIVE. A sign-in that had ended when the browser
+    connected does not count: that browser gets the sign-in page.
     """
     return (before is SessionStatus.ACTIVE and now is not SessionStatus.ACTIVE) or (
         before is SessionStatus.NONE and now is SessionStatus.ENDED
@@ -187,7 +195,7 @@ def _ended(before: SessionStatus, now: SessionStatus) -> bool:
 
 
 def _forget_session(scope: Scope) -> None:
-    """Take the id of an earlier session out of the request."""
+    """Remove the id of an earlier Streamlit session from the request."""
     headers = MutableHeaders(scope=scope)
     offered = headers.get(_PROTOCOLS, "").split(",")
     if len(offered) > _SESSION:

@@ -1,4 +1,4 @@
-"""The four actions: the set-based SQL does to each member what the lifecycle's table says."""
+"""The four actions: the SQL does to each member what the table in lib.domain.lifecycle says."""
 
 import hashlib
 import logging
@@ -58,7 +58,7 @@ ENDING = (Action.CANCEL, Action.REMOVE)
 
 
 def build_cases(engine: Engine) -> list[str]:
-    """Add a user for each holding and status, each with the same tokens for another service."""
+    """Add a user for each holding and status, with the same tokens for another service too."""
     ids = build(engine, len(CASES), services=(SERVICE, "plats"))
     for member_id, (holding, status) in zip(ids, CASES, strict=True):
         give(engine, member_id, holding)
@@ -85,7 +85,7 @@ def token_facts(engine: Engine, service_id: str = SERVICE) -> set[tuple]:
 
 
 def expected_facts(member_id: str, holding: Holding, done: Change, operation: str) -> set[tuple]:
-    """Return the rows that a member with `holding` must have after `done`, none but these."""
+    """Return the only rows that a member with `holding` must have after the action."""
     facts = set()
     for state, becomes in (
         ("pending", done.pending_becomes),
@@ -104,8 +104,8 @@ class TestEachMember:
     """Every action on every holding and status, all in one operation."""
 
     @pytest.mark.parametrize("action", Action)
-    def test_what_is_left(self, engine, action):
-        """Each member's rows are those of the lifecycle's table, with times and operations."""
+    def test_rows_after_an_action_are_those_of_the_lifecycle(self, engine, action):
+        """The rows of each member have the state, times and operations of the lifecycle's table."""
         ids = build_cases(engine)
         planned, _ = act(engine, action, ids)
         wanted = set()
@@ -116,8 +116,8 @@ class TestEachMember:
         assert token_facts(engine) == wanted
 
     @pytest.mark.parametrize("action", Action)
-    def test_who_is_skipped_and_why(self, engine, action):
-        """Everyone has a result; skips and their reasons are those of the table."""
+    def test_results_name_the_skipped_users_and_the_reasons(self, engine, action):
+        """Every user has a result row. Skips and their reasons are those of the table."""
         ids = build_cases(engine)
         planned, outcome = act(engine, action, ids)
         decisions = [decide(h, action, ActiveFlags(user=s == "active")) for h, s in CASES]
@@ -138,8 +138,8 @@ class TestEachMember:
         )
 
     @pytest.mark.parametrize("action", Action)
-    def test_everyone_else_is_left_alone(self, engine, action):
-        """Users not selected, other services and other organizations keep what they have."""
+    def test_other_users_services_and_organizations_are_unchanged(self, engine, action):
+        """The rows of everybody else are the same before and after."""
         ids = build_cases(engine)
         (foreign,) = build(engine, 1, organization_id="NVTBL2")
         give(engine, foreign, Holding.BOTH, organization_id="NVTBL2")
@@ -150,8 +150,8 @@ class TestEachMember:
         assert {facts for facts in token_facts(engine) if facts[0] not in ids[::2]} == before
 
     @pytest.mark.parametrize("action", Action)
-    def test_what_is_past_its_time_is_nothing(self, engine, action):
-        """Lapsed rows close as expired, as of their time, and count for nothing."""
+    def test_expired_rows_are_closed_and_count_as_nothing(self, engine, action):
+        """They end as expired, at the time of their expiry."""
         (user, other) = build(engine, 2)
         give(engine, user, Holding.BOTH, expires_at=NOW - DAY)
         give(engine, other, Holding.BOTH)
@@ -165,14 +165,14 @@ class TestEachMember:
         found = {facts for facts in token_facts(engine) if facts[0] == user}
         assert found == closed | expected_facts(user, Holding.NOTHING, made, planned.operation_id)
 
-    def test_the_same_member_twice_counts_once(self, engine):
+    def test_a_member_selected_twice_counts_once(self, engine):
         """A selection is a set."""
         ids = build(engine, 2)
         planned, outcome = act(engine, Action.REQUEST, [*ids, *ids])
         assert (planned.preview.selected, outcome.receipt.changed) == (2, 2)
 
-    def test_each_action_is_on_record(self, engine):
-        """One operation row: who, when, what, how many, and the digest of the plan."""
+    def test_an_action_writes_one_operation_row(self, engine):
+        """The row has actor, time, action, count and digest of the plan."""
         ids = build(engine, 3)
         give(engine, ids[0], Holding.PENDING)
         planned, outcome = act(engine, Action.REQUEST, ids)
@@ -197,10 +197,10 @@ class TestEachMember:
 
 
 class TestGenerateAndExport:
-    """The CSV, its tokens, and the tokens they replace."""
+    """The CSV, its tokens, and the tokens that they replace."""
 
-    def test_the_file(self, engine):
-        """Header, places, order of the table, and the moment of the operation."""
+    def test_the_csv_has_header_scope_table_order_and_time(self, engine):
+        """Every column of every row is compared."""
         ids = build(engine, 12)
         give(engine, ids[3], Holding.BOTH)
         change(engine, "UPDATE member SET status = 'inactive' WHERE member_id = :m", m=ids[5])
@@ -223,8 +223,8 @@ class TestGenerateAndExport:
         assert outcome.receipt.csv_name == planned.csv_name
         assert outcome.receipt.csv_sha256 == hashlib.sha256(outcome.csv).hexdigest()
 
-    def test_each_token_works_and_no_earlier_one_does(self, engine):
-        """One live digest for each token of the file; none for those they replaced."""
+    def test_only_the_tokens_of_the_csv_work_afterwards(self, engine):
+        """Each token of the file has one live digest. The tokens they replaced have none."""
         ids = build(engine, 8)
         earlier = [
             token
@@ -237,8 +237,8 @@ class TestGenerateAndExport:
         assert live_matches(engine, earlier + exported(first)) == [0] * 16
         assert live_matches(engine, exported(second)) == [1] * 8
 
-    def test_each_token_belongs_to_its_user(self, engine):
-        """The row with the digest is that of the username beside the token; the hint is its own."""
+    def test_each_token_belongs_to_the_user_beside_it_in_the_csv(self, engine):
+        """The row with the digest has that username, and the hint of that token."""
         ids = build(engine, 20)
         _, outcome = act(engine, Action.GENERATE, ids)
         found = select(
@@ -253,8 +253,8 @@ class TestGenerateAndExport:
             for row, digest in zip(rows, digests, strict=True)
         ]
 
-    def test_names_that_a_spreadsheet_would_run(self, engine):
-        """They are text in the file."""
+    def test_a_name_that_is_a_formula_is_text_in_the_csv(self, engine):
+        """A spreadsheet must not run it."""
         (user,) = build(engine, 1)
         change(engine, "UPDATE member SET name = :name", name="=cmd|' /C calc'!A0")
         _, outcome = act(engine, Action.GENERATE, [user])
@@ -262,11 +262,11 @@ class TestGenerateAndExport:
 
 
 class TestOnce:
-    """One effect for one operation id."""
+    """An operation id has an effect only once."""
 
     @pytest.mark.parametrize("action", Action)
-    def test_a_second_call_gives_the_receipt(self, engine, action):
-        """No second file, and nothing changes but the revision."""
+    def test_a_second_call_returns_the_receipt_and_changes_nothing(self, engine, action):
+        """There is no second file. Only the revision may change."""
         ids = build(engine, 4)
         for member_id, holding in zip(ids, Holding, strict=True):
             give(engine, member_id, holding)
@@ -277,8 +277,8 @@ class TestOnce:
         assert everything(engine) | {"subscription": []} == before
         assert (first.csv is not None) == (action is Action.GENERATE)
 
-    def test_also_when_it_would_be_outdated_by_now(self, engine):
-        """What happened, happened: the receipt is given whatever came later."""
+    def test_a_second_call_returns_the_receipt_when_the_plan_is_outdated_by_now(self, engine):
+        """Later changes do not matter: the operation has happened."""
         ids = build(engine, 2)
         planned, first = act(engine, Action.GENERATE, ids)
         act(engine, Action.CANCEL, ids)
@@ -289,11 +289,11 @@ class TestOnce:
 
 
 class TestOutdated:
-    """What changed between the confirmations refuses the plan, and says what it was."""
+    """A plan is refused when its users changed meanwhile; the error names them."""
 
     @pytest.mark.parametrize("action", Action)
-    def test_another_administrator_acted(self, engine, action):
-        """The user whose tokens changed is named, with what they had and have."""
+    def test_a_plan_is_outdated_when_another_administrator_acted(self, engine, action):
+        """The error names the user, what they had and what they have now."""
         ids = build(engine, 3)
         other = add_administrator(engine)
         give(engine, ids[0], Holding.BOTH)
@@ -308,8 +308,8 @@ class TestOutdated:
         )
         assert everything(engine) == before
 
-    def test_a_token_was_replaced_by_one_of_the_same_kind(self, engine):
-        """The same words, other tokens: still a difference."""
+    def test_a_plan_is_outdated_when_a_token_was_replaced_by_one_of_the_same_kind(self, engine):
+        """The holding is the same, the token is another."""
         ids = build(engine, 2)
         planned = plan(engine, Action.GENERATE, ids)
         act(engine, Action.GENERATE, ids[:1])
@@ -323,8 +323,8 @@ class TestOutdated:
             )
 
     @pytest.mark.parametrize("action", HANDING_OUT)
-    def test_a_user_became_inactive(self, engine, action):
-        """They would be skipped now, and the confirmation did not say so."""
+    def test_a_plan_is_outdated_when_a_user_became_inactive(self, engine, action):
+        """The confirmation did not say that the user would be skipped."""
         ids = build(engine, 3)
         planned = plan(engine, action, ids)
         change(engine, "UPDATE member SET status = 'inactive' WHERE member_id = :m", m=ids[2])
@@ -336,8 +336,10 @@ class TestOutdated:
 
     @pytest.mark.parametrize("table", ["organization", "subscription"])
     @pytest.mark.parametrize("action", HANDING_OUT)
-    def test_the_place_became_inactive(self, engine, action, table):
-        """Everyone would be skipped now."""
+    def test_a_plan_is_outdated_when_organization_or_service_became_inactive(
+        self, engine, action, table
+    ):
+        """All users would be skipped."""
         ids = build(engine, 3)
         planned = plan(engine, action, ids)
         change(engine, f"UPDATE {table} SET status = 'inactive'")
@@ -346,8 +348,8 @@ class TestOutdated:
         assert len(caught.value.changed) == 3
 
     @pytest.mark.parametrize("action", [Action.REMOVE, Action.CANCEL, Action.GENERATE])
-    def test_a_token_lapsed(self, engine, action):
-        """Between the confirmations its time was over; it is not even closed by the refusal."""
+    def test_a_plan_is_outdated_when_a_token_expired(self, engine, action):
+        """The refused call does not even close the expired row."""
         ids = build(engine, 2)
         give(engine, ids[1], Holding.BOTH, expires_at=LATER)
         planned = plan(engine, action, ids)
@@ -359,8 +361,8 @@ class TestOutdated:
         )
         assert everything(engine) == before
 
-    def test_a_user_accepted(self, engine):
-        """What users do themselves counts too."""
+    def test_a_plan_is_outdated_when_a_user_accepted(self, engine):
+        """Steps of the users count too."""
         (user,) = build(engine, 1)
         give(engine, user, Holding.PENDING)
         planned = plan(engine, Action.CANCEL, [user])
@@ -371,8 +373,8 @@ class TestOutdated:
         with pytest.raises(PlanOutdatedError):
             execute(unit_of_work(engine, later), by(planned), planned, MINTING)
 
-    def test_changes_of_other_users_do_not_matter(self, engine):
-        """The revision rose, the selected users are as they were: it goes on."""
+    def test_a_plan_is_executed_when_only_other_users_changed(self, engine):
+        """The revision rose, but the selected users are the same."""
         ids = build(engine, 3)
         planned = plan(engine, Action.GENERATE, ids[:2])
         act(engine, Action.GENERATE, ids[2:])
@@ -382,11 +384,13 @@ class TestOutdated:
 
 
 class TestRefused:
-    """Who may not, what is not there, and what would change nobody."""
+    """Missing permissions, unknown places, and plans that would change nobody."""
 
     @pytest.mark.parametrize("action", Action)
-    def test_who_may_not(self, engine, subtests, action):
-        """Users, inactive staff and strangers neither plan nor carry out."""
+    def test_people_without_the_permission_can_neither_plan_nor_execute(
+        self, engine, subtests, action
+    ):
+        """Users, inactive staff and unknown people."""
         ids = build(engine, 4)
         for member_id, holding in zip(ids, Holding, strict=True):
             give(engine, member_id, holding)
@@ -406,8 +410,8 @@ class TestRefused:
         assert everything(engine) == before
 
     @pytest.mark.parametrize("action", Action)
-    def test_a_role_taken_away_between_the_clicks(self, engine, action):
-        """The last click asks the database again."""
+    def test_execute_is_refused_when_the_role_was_revoked_after_the_plan(self, engine, action):
+        """The database is read again at the last click."""
         ids = build(engine, 4)
         for member_id, holding in zip(ids, Holding, strict=True):
             give(engine, member_id, holding)
@@ -419,8 +423,8 @@ class TestRefused:
         assert everything(engine) == before
 
     @pytest.mark.parametrize("action", Action)
-    def test_users_of_another_organization(self, engine, action):
-        """A foreign id, or one that never was, stops the whole selection."""
+    def test_a_foreign_or_unknown_member_id_refuses_the_whole_selection(self, engine, action):
+        """One such id is enough."""
         ids = build(engine, 2)
         foreign = build(engine, 2, organization_id="NVTBL2")
         for member_id in foreign:
@@ -437,8 +441,8 @@ class TestRefused:
         assert everything(engine) == before
 
     @pytest.mark.parametrize("action", Action)
-    def test_a_forged_plan_with_foreign_users(self, engine, action):
-        """Carrying out looks for the ids in the plan's organization alone."""
+    def test_a_forged_plan_with_foreign_users_is_refused(self, engine, action):
+        """Only the plan's own organization is searched for the ids."""
         ids = build(engine, 2)
         foreign = build(engine, 2, organization_id="NVTBL2")
         for member_id in foreign:
@@ -456,8 +460,8 @@ class TestRefused:
     @pytest.mark.parametrize(
         "place", [("NOWHER", SERVICE), (ORG, "nothing"), (ORG, "plats"), ("", "")]
     )
-    def test_an_unknown_place(self, engine, action, place):
-        """No such organization or service, or one that is not subscribed to."""
+    def test_an_unknown_organization_or_service_is_refused(self, engine, action, place):
+        """A service without a subscription is refused too."""
         ids = build(engine, 1)
         build(engine, 1, organization_id="NVTBL2", services=(SERVICE, "plats"))
         with pytest.raises(UnknownPlaceError) as caught:
@@ -465,8 +469,10 @@ class TestRefused:
         assert (caught.value.organization_id, caught.value.service_id) == place
 
     @pytest.mark.parametrize("action", Action)
-    def test_a_subscription_that_went_away(self, engine, action):
-        """Between the confirmations."""
+    def test_execute_is_refused_when_the_subscription_was_deleted_after_the_plan(
+        self, engine, action
+    ):
+        """The place is unknown then."""
         ids = build(engine, 1)
         planned = plan(engine, action, ids)
         change(engine, "DELETE FROM subscription")
@@ -482,8 +488,8 @@ class TestRefused:
             (Action.GENERATE, None),
         ],
     )
-    def test_nothing_to_do(self, engine, action, holding):
-        """A plan that skips everyone, or has nobody, is no operation."""
+    def test_a_plan_that_changes_nobody_is_refused(self, engine, action, holding):
+        """Such a plan skips everyone, or has no users."""
         ids = build(engine, 2) if holding else []
         if not ids:
             build(engine, 0)
@@ -498,12 +504,14 @@ class TestRefused:
 
 
 class TestInactive:
-    """Handing out is refused where something is inactive; ending is allowed."""
+    """If something is inactive, no token is handed out, but tokens can be ended."""
 
     @pytest.mark.parametrize("table", ["organization", "subscription", "member"])
     @pytest.mark.parametrize("status", ["inactive", "pending"])
-    def test_handing_out(self, engine, table, status):
-        """Request and Generate & Export skip everyone, with the reason."""
+    def test_request_and_generate_skip_everyone_when_something_is_inactive(
+        self, engine, table, status
+    ):
+        """The result has the reason."""
         ids = build(engine, 4)
         for member_id, holding in zip(ids, Holding, strict=True):
             give(engine, member_id, holding)
@@ -520,8 +528,8 @@ class TestInactive:
                 execute(unit_of_work(engine, later), by(planned), planned, MINTING)
 
     @pytest.mark.parametrize("table", ["organization", "subscription", "member"])
-    def test_ending(self, engine, table):
-        """Cancel and Remove work as ever."""
+    def test_cancel_and_remove_work_when_something_is_inactive(self, engine, table):
+        """As if it were active."""
         ids = build(engine, 4)
         for member_id, holding in zip(ids, Holding, strict=True):
             give(engine, member_id, holding)
@@ -556,11 +564,11 @@ def raise_on(engine: Engine, event: str, table: str) -> None:
 
 
 class TestAllOrNothing:
-    """An error in the middle leaves nothing behind."""
+    """An error in the middle of an operation leaves nothing behind."""
 
     @pytest.mark.parametrize("action", Action)
-    def test_a_trigger_that_raises(self, engine, subtests, action):
-        """At the operation, at its results, where rows end and where they are made."""
+    def test_nothing_changes_when_the_database_raises_in_the_middle(self, engine, subtests, action):
+        """A trigger raises at each step: operation, results, ended rows, new rows."""
         ids = build(engine, 4)
         for member_id, holding in zip(ids, Holding, strict=True):
             give(engine, member_id, holding)
@@ -586,8 +594,8 @@ class TestAllOrNothing:
             execute(unit_of_work(engine, later), by(planned), planned, MINTING).receipt.changed > 0
         )
 
-    def test_without_the_trigger_the_same_plan_goes_through(self, engine):
-        """A refusal by the database uses up nothing: neither plan nor operation id."""
+    def test_a_plan_that_failed_in_the_database_can_be_executed_again(self, engine):
+        """The failure uses up neither the plan nor its operation id."""
         ids = build(engine, 2)
         planned = plan(engine, Action.GENERATE, ids)
         raise_on(engine, "INSERT", "operation_result")
@@ -604,10 +612,10 @@ class TestAllOrNothing:
 
 
 class TestLog:
-    """What a log gets to see of an operation."""
+    """What the log says about an operation."""
 
-    def test_a_count(self, engine, caplog):
-        """The action and how many users, nobody's name."""
+    def test_the_log_has_action_and_count_but_no_names(self, engine, caplog):
+        """Only the action and how many users."""
         ids = build(engine, 3)
         with caplog.at_level(logging.INFO, logger="lib.operations.actions"):
             act(engine, Action.GENERATE, ids)
@@ -618,8 +626,8 @@ class TestPlanning:
     """The first confirmation writes nothing."""
 
     @pytest.mark.parametrize("action", Action)
-    def test_nothing_is_written(self, engine, action):
-        """Not even lapsed rows are closed."""
+    def test_planning_writes_nothing(self, engine, action):
+        """Even expired rows are not closed."""
         ids = build(engine, 2)
         give(engine, ids[0], Holding.BOTH, expires_at=NOW - 1)
         before = everything(engine)
@@ -628,15 +636,15 @@ class TestPlanning:
         assert (planned.actor, planned.action) == ("mhale", action)
         assert list(planned.seen) == ids
 
-    def test_each_plan_is_an_operation_of_its_own(self, engine):
-        """Two confirmations of the same selection have two ids."""
+    def test_two_plans_of_the_same_selection_have_two_operation_ids(self, engine):
+        """They are two operations."""
         ids = build(engine, 1)
         one, two = (plan(engine, Action.REQUEST, ids) for _ in range(2))
         assert one.operation_id != two.operation_id
         assert one.digest == two.digest
 
-    def test_a_large_selection(self, engine):
-        """Five thousand users are planned and carried out as one set."""
+    def test_five_thousand_users_are_planned_and_executed_at_once(self, engine):
+        """The SQL is set-based."""
         build(engine, 0)
         with writing(engine) as connection:
             ids = add_users(connection, ORG, 5_000)

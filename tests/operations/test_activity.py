@@ -1,4 +1,4 @@
-"""Reads of Activity: the list, one operation, one person, each within the reach of who looks."""
+"""Reads for the Activity pages, each limited to the organizations of the actor."""
 
 from itertools import product
 
@@ -56,10 +56,10 @@ def listed(engine, actor: Actor = ADMIN, limit: int = 100, before: str = "", **w
 
 
 class TestList:
-    """What was done, newest first."""
+    """The event list, newest first."""
 
     def test_an_operation_is_listed_with_its_place_and_counts(self, engine):
-        """Who, what, where, on how many, how many were skipped."""
+        """Actor, action, place, number of users and number of skipped users."""
         ids = build(engine, 3)
         give(engine, ids[0], Holding.ACCEPTED)
         planned, _ = act(engine, Action.REMOVE, ids)
@@ -74,8 +74,8 @@ class TestList:
         assert (row.users, row.skipped, row.operation_id) == (1, 2, planned.operation_id)
         assert activity.progress(row, LATER) is Progress.DONE
 
-    def test_pages_follow_each_other(self, engine):
-        """Each begins behind the last of the one before; the last says that it is the last."""
+    def test_pages_of_the_list_follow_each_other_without_gaps(self, engine):
+        """A page starts after the last event of the page before. The last has no older events."""
         build(engine, 1)
         events = [Event(EventAction.REMOVE, "mhale", "", ORG, users=n) for n in range(7)]
         add_events(engine, [(NOW + n, event) for n, event in enumerate(events)])
@@ -86,8 +86,8 @@ class TestList:
 
     @pytest.mark.parametrize("place", [None, ORG, OTHER])
     @pytest.mark.parametrize("role", Role)
-    def test_only_what_may_be_seen(self, engine, role, place):
-        """A role in one organization shows that one's chain; one in all shows the rest as well."""
+    def test_the_list_is_limited_to_the_actors_organizations(self, engine, role, place):
+        """A role in one organization shows its chain. A role in all shows the global chain too."""
         for organization_id in (ORG, OTHER):
             build(engine, 1, organization_id=organization_id)
         who = someone(engine, Grant(role, place))
@@ -101,8 +101,8 @@ class TestList:
         foreign = listed(engine, who, kind=Kind.EVERYTHING, organization_id=OTHER).rows
         assert bool(foreign) == (place in {None, OTHER})
 
-    def test_nobody_without_a_role(self, engine):
-        """Every read refuses."""
+    def test_every_read_is_refused_without_a_role(self, engine):
+        """All reads of the module."""
         build(engine, 1)
         planned, _ = act(
             engine, Action.REQUEST, [select(engine, "SELECT member_id FROM member")[0][0]]
@@ -120,8 +120,8 @@ class TestList:
             with pytest.raises(NotAllowedError):
                 read()
 
-    def test_export_is_of_where_one_may_export(self, engine):
-        """An analyst's file has their organization; support has none."""
+    def test_export_is_limited_to_organizations_with_the_export_permission(self, engine):
+        """An analyst's file has their organization. Support has none."""
         for organization_id in (ORG, OTHER):
             build(engine, 1, organization_id=organization_id)
         events = [Event(EventAction.REMOVE, "mhale", "", place) for place in (ORG, OTHER)]
@@ -131,8 +131,8 @@ class TestList:
         assert {row.organization_id for row in rows} == {ORG}
         assert len(rows) == len(listed(engine, who, organization_id=ORG).rows)
 
-    def test_export_ends_at_its_limit(self, engine, monkeypatch):
-        """The newest, in as many reads as it takes."""
+    def test_export_stops_at_its_limit(self, engine, monkeypatch):
+        """It has the newest events, in as many reads as needed."""
         monkeypatch.setattr(activity, "LONGEST_EXPORT", 25)
         monkeypatch.setattr(activity, "_CHUNK", 10)
         build(engine, 1)
@@ -142,17 +142,17 @@ class TestList:
 
 
 class TestPeople:
-    """Whom a text means."""
+    """Search for people."""
 
-    def test_a_username_is_one_person(self, engine):
-        """Even when it is part of another's."""
+    def test_an_exact_username_finds_one_person(self, engine):
+        """Even if it is part of another username."""
         build(engine, 12)
         assert [p.username for p in activity.find_people(engine, ADMIN, "utcjf1-u1", 20)] == [
             "utcjf1-u1"
         ]
 
-    def test_part_of_a_name_may_be_several(self, engine):
-        """Staff first, then members, no more than asked for."""
+    def test_part_of_a_name_finds_staff_first_then_members(self, engine):
+        """At most as many as the limit."""
         build(engine, 12)
         found = activity.find_people(engine, ADMIN, "USER 00", 5)
         assert len(found) == 5
@@ -160,7 +160,7 @@ class TestPeople:
         assert activity.find_people(engine, ADMIN, "%", 5) == []
 
     @pytest.mark.parametrize("search", ["nvtbl2-u0", "User 0", "nvtbl2"])
-    def test_nobody_from_elsewhere(self, engine, search):
+    def test_people_of_other_organizations_are_not_found(self, engine, search):
         """Neither by username nor by name."""
         build(engine, 1)
         build(engine, 1, organization_id=OTHER)
@@ -170,10 +170,10 @@ class TestPeople:
 
 
 class TestOperation:
-    """One operation's page."""
+    """The page of one operation."""
 
-    def test_results_come_in_pages_and_by_search(self, engine):
-        """Table order, each user once, whichever way it is read."""
+    def test_results_are_paged_in_table_order_and_searched(self, engine):
+        """Each user comes once, by either way of reading."""
         ids = build(engine, 30)
         planned, _ = act(engine, Action.REQUEST, ids)
         done = activity.open_operation(engine, clock, ADMIN, ORG, planned.operation_id).done
@@ -189,13 +189,13 @@ class TestOperation:
     @pytest.mark.parametrize(
         ("organization_id", "operation_id"), [(ORG, "0" * 32), ("NOSUCH", ""), ("", "")]
     )
-    def test_there_is_none(self, engine, organization_id, operation_id):
-        """An address of nothing."""
+    def test_an_unknown_operation_is_none(self, engine, organization_id, operation_id):
+        """The id or the organization does not exist."""
         build(engine, 1)
         found = activity.open_operation(engine, clock, ADMIN, organization_id, operation_id)
         assert found is None
 
-    def test_not_of_another_organization(self, engine):
+    def test_an_operation_of_another_organization_is_refused(self, engine):
         """Whether it exists or not."""
         ids = build(engine, 1)
         build(engine, 1, organization_id=OTHER)
@@ -210,12 +210,12 @@ class TestOperation:
 
     @pytest.mark.parametrize("answer", [None, True, False])
     @pytest.mark.parametrize("minutes", [30, 90, 150])
-    def test_four_eyes_say_how_far_it_is(self, engine, answer, minutes):
-        """Waiting or approved within the hour, lapsed after it; rejected for good."""
+    def test_progress_of_an_approval_depends_on_answer_and_time(self, engine, answer, minutes):
+        """Waiting or approved within the hour, lapsed after it. Rejected stays rejected."""
         ids = build(engine, 3)
         add_administrator(engine)
         planned = plan(engine, Action.GENERATE, ids)
-        approvals.ask(unit_of_work(engine, four_eyes=1), ADMIN, planned)
+        approvals.request(unit_of_work(engine, four_eyes=1), ADMIN, planned)
         if answer is not None:
             at = unit_of_work(engine, lambda: NOW + 20 * MINUTE, four_eyes=1)
             approvals.answer(at, OTHER_ADMIN, ORG, planned.operation_id, approve=answer)
@@ -237,8 +237,8 @@ class TestOperation:
         waiting, own = activity.open_approvals(engine, lambda: now, ADMIN)
         assert (waiting, bool(own)) == ([], view.plan is not None)
 
-    def test_others_of_a_batch_are_those_in_reach(self, engine):
-        """Support in one organization sees its operations of the batch alone."""
+    def test_a_batch_shows_only_operations_of_the_actors_organizations(self, engine):
+        """Support in one organization sees only its operations."""
         (own,) = build(engine, 1, services=(SERVICE, "plats"))
         build(engine, 1, organization_id=OTHER)
         username = "utcjf1-u0"
@@ -265,8 +265,8 @@ class TestOperation:
 class TestPerson:
     """User 360."""
 
-    def test_the_whole_history(self, engine):
-        """Live rows, and how each ended one began and ended: by whom, and by which operation."""
+    def test_a_person_has_live_tokens_and_a_history_of_ended_ones(self, engine):
+        """The history has how each token began and ended, by whom and by which operation."""
         (member,) = build(engine, 1)
         person = Actor("utcjf1-u0", "User 000000")
         asked, _ = act(engine, Action.REQUEST, [member])
@@ -288,8 +288,8 @@ class TestPerson:
         assert asked.operation_id in {r.made_by_operation for r in rows}
         assert {r.organization_id for r in rows} == {ORG}
 
-    def test_ended_tokens_come_in_pages(self, engine):
-        """Last ended first, each once."""
+    def test_ended_tokens_are_paged_last_ended_first(self, engine):
+        """Each comes once."""
         (member,) = build(engine, 1)
         for day in range(7):
             give(
@@ -315,8 +315,8 @@ class TestPerson:
         assert ended == sorted(ended, reverse=True)
 
     @pytest.mark.parametrize(("role", "place"), list(product(Role, (None, ORG, OTHER))), ids=str)
-    def test_only_what_may_be_seen(self, engine, role, place):
-        """Organizations, tokens and history in reach; roles for who looks after access."""
+    def test_a_person_is_limited_to_the_actors_organizations(self, engine, role, place):
+        """Organizations, tokens and history. Grants need the access permission."""
         build(engine, 1)
         build(engine, 1, organization_id=OTHER)
         username = "utcjf1-u0"
@@ -345,16 +345,16 @@ class TestPerson:
         assert (view.grants is None) == (role is not Role.ADMINISTRATOR)
         assert view.person.email
 
-    def test_nobody_from_elsewhere(self, engine):
-        """A person of another organization and nobody at all get the same answer."""
+    def test_a_person_of_another_organization_is_none_as_an_unknown_one(self, engine):
+        """Both get the same answer."""
         build(engine, 1)
         build(engine, 1, organization_id=OTHER)
         who = someone(engine, Grant(Role.ADMINISTRATOR, ORG))
         for username in ("nvtbl2-u0", "nobody", ""):
             assert activity.open_person(engine, clock, who, username) is None
 
-    def test_staff_are_known_by_what_they_did(self, engine):
-        """Whoever acted in an organization is named there, without an e-mail."""
+    def test_staff_with_events_in_an_organization_are_visible_without_email(self, engine):
+        """They acted there."""
         ids = build(engine, 1)
         who = someone(engine, Grant(Role.SUPPORT, ORG))
         assert activity.open_person(engine, clock, who, "mhale") is None

@@ -48,18 +48,18 @@ ELSEWHERE = Actor("lsato", "Lee Sato", frozenset({Grant(Role.ADMINISTRATOR, "NVT
 
 
 def at(engine, minutes: float = 0) -> UnitOfWork:
-    """What use cases are given so many minutes after the tests' moment."""
+    """Return the unit of work, so many minutes after the tests' moment."""
     return unit_of_work(engine, lambda: NOW + int(minutes * MINUTE), four_eyes=FOUR_EYES)
 
 
 @pytest.fixture
 def asked(engine) -> Plan:
-    """A plan for more users than one administrator may generate for; its approval is asked."""
+    """A plan for more users than one administrator may generate for; its approval was requested."""
     ids = build(engine, USERS)
     give(engine, ids[0], Holding.ACCEPTED)
     add_administrator(engine)
     planned = plan(engine, Action.GENERATE, ids)
-    approvals.ask(at(engine), ADMIN, planned, reason="ticket 7")
+    approvals.request(at(engine), ADMIN, planned, reason="ticket 7")
     return planned
 
 
@@ -70,7 +70,7 @@ def answer(engine, planned: Plan, actor: Actor = OTHER_ADMIN, *, approve: bool =
 
 
 def state(engine, planned: Plan) -> ApprovalState:
-    """Return what became of a request."""
+    """Return the state of the request of a plan."""
     found = asked_for(engine, planned.operation_id)
     return found[0].state
 
@@ -90,11 +90,11 @@ def take_roles(engine, actor: Actor) -> None:
     change(engine, "DELETE FROM role_grant WHERE username = :username", username=actor.username)
 
 
-class TestTheWay:
-    """Asked, approved, downloaded."""
+class TestApproved:
+    """A request is made, approved and downloaded."""
 
-    def test_what_is_approved_is_carried_out_once(self, engine, asked):
-        """The requester mints just the plan that was kept, and a second call gives no file."""
+    def test_an_approved_plan_is_executed_once(self, engine, asked):
+        """The requester gets the file. A second call returns no file."""
         answer(engine, asked)
         approval, kept = asked_for(engine, asked.operation_id)
         assert kept == asked
@@ -104,8 +104,8 @@ class TestTheWay:
         again = execute(at(engine, 5), ADMIN, kept, MINTING)
         assert (again.receipt, again.csv) == (outcome.receipt, None)
 
-    def test_each_step_leaves_its_event(self, engine, asked):
-        """Who asked and why, who approved whose, and what was generated."""
+    def test_each_step_writes_its_event(self, engine, asked):
+        """Request with reason, approval with requester, and the export."""
         answer(engine, asked)
         execute(at(engine, 5), ADMIN, asked, MINTING)
         assert events(engine) == [
@@ -114,20 +114,20 @@ class TestTheWay:
             ("generate", "mhale", "", USERS, "", asked.csv_name),
         ]
 
-    def test_asking_twice_asks_once(self, engine, asked):
-        """One request, one event."""
-        approvals.ask(at(engine, 1), ADMIN, asked, reason="again")
+    def test_a_second_request_of_the_same_plan_changes_nothing(self, engine, asked):
+        """There is one request and one event."""
+        approvals.request(at(engine, 1), ADMIN, asked, reason="again")
         assert [e[0] for e in events(engine)] == ["ask-approval"]
 
-    def test_few_users_need_nobody_else(self, engine):
-        """Up to the set number one administrator is enough."""
+    def test_no_approval_is_needed_up_to_the_limit(self, engine):
+        """One administrator is enough."""
         ids = build(engine, FOUR_EYES)
         planned = plan(engine, Action.GENERATE, ids)
         assert execute(at(engine), ADMIN, planned, MINTING).csv
 
     @pytest.mark.parametrize("action", [a for a in Action if a is not Action.GENERATE])
-    def test_other_actions_need_nobody_else(self, engine, action):
-        """Only what exports tokens does."""
+    def test_no_approval_is_needed_for_other_actions(self, engine, action):
+        """Only the action that exports tokens needs one."""
         ids = build(engine, USERS)
         for member_id in ids:
             give(
@@ -138,7 +138,7 @@ class TestTheWay:
 
 
 class TestRefused:
-    """Whatever is refused changes nothing but the audit trail, which says so."""
+    """A refused step changes nothing but the audit trail, which records it."""
 
     def refused(self, engine, error, attempt) -> None:
         """Expect `error`, nothing changed, and one refusal recorded."""
@@ -151,14 +151,14 @@ class TestRefused:
         refusals = [detail for action, detail in recorded if action == "refusal"]
         assert refusals[-1].endswith(f": {error.code}")
 
-    def test_without_an_approval(self, engine, asked):
+    def test_execute_is_refused_while_the_request_waits(self, engine, asked):
         """Waiting is not approved."""
         self.refused(
             engine, ApprovalMissingError, lambda: execute(at(engine, 1), ADMIN, asked, MINTING)
         )
 
-    def test_without_having_asked(self, engine, asked):
-        """A plan that was never asked about has no approval."""
+    def test_execute_is_refused_without_a_request(self, engine, asked):
+        """A plan without a request has no approval."""
         other = plan(engine, Action.GENERATE, list(asked.seen))
         answer(engine, asked)
         self.refused(
@@ -166,45 +166,45 @@ class TestRefused:
         )
 
     @pytest.mark.parametrize("approve", [True, False])
-    def test_ones_own(self, engine, asked, approve):
-        """The same person cannot be both."""
+    def test_the_requester_cannot_answer(self, engine, asked, approve):
+        """Neither approve nor reject."""
         self.refused(
             engine, SelfApprovalError, lambda: answer(engine, asked, ADMIN, approve=approve)
         )
 
     @pytest.mark.parametrize("role", [Role.SUPPORT, Role.ANALYST])
-    def test_by_another_role(self, engine, asked, role):
+    def test_other_roles_cannot_answer(self, engine, asked, role):
         """Only API administrators approve."""
         with writing(engine) as connection:
             add_staff(connection, "someone", "Some One", Grant(role))
         self.refused(engine, NotAllowedError, lambda: answer(engine, asked, Actor("someone", "")))
 
-    def test_by_an_administrator_of_another_organization(self, engine, asked):
-        """A role counts where it is granted."""
+    def test_an_administrator_of_another_organization_cannot_answer(self, engine, asked):
+        """A role counts only where it is granted."""
         build(engine, 1, organization_id="NVTBL2")
         with writing(engine) as connection:
             add_staff(connection, ELSEWHERE.username, ELSEWHERE.name, *ELSEWHERE.grants)
         self.refused(engine, NotAllowedError, lambda: answer(engine, asked, ELSEWHERE))
 
-    def test_by_whom_the_role_was_taken_from(self, engine, asked):
-        """A role that is gone does not count, whatever the page still shows."""
+    def test_a_former_administrator_cannot_answer(self, engine, asked):
+        """The role was revoked, whatever the page still shows."""
         take_roles(engine, OTHER_ADMIN)
         self.refused(engine, NotAllowedError, lambda: answer(engine, asked))
 
-    def test_after_the_hour(self, engine, asked):
-        """An hour and no longer."""
+    def test_an_answer_is_refused_after_an_hour(self, engine, asked):
+        """The request has expired."""
         self.refused(engine, ApprovalExpiredError, lambda: answer(engine, asked, minutes=60.01))
         answer(engine, asked, minutes=60)
 
-    def test_the_download_after_the_hour(self, engine, asked):
-        """The requester's hour begins with the answer."""
+    def test_the_download_is_refused_an_hour_after_the_answer(self, engine, asked):
+        """The requester's hour starts with the answer."""
         answer(engine, asked, minutes=59)
         late, on_time = at(engine, 59 + 60.01), at(engine, 59 + 60)
         self.refused(engine, ApprovalExpiredError, lambda: execute(late, ADMIN, asked, MINTING))
         assert execute(on_time, ADMIN, asked, MINTING).csv
 
     @pytest.mark.parametrize("first", [True, False])
-    def test_twice(self, engine, asked, first):
+    def test_a_second_answer_is_refused(self, engine, asked, first):
         """The first answer stays."""
         answer(engine, asked, approve=first)
         self.refused(
@@ -212,68 +212,68 @@ class TestRefused:
         )
 
     @pytest.mark.usefixtures("asked")
-    def test_what_was_never_asked(self, engine):
-        """An id of nothing is answered like an answered one."""
+    def test_an_answer_to_an_unknown_request_is_refused(self, engine):
+        """As one to an answered request."""
         self.refused(
             engine,
             ApprovalAnsweredError,
             lambda: approvals.answer(at(engine), OTHER_ADMIN, ORG, "0" * 32, approve=True),
         )
 
-    def test_a_changed_plan_is_not_approved(self, engine, asked):
-        """What would be done is no longer what was asked."""
+    def test_approval_is_refused_when_users_changed_after_the_request(self, engine, asked):
+        """The plan is outdated."""
         act(engine, Action.REMOVE, [next(iter(asked.seen))])
         self.refused(engine, PlanOutdatedError, lambda: answer(engine, asked))
         answer(engine, asked, approve=False)
 
-    def test_an_approved_plan_that_changed_is_not_carried_out(self, engine, asked):
-        """Changes between the answer and the click."""
+    def test_execute_is_refused_when_users_changed_after_the_approval(self, engine, asked):
+        """The plan is outdated."""
         answer(engine, asked)
         act(engine, Action.REMOVE, [next(iter(asked.seen))])
         self.refused(
             engine, PlanOutdatedError, lambda: execute(at(engine, 5), ADMIN, asked, MINTING)
         )
 
-    def test_a_rejected_plan(self, engine, asked):
-        """No is no."""
+    def test_a_rejected_plan_is_not_executed(self, engine, asked):
+        """It stays rejected."""
         answer(engine, asked, approve=False)
         assert state(engine, asked) is ApprovalState.REJECTED
         self.refused(
             engine, ApprovalMissingError, lambda: execute(at(engine, 5), ADMIN, asked, MINTING)
         )
 
-    def test_the_approver_cannot_download(self, engine, asked):
+    def test_the_approver_cannot_execute_the_plan(self, engine, asked):
         """It is the requester's plan."""
         answer(engine, asked)
         self.refused(
             engine, NotAllowedError, lambda: execute(at(engine, 5), OTHER_ADMIN, asked, MINTING)
         )
 
-    def test_the_requester_whose_role_is_gone_cannot_download(self, engine, asked):
-        """Asked again at the click."""
+    def test_a_requester_without_the_role_cannot_execute(self, engine, asked):
+        """The permission is checked again at the click."""
         answer(engine, asked)
         take_roles(engine, ADMIN)
         self.refused(engine, NotAllowedError, lambda: execute(at(engine, 5), ADMIN, asked, MINTING))
 
-    def test_asking_for_somebody_elses_plan(self, engine, asked):
-        """Whoever planned it asks."""
+    def test_a_request_for_somebody_elses_plan_is_refused(self, engine, asked):
+        """Only the person who planned it can request approval."""
         other = plan(engine, Action.GENERATE, list(asked.seen), actor=OTHER_ADMIN)
-        self.refused(engine, NotAllowedError, lambda: approvals.ask(at(engine), ADMIN, other))
+        self.refused(engine, NotAllowedError, lambda: approvals.request(at(engine), ADMIN, other))
 
 
 class TestFault:
-    """No event, no effect."""
+    """Without an audit event nothing happens."""
 
     @pytest.mark.parametrize("step", ["ask", "approve", "reject", "download"])
-    def test_nothing_happens_when_it_cannot_be_recorded(self, engine, asked, step):
-        """Each step of the way refuses, and everything stays as it was."""
+    def test_no_step_changes_anything_when_its_event_cannot_be_written(self, engine, asked, step):
+        """Each step refuses, and every row stays as it was."""
         other = plan(engine, Action.GENERATE, list(asked.seen))
         if step == "download":
             answer(engine, asked)
         break_audit(engine)
         before = everything(engine)
         steps = {
-            "ask": lambda: approvals.ask(at(engine), ADMIN, other),
+            "ask": lambda: approvals.request(at(engine), ADMIN, other),
             "approve": lambda: answer(engine, asked),
             "reject": lambda: answer(engine, asked, approve=False),
             "download": lambda: execute(at(engine, 5), ADMIN, asked, MINTING),
@@ -283,16 +283,16 @@ class TestFault:
         assert everything(engine) == before
 
 
-def test_the_hour_is_an_hour():
-    """As the issue has it."""
+def test_approval_lasts_an_hour():
+    """Both for the answer and for the download."""
     assert approvals.APPROVAL_LASTS == HOUR
 
 
-class TestWaysAround:
-    """One person alone does not get past it."""
+class TestBypass:
+    """One person alone cannot pass the limit."""
 
-    def test_small_steps_add_up(self, engine):
-        """What was generated here within the hour counts; an hour later it does not."""
+    def test_tokens_generated_within_the_hour_count(self, engine):
+        """After an hour they do not count."""
         ids = build(engine, 4)
         for first, minutes in ((0, 0), (1, 1)):
             planned = plan(engine, Action.GENERATE, ids[first : first + 1])
@@ -305,7 +305,7 @@ class TestWaysAround:
         execute(at(engine, 62), ADMIN, third, MINTING)
 
     def test_the_limit_counts_all_services_and_organizations(self, engine):
-        """One token for each of three services in each of two organizations is six tokens."""
+        """Three services in each of two organizations are six tokens."""
         services = (SERVICE, "landnotices", "plats")
         members = {
             organization_id: build(engine, 2, organization_id=organization_id, services=services)
@@ -326,22 +326,22 @@ class TestWaysAround:
                 generate(*where, 1)
         assert everything(engine) == before
 
-    def test_what_waits_for_approval_is_not_carried_out(self, engine):
-        """Asked over and over, and never answered: no plan is small enough for that."""
+    def test_a_waiting_plan_is_not_executed_however_small(self, engine):
+        """Requested many times and never answered."""
         ids = build(engine, 2 * USERS)
         for member_id in ids:
             planned = plan(engine, Action.GENERATE, [member_id])
-            approvals.ask(at(engine), ADMIN, planned)
+            approvals.request(at(engine), ADMIN, planned)
             with pytest.raises(ApprovalMissingError):
                 execute(at(engine), ADMIN, planned, MINTING)
         assert select(engine, "SELECT count(*) FROM operation") == [(0,)]
 
     @pytest.mark.parametrize("limit", [0, 100])
     @pytest.mark.parametrize("answered", ["waiting", "rejected"])
-    def test_a_small_plan_is_not_carried_out_unless_it_is_approved(
+    def test_a_requested_plan_is_not_executed_without_approval_whatever_the_limit(
         self, engine, asked, limit, answered
     ):
-        """Whatever the limit is by now, even none."""
+        """Even if the limit was switched off meanwhile."""
         if answered == "rejected":
             answer(engine, asked, approve=False)
         book = unit_of_work(engine, lambda: NOW, four_eyes=limit)
@@ -350,8 +350,8 @@ class TestWaysAround:
             execute(book, ADMIN, asked, MINTING)
         assert everything(engine) == before
 
-    def test_a_small_plan_is_carried_out_only_as_it_was_approved(self, engine, asked):
-        """An approved plan does not count later: it is held to every word of its approval."""
+    def test_a_requested_plan_is_executed_only_as_it_was_approved(self, engine, asked):
+        """A plan with other content needs its own approval."""
         answer(engine, asked)
         other = dict(list(asked.seen.items())[:1])
         with pytest.raises(ApprovalMissingError):
@@ -362,29 +362,29 @@ class TestWaysAround:
                 MINTING,
             )
 
-    def test_what_was_asked_after_it_was_done_counts(self, engine):
-        """Cancelled, it looks as it did before; an approval of then approves nothing."""
+    def test_tokens_still_count_when_their_plan_is_requested_after_a_cancel(self, engine):
+        """After the Cancel the users look as before, so the plan can be requested again."""
         ids = build(engine, USERS)
         add_administrator(engine)
         planned = plan(engine, Action.GENERATE, ids[:2])
         execute(at(engine), ADMIN, planned, MINTING)
         with pytest.raises(PlanOutdatedError):
-            approvals.ask(at(engine), ADMIN, planned)
+            approvals.request(at(engine), ADMIN, planned)
         act(engine, Action.CANCEL, ids[:2])
-        approvals.ask(at(engine, 2), ADMIN, planned)
+        approvals.request(at(engine, 2), ADMIN, planned)
         assert needs_approval(at(engine, 2), plan(engine, Action.GENERATE, ids[2:]))
         answer(engine, planned, minutes=3)
         assert needs_approval(at(engine, 4), plan(engine, Action.GENERATE, ids[2:]))
 
-    def test_what_another_approved_does_not_count(self, engine, asked):
-        """Nor what somebody else generated."""
+    def test_tokens_generated_by_others_do_not_count(self, engine, asked):
+        """Only those of the same person."""
         answer(engine, asked)
         execute(at(engine, 1), ADMIN, asked, MINTING)
         (one,) = select(engine, "SELECT member_id FROM member ORDER BY sort_key LIMIT 1")
         assert not needs_approval(at(engine, 2), plan(engine, Action.GENERATE, list(one)))
 
-    def test_whoever_approved_must_still_be_one_who_may(self, engine, asked):
-        """Their role taken away, the approval is worth nothing."""
+    def test_execute_is_refused_when_the_approver_lost_the_role(self, engine, asked):
+        """The approval counts no more."""
         answer(engine, asked)
         change(engine, "DELETE FROM role_grant WHERE username = :u", u=OTHER_ADMIN.username)
         before = everything(engine)
@@ -392,12 +392,12 @@ class TestWaysAround:
             execute(at(engine, 1), ADMIN, asked, MINTING)
         assert everything(engine) == before
 
-    def test_an_approval_is_for_one_service(self, engine):
-        """Users who have nothing look alike in every service."""
+    def test_an_approval_does_not_count_for_another_service(self, engine):
+        """Users without tokens look the same in every service."""
         ids = build(engine, USERS, services=(SERVICE, "landnotices"))
         add_administrator(engine)
         planned = plan(engine, Action.GENERATE, ids)
-        approvals.ask(at(engine), ADMIN, planned)
+        approvals.request(at(engine), ADMIN, planned)
         answer(engine, planned)
         elsewhere = replace(planned, scope=replace(planned.scope, service_id="landnotices"))
         with pytest.raises(ApprovalMissingError):
@@ -410,17 +410,17 @@ APPROVER = Actor("late", "Late")
 
 
 class TestApproversRole:
-    """Nobody is made an approver for one request: the role is older, by who granted it."""
+    """A new role does not count: nobody can appoint an approver for a request."""
 
     @pytest.fixture(autouse=True)
     def _people(self, engine, asked):
-        """Two administrators of long ago; the requester is one of them, the approver is none."""
+        """Two administrators with old roles, one the requester, and an approver without role."""
         self.engine, self.asked = engine, asked
         with writing(engine) as connection:
             add_staff(connection, APPROVER.username, APPROVER.name)
 
     def given(self, days: float, by: Actor | None, wanted: list[Grant], to: Actor = APPROVER):
-        """Grant a role so many days before the request; nobody stands for the command line."""
+        """Grant a role so many days before the request, by nobody for the command line."""
         book = unit_of_work(self.engine, lambda: NOW - int(days * DAY))
         if by is None:
             grants.grant_by_command(book, to.username, wanted)
@@ -428,13 +428,13 @@ class TestApproversRole:
             grants.grant(book, by, to.username, wanted)
 
     def taken(self, days: float, by: Actor, wanted: list[Grant], whose: Actor = APPROVER):
-        """Take a role away so many days before the request."""
+        """Revoke a role so many days before the request."""
         grants.revoke(
             unit_of_work(self.engine, lambda: NOW - int(days * DAY)), by, whose.username, wanted
         )
 
     def refused(self) -> None:
-        """Expect that the approver can neither approve nor reject, and sees so."""
+        """Assert that the approver can neither approve nor reject, and that the pages show so."""
         before = everything(self.engine)
         for approve in (True, False):
             with pytest.raises(ApproverTooNewError):
@@ -444,7 +444,7 @@ class TestApproversRole:
         assert self.waiting_for(APPROVER) == []
 
     def waiting_for(self, viewer: Actor) -> list[str]:
-        """Return the requests that Activity lists as waiting for this person's answer."""
+        """Return the requests that Activity lists for this person to answer."""
         waiting, _ = activity.open_approvals(self.engine, lambda: NOW, viewer)
         return [approval.operation_id for approval in waiting]
 
@@ -459,14 +459,14 @@ class TestApproversRole:
         [(-1 / 24, ADMIN), (-1 / 24, None), (0.99, OTHER_ADMIN), (2, ADMIN), (6.99, ADMIN)],
     )
     def test_a_new_role_is_refused(self, days, by, wanted):
-        """From anybody for a day, from the requester for a week; after the request in any case."""
+        """It is younger than a day (a week from the requester), or than the request."""
         self.given(days, by, wanted)
         self.refused()
 
     @pytest.mark.parametrize("wanted", [EVERYWHERE, HERE])
     @pytest.mark.parametrize(("days", "by"), [(0, None), (1, OTHER_ADMIN), (7, ADMIN)])
     def test_a_role_that_is_old_enough_approves(self, days, by, wanted):
-        """The page shows who granted it, and when, before the answer and after it."""
+        """The page shows who granted it and when, before and after the answer."""
         self.given(days, by, wanted)
         role = ApproverRole(by.username if by else "", NOW - days * DAY, old_enough=True)
         assert self.seen_by(APPROVER) == role
@@ -477,21 +477,21 @@ class TestApproversRole:
         assert [self.seen_by(who) for who in (ADMIN, OTHER_ADMIN)] == [role, role]
         assert carry_out_refused(self.engine, self.asked) is NotAllowedError
 
-    def test_a_role_granted_anew_is_as_new_as_the_last_grant(self):
-        """Taken away and granted again by the requester: a week from then."""
+    def test_a_role_revoked_and_granted_again_counts_from_the_last_grant(self):
+        """Granted again by the requester: a week from then."""
         self.given(30, OTHER_ADMIN, EVERYWHERE)
         self.taken(3, ADMIN, EVERYWHERE)
         self.given(3, ADMIN, EVERYWHERE)
         self.refused()
 
     def test_a_role_granted_twice_keeps_its_age(self):
-        """To grant what somebody has changes nothing."""
+        """Granting an existing role changes nothing."""
         self.given(30, OTHER_ADMIN, EVERYWHERE)
         self.given(3, ADMIN, EVERYWHERE)
         answer(self.engine, self.asked, APPROVER)
 
-    def test_one_good_grant_is_enough(self):
-        """A second one from the requester takes nothing away."""
+    def test_one_old_grant_is_enough_beside_a_new_one(self):
+        """A second grant by the requester does no harm."""
         self.given(30, OTHER_ADMIN, HERE)
         self.given(3, ADMIN, EVERYWHERE)
         answer(self.engine, self.asked, APPROVER)
@@ -499,38 +499,42 @@ class TestApproversRole:
             OTHER_ADMIN.username, NOW - 30 * DAY, old_enough=True
         )
 
-    def test_a_good_grant_elsewhere_does_not_help(self):
-        """Nor does an old role that is no approver's."""
+    def test_an_old_role_elsewhere_does_not_count(self):
+        """Nor does an old role that cannot approve."""
         build(self.engine, 1, organization_id="NVTBL2")
         self.given(30, OTHER_ADMIN, [Grant(Role.ADMINISTRATOR, "NVTBL2")])
         self.given(30, OTHER_ADMIN, [Grant(Role.SUPPORT)])
         self.given(3, ADMIN, HERE)
         self.refused()
 
-    def test_whom_the_requester_made_an_administrator_grants_for_the_requester(self):
-        """Through an account between, also when its role was taken away again."""
+    def test_a_grant_by_an_administrator_whom_the_requester_appointed_counts_as_the_requesters(
+        self,
+    ):
+        """Also after that administrator's role was revoked."""
         between = add_person(self.engine, "between")
         self.given(3, ADMIN, EVERYWHERE, to=between)
         self.given(2, between, EVERYWHERE)
         self.taken(2, ADMIN, EVERYWHERE, whose=between)
         self.refused()
 
-    def test_a_role_from_oneself_is_as_new_as_the_one_before(self):
-        """An administrator by the requester's grant adds one of their own."""
+    def test_a_grant_to_oneself_counts_from_the_grant_before(self):
+        """An administrator appointed by the requester adds a grant for themselves."""
         self.given(3, ADMIN, EVERYWHERE)
         self.given(2, APPROVER, HERE)
         self.taken(2, APPROVER, EVERYWHERE)
         self.refused()
 
-    def test_whom_the_requester_gave_a_role_long_ago_grants_for_themselves(self):
-        """A week later they count as anybody."""
+    def test_a_grant_by_an_administrator_whom_the_requester_appointed_long_ago_counts_as_theirs(
+        self,
+    ):
+        """After a week they count as anybody."""
         between = add_person(self.engine, "between")
         self.given(7, ADMIN, EVERYWHERE, to=between)
         self.given(2, between, EVERYWHERE)
         answer(self.engine, self.asked, APPROVER)
 
-    def test_the_first_administrators_of_the_setting_approve(self):
-        """TOKEN_DESK_ADMINS names whom nobody granted anything."""
+    def test_administrators_from_the_setting_can_approve(self):
+        """TOKEN_DESK_ADMINS appoints them; nobody granted their role."""
         change(self.engine, "DELETE FROM role_grant")
         names = [ADMIN.username, APPROVER.username]
         grants.appoint_first(unit_of_work(self.engine, lambda: NOW), names)
@@ -545,7 +549,7 @@ def add_person(engine, username: str) -> Actor:
 
 
 def carry_out_refused(engine, planned: Plan) -> type[Exception]:
-    """Return why an approved plan is not carried out."""
+    """Return the code of the error with which an approved plan is refused."""
     with pytest.raises(DeskError) as caught:
         execute(at(engine, 1), ADMIN, planned, MINTING)
     return caught.type

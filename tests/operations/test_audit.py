@@ -1,4 +1,4 @@
-"""The audit trail on trial: who tampers with it is found, and the first bad event is named."""
+"""Verification of the audit trail: tampering is found, and the first bad event is named."""
 
 import random
 import sys
@@ -24,7 +24,7 @@ LENGTHS = (90, 70, 40)
 
 
 def event(chain: str, number: int = 0) -> Event:
-    """Something that happened."""
+    """Return an event number `number` of a chain."""
     return Event(
         EventAction.GENERATE,
         f"actor{number}",
@@ -54,7 +54,7 @@ def trail(engine: Engine) -> Engine:
 
 @pytest.fixture
 def open_trail(trail: Engine) -> Engine:
-    """The same, without the triggers: whoever owns the database can drop them."""
+    """The same without triggers, which the owner of the database can drop."""
     if trail.dialect.name == "sqlite":
         for what in ("update", "delete", "replace"):
             change(trail, f"DROP TRIGGER audit_event_no_{what}")
@@ -64,23 +64,23 @@ def open_trail(trail: Engine) -> Engine:
 
 
 def bad(engine: Engine, anchors: dict[str, list[ChainHead]] | None = None) -> list[tuple]:
-    """Return each chain's first bad event as (chain, number, what is wrong)."""
+    """Return the first bad event of each chain as (chain, number, kind)."""
     return [(b.chain, b.number, b.kind) for b in verify(engine, SEAL, anchors or {}).bad]
 
 
 class TestWhole:
-    """Nobody has done anything to it."""
+    """A trail without tampering."""
 
-    def test_counts(self, trail):
-        """Events and chains; every event belongs to its chain."""
+    def test_a_whole_trail_is_counted_by_events_and_chains(self, trail):
+        """Every event belongs to its chain."""
         assert verify(trail, SEAL) == (sum(LENGTHS), len(CHAINS), ())
 
-    def test_empty(self, engine):
-        """No chain, no event, nothing wrong."""
+    def test_an_empty_trail_is_whole(self, engine):
+        """It has no chain and no event."""
         assert verify(engine, SEAL) == (0, 0, ())
 
-    def test_with_its_anchor_and_an_earlier_one(self, trail):
-        """It may have grown since."""
+    def test_a_whole_trail_matches_its_anchors(self, trail):
+        """Also an older one: the trail may have grown."""
         first = anchor(trail)
         with writing(trail) as connection:
             unit_of_work(trail).record(connection, event("UTCJF1", 70), event("NEW001"))
@@ -90,14 +90,14 @@ class TestWhole:
         anchors = {chain: [first[chain], second[chain]] for chain in CHAINS}
         assert bad(trail, anchors) == []
 
-    def test_a_lock_that_was_never_used(self, engine):
-        """A head without events, as a change of access that was refused leaves it."""
+    def test_a_head_without_events_is_whole(self, engine):
+        """A refused change of grants leaves such a head."""
         with writing(engine) as connection:
             audit_queries.lock_head(connection, GLOBAL_CHAIN)
         assert verify(engine, SEAL) == (0, 1, ())
 
-    def test_with_an_older_key_too(self, trail):
-        """After a new pepper both keys are needed, and only then do all events fit."""
+    def test_a_trail_with_two_keys_needs_both(self, trail):
+        """After a new pepper, events of both keys are verified."""
         both = AuditKeyring.of({**MINTING.peppers, 2: b"q" * 32})
         with writing(trail) as connection:
             audit_queries.append(connection, both, NOW, [event(GLOBAL_CHAIN, 90)])
@@ -114,14 +114,14 @@ class TestTampering:
     """By somebody who owns the database and has no key."""
 
     @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
-    def test_all_are_found(self, open_trail, kind):
-        """Forty of each, and the first bad event is the right one."""
+    def test_forty_changes_of_each_kind_are_found(self, open_trail, kind):
+        """The first bad event is the right one."""
         self._tamper(open_trail, kind, 40)
 
     @pytest.mark.soak
     @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
-    def test_a_thousand_are_found(self, open_trail, kind):
-        """The same, longer."""
+    def test_a_thousand_changes_of_each_kind_are_found(self, open_trail, kind):
+        """The same with more tries."""
         self._tamper(open_trail, kind, 1_000)
 
     def _tamper(self, engine: Engine, kind, times: int) -> None:
@@ -145,20 +145,20 @@ class TestTampering:
         )
         assert verify(engine, SEAL, anchors).bad == ()
 
-    def test_time_is_told_where_it_can_be_read(self, open_trail):
-        """As stored, even when that is what was changed."""
+    def test_the_time_of_a_bad_event_is_reported_if_readable(self, open_trail):
+        """As it is stored, even if the time is what was changed."""
         change(open_trail, "UPDATE audit_event SET users = 7 WHERE number = 9 AND users = 8")
         assert set(verify(open_trail, SEAL).bad) == {
             BadEvent(chain, 9, TamperingKind.CHANGED, NOW) for chain in CHAINS
         }
 
-    def test_the_events_that_fit_are_counted(self, open_trail):
-        """Up to the first bad one of each chain."""
+    def test_only_events_before_the_first_bad_one_are_counted(self, open_trail):
+        """In each chain."""
         change(open_trail, "DELETE FROM audit_event WHERE organization_id = 'UTCJF1' AND number=5")
         assert verify(open_trail, SEAL).events == 90 + 4 + 40
 
-    def test_a_head_that_says_something_else(self, open_trail):
-        """Number or hash; without a head as well."""
+    def test_a_changed_or_missing_head_is_found(self, open_trail):
+        """Its number, its hash, or the whole row."""
         change(open_trail, "UPDATE audit_head SET number = 60 WHERE organization_id = 'UTCJF1'")
         change(open_trail, "UPDATE audit_head SET mac = :m WHERE organization_id = ''", m=b"1" * 32)
         change(open_trail, "DELETE FROM audit_head WHERE organization_id = 'UTTAN1'")
@@ -167,14 +167,14 @@ class TestTampering:
             for chain, length in zip(CHAINS, LENGTHS, strict=True)
         ]
 
-    def test_a_chain_that_is_not_the_one_of_the_anchor(self, trail):
-        """Sealed with the key, by somebody who has that too."""
+    def test_a_chain_rewritten_with_the_key_differs_from_its_anchor(self, trail):
+        """Only an anchor finds this."""
         anchors = {GLOBAL_CHAIN: [ChainHead(3, b"1" * 32), anchor(trail)[GLOBAL_CHAIN]]}
         assert bad(trail, anchors) == [(GLOBAL_CHAIN, 3, TamperingKind.ANCHOR)]
 
     @pytest.mark.parametrize("url", ["sqlite"], indirect=True)
-    def test_bytes_that_are_no_text(self, open_trail):
-        """SQLite keeps what no encoding can read; it is the event that is named."""
+    def test_bytes_that_are_no_text_make_their_event_bad(self, open_trail):
+        """SQLite stores bytes that no encoding can read."""
         change(
             open_trail,
             "UPDATE audit_event SET reason = CAST(x'ff' AS TEXT)"
@@ -187,8 +187,8 @@ class TestTampering:
         ("column", "value"),
         [("reason", "x'58'"), ("users", "1.5"), ("users", "'many'"), ("mac", "'text'")],
     )
-    def test_values_of_another_kind(self, open_trail, column, value):
-        """SQLite takes a number for a text and the other way round."""
+    def test_a_value_of_another_type_makes_its_event_bad(self, open_trail, column, value):
+        """SQLite stores a number in a text column and the other way round."""
         change(
             open_trail,
             f"UPDATE audit_event SET {column} = {value}"
@@ -197,8 +197,8 @@ class TestTampering:
         assert bad(open_trail) == [("UTCJF1", 50, TamperingKind.CHANGED)]
 
     @pytest.mark.parametrize("url", ["sqlite"], indirect=True)
-    def test_a_number_and_a_head_that_are_none(self, open_trail):
-        """Text where numbers should be, in SQLite."""
+    def test_a_number_or_head_that_is_text_is_found(self, open_trail):
+        """SQLite stores text in number columns."""
         change(
             open_trail,
             "UPDATE audit_event SET number = 'last'"
@@ -213,8 +213,10 @@ class TestTampering:
     @pytest.mark.parametrize("url", ["sqlite"], indirect=True)
     @pytest.mark.parametrize("name", ["x'58'", "CAST(x'ff' AS TEXT)", "CAST(x'58ff' AS BLOB)"])
     @pytest.mark.parametrize("table", ["audit_event", "audit_head"])
-    def test_a_chain_whose_name_is_no_text(self, open_trail, name, table):
-        """It is named, and the others are walked all the same."""
+    def test_a_chain_whose_name_is_no_text_is_named_beside_the_others(
+        self, open_trail, name, table
+    ):
+        """The other chains are still verified."""
         columns = {"audit_event": SealedEvent._fields, "audit_head": ("number", "mac")}[table]
         named = ("organization_id", *(c for c in columns if c != "organization_id"))
         values = ", ".join(named[1:])
@@ -230,7 +232,7 @@ class TestTampering:
 
 
 class TestAppendOnly:
-    """Triggers refuse what nobody should do, before anybody has to find it."""
+    """Triggers refuse changes of stored events."""
 
     STATEMENTS = (
         "UPDATE audit_event SET reason = '' WHERE number = 1",
@@ -239,18 +241,18 @@ class TestAppendOnly:
     )
 
     @pytest.mark.parametrize("statement", STATEMENTS)
-    def test_it_only_grows(self, trail, statement):
-        """UPDATE and DELETE."""
+    def test_update_and_delete_are_refused(self, trail, statement):
+        """By triggers."""
         self.refused(trail, statement)
 
     @pytest.mark.parametrize("url", ["postgresql"], indirect=True)
-    def test_it_is_not_emptied(self, trail):
-        """TRUNCATE, which SQLite does not have."""
+    def test_truncate_is_refused(self, trail):
+        """SQLite has no TRUNCATE."""
         self.refused(trail, "TRUNCATE audit_event")
 
     @pytest.mark.parametrize("url", ["sqlite"], indirect=True)
-    def test_nothing_is_replaced(self, trail):
-        """INSERT OR REPLACE deletes without a trigger, in SQLite."""
+    def test_insert_or_replace_is_refused(self, trail):
+        """In SQLite it deletes without the delete trigger."""
         columns = ", ".join(SealedEvent._fields)
         event = columns.replace("reason", "'another'")
         self.refused(
@@ -260,17 +262,17 @@ class TestAppendOnly:
         )
 
     def refused(self, trail, statement):
-        """Expect that a statement is refused by a trigger, and that the trail is whole."""
+        """Assert that a trigger refuses a statement, and that the trail is whole."""
         with pytest.raises(DBAPIError, match="audit_event only grows"):
             change(trail, statement)
         assert verify(trail, SEAL).events == sum(LENGTHS)
 
 
 class TestAtOnce:
-    """Many append to one chain."""
+    """Several threads append to one chain."""
 
-    def test_the_chain_stays_whole(self, engine):
-        """Eight threads with twenty transactions each, over two chains in either order."""
+    def test_a_chain_stays_whole_when_eight_threads_append(self, engine):
+        """Twenty transactions each, over two chains in either order."""
         start, errors = threading.Barrier(8), []
 
         def write(turn: int) -> None:
@@ -295,8 +297,8 @@ class TestAtOnce:
         assert errors == []
         assert verify(engine, SEAL) == (320, 2, ())
 
-    def test_verifying_while_it_grows(self, engine):
-        """What is read is one moment: heads and events agree."""
+    def test_verify_during_appends_reads_one_moment(self, engine):
+        """Heads and events agree."""
         stop = threading.Event()
 
         def grow() -> None:
@@ -313,8 +315,8 @@ class TestAtOnce:
         writer.join(30)
         assert [v.bad for v in verdicts] == [()] * 20
 
-    def test_what_is_not_committed_is_not_there(self, engine):
-        """Neither the event nor the head."""
+    def test_a_rolled_back_append_leaves_no_event_and_no_head(self, engine):
+        """Both are in one transaction."""
         with writing(engine) as connection:
             unit_of_work(engine, clock).record(connection, event(GLOBAL_CHAIN))
             connection.rollback()

@@ -1,4 +1,4 @@
-"""What each use case writes into the audit trail, column by column, on both engines."""
+"""The audit events of each use case, column by column, on both engines."""
 
 from collections.abc import Callable
 from contextlib import suppress
@@ -26,7 +26,7 @@ NOBODY = Actor("nobody", "Nobody", ADMIN.grants, HERE)
 
 
 def events(engine: Engine, do: Callable[[], object]) -> list[Event]:
-    """Return what `do` adds to the trail, by chain and number; a refusal is no matter."""
+    """Return what `do` adds to the trail, by chain and number. A refusal is ignored."""
     before = stored(engine)
     with suppress(DeskError, DownloadNotRecordedError):
         do()
@@ -36,7 +36,7 @@ def events(engine: Engine, do: Callable[[], object]) -> list[Event]:
 
 
 def stored(engine: Engine) -> list[Event]:
-    """Return every event as it was before it was sealed."""
+    """Return every event as it was before it got its hash."""
     rows = select(engine, f"SELECT {COLUMNS} FROM audit_event ORDER BY organization_id, number")
     return [Event(EventAction(row[0]), *row[1:]) for row in rows]
 
@@ -45,8 +45,8 @@ class TestActions:
     """The four actions."""
 
     @pytest.mark.parametrize("action", Action)
-    def test_is_recorded(self, engine, action):
-        """Who, from where, what, on which organization, service and users, how many, and why."""
+    def test_an_action_is_recorded_with_all_columns(self, engine, action):
+        """Actor, address, action, place, number of users and reason."""
         ids = build(engine, 3)
         give(engine, ids[0], Holding.BOTH)
         planned = plan(engine, action, ids)
@@ -72,15 +72,15 @@ class TestActions:
         ]
         assert select(engine, "SELECT happened_at FROM audit_event") == [(LATER,)]
 
-    def test_once(self, engine):
-        """The second click adds nothing."""
+    def test_a_second_call_writes_no_event(self, engine):
+        """The operation is recorded once."""
         planned = plan(engine, Action.REQUEST, build(engine, 1))
         act = lambda: execute(unit_of_work(engine), ADMIN, planned, MINTING)  # noqa: E731
         assert len(events(engine, act)) == 1
         assert events(engine, act) == []
 
     def test_a_long_reason_is_cut(self, engine):
-        """Nobody fills the trail with one event."""
+        """One event cannot fill the trail."""
         planned = plan(engine, Action.REQUEST, build(engine, 1))
         (found,) = events(
             engine,
@@ -88,8 +88,8 @@ class TestActions:
         )
         assert found.reason == "x" * LONGEST_REASON
 
-    def test_a_refused_plan(self, engine):
-        """Who may not is recorded before anything is planned."""
+    def test_a_refused_plan_is_recorded(self, engine):
+        """Before anything is planned."""
         ids = build(engine, 3)
         found = events(
             engine,
@@ -111,8 +111,8 @@ class TestActions:
         ("actor", "again", "why"),
         [(NOBODY, False, "NotAllowed"), (ADMIN, True, "PlanOutdated")],
     )
-    def test_a_refused_confirmation(self, engine, actor, again, why):
-        """The wrong person, or a plan that time has passed by."""
+    def test_a_refused_confirmation_is_recorded(self, engine, actor, again, why):
+        """The wrong person, or an outdated plan."""
         ids = build(engine, 2)
         planned = plan(engine, Action.REQUEST, ids)
         if again:
@@ -134,11 +134,11 @@ class TestActions:
 
 
 class TestOwnSteps:
-    """What users do themselves."""
+    """Accept and decline."""
 
     @pytest.mark.parametrize("step", ["accept", "decline"])
-    def test_is_recorded(self, engine, step):
-        """The person is who did it and whom it is about."""
+    def test_accept_and_decline_are_recorded(self, engine, step):
+        """The user is both actor and subject."""
         (member,) = build(engine, 1)
         give(engine, member, Holding.PENDING)
         actor = Actor("utcjf1-u0", "", address=HERE)
@@ -159,8 +159,8 @@ class TestApprovals:
     """Four eyes."""
 
     @pytest.mark.parametrize(("approve", "action"), [(True, "approve"), (False, "reject")])
-    def test_asked_and_answered(self, engine, approve, action):
-        """The answer names the requester, and the same plan."""
+    def test_a_request_and_its_answer_are_recorded(self, engine, approve, action):
+        """The answer names the requester and has the same plan digest."""
         add_administrator(engine)
         planned = plan(engine, Action.GENERATE, build(engine, 2))
         book = unit_of_work(engine, four_eyes=1)
@@ -175,7 +175,9 @@ class TestApprovals:
             users_digest=planned.digest,
             reason="Why",
         )
-        assert events(engine, lambda: approvals.ask(book, ADMIN, planned, reason="Why")) == [asked]
+        assert events(engine, lambda: approvals.request(book, ADMIN, planned, reason="Why")) == [
+            asked
+        ]
         answer = lambda actor: approvals.answer(  # noqa: E731
             book, actor, ORG, planned.operation_id, approve=approve
         )
@@ -191,8 +193,8 @@ class TestApprovals:
             )
         ]
 
-    def test_carried_out_without(self, engine):
-        """Nothing is minted, and it is recorded that it was tried."""
+    def test_an_attempt_without_approval_is_recorded(self, engine):
+        """Nothing is minted."""
         planned = plan(engine, Action.GENERATE, build(engine, 2))
         (found,) = events(
             engine, lambda: execute(unit_of_work(engine, four_eyes=1), ADMIN, planned, MINTING)
@@ -201,10 +203,10 @@ class TestApprovals:
 
 
 class TestGrants:
-    """Who may do what."""
+    """Grant and revoke."""
 
-    def test_each_place_in_its_own_chain(self, engine):
-        """One act, an event for each grant."""
+    def test_grants_are_recorded_in_the_chain_of_each_organization(self, engine):
+        """One call writes an event for each grant."""
         build(engine, 1)
         build(engine, 0, organization_id="UTTAN1")
         wanted = [Grant(Role.SUPPORT, place) for place in ("UTTAN1", None, ORG)]
@@ -231,8 +233,8 @@ class TestGrants:
             (ADMIN, "who", Role.SUPPORT, "grant: UnknownPerson"),
         ],
     )
-    def test_a_refused_grant(self, engine, actor, username, role, why):
-        """In the organization's chain, or in that of the rest when it is about several."""
+    def test_a_refused_grant_is_recorded(self, engine, actor, username, role, why):
+        """In the organization's chain; in the global one when it is about several."""
         build(engine, 1)
         one = [Grant(role, ORG)]
         refused = Event(
@@ -250,8 +252,8 @@ class TestGrants:
             refused._replace(organization_id=GLOBAL_CHAIN)
         ]
 
-    def test_the_last_administrator(self, engine):
-        """It was tried, and it is known."""
+    def test_a_refused_revoke_of_the_last_administrator_is_recorded(self, engine):
+        """In the global chain."""
         build(engine, 0)
         found = events(
             engine,
@@ -261,8 +263,8 @@ class TestGrants:
         )
         assert [event.detail for event in found] == ["revoke: LastAdministrator"]
 
-    def test_on_the_command_line(self, engine):
-        """Without a username, and with the address saying so."""
+    def test_a_grant_by_command_is_recorded_without_username(self, engine):
+        """The address says that it was the command line."""
         build(engine, 1)
         (found,) = events(
             engine,
@@ -274,10 +276,10 @@ class TestGrants:
 
 
 class TestFiles:
-    """What comes in and goes out."""
+    """Imports and downloads."""
 
-    def test_an_import(self, engine):
-        """Rows of each file, and users."""
+    def test_an_import_is_recorded(self, engine):
+        """With the number of rows of each file, and of users."""
         users = b"username,name,email,organization_id,status\na,A,,,active\nb,B,,,active\n"
         services = b"service,name\nplats,Plats\n"
         files = {"users": parse("users", users), "services": parse("services", services)}
@@ -291,8 +293,8 @@ class TestFiles:
             )
         ]
 
-    def test_a_download(self, engine):
-        """Of one organization, and of all that one may see."""
+    def test_a_download_is_recorded(self, engine):
+        """Of one organization, and of all that the actor may see."""
         build(engine, 1)
         taken = Event(EventAction.DOWNLOAD, "mhale", HERE, users=0, detail="f.csv")
         record = audited_download.record_download
@@ -304,8 +306,8 @@ class TestFiles:
             engine, lambda: record(unit_of_work(engine), ADMIN, Permission.EXPORT, "f.csv", **place)
         ) == [taken._replace(**place)]
 
-    def test_a_refused_download(self, engine):
-        """Nobody gets the file, and it is known who tried."""
+    def test_a_refused_download_is_recorded(self, engine):
+        """With the actor who tried. There is no file."""
         build(engine, 1)
         give_it = audited_download.audited_download(
             unit_of_work(engine), NOBODY, Permission.EXPORT, "f.csv", bytes, organization_id=ORG

@@ -1,4 +1,4 @@
-"""No event, no effect: while the audit trail takes nothing, nobody can do anything."""
+"""Without an audit event nothing happens: no use case works while the trail cannot be written."""
 
 import contextlib
 import logging
@@ -56,7 +56,8 @@ RECORDING = [
 USERS = b"username,name,email,organization_id,status\nnew,New Person,,,active\n"
 
 
-def _arrival(name: str) -> LoginClaims:
+def _login(name: str) -> LoginClaims:
+    """Return login claims of a person."""
     return LoginClaims({"sub": name, "iat": LATER // SECOND}, "192.0.2.9")
 
 
@@ -64,8 +65,9 @@ def _appoint(w: World) -> None:
     grants.appoint_first(w.unit_of_work, ["newcomer@example.com"])
 
 
-def _leave(w: World) -> None:
-    sign_in_sessions.sign_out(w.unit_of_work, _arrival("mhale"))
+def _sign_out(w: World) -> None:
+    """Sign the person out."""
+    sign_in_sessions.sign_out(w.unit_of_work, _login("mhale"))
 
 
 def _end_leaked(w: World) -> bool:
@@ -97,9 +99,9 @@ OTHERS: Acts = {
         w.unit_of_work, {"users": parse("users", USERS)}
     ),
     "sign_in_sessions.resume": lambda w: sign_in_sessions.resume(
-        w.unit_of_work, LIMITS, "sub", _arrival("support-all")
+        w.unit_of_work, LIMITS, "sub", _login("support-all")
     ),
-    "sign_in_sessions.sign_out": _leave,
+    "sign_in_sessions.sign_out": _sign_out,
     "sign_in_sessions.begin_by_proxy": lambda w: sign_in_sessions.begin_by_proxy(
         w.unit_of_work, "mhale", "192.0.2.9"
     ),
@@ -124,15 +126,15 @@ ALONE = {
     "verification.token_verifier.TokenVerifier",
 }
 #: Parts of the above, inside their transaction.
-WITHIN = {"actions.execute_within", "actions.needs_approval_within", "batches.perform_all"}
+WITHIN = {"actions.execute_within", "actions.needs_approval_within", "batches.execute_all"}
 
 
 @pytest.fixture
 def world(engine):
-    """Both organizations with everything in them, and somebody signed in."""
+    """Both organizations with all their data, and a signed-in person."""
     made = build_world(engine)
     add_people(engine)
-    sign_in_sessions.resume(made.unit_of_work, LIMITS, "sub", _arrival("mhale"))
+    sign_in_sessions.resume(made.unit_of_work, LIMITS, "sub", _login("mhale"))
     return made
 
 
@@ -141,8 +143,8 @@ def _by_administrator(w: World, case: Case) -> object:
     return case.call(w, ADMIN._replace(username=name), OWN)
 
 
-def _unlike(world: World, acts: Acts) -> list[str]:
-    """Return what is done without an event, or changes something; each is done once with one."""
+def _wrongly_done(world: World, acts: Acts) -> list[str]:
+    """Return the use cases that do something without an event; each is then done once with one."""
     before, wrong = rows(world.engine, audit=True), []
     for name, do in acts.items():
         with (
@@ -164,29 +166,29 @@ def _unlike(world: World, acts: Acts) -> list[str]:
 
 
 class TestEveryUseCase:
-    """With a trigger that raises on each new event."""
+    """While a trigger raises on each new event."""
 
-    def test_by_a_person(self, world: World):
-        """Who may do everything does nothing; the trail itself is as it was."""
+    def test_no_use_case_with_an_actor_changes_anything(self, world: World):
+        """The actor has every permission. The trail stays as it was."""
         acts = {case.name: partial(_by_administrator, case=case) for case in RECORDING}
-        assert _unlike(world, acts) == []
+        assert _wrongly_done(world, acts) == []
 
-    def test_by_nobody_in_particular(self, world: World):
-        """Commands, imports, and who comes and goes."""
-        assert _unlike(world, OTHERS) == []
+    def test_no_use_case_without_an_actor_changes_anything(self, world: World):
+        """Commands, imports, sign-ins and sign-outs."""
+        assert _wrongly_done(world, OTHERS) == []
 
-    def test_the_first_administrator(self, world: World):
-        """No account, no grant."""
+    def test_no_first_administrator_is_appointed(self, world: World):
+        """There is no account and no grant."""
         change(world.engine, "DELETE FROM role_grant WHERE role = 'administrator'")
-        assert _unlike(world, {"grants.appoint_first": _appoint}) == []
+        assert _wrongly_done(world, {"grants.appoint_first": _appoint}) == []
 
-    def test_all_of_them(self):
-        """Every use case that is given a ledger is here, or writes nothing."""
+    def test_every_use_case_with_a_unit_of_work_is_covered(self):
+        """A new use case must be added here, or be among those that write nothing."""
         covered = {case.name.partition(" ")[0] for case in RECORDING} | set(OTHERS)
         covered |= {"grants.appoint_first"}
         assert taking(UnitOfWork) - covered - READING - ALONE - WITHIN - set(PARTS) == set()
 
-    def test_demo_data(self, engine):
+    def test_no_demo_data_is_written(self, engine):
         """The database stays empty."""
         before = rows(engine, audit=True)
         with raising(engine), pytest.raises(AuditNotWrittenError):
@@ -195,10 +197,10 @@ class TestEveryUseCase:
 
 
 class TestRefusals:
-    """Without a trail a refusal is a refusal all the same."""
+    """A refusal is still raised when it cannot be recorded."""
 
-    def test_it_stands_and_the_log_tells(self, world, caplog):
-        """The log says that it was not recorded, with the kind of the error alone."""
+    def test_a_refusal_that_cannot_be_recorded_is_raised_and_logged(self, world, caplog):
+        """The log has the kind of the error only."""
         nobody = ADMIN._replace(username="nobody")
         before = rows(world.engine, audit=True)
         with (
@@ -210,18 +212,18 @@ class TestRefusals:
         assert rows(world.engine, audit=True) == before
         assert "a refusal was not recorded: AuditUnwritten" in caplog.text
 
-    def test_a_page_that_is_refused(self, world, caplog):
-        """Nothing is raised: the page is not shown anyway."""
+    def test_a_refused_page_that_cannot_be_recorded_raises_nothing(self, world, caplog):
+        """The page is not shown in any case."""
         with raising(world.engine), caplog.at_level(logging.ERROR):
             sign_in_sessions.record_page_refusal(world.unit_of_work, ADMIN, Permission.ACCESS, "")
         assert "a refusal was not recorded: AuditUnwritten" in caplog.text
 
 
 class TestFiles:
-    """Nothing leaves that is not recorded."""
+    """A download needs its event."""
 
-    def test_the_click_that_mints(self, engine):
-        """No file, no token, nothing in the vault; the error is kept for the page."""
+    def test_an_export_without_its_event_gives_no_file_and_no_token(self, engine):
+        """No secret is kept either. The error is kept for the page."""
         ids = build(engine, 3)
         planned, one_time_secrets = plan(engine, Action.GENERATE, ids), OneTimeSecrets()
         key = SecretKey("session", ADMIN.username, planned.operation_id)
@@ -240,7 +242,7 @@ class TestFiles:
         assert one_time_secrets.get(key) is None
         assert select(engine, "SELECT count(*) FROM token") == [(0,)]
 
-    def test_what_a_download_makes_is_not_made(self, world):
+    def test_a_download_without_its_event_is_not_made(self, world):
         """The event comes first."""
         made = []
         give_it = audited_download.audited_download(
@@ -253,10 +255,10 @@ class TestFiles:
 
 
 class TestOwnSteps:
-    """What a user does without a role."""
+    """Steps of users without a role."""
 
-    def test_first_use_waits(self, engine):
-        """The token works and stays pending until the trail takes the event."""
+    def test_a_first_use_without_its_event_leaves_the_token_pending(self, engine):
+        """The token works. It is accepted when the event can be written."""
         ids = build(engine, 1)
         give(engine, ids[0], Holding.PENDING)
         (token_id,) = select(engine, "SELECT token_id FROM token")[0]
@@ -279,8 +281,8 @@ class TestOwnSteps:
         uses.accept_first_uses()
         assert select(engine, "SELECT state FROM token") == [("accepted",)]
 
-    def test_no_token_is_given(self, world):
-        """Accepting a request shows nothing."""
+    def test_an_accept_without_its_event_returns_no_token(self, world):
+        """Accepting a request raises."""
         pending = world.places[OWN].pending
         actor = ADMIN._replace(username=username(OWN, 0))
         with raising(world.engine), pytest.raises(AuditNotWrittenError):

@@ -1,4 +1,4 @@
-"""Service credentials: made, shown once, changed, ended."""
+"""Service credentials: created, shown once, rotated, ended."""
 
 from concurrent.futures import ThreadPoolExecutor
 
@@ -24,11 +24,11 @@ def directory(engine) -> None:
 
 
 @pytest.fixture
-def checker(engine):
-    """What services sign in at."""
-    checker = TokenVerifier(unit_of_work(engine), MINTING)
-    yield checker
-    checker.close()
+def verifier(engine):
+    """The verifier that checks credentials."""
+    verifier = TokenVerifier(unit_of_work(engine), MINTING)
+    yield verifier
+    verifier.close()
 
 
 def create(engine, service_id: str = SERVICE):
@@ -37,27 +37,27 @@ def create(engine, service_id: str = SERVICE):
 
 
 class TestCreate:
-    """In clear for its maker, once."""
+    """The secret is in clear once, for the person who creates it."""
 
-    def test_it_signs_in(self, engine, checker):
-        """Its own service, and with both halves right."""
+    def test_a_credential_signs_in_its_own_service_only(self, engine, verifier):
+        """Both client id and secret must be right."""
         new = create(engine)
-        assert checker.service_of(*new) == SERVICE
-        assert checker.service_of(new.client_id, f"{new.client_secret}x") is None
-        assert checker.service_of(new.client_id, "") is None
-        assert checker.service_of(f"{new.client_id}x", new.client_secret) is None
-        assert checker.service_of(*create(engine, OTHER_SERVICE)) == OTHER_SERVICE
+        assert verifier.service_of(*new) == SERVICE
+        assert verifier.service_of(new.client_id, f"{new.client_secret}x") is None
+        assert verifier.service_of(new.client_id, "") is None
+        assert verifier.service_of(f"{new.client_id}x", new.client_secret) is None
+        assert verifier.service_of(*create(engine, OTHER_SERVICE)) == OTHER_SERVICE
 
-    def test_its_parts_are_told_apart(self, engine):
-        """The id names the service; a scanner takes the secret for no token, and still knows it."""
+    def test_id_and_secret_have_their_forms(self, engine):
+        """The id starts with the service. A scanner knows the secret, but not as a token."""
         new = create(engine)
         assert new.client_id.startswith(f"{SERVICE}-")
         assert is_well_formed(new.client_secret, "demosc")
         assert not is_well_formed(new.client_secret, "demo")
         assert new.client_secret not in repr(new)
 
-    def test_only_a_digest_is_kept(self, engine):
-        """And an event that names the id."""
+    def test_the_database_keeps_a_digest_and_an_event_with_the_id(self, engine):
+        """Never the secret."""
         new = create(engine)
         rows = select(engine, "SELECT * FROM service_credential")
         assert new.client_secret not in str(rows)
@@ -66,8 +66,8 @@ class TestCreate:
             ("credential", "mhale", SERVICE, new.client_id)
         ]
 
-    def test_a_third_is_refused(self, engine):
-        """Two live at once is what a change takes; another service has its own two."""
+    def test_a_third_live_credential_is_refused(self, engine):
+        """Two are enough for a rotation. Another service has its own two."""
         create(engine)
         create(engine)
         with pytest.raises(TooManyCredentialsError):
@@ -75,8 +75,8 @@ class TestCreate:
         create(engine, OTHER_SERVICE)
         assert len(credentials.list_all_credentials(engine)) == 3
 
-    def test_two_at_once_are_two(self, engine):
-        """Of five administrators who click at the same time, two get one."""
+    def test_five_creations_at_once_make_two_credentials(self, engine):
+        """Three of the five administrators are refused."""
 
         def attempt(_: int) -> bool:
             try:
@@ -89,40 +89,40 @@ class TestCreate:
             assert sorted(threads.map(attempt, range(5))) == [False, False, False, True, True]
 
     @pytest.mark.parametrize("make", ["create", "create_by_command"])
-    def test_no_such_service(self, engine, make):
-        """Is named."""
+    def test_an_unknown_service_is_named_in_the_error(self, engine, make):
+        """For both ways to create one."""
         arguments = [ADMIN] if make == "create" else []
         with pytest.raises(UnknownServiceError):
             getattr(credentials, make)(unit_of_work(engine), *arguments, "none", MINTING)
 
-    def test_by_command(self, engine, checker):
-        """Whoever can start a command is asked nothing; the event says so."""
+    def test_a_command_creates_without_a_permission(self, engine, verifier):
+        """The event says that it was the command line."""
         new = credentials.create_by_command(unit_of_work(engine), SERVICE, MINTING)
-        assert checker.service_of(*new) == SERVICE
+        assert verifier.service_of(*new) == SERVICE
         assert select(engine, "SELECT actor, address FROM audit_event") == [("", "command line")]
 
 
-class TestChange:
-    """A new one beside the old one, then the old one ends."""
+class TestRotation:
+    """A new credential beside the old one, then the old one ends."""
 
-    def test_both_work_until_one_ends(self, engine, checker):
-        """At once, and for good."""
+    def test_both_credentials_work_until_one_is_ended(self, engine, verifier):
+        """The end takes effect at once."""
         old, new = create(engine), create(engine)
-        assert [checker.service_of(*each) for each in (old, new)] == [SERVICE, SERVICE]
+        assert [verifier.service_of(*each) for each in (old, new)] == [SERVICE, SERVICE]
         assert credentials.end(unit_of_work(engine), ADMIN, old.client_id)
-        assert [checker.service_of(*each) for each in (old, new)] == [None, SERVICE]
+        assert [verifier.service_of(*each) for each in (old, new)] == [None, SERVICE]
         listed = credentials.list_credentials(engine, ADMIN, SERVICE)
         assert [each.client_id for each in listed] == [new.client_id]
         create(engine)
 
     @pytest.mark.parametrize("client_id", ["none", "", "\0", "x" * 1_000])
-    def test_ending_what_is_not_there(self, engine, client_id):
-        """Says so, and leaves no event."""
+    def test_ending_an_unknown_credential_returns_false(self, engine, client_id):
+        """It writes no event."""
         assert not credentials.end_by_command(unit_of_work(engine), client_id)
         assert select(engine, "SELECT count(*) FROM audit_event") == [(0,)]
 
-    def test_ending_twice(self, engine):
-        """Once only."""
+    def test_ending_a_credential_twice_ends_it_once(self, engine):
+        """The second call returns False."""
         new = create(engine)
         with ThreadPoolExecutor(4) as threads:
             ended = threads.map(
@@ -130,25 +130,25 @@ class TestChange:
             )
             assert sorted(ended) == [False, False, False, True]
 
-    def test_the_pepper_changes(self, engine):
-        """A credential keeps the number of its own; without that pepper it is worth nothing."""
+    def test_a_credential_needs_the_pepper_it_was_made_with(self, engine):
+        """It keeps the pepper's number. Without that pepper it does not work."""
         new = create(engine)
         later = Minting("demo", {1: MINTING.peppers[1], 2: b"q" * 32})
         for minting, service_id in ((later, SERVICE), (Minting("demo", {2: b"q" * 32}), None)):
-            checker = TokenVerifier(unit_of_work(engine), minting)
-            assert checker.service_of(*new) == service_id
-            checker.close()
+            verifier = TokenVerifier(unit_of_work(engine), minting)
+            assert verifier.service_of(*new) == service_id
+            verifier.close()
 
 
-class TestWho:
-    """Only who looks after access everywhere."""
+class TestPermission:
+    """Only people who manage access for all organizations."""
 
     @pytest.mark.parametrize(
         "grant",
         [Grant(Role.SUPPORT), Grant(Role.ANALYST), Grant(Role.ADMINISTRATOR, ORG), None],
     )
-    def test_others_are_refused(self, engine, grant):
-        """A service's credential reaches into every organization."""
+    def test_credentials_need_the_access_permission_for_all_organizations(self, engine, grant):
+        """A service's credential is valid for every organization."""
         with writing(engine) as connection:
             add_staff(connection, "other", "Other", *([grant] if grant else []))
         other = Actor("other", "Other")

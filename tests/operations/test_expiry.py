@@ -1,4 +1,4 @@
-"""When tokens and requests end by themselves, and how the table says so."""
+"""Expiry of tokens and requests, and how the table shows it."""
 
 import pytest
 
@@ -13,7 +13,7 @@ from lib.operations.unit_of_work import UnitOfWork
 from lib.operations.verification.token_verifier import TokenVerifier
 from lib.store import token_queries
 from lib.store.engine import reading
-from tests.support.actions import LATER, Moving, act, change, exported, give, select
+from tests.support.actions import LATER, MovableClock, act, change, exported, give, select
 from tests.support.database_facts import NOW
 from tests.support.directory import ADMIN, MINTING, ORG, SERVICE, build, by, clock, unit_of_work
 
@@ -27,31 +27,33 @@ def ids(engine) -> list[str]:
 
 
 def set_days(engine, service: int | None, organization: int | None) -> None:
-    """Set both policies."""
+    """Set the policies of the service and of the organization."""
     policies.set_service_policy(unit_of_work(engine), ADMIN, SERVICE, service)
     policies.set_organization_policy(unit_of_work(engine), ADMIN, ORG, organization)
 
 
 def ends(engine) -> list[int | None]:
-    """When each row ends; those without an end last."""
+    """Return the expiry of each row; those without one last."""
     return [
         row[0] for row in select(engine, "SELECT expires_at FROM token ORDER BY expires_at IS NULL")
     ]
 
 
 class TestNewTokens:
-    """They carry the moment at which they end."""
+    """New tokens have an expiry by policy."""
 
     @pytest.mark.parametrize(
         ("service", "organization", "days"),
         [(None, None, None), (30, None, 30), (None, 7, 7), (30, 7, 7), (7, 30, 7), (730, 1, 1)],
     )
-    def test_exported(self, engine, ids, service, organization, days):
-        """From the moment of the export; the shorter policy counts."""
+    def test_an_exported_token_expires_by_the_shorter_policy(
+        self, engine, ids, service, organization, days
+    ):
+        """Counted from the moment of the export."""
         set_days(engine, service, organization)
         _, outcome = act(engine, Action.GENERATE, ids)
         assert set(ends(engine)) == {days and LATER + days * DAY}
-        at = Moving(LATER)
+        at = MovableClock(LATER)
         checker = TokenVerifier(unit_of_work(engine, at), MINTING)
         token = exported(outcome)[0]
         assert checker.check(token)
@@ -61,12 +63,12 @@ class TestNewTokens:
         assert bool(checker.check(token)) == (days is None)
         checker.close()
 
-    def test_asked_for(self, engine, ids):
-        """A request lapses; the token that is minted when it is accepted lives from then on."""
+    def test_a_requested_token_expires_by_policy_from_its_acceptance(self, engine, ids):
+        """The request itself expires earlier."""
         set_days(engine, 30, None)
         act(engine, Action.REQUEST, ids[:1])
         assert ends(engine) == [LATER + 30 * DAY], "thirty days to answer"
-        at = Moving(LATER + 5 * DAY)
+        at = MovableClock(LATER + 5 * DAY)
         (pending,) = own_tokens.list_own(engine, at, HOLDER)
         own_tokens.accept(unit_of_work(engine, at), HOLDER, pending, MINTING)
         assert ends(engine) == [LATER + 35 * DAY]
@@ -77,34 +79,34 @@ class TestNewTokens:
         own_tokens.accept(unit_of_work(engine, at), other, pending, MINTING)
         assert ends(engine) == [LATER + 35 * DAY, None]
 
-    def test_a_policy_changes_no_token_that_is_there(self, engine, ids):
-        """It counts for tokens that are made after it."""
+    def test_a_new_policy_changes_no_existing_token(self, engine, ids):
+        """It applies to tokens that are made later."""
         act(engine, Action.GENERATE, ids)
         set_days(engine, 1, 1)
         assert set(ends(engine)) == {None}
 
 
 class TestRequests:
-    """They lapse after so many days, whatever the policies say."""
+    """Requests expire after the days of the setting, whatever the policies say."""
 
     @pytest.mark.parametrize("days", [1, 30, 365])
-    def test_the_setting(self, engine, ids, days):
-        """To the millisecond; then it is as if nobody had asked."""
+    def test_a_request_expires_after_the_days_of_the_setting(self, engine, ids, days):
+        """To the millisecond. Then it counts as nothing."""
         books = UnitOfWork(engine, clock, unit_of_work(engine).keyring, request_days=days)
         planned = plan_action(books, ADMIN, Action.REQUEST, ORG, SERVICE, ids[:1])
         execute(books, by(planned), planned, MINTING)
         assert ends(engine) == [NOW + days * DAY]
-        at = Moving(NOW + days * DAY - 1)
+        at = MovableClock(NOW + days * DAY - 1)
         (pending,) = own_tokens.list_own(engine, at, HOLDER)
         at.at += 1
         assert own_tokens.list_own(engine, at, HOLDER) == []
         with pytest.raises(TokenNotPendingError):
             own_tokens.accept(unit_of_work(engine, at), HOLDER, pending, MINTING)
 
-    def test_another_can_be_made(self, engine, ids):
-        """The lapsed one is closed as expired, at its own time."""
+    def test_a_new_request_closes_the_expired_one(self, engine, ids):
+        """It ends as expired, at its own time."""
         act(engine, Action.REQUEST, ids[:1])
-        at = Moving(LATER + 31 * DAY)
+        at = MovableClock(LATER + 31 * DAY)
         planned = plan_action(
             unit_of_work(engine, at), ADMIN, Action.REQUEST, ORG, SERVICE, ids[:1]
         )
@@ -122,18 +124,18 @@ def row_of(engine, member_id: str, now: int = NOW) -> TokenRow:
 
 
 class TestTable:
-    """An expired token shows as Expired and counts as none."""
+    """An expired token shows as Expired and counts as nothing."""
 
-    def test_until_it_ends(self, engine, ids):
-        """And from then on, though nobody has closed the row."""
+    def test_a_row_shows_expired_from_the_moment_of_expiry(self, engine, ids):
+        """Even though nothing has closed it."""
         give(engine, ids[0], Holding.ACCEPTED, expires_at=NOW + SECOND)
         row = row_of(engine, ids[0])
         assert (row.accepted, row.expired, row.expires_at) == (True, False, NOW + SECOND)
         row = row_of(engine, ids[0], NOW + SECOND)
         assert (row.accepted, row.pending, row.expired) == (False, False, True)
 
-    def test_a_closed_row_says_the_same(self, engine, ids):
-        """Until something newer is there."""
+    def test_a_closed_expired_row_shows_expired_until_something_newer(self, engine, ids):
+        """As an open one."""
         give(engine, ids[0], Holding.ACCEPTED, expires_at=NOW)
         with pytest.raises(NothingToDoError):
             act(engine, Action.REMOVE, ids[:1])
@@ -143,18 +145,18 @@ class TestTable:
         assert not row_of(engine, ids[0], LATER).expired
 
     @pytest.mark.parametrize("action", [Action.REMOVE, Action.GENERATE])
-    def test_what_was_ended_is_not_expired(self, engine, ids, action):
-        """Removed is none; replaced has a newer one."""
+    def test_a_removed_or_replaced_token_does_not_show_expired(self, engine, ids, action):
+        """Removed shows nothing, replaced shows the newer token."""
         give(engine, ids[0], Holding.ACCEPTED, expires_at=NOW + DAY)
         act(engine, action, ids[:1])
         assert not row_of(engine, ids[0], NOW + 2 * DAY).expired
 
-    def test_nothing_is_not_expired(self, engine, ids):
-        """Who never had one."""
+    def test_a_user_who_never_had_a_token_does_not_show_expired(self, engine, ids):
+        """The user has no row."""
         assert not row_of(engine, ids[0]).expired
 
-    def test_one_of_two(self, engine, ids):
-        """With something live beside it, that is what shows."""
+    def test_a_live_token_shows_instead_of_the_expired_one_beside_it(self, engine, ids):
+        """The live one counts."""
         give(engine, ids[0], Holding.BOTH)
         change(engine, "UPDATE token SET expires_at = :at WHERE state = 'accepted'", at=NOW)
         row = row_of(engine, ids[0])
@@ -162,7 +164,7 @@ class TestTable:
 
 
 class TestFilters:
-    """Which users each filter finds."""
+    """Which users each filter of the table finds."""
 
     @pytest.fixture
     def many(self, engine, ids) -> dict[str, str]:
@@ -195,8 +197,8 @@ class TestFilters:
             ),
         ],
     )
-    def test_each(self, engine, many, name, found):
-        """A request has no token yet, so neither use nor end is said of it."""
+    def test_a_filter_finds_exactly_its_users(self, engine, many, name, found):
+        """A request has no token yet, so it has neither a use nor an expiry."""
         with reading(engine) as connection:
             ids = token_queries.matching_ids(connection, ORG, SERVICE, NOW + MINUTE, holding=name)
         assert {many[member_id] for member_id in ids} == found

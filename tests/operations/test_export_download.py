@@ -1,4 +1,4 @@
-"""The click that mints: once, whoever calls how often, and nothing of it in what it raises."""
+"""The callable of the download button mints once, and its errors carry no data."""
 
 import hashlib
 import logging
@@ -20,14 +20,14 @@ from tests.support.directory import MINTING, ORG, build, by, unit_of_work
 
 @pytest.fixture
 def one_time_secrets():
-    """A vault that forgets at the end of the test."""
+    """A store of secrets that is emptied at the end of the test."""
     one_time_secrets = OneTimeSecrets(60)
     yield one_time_secrets
     one_time_secrets.drop_session("session")
 
 
-def delivery(engine, one_time_secrets, ids, action=Action.GENERATE) -> ExportDownload:
-    """Return the delivery of an export to `ids`."""
+def make_download(engine, one_time_secrets, ids, action=Action.GENERATE) -> ExportDownload:
+    """Return the download of an export to `ids`."""
     planned = plan(engine, action, ids)
     key = SecretKey("session", "mhale", planned.operation_id)
     return ExportDownload(
@@ -41,33 +41,33 @@ def delivery(engine, one_time_secrets, ids, action=Action.GENERATE) -> ExportDow
     )
 
 
-class TestDelivering:
-    """The download button's callable."""
+class TestDownload:
+    """Calls of the download button."""
 
-    def test_nothing_happens_before_the_click(self, engine, one_time_secrets):
-        """Making it is not confirming it."""
-        delivered = delivery(engine, one_time_secrets, build(engine, 2))
+    def test_making_a_download_changes_nothing(self, engine, one_time_secrets):
+        """Only the call executes the plan."""
+        delivered = make_download(engine, one_time_secrets, build(engine, 2))
         assert (delivered.begun, delivered.over, delivered.receipt) == (False, False, None)
         assert select(engine, "SELECT count(*) FROM token") == [(0,)]
 
-    def test_the_first_call_does_it(self, engine, one_time_secrets):
-        """The bytes are the CSV, the receipt is there, the tokens work."""
-        delivered = delivery(engine, one_time_secrets, build(engine, 3))
+    def test_the_first_call_returns_the_csv_and_sets_the_receipt(self, engine, one_time_secrets):
+        """The tokens work."""
+        delivered = make_download(engine, one_time_secrets, build(engine, 3))
         content = delivered()
         tokens = [row["API Token"] for row in csv_rows(content)]
         assert live_matches(engine, tokens) == [1, 1, 1]
         assert (delivered.begun, delivered.over, delivered.error) == (True, True, None)
         assert delivered.receipt.csv_sha256 == hashlib.sha256(content).hexdigest()
 
-    def test_later_calls_give_the_same_bytes(self, engine, one_time_secrets):
-        """Download again, or a browser that asks twice."""
-        delivered = delivery(engine, one_time_secrets, build(engine, 3))
+    def test_later_calls_return_the_same_bytes(self, engine, one_time_secrets):
+        """For "Download again", or a browser that requests twice."""
+        delivered = make_download(engine, one_time_secrets, build(engine, 3))
         assert delivered() == delivered() == delivered()
         assert select(engine, "SELECT count(*) FROM operation") == [(1,)]
 
-    def test_eight_threads_at_once(self, engine, one_time_secrets):
-        """One operation, one file."""
-        delivered = delivery(engine, one_time_secrets, build(engine, 3))
+    def test_eight_calls_at_once_make_one_operation_and_one_file(self, engine, one_time_secrets):
+        """Each call returns the same bytes."""
+        delivered = make_download(engine, one_time_secrets, build(engine, 3))
         start = threading.Barrier(8)
         contents = []
 
@@ -84,9 +84,11 @@ class TestDelivering:
         assert len(set(contents)) == 1
         assert select(engine, "SELECT count(*) FROM operation") == [(1,)]
 
-    def test_a_second_delivery_of_the_same_plan(self, engine, one_time_secrets):
-        """From another tab: the receipt, and no second file."""
-        first = delivery(engine, one_time_secrets, build(engine, 2))
+    def test_a_second_download_of_the_same_plan_has_the_receipt_and_no_file(
+        self, engine, one_time_secrets
+    ):
+        """As from another tab."""
+        first = make_download(engine, one_time_secrets, build(engine, 2))
         first()
         key = first.key._replace(session="other")
         second = ExportDownload(
@@ -102,9 +104,11 @@ class TestDelivering:
             second()
         assert (second.receipt, second.error) == (first.receipt, None)
 
-    def test_after_the_file_was_dropped(self, engine, one_time_secrets):
-        """There is no file any more, and nothing is minted again."""
-        delivered = delivery(engine, one_time_secrets, build(engine, 2))
+    def test_a_call_after_the_file_was_dropped_raises_and_mints_nothing(
+        self, engine, one_time_secrets
+    ):
+        """The file is not kept any more."""
+        delivered = make_download(engine, one_time_secrets, build(engine, 2))
         delivered()
         one_time_secrets.drop(delivered.key)
         with pytest.raises(DownloadNotRecordedError):
@@ -112,13 +116,13 @@ class TestDelivering:
         assert select(engine, "SELECT count(*) FROM token") == [(2,)]
 
 
-class TestFailing:
-    """An error is kept for the page; what the server gets to log says nothing."""
+class TestErrors:
+    """An error is kept for the page. What the server logs has no data."""
 
-    def test_the_plan_is_outdated(self, engine, one_time_secrets):
-        """The page can tell who changed."""
+    def test_an_outdated_plan_is_kept_as_the_error(self, engine, one_time_secrets):
+        """The page can show who changed."""
         ids = build(engine, 2)
-        delivered = delivery(engine, one_time_secrets, ids)
+        delivered = make_download(engine, one_time_secrets, ids)
         act(engine, Action.REQUEST, ids[:1])
         with pytest.raises(DownloadNotRecordedError) as caught:
             delivered()
@@ -126,18 +130,18 @@ class TestFailing:
         assert [user.username for user in delivered.error.changed] == ["utcjf1-u0"]
         assert (str(caught.value), caught.value.__cause__) == ("", None)
 
-    def test_the_role_was_taken_away(self, engine, one_time_secrets):
-        """The operation asks again."""
-        delivered = delivery(engine, one_time_secrets, build(engine, 2))
+    def test_a_revoked_role_is_kept_as_the_error(self, engine, one_time_secrets):
+        """The permission is checked again."""
+        delivered = make_download(engine, one_time_secrets, build(engine, 2))
         change(engine, "UPDATE user_account SET staff_status = 'inactive'")
         with pytest.raises(DownloadNotRecordedError):
             delivered()
         assert isinstance(delivered.error, NotAllowedError)
 
-    def test_it_is_over_after_an_error(self, engine, one_time_secrets):
-        """A further click does not try again behind the page's back."""
+    def test_a_call_after_an_error_does_not_try_again(self, engine, one_time_secrets):
+        """The page has shown the error."""
         ids = build(engine, 2)
-        delivered = delivery(engine, one_time_secrets, ids)
+        delivered = make_download(engine, one_time_secrets, ids)
         change(engine, "UPDATE user_account SET staff_status = 'inactive'")
         with pytest.raises(DownloadNotRecordedError):
             delivered()
@@ -147,23 +151,23 @@ class TestFailing:
         assert delivered.over
         assert select(engine, "SELECT count(*) FROM operation") == [(0,)]
 
-    def test_the_database_is_locked(self, tmp_path, one_time_secrets):
+    def test_a_locked_database_is_kept_as_the_error(self, tmp_path, one_time_secrets):
         """The page can say so."""
         from lib.store.migrate import migrate  # noqa: PLC0415 - this test opens its own
 
         url = f"sqlite:///{tmp_path / 'desk.db'}"
         engine, other = open_engine(url, busy_seconds=0.1), open_engine(url)
         migrate(engine)
-        delivered = delivery(engine, one_time_secrets, build(engine, 2))
+        delivered = make_download(engine, one_time_secrets, build(engine, 2))
         with writing(other), pytest.raises(DownloadNotRecordedError):
             delivered()
         assert isinstance(delivered.error, DatabaseBusyError)
         engine.dispose()
         other.dispose()
 
-    def test_a_mistake_of_ours(self, engine, one_time_secrets, caplog):
-        """What nobody expected ends the same way, and its traceback has no data."""
-        delivered = delivery(engine, one_time_secrets, build(engine, 2))
+    def test_an_unexpected_error_is_kept_without_its_data(self, engine, one_time_secrets, caplog):
+        """The logged traceback has no data."""
+        delivered = make_download(engine, one_time_secrets, build(engine, 2))
         with writing(engine) as connection:
             connection.execute(text("ALTER TABLE operation_result RENAME TO elsewhere"))
         with caplog.at_level(logging.DEBUG), pytest.raises(DownloadNotRecordedError) as caught:
@@ -175,12 +179,12 @@ class TestFailing:
         assert select(engine, "SELECT count(*) FROM token") == [(0,)]
 
 
-class TestShowing:
-    """What a log, a page or a debugger gets to see of it."""
+class TestRepresentation:
+    """What a log, a page or a debugger can show of a download."""
 
-    def test_no_token_and_no_tools(self, engine, one_time_secrets):
-        """The representation holds neither tokens nor users nor keys."""
-        delivered = delivery(engine, one_time_secrets, build(engine, 2))
+    def test_the_representation_has_no_tokens_users_or_keys(self, engine, one_time_secrets):
+        """Only what the page shows anyway."""
+        delivered = make_download(engine, one_time_secrets, build(engine, 2))
         tokens = [row["API Token"] for row in csv_rows(delivered())]
         shown = repr(delivered)
         assert [token for token in tokens if token[:20] in shown] == []
@@ -189,23 +193,23 @@ class TestShowing:
         assert "Vault" not in shown
 
 
-class TestAnotherConfirmation:
-    """A click counts for the confirmation that is open, and for no other."""
+class TestClosedConfirmation:
+    """A click counts only for the confirmation that is open."""
 
-    def test_a_click_on_a_closed_one_mints_nothing(self, engine, one_time_secrets):
-        """It was dismissed, or another took its place: nothing is written, and no file comes."""
+    def test_a_call_of_a_closed_confirmation_mints_nothing(self, engine, one_time_secrets):
+        """It was dismissed or replaced: nothing is written, and there is no file."""
         delivered = replace(
-            delivery(engine, one_time_secrets, build(engine, 2)), is_open=lambda: False
+            make_download(engine, one_time_secrets, build(engine, 2)), is_open=lambda: False
         )
         with pytest.raises(DownloadNotRecordedError):
             delivered()
         assert (delivered.begun, delivered.over) == (False, False)
         assert select(engine, "SELECT count(*) FROM operation") == [(0,)]
 
-    def test_download_again_works_when_it_is_closed(self, engine, one_time_secrets):
-        """The receipt has taken the confirmation's place."""
+    def test_download_again_works_after_the_confirmation_was_closed(self, engine, one_time_secrets):
+        """The receipt is shown instead of the confirmation."""
         answers = iter([True])
         delivered = replace(
-            delivery(engine, one_time_secrets, build(engine, 2)), is_open=lambda: next(answers)
+            make_download(engine, one_time_secrets, build(engine, 2)), is_open=lambda: next(answers)
         )
         assert delivered() == delivered()

@@ -1,4 +1,4 @@
-"""Granting and revoking: together or not at all, and never without an administrator left."""
+"""Granting and revoking: all or nothing, and never without an API administrator left."""
 
 import threading
 
@@ -35,7 +35,7 @@ def desk(engine: Engine) -> Engine:
 
 
 def held(engine: Engine, username: str = USER) -> set[Grant]:
-    """Return what the database has for somebody."""
+    """Return the stored grants of a person."""
     rows = select(
         engine, "SELECT role, organization_id FROM role_grant WHERE username = :u", u=username
     )
@@ -43,18 +43,18 @@ def held(engine: Engine, username: str = USER) -> set[Grant]:
 
 
 class TestGranting:
-    """What somebody may from now on."""
+    """New grants."""
 
-    def test_several_places_at_once(self, desk):
-        """Those that are new come back; a repeated one counts once."""
+    def test_a_grant_in_several_places_returns_the_new_ones(self, desk):
+        """A repeated one counts once."""
         first = [Grant(Role.SUPPORT, ORG)]
         assert grants.grant(unit_of_work(desk), ADMIN, USER, first) == tuple(first)
         both = [*first, Grant(Role.SUPPORT, OTHER), Grant(Role.SUPPORT, OTHER)]
         assert grants.grant(unit_of_work(desk), ADMIN, USER, both) == (Grant(Role.SUPPORT, OTHER),)
         assert held(desk) == set(both)
 
-    def test_all_or_nothing(self, desk):
-        """An organization that is not there takes the others with it."""
+    def test_an_unknown_organization_refuses_all_grants(self, desk):
+        """Nothing is granted."""
         before = everything(desk)
         wanted = [Grant(Role.SUPPORT, ORG), Grant(Role.SUPPORT, "NOWHER")]
         with pytest.raises(UnknownPlaceError) as refused:
@@ -63,15 +63,15 @@ class TestGranting:
         assert everything(desk) == before
 
     @pytest.mark.parametrize("username", ["who", "", "a\0b", "\u202eevil", "x" * 10_000])
-    def test_nobody_of_that_name(self, desk, username):
-        """Whatever was typed; what is no name at all is not even recorded as one."""
+    def test_a_grant_to_an_unknown_person_is_refused(self, desk, username):
+        """A text that is no possible name is not recorded as one."""
         with pytest.raises(UnknownPersonError):
             grants.grant(unit_of_work(desk), ADMIN, username, [Grant(Role.SUPPORT)])
         (subject,) = select(desk, "SELECT subject FROM audit_event")[0]
         assert subject == (username if username in {"who", "\u202eevil"} else "")
 
-    def test_in_one_organization_only(self, desk):
-        """An administrator of one grants there, and not elsewhere."""
+    def test_an_administrator_of_one_organization_grants_only_there(self, desk):
+        """Elsewhere it is refused."""
         grants.grant(unit_of_work(desk), ADMIN, USER, [Grant(Role.ADMINISTRATOR, ORG)])
         local, other = Actor(USER, ""), f"{ORG.lower()}-u1"
         assert grants.grant(unit_of_work(desk), local, other, [Grant(Role.ANALYST, ORG)])
@@ -80,8 +80,8 @@ class TestGranting:
                 grants.grant(unit_of_work(desk), local, other, [Grant(Role.ANALYST, place)])
         assert [row.organization_id for row in grants.list_grants(desk, local)] == [ORG, ORG]
 
-    def test_an_inactive_person(self, desk):
-        """It counts when they are active again; the list says so."""
+    def test_a_grant_to_an_inactive_person_counts_when_they_are_active_again(self, desk):
+        """The list shows that they are inactive."""
         change(desk, "UPDATE member SET status = 'inactive' WHERE username = :u", u=USER)
         grants.grant(unit_of_work(desk), ADMIN, USER, [Grant(Role.SUPPORT)])
         (row,) = [row for row in grants.list_grants(desk, ADMIN) if row.username == USER]
@@ -99,21 +99,21 @@ class TestGranting:
 
 
 class TestRevoking:
-    """What somebody may no longer."""
+    """Revoked grants."""
 
-    def test_what_they_do_not_have(self, desk):
-        """Nothing happens, and it is said."""
+    def test_revoking_a_grant_that_is_not_held_returns_nothing(self, desk):
+        """Nothing changes."""
         assert grants.revoke(unit_of_work(desk), ADMIN, USER, [Grant(Role.SUPPORT, ORG)]) == ()
 
-    def test_one_of_two_places(self, desk):
-        """The other stays."""
+    def test_revoking_one_of_two_grants_keeps_the_other(self, desk):
+        """In the other organization."""
         both = [Grant(Role.SUPPORT, ORG), Grant(Role.SUPPORT, OTHER)]
         grants.grant(unit_of_work(desk), ADMIN, USER, both)
         assert grants.revoke(unit_of_work(desk), ADMIN, USER, both[:1]) == tuple(both[:1])
         assert held(desk) == {both[1]}
 
-    def test_ones_own(self, desk):
-        """As long as somebody else is left."""
+    def test_an_administrator_can_revoke_their_own_role(self, desk):
+        """If another administrator is left."""
         add_administrator(desk)
         assert grants.revoke(unit_of_work(desk), ADMIN, "mhale", [EVERYWHERE]) == (EVERYWHERE,)
         with pytest.raises(NotAllowedError):
@@ -121,10 +121,10 @@ class TestRevoking:
 
 
 class TestLastAdministrator:
-    """Nobody can take them away, by whatever way."""
+    """The last API administrator cannot be removed."""
 
-    def test_revoked(self, desk):
-        """By themselves or on the command line."""
+    def test_the_last_administrator_cannot_be_revoked(self, desk):
+        """Neither by themselves nor by command."""
         before = everything(desk)
         with pytest.raises(LastAdministratorError):
             grants.revoke(unit_of_work(desk), ADMIN, "mhale", [EVERYWHERE])
@@ -132,14 +132,14 @@ class TestLastAdministrator:
             grants.revoke_by_command(unit_of_work(desk), "mhale", [EVERYWHERE])
         assert everything(desk) == before
 
-    def test_an_inactive_one_does_not_count(self, desk):
-        """Nor does one of a single organization."""
+    def test_inactive_administrators_and_those_of_one_organization_do_not_count(self, desk):
+        """They cannot grant roles for all."""
         add_administrator(desk, status="inactive")
         grants.grant(unit_of_work(desk), ADMIN, USER, [Grant(Role.ADMINISTRATOR, ORG)])
         with pytest.raises(LastAdministratorError):
             grants.revoke(unit_of_work(desk), ADMIN, "mhale", [EVERYWHERE])
 
-    def test_made_inactive_by_an_import(self, desk):
+    def test_an_import_cannot_make_the_last_administrator_inactive(self, desk):
         """The whole import is refused."""
         users = b"username,name,email,organization_id,status\nmhale,Morgan Hale,,,inactive\n"
         before = everything(desk)
@@ -147,8 +147,8 @@ class TestLastAdministrator:
             import_directory(unit_of_work(desk), {"users": parse("users", users)})
         assert everything(desk) == before
 
-    def test_two_who_revoke_each_other_at_once(self, desk):
-        """One of them stays, every time."""
+    def test_of_two_administrators_who_revoke_each_other_one_stays(self, desk):
+        """Every time."""
         for _ in range(10):
             change(desk, "DELETE FROM role_grant")
             change(desk, "DELETE FROM user_account WHERE username = 'okafor'")
@@ -180,8 +180,8 @@ class TestLastAdministrator:
 class TestFirstAdministrator:
     """The setting TOKEN_DESK_ADMINS."""
 
-    def test_an_account_is_made(self, engine):
-        """Of staff, with an e-mail when the name is one."""
+    def test_an_unknown_first_administrator_gets_a_staff_account(self, engine):
+        """With an e-mail if the username is one."""
         grants.appoint_first(unit_of_work(engine), ["root", "ann@example.com"])
         assert sorted(select(engine, "SELECT username, email, staff_status FROM user_account")) == [
             ("ann@example.com", "ann@example.com", "active"),
@@ -189,15 +189,15 @@ class TestFirstAdministrator:
         ]
         assert held(engine, "root") == held(engine, "ann@example.com") == {EVERYWHERE}
 
-    def test_a_known_person_is_taken(self, desk):
-        """Nothing but the grant is new; where there is an administrator, not even that."""
+    def test_a_known_first_administrator_gets_the_grant_only(self, desk):
+        """If there is an administrator already, nothing changes."""
         grants.appoint_first(unit_of_work(desk), [USER])
         assert held(desk) == set()
         change(desk, "DELETE FROM role_grant")
         grants.appoint_first(unit_of_work(desk), [USER])
         assert held(desk) == {EVERYWHERE}
 
-    def test_nobody_named(self, engine):
-        """Nothing happens."""
+    def test_an_empty_setting_changes_nothing(self, engine):
+        """Nobody is named."""
         grants.appoint_first(unit_of_work(engine), [])
         assert select(engine, "SELECT count(*) FROM audit_head") == [(0,)]

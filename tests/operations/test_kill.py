@@ -12,7 +12,7 @@ from lib.settings import ROOT
 
 @pytest.mark.parametrize("tries", [10, pytest.param(1_000, marks=pytest.mark.soak)])
 def test_a_killed_operation_is_whole_or_absent(engine: Engine, url: str, tries: int) -> None:
-    """0 torn of `tries`, and most of them were really killed on the way."""
+    """No torn operation in `tries`, most of which were really killed on the way."""
     engine.dispose()
     done = subprocess.run(
         [sys.executable, "-m", "tests.support.kill", url, str(tries), "7"],

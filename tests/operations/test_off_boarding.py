@@ -1,4 +1,4 @@
-"""Off-boarding: everything that one person has ends as one act, or nothing does."""
+"""Off-boarding: everything of one person ends together, or nothing does."""
 
 import threading
 from itertools import product
@@ -33,7 +33,7 @@ SUPPORT = Actor("lsato", "Lee Sato", frozenset({Grant(Role.SUPPORT, HERE)}))
 
 @pytest.fixture
 def members(engine) -> dict[str, str]:
-    """The person's member id in each of two organizations; the first has another user too."""
+    """The person's member id in each of two organizations. The first one has another user too."""
     (own, _), (_,) = (
         build(engine, 2, organization_id=HERE, services=SERVICES),
         build(engine, 1, organization_id=THERE, services=SERVICES),
@@ -48,7 +48,7 @@ def members(engine) -> dict[str, str]:
 
 @pytest.fixture
 def tokens(engine, members) -> list[str]:
-    """What the person has, in clear: both, a token, and a request in the other organization."""
+    """The person's tokens in clear: both kinds, and a request in the other organization."""
     return [
         *give(engine, members[HERE], Holding.BOTH),
         *give(engine, members[HERE], Holding.ACCEPTED, service_id="plats"),
@@ -62,7 +62,7 @@ def planned(engine, actor: Actor = ADMIN):
 
 
 def end(engine, off_boarding, actor: Actor = ADMIN, reason: str = ""):
-    """Carry it out a minute later."""
+    """Execute the off-boarding a minute later."""
     return off_board(unit_of_work(engine, later), actor, off_boarding, reason=reason)
 
 
@@ -72,11 +72,11 @@ def acts(off_boarding) -> list[tuple]:
 
 
 class TestAll:
-    """Who looks after all organizations ends everything."""
+    """An actor with the permission for all organizations."""
 
     @pytest.mark.usefixtures("tokens")
     def test_the_plan_names_what_ends_in_the_order_of_the_locks(self, engine):
-        """A plan for each organization, service and kind of ending."""
+        """A plan for each organization, service and action."""
         found = planned(engine)
         assert acts(found) == [
             (THERE, "plats", Action.REMOVE),
@@ -88,22 +88,22 @@ class TestAll:
         assert (found.tokens, found.requests, found.organizations) == (3, 2, 2)
         assert found.everywhere
 
-    def test_nothing_works_or_waits_afterwards(self, engine, tokens):
-        """Every digest of theirs is dead, and their page is empty."""
+    def test_no_token_works_and_no_request_waits_after_the_off_boarding(self, engine, tokens):
+        """Every digest has ended, and the person's page is empty."""
         end(engine, planned(engine))
         assert live_matches(engine, tokens) == [0] * len(tokens)
         assert own_tokens.list_own(engine, later, Actor(PERSON, "")) == []
 
-    def test_others_are_left_alone(self, engine, tokens):  # noqa: ARG002 - the person's own
-        """Whoever stands next to them keeps what they have."""
+    def test_tokens_of_other_users_are_unchanged(self, engine, tokens):  # noqa: ARG002 - the person's own
+        """In the same organization and service."""
         other = select(engine, "SELECT member_id FROM member WHERE username = 'utcjf1-u1'")[0][0]
         kept = give(engine, other, Holding.BOTH)
         end(engine, planned(engine))
         assert live_matches(engine, kept) == [1, 1]
 
     @pytest.mark.usefixtures("tokens")
-    def test_one_batch_one_event_an_operation(self, engine):
-        """All operations share the batch; each event names the person and the reason."""
+    def test_all_operations_share_a_batch_and_each_has_an_event(self, engine):
+        """Each event names the person and the reason."""
         receipts = end(engine, planned(engine), reason="left the office")
         batches = select(engine, "SELECT batch_id, count(*) FROM operation GROUP BY batch_id")
         assert [count for _, count in batches] == [len(receipts)] == [5]
@@ -120,7 +120,7 @@ class TestAll:
 
     @pytest.mark.usefixtures("tokens")
     def test_a_second_call_gives_the_same_receipts(self, engine):
-        """Once, however often it is clicked; what the person was given since is left alone."""
+        """What the person was given meanwhile stays."""
         found = planned(engine)
         receipts = end(engine, found)
         member = select(engine, "SELECT member_id FROM member WHERE organization_id = 'UTCJF1'")
@@ -130,7 +130,7 @@ class TestAll:
         assert everything(engine)["token"] == before["token"]
         assert live_matches(engine, given) == [1]
 
-    def test_an_inactive_user_is_off_boarded_too(self, engine, tokens):
+    def test_an_inactive_user_can_be_off_boarded(self, engine, tokens):
         """Ending is always allowed."""
         for table in ("member", "organization"):
             change(engine, f"UPDATE {table} SET status = 'inactive'")
@@ -138,15 +138,15 @@ class TestAll:
         assert live_matches(engine, tokens) == [0] * len(tokens)
 
     @pytest.mark.usefixtures("members")
-    def test_nothing_to_end(self, engine):
-        """There is no plan, and nothing is written."""
+    def test_a_person_without_tokens_has_no_plan(self, engine):
+        """Nothing is written."""
         found = planned(engine)
         assert found.plans == ()
         with pytest.raises(NothingToDoError):
             end(engine, found)
 
-    def test_two_at_once_make_one(self, engine, tokens):
-        """Of two administrators' confirmations one wins, and the other is told."""
+    def test_of_two_off_boardings_at_once_one_is_refused(self, engine, tokens):
+        """The other one has ended everything."""
         plans = [planned(engine), planned(engine)]
         ends, barrier = [], threading.Barrier(2)
 
@@ -167,10 +167,10 @@ class TestAll:
 
 
 class TestReach:
-    """Who looks after some organizations ends what is there, and learns of no other."""
+    """An actor with the permission for some organizations."""
 
-    def test_elsewhere_is_neither_touched_nor_named(self, engine, tokens):
-        """Only what is in their organization ends."""
+    def test_other_organizations_are_neither_changed_nor_named(self, engine, tokens):
+        """Only tokens in the actor's organization end."""
         found = planned(engine, SUPPORT)
         assert {place for place, *_ in acts(found)} == {HERE}
         assert not found.everywhere
@@ -179,8 +179,8 @@ class TestReach:
 
     @pytest.mark.parametrize("username", ["nvtbl2-u0", "nobody", ""])
     @pytest.mark.usefixtures("tokens")
-    def test_whoever_is_not_theirs_is_unknown(self, engine, username):
-        """A person elsewhere and nobody at all get the same answer."""
+    def test_a_person_elsewhere_is_refused_as_an_unknown_one(self, engine, username):
+        """Both get the same error."""
         with pytest.raises(UnknownPersonError):
             plan_off_boarding(unit_of_work(engine), SUPPORT, username)
 
@@ -188,8 +188,8 @@ class TestReach:
         ("role", "place"), [*product(Role, [None, HERE, THERE]), (None, None)], ids=str
     )
     @pytest.mark.usefixtures("tokens")
-    def test_roles(self, engine, role, place):
-        """The table of roles says who may, and where."""
+    def test_off_boarding_needs_the_permission_of_the_roles_table(self, engine, role, place):
+        """In each organization."""
         someone = Actor("someone", "Some One")
         with writing(engine) as connection:
             add_staff(connection, "someone", "Some One", *([Grant(role, place)] if role else []))
@@ -201,8 +201,8 @@ class TestReach:
         assert {found for found, *_ in acts(planned(engine, someone))} == where
 
     @pytest.mark.usefixtures("tokens")
-    def test_somebody_elses_plan(self, engine):
-        """Who planned it confirms it."""
+    def test_somebody_elses_off_boarding_is_refused(self, engine):
+        """Only the person who planned it can confirm it."""
         found = planned(engine)
         before = everything(engine)
         with pytest.raises(NotAllowedError):
@@ -210,8 +210,8 @@ class TestReach:
         assert everything(engine) == before
 
     @pytest.mark.usefixtures("tokens")
-    def test_a_role_taken_away_between(self, engine):
-        """The next click is refused, in every organization of the batch."""
+    def test_off_boarding_is_refused_when_the_role_was_revoked_after_the_plan(self, engine):
+        """In every organization of the batch."""
         change(engine, "UPDATE role_grant SET organization_id = 'UTCJF1' WHERE username = 'mhale'")
         found = planned(engine)
         change(engine, "UPDATE role_grant SET organization_id = 'NVTBL2' WHERE username = 'mhale'")
@@ -226,12 +226,12 @@ class TestReach:
 
 
 class TestChanged:
-    """What is no longer as it was seen."""
+    """Tokens changed after the plan."""
 
     @pytest.mark.parametrize("what", ["a token removed", "a request more", "a token more"])
     @pytest.mark.usefixtures("tokens")
-    def test_the_plan_is_outdated_and_nothing_ends(self, engine, members, what):
-        """Whatever was added or ended since, all stays and the refusal is recorded."""
+    def test_an_outdated_plan_ends_nothing(self, engine, members, what):
+        """Whatever was added or ended. The refusal is recorded."""
         found = planned(engine)
         if what == "a token removed":
             act(engine, Action.REMOVE, [members[HERE]])
@@ -254,7 +254,7 @@ class TestChanged:
         assert refusals == [("remove: PlanOutdated",)]
 
     def test_nothing_ends_when_it_cannot_be_recorded(self, engine, tokens):
-        """No event, no effect."""
+        """Without an audit event nothing happens."""
         found = planned(engine)
         break_audit(engine)
         before = everything(engine)

@@ -1,4 +1,4 @@
-"""Where tokens wait in clear: for one session, person and operation, and not for long."""
+"""Memory for tokens in clear: for one session, person and operation, for a limited time."""
 
 import threading
 from itertools import product
@@ -12,30 +12,30 @@ KEY = SecretKey("session", "mhale", "operation")
 
 @pytest.fixture
 def one_time_secrets() -> OneTimeSecrets:
-    """A vault that keeps long enough for a test."""
+    """A store whose time is longer than a test."""
     return OneTimeSecrets(60)
 
 
 class TestKeeping:
-    """What is kept comes back to whom it belongs to."""
+    """A secret is returned to its own key only."""
 
-    def test_it_comes_back_as_often_as_wanted(self, one_time_secrets):
-        """Download again gives the same."""
+    def test_a_secret_can_be_read_many_times(self, one_time_secrets):
+        """The button to download again returns the same."""
         one_time_secrets.keep(KEY, b"secret")
         assert [one_time_secrets.get(KEY), one_time_secrets.get(KEY)] == [b"secret"] * 2
         assert 50 < one_time_secrets.seconds_left(KEY) <= 60
         one_time_secrets.drop(KEY)
 
-    def test_nobody_else_gets_it(self, one_time_secrets):
-        """Another session, person or operation gets nothing: all seven wrong keys."""
+    def test_another_session_person_or_operation_gets_none(self, one_time_secrets):
+        """All seven wrong keys are tried."""
         one_time_secrets.keep(KEY, b"secret")
         keys = [SecretKey(*parts) for parts in product(*((part, "x") for part in KEY))]
         assert [one_time_secrets.get(key) for key in keys] == [b"secret"] + [None] * 7
         assert [one_time_secrets.seconds_left(key) > 0 for key in keys] == [True] + [False] * 7
         one_time_secrets.drop(KEY)
 
-    def test_a_later_secret_takes_the_place(self):
-        """And the earlier one's time does not end it."""
+    def test_a_later_secret_replaces_the_earlier_one(self):
+        """The timer of the earlier one does not end it."""
         short = OneTimeSecrets(0.05)
         short.keep(KEY, b"first")
         first = short._kept[KEY].timer
@@ -49,25 +49,25 @@ class TestKeeping:
 
 
 class TestForgetting:
-    """By time, by hand, and with the session."""
+    """By time, by `drop`, and with the session."""
 
-    def test_by_time_without_anybody_asking(self):
-        """A timer drops it: nothing is left in memory."""
+    def test_a_timer_deletes_a_secret_that_nobody_reads(self):
+        """Nothing stays in memory."""
         one_time_secrets = OneTimeSecrets(0.05)
         one_time_secrets.keep(KEY, b"secret")
         one_time_secrets._kept[KEY].timer.join(10)
         assert one_time_secrets._kept == {}
         assert (one_time_secrets.get(KEY), one_time_secrets.seconds_left(KEY)) == (None, 0.0)
 
-    def test_by_time_even_when_the_timer_is_late(self, one_time_secrets):
-        """The clock is asked again at each get."""
+    def test_an_expired_secret_is_not_returned_when_the_timer_is_late(self, one_time_secrets):
+        """Each get checks the time."""
         one_time_secrets.keep(KEY, b"secret")
         one_time_secrets._kept[KEY] = one_time_secrets._kept[KEY]._replace(until=0.0)
         assert one_time_secrets.get(KEY) is None
         one_time_secrets.drop(KEY)
 
-    def test_by_hand(self, one_time_secrets):
-        """Dropping stops the timer; a second time is no error."""
+    def test_drop_deletes_a_secret_and_stops_its_timer(self, one_time_secrets):
+        """A second call is no error."""
         one_time_secrets.keep(KEY, b"secret")
         timer = one_time_secrets._kept[KEY].timer
         one_time_secrets.drop(KEY)
@@ -75,8 +75,8 @@ class TestForgetting:
         timer.join(10)
         assert (one_time_secrets.get(KEY), timer.is_alive()) == (None, False)
 
-    def test_with_the_session(self, one_time_secrets):
-        """Everything of one session goes, others keep theirs."""
+    def test_drop_session_deletes_only_secrets_of_that_session(self, one_time_secrets):
+        """Others keep theirs."""
         other = KEY._replace(session="other")
         for key in (KEY, KEY._replace(made_by="second"), other):
             one_time_secrets.keep(key, b"secret")
@@ -84,14 +84,14 @@ class TestForgetting:
         assert list(one_time_secrets._kept) == [other]
         one_time_secrets.drop(other)
 
-    def test_timers_do_not_keep_the_process(self, one_time_secrets):
-        """The server can stop while something is kept."""
+    def test_timers_do_not_stop_the_process_from_ending(self, one_time_secrets):
+        """They are daemon threads."""
         one_time_secrets.keep(KEY, b"secret")
         assert one_time_secrets._kept[KEY].timer.daemon
         one_time_secrets.drop(KEY)
 
-    def test_from_many_threads(self, one_time_secrets):
-        """Keeping, getting and dropping at once harm nobody."""
+    def test_keep_get_and_drop_from_many_threads_raise_nothing(self, one_time_secrets):
+        """All at the same time."""
         keys = [KEY._replace(made_by=str(n)) for n in range(8)]
 
         def use(key: SecretKey) -> None:

@@ -1,4 +1,4 @@
-"""What users do with what is pending for them."""
+"""Accept and decline by users."""
 
 import pytest
 
@@ -35,16 +35,16 @@ OTHER = Actor("utcjf1-u1", "User 000001")
 
 
 def pending_of(engine, actor=ME):
-    """Return the one thing that is pending for a user."""
+    """Return the one pending token or request of a user."""
     (found,) = [own for own in list_own(engine, later, actor) if own.state is TokenState.PENDING]
     return found
 
 
 class TestListing:
-    """A user's live tokens and requests, everywhere."""
+    """A user's live tokens and requests in all organizations."""
 
-    def test_pending_first_then_newest(self, engine):
-        """Over organizations and services, with their names; others' are not there."""
+    def test_the_list_is_pending_first_then_newest(self, engine):
+        """With names of organizations and services, without tokens of others."""
         me, other = build(engine, 2, services=(SERVICE, "plats"))
         give(engine, me, Holding.BOTH)
         give(engine, me, Holding.ACCEPTED, service_id="plats", created_at=NOW)
@@ -58,8 +58,8 @@ class TestListing:
             (f"Organization {ORG}", "Erecording", "accepted", NOW - 60_000),
         ]
 
-    def test_a_user_of_two_organizations(self, engine):
-        """Both are listed."""
+    def test_the_list_has_both_organizations_of_a_user(self, engine):
+        """Each with its tokens."""
         build(engine, 1)
         (there,) = build(engine, 1, organization_id="NVTBL2")
         change(
@@ -69,15 +69,15 @@ class TestListing:
         give(engine, there, Holding.PENDING, organization_id="NVTBL2")
         assert [own.organization_id for own in list_own(engine, later, ME)] == ["NVTBL2"]
 
-    def test_what_is_past_its_time_is_not_listed(self, engine):
-        """At the moment itself it is over."""
+    def test_an_expired_token_is_not_listed(self, engine):
+        """From the moment of expiry on."""
         (me,) = build(engine, 1)
         give(engine, me, Holding.PENDING, expires_at=LATER)
         give(engine, me, Holding.ACCEPTED, expires_at=LATER + 1)
         assert [own.state.value for own in list_own(engine, later, ME)] == ["accepted"]
 
-    def test_nothing_of_a_secret_but_the_hint(self, engine):
-        """The row has no digest and no token."""
+    def test_a_listed_token_has_a_hint_but_no_digest(self, engine):
+        """And no token."""
         (me,) = build(engine, 1)
         (token,) = give(engine, me, Holding.PENDING)
         own = pending_of(engine)
@@ -88,8 +88,8 @@ class TestListing:
 class TestAccept:
     """Pending becomes accepted."""
 
-    def test_a_request(self, engine):
-        """The token is returned once, works, and only its digest and hint are kept."""
+    def test_accepting_a_request_returns_the_token_once(self, engine):
+        """The token works. Only its digest and hint are kept."""
         (me,) = build(engine, 1)
         act(engine, Action.REQUEST, [me])
         token = accept(unit_of_work(engine, later), ME, pending_of(engine), MINTING)
@@ -99,8 +99,8 @@ class TestAccept:
             (LATER, token[:9], 1)
         ]
 
-    def test_the_time_to_answer_says_nothing_about_the_token(self, engine):
-        """An accepted request has no end, though it had one before; an exported token keeps its."""
+    def test_an_accepted_request_loses_its_time_limit(self, engine):
+        """The token has no expiry. An exported token keeps its own."""
         asked, handed_out = build(engine, 2)
         act(engine, Action.REQUEST, [asked])
         act(engine, Action.GENERATE, [handed_out])
@@ -112,16 +112,16 @@ class TestAccept:
             (handed_out, LATER + DAY),
         ]
 
-    def test_an_exported_token(self, engine):
-        """No secret is returned: the holder has it from the CSV, and it goes on working."""
+    def test_accepting_an_exported_token_returns_nothing(self, engine):
+        """The user has it from the CSV, and it still works."""
         (me,) = build(engine, 1)
         _, outcome = act(engine, Action.GENERATE, [me])
         assert accept(unit_of_work(engine, later), ME, pending_of(engine), MINTING) is None
         assert live_matches(engine, exported(outcome)) == [1]
         assert tokens(engine) == [(me, "accepted", "export", None)]
 
-    def test_beside_an_accepted_token(self, engine):
-        """The old one is replaced in the same transaction, and works until then."""
+    def test_accepting_replaces_the_accepted_token(self, engine):
+        """In the same transaction. Until then the old one works."""
         (me,) = build(engine, 1)
         (old,) = give(engine, me, Holding.ACCEPTED)
         act(engine, Action.REQUEST, [me])
@@ -133,8 +133,8 @@ class TestAccept:
             (me, "replaced", "export", "accepted"),
         ]
 
-    def test_a_second_time(self, engine):
-        """It is no longer there, and no second token is made."""
+    def test_a_second_accept_is_refused(self, engine):
+        """There is no second token."""
         (me,) = build(engine, 1)
         act(engine, Action.REQUEST, [me])
         own = pending_of(engine)
@@ -143,8 +143,8 @@ class TestAccept:
             accept(unit_of_work(engine, later), ME, own, MINTING)
         assert live_matches(engine, [token]) == [1]
 
-    def test_it_raises_the_revision(self, engine):
-        """A table that shows these users reads again."""
+    def test_an_accept_raises_the_revision(self, engine):
+        """A table that shows the user is read again."""
         (me,) = build(engine, 1)
         act(engine, Action.REQUEST, [me])
         accept(unit_of_work(engine, later), ME, pending_of(engine), MINTING)
@@ -158,8 +158,8 @@ class TestAccept:
             ("subscription", Skip.INACTIVE_SUBSCRIPTION),
         ],
     )
-    def test_where_something_is_inactive(self, engine, table, reason):
-        """Accepting is refused with the reason; declining is allowed."""
+    def test_accept_is_refused_when_something_is_inactive(self, engine, table, reason):
+        """With the reason. Decline is allowed."""
         (me,) = build(engine, 1)
         act(engine, Action.REQUEST, [me])
         own = pending_of(engine)
@@ -177,8 +177,8 @@ class TestDecline:
     """Pending becomes declined."""
 
     @pytest.mark.parametrize("action", [Action.REQUEST, Action.GENERATE])
-    def test_what_is_pending_ends(self, engine, action):
-        """A request, or an exported token, which stops working; the accepted one stays."""
+    def test_declining_ends_the_pending_one_only(self, engine, action):
+        """An exported token stops working. The accepted token stays."""
         (me,) = build(engine, 1)
         _, outcome = act(engine, action, [me])
         (old,) = give(engine, me, Holding.ACCEPTED)
@@ -196,8 +196,8 @@ class TestDecline:
             engine, "SELECT ended_at, ended_by_operation FROM token WHERE state = 'declined'"
         ) == [(LATER, None)]
 
-    def test_a_second_time(self, engine):
-        """It is no longer there."""
+    def test_a_second_decline_is_refused(self, engine):
+        """It is not pending any more."""
         (me,) = build(engine, 1)
         act(engine, Action.REQUEST, [me])
         own = pending_of(engine)
@@ -210,8 +210,8 @@ class TestDecline:
                 step()
 
 
-class TestGone:
-    """What is not, or no longer, the user's to accept or decline."""
+class TestNotPending:
+    """Tokens that are not, or no longer, the user's to accept or decline."""
 
     def steps(self, engine, actor, own, clock=later):
         """Return both steps as calls."""
@@ -220,8 +220,8 @@ class TestGone:
             lambda: decline(unit_of_work(engine, clock), actor, own),
         )
 
-    def test_somebody_elses(self, engine):
-        """Whoever is signed in has their own only, and nothing changes."""
+    def test_somebody_elses_token_is_refused(self, engine):
+        """Nothing changes."""
         me, _ = build(engine, 2)
         act(engine, Action.REQUEST, [me])
         before = everything(engine)
@@ -232,8 +232,8 @@ class TestGone:
                     step()
         assert everything(engine) == before
 
-    def test_cancelled_replaced_or_lapsed_meanwhile(self, engine, subtests):
-        """The administrator was faster, or time was."""
+    def test_a_token_that_ended_meanwhile_is_refused(self, engine, subtests):
+        """It was cancelled or replaced, or has expired."""
         ids = build(engine, 3)
         actors = [Actor(f"utcjf1-u{n}", "") for n in range(3)]
         for member_id in ids[:2]:
@@ -249,8 +249,8 @@ class TestGone:
                 with subtests.test(name), pytest.raises(TokenNotPendingError):
                     step()
 
-    def test_an_accepted_token_is_not_pending(self, engine):
-        """It can be neither accepted again nor declined."""
+    def test_an_accepted_token_can_be_neither_accepted_nor_declined(self, engine):
+        """It is not pending."""
         (me,) = build(engine, 1)
         give(engine, me, Holding.ACCEPTED)
         (own,) = list_own(engine, later, ME)
@@ -258,8 +258,8 @@ class TestGone:
             with pytest.raises(TokenNotPendingError):
                 step()
 
-    def test_a_forged_row(self, engine):
-        """Another service or organization than the token's."""
+    def test_a_forged_organization_or_service_is_refused(self, engine):
+        """They must be those of the token."""
         (me,) = build(engine, 1, services=(SERVICE, "plats"))
         build(engine, 1, organization_id="NVTBL2")
         give(engine, me, Holding.PENDING)
@@ -280,8 +280,8 @@ class TestGone:
 class TestTogether:
     """A user's step and an administrator's action on the same user."""
 
-    def test_cancel_planned_before_and_declined_meanwhile(self, engine):
-        """Both kinds of ending leave one ended row each."""
+    def test_cancel_skips_a_user_who_declined(self, engine):
+        """Each of the two endings leaves one ended row."""
         me, other = build(engine, 2)
         act(engine, Action.REQUEST, [me, other])
         decline(unit_of_work(engine, later), ME, pending_of(engine))

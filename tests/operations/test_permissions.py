@@ -1,4 +1,4 @@
-"""The whole matrix: each role, each use case, one's own and a foreign organization."""
+"""The whole permission matrix: each role and use case, in the own and in a foreign organization."""
 
 import inspect
 import pkgutil
@@ -45,7 +45,7 @@ Combination = tuple[Case, Person, str]
 
 @pytest.fixture
 def world(engine: Engine) -> World:
-    """Both organizations, and everybody of the matrix."""
+    """Both organizations, and all people of the matrix."""
     made = build_world(engine)
     add_people(engine)
     return made
@@ -53,7 +53,7 @@ def world(engine: Engine) -> World:
 
 @contextmanager
 def copied(engine: Engine) -> Iterator[Engine]:
-    """A copy of a database, for one use."""
+    """A copy of a database for one use."""
     engine.dispose()
     with _copy(engine.url) as address:
         taken = open_engine(address)
@@ -75,7 +75,7 @@ def _copy(url: URL) -> Iterator[str]:
 
 
 def is_allowed(case: Case, person: Person, place: str) -> bool:
-    """Tell what the table of permissions says."""
+    """Tell what the table PERMISSIONS says."""
     if case.asks == "nothing":
         return True
     if case.asks == "owner":
@@ -88,7 +88,7 @@ def is_allowed(case: Case, person: Person, place: str) -> bool:
 
 
 def sees(case: Case, person: Person) -> set[str]:
-    """Return the organizations that an answer may tell of."""
+    """Return the organizations that the answer to a person may name."""
     if case.permission is None:
         return {OWN} if person.name == username(OWN, 0) else set()
     within = reach(person.grants, case.permission)
@@ -96,7 +96,7 @@ def sees(case: Case, person: Person) -> set[str]:
 
 
 def refused(case: Case, world: World, person: Person, place: str) -> str:
-    """Expect a refusal that changes nothing; return what is wrong, if anything."""
+    """Expect a refusal that changes nothing. Return what is wrong, if anything."""
     before = rows(world.engine) if case.writes else {}
     try:
         answer = case.call(world, person.actor, place)
@@ -109,7 +109,7 @@ def refused(case: Case, world: World, person: Person, place: str) -> str:
 
 
 def answered(case: Case, world: World, person: Person, place: str, hidden: set[str]) -> str:
-    """Expect an answer that tells nothing that is hidden; return what is wrong, if anything."""
+    """Expect an answer that names nothing hidden. Return what is wrong, if anything."""
     try:
         answer = case.call(world, person.actor, place)
     except UnknownPersonError:
@@ -119,17 +119,17 @@ def answered(case: Case, world: World, person: Person, place: str, hidden: set[s
         return f"refused: {error!r}"
     if case.asks == "person" and place not in sees(case, person) and answer is not None:
         return "shows a person of another organization"
-    told = repr(answer).lower()
-    return "; ".join(f"tells {marker}" for marker in hidden if marker in told)
+    text = repr(answer).lower()
+    return "; ".join(f"tells {marker}" for marker in hidden if marker in text)
 
 
 def every_combination() -> list[Combination]:
-    """Return each use case by each person in each place."""
+    """Return each use case with each person and each place."""
     return list(product(CASES, PEOPLE, PLACES))
 
 
 def one_of_each_answer() -> list[Combination]:
-    """Return the first combination that is allowed, and the first that is not, by permission."""
+    """Return the first allowed and the first refused combination of each permission."""
     found: dict[tuple[Permission | None, bool], Combination] = {}
     for case, person, place in every_combination():
         answer = (case.permission, is_allowed(case, person, place))
@@ -138,20 +138,20 @@ def one_of_each_answer() -> list[Combination]:
 
 
 def combinations_for(engine: Engine) -> list[Combination]:
-    """Return the combinations that are tried on this engine."""
+    """Return the combinations to try on this engine."""
     return every_combination() if engine.dialect.name == "sqlite" else one_of_each_answer()
 
 
 class TestMatrix:
-    """What PERMISSIONS allows is done, and nothing else."""
+    """A use case is allowed exactly if PERMISSIONS says so."""
 
-    def test_every_combination(self, world):
-        """Roles everywhere and in one organization, no role, inactive, unknown: both places.
+    def test_each_use_case_is_allowed_exactly_as_permissions_say(self, world):
+        """Roles for all and for one organization, no role, inactive, unknown: in both places.
 
-        All of them on SQLite; on PostgreSQL one yes and one no of each permission, since no SQL of
-        either engine decides more than that.
+        All combinations run on SQLite. On PostgreSQL one allowed and one refused combination of
+        each permission runs, because the SQL of the engines does not differ in more than that.
         """
-        told_by = {place: markers(world.engine, place) for place in PLACES}
+        markers_by_place = {place: markers(world.engine, place) for place in PLACES}
         combinations, wrong, allowed = combinations_for(world.engine), [], 0
         for case, person, place in combinations:
             if not is_allowed(case, person, place):
@@ -159,7 +159,7 @@ class TestMatrix:
             else:
                 allowed += 1
                 seen = sees(case, person)
-                hidden = set().union(*(told_by[p] for p in set(PLACES) - seen))
+                hidden = set().union(*(markers_by_place[p] for p in set(PLACES) - seen))
                 hidden |= set() if seen == set(PLACES) else {REST_ONLY}
                 fault = self._answered(case, world, person, place, hidden)
             wrong += [f"{person.name} {case.name} {place}: {fault}"] if fault else []
@@ -169,8 +169,8 @@ class TestMatrix:
         )
         assert wrong == []
 
-    def test_the_combinations_are_those_of_the_engine(self):
-        """Nothing is left out on SQLite; on PostgreSQL each permission is granted and refused."""
+    def test_all_combinations_run_on_sqlite_and_some_on_postgresql(self):
+        """On PostgreSQL each permission is allowed once and refused once."""
         whole, chosen = every_combination(), one_of_each_answer()
         assert len(whole) == len(CASES) * len(PEOPLE) * len(PLACES) > 900
         answers = {(case.permission, is_allowed(case, *who)) for case, *who in chosen}
@@ -186,18 +186,18 @@ class TestMatrix:
             fault = answered(case, world.on(engine), person, place, hidden)
             return fault or ("" if rows(engine) != before else "nothing was done")
 
-    def test_every_use_case_is_in_it(self):
-        """A new one that takes an actor needs its row here."""
+    def test_every_use_case_with_an_actor_is_in_the_matrix(self):
+        """A new one needs its row."""
         known = {case.name.partition(" ")[0] for case in CASES} | set(PARTS)
         assert taking(Actor) - known == set()
         assert known - taking(Actor) == set()
 
-    def test_every_permission_is_asked_for(self):
-        """None of the table is there for nothing."""
+    def test_every_permission_is_used_by_a_use_case(self):
+        """None is unused."""
         assert {case.permission for case in CASES} - {None} == set(Permission)
 
-    def test_an_administrator_may_everything(self):
-        """The table's first row."""
+    def test_an_administrator_has_every_permission(self):
+        """The first row of the table."""
         assert PERMISSIONS[Role.ADMINISTRATOR] == frozenset(Permission)
 
 
@@ -205,7 +205,7 @@ PREFIX = "lib.operations."
 
 
 def taking(wanted: type) -> set[str]:
-    """Return every public function and class of lib.operations that is given a `wanted`."""
+    """Return every public function and class of lib.operations with a parameter `wanted`."""
     found = set()
     for module in pkgutil.walk_packages(lib.operations.__path__, PREFIX):
         members = vars(import_module(module.name))
@@ -221,8 +221,8 @@ def taking(wanted: type) -> set[str]:
     return found
 
 
-class TestRoleTakenAway:
-    """Between two clicks: the second is refused, and nothing is changed."""
+class TestRoleRevoked:
+    """A role is revoked between two clicks: the second is refused and changes nothing."""
 
     PLANNER = Actor("administrator-own", "", frozenset({Grant(Role.ADMINISTRATOR, OWN)}))
 
@@ -234,8 +234,8 @@ class TestRoleTakenAway:
         return rows(world.engine)
 
     @pytest.mark.parametrize("action", Action)
-    def test_between_the_confirmations(self, world, action):
-        """Planned with the role, confirmed without."""
+    def test_execute_is_refused_when_the_role_was_revoked_after_the_plan(self, world, action):
+        """For each action."""
         ids = world.places[OWN].ids
         plan = actions.plan_action(world.unit_of_work, self.PLANNER, action, OWN, SERVICE, ids)
         before = self._take_away(world)
@@ -243,16 +243,16 @@ class TestRoleTakenAway:
             actions.execute(world.unit_of_work, self.PLANNER, plan, MINTING)
         assert rows(world.engine) == before
 
-    def test_before_an_off_boarding(self, world):
-        """The same for the one act that is several."""
+    def test_off_boarding_is_refused_when_the_role_was_revoked_after_the_plan(self, world):
+        """For the whole batch."""
         planned = off_boarding.plan_off_boarding(world.unit_of_work, self.PLANNER, username(OWN, 1))
         before = self._take_away(world)
         with pytest.raises(NotAllowedError):
             off_boarding.off_board(world.unit_of_work, self.PLANNER, planned)
         assert rows(world.engine) == before
 
-    def test_before_a_recall(self, world):
-        """Looked up with the role, ended without."""
+    def test_recall_is_refused_when_the_role_was_revoked_after_the_look_up(self, world):
+        """For the whole batch."""
         leaked = world.places[OWN].leaked
         planned = recall.look_up(world.unit_of_work, self.PLANNER, leaked, MINTING)
         before = self._take_away(world)
@@ -260,8 +260,8 @@ class TestRoleTakenAway:
             recall.end(world.unit_of_work, self.PLANNER, planned)
         assert rows(world.engine) == before
 
-    def test_before_an_answer(self, world):
-        """Who could have approved a moment ago."""
+    def test_an_approval_is_refused_when_the_role_was_just_revoked(self, world):
+        """The person could have answered before."""
         before = self._take_away(world)
         with pytest.raises(NotAllowedError):
             approvals.answer(
@@ -271,7 +271,7 @@ class TestRoleTakenAway:
 
 
 class TestSomebodyElsesPlan:
-    """What one administrator has planned, another cannot confirm."""
+    """One administrator's plan cannot be confirmed by another one."""
 
     @pytest.mark.parametrize(
         "confirm",
@@ -281,25 +281,25 @@ class TestSomebodyElsesPlan:
             ),
             lambda w, a: off_boarding.off_board(w.unit_of_work, a, w.places[OWN].off_boarding),
             lambda w, a: recall.end(w.unit_of_work, a, w.places[OWN].recall),
-            lambda w, a: approvals.ask(w.unit_of_work, a, w.places[OWN].plans[Action.GENERATE]),
+            lambda w, a: approvals.request(w.unit_of_work, a, w.places[OWN].plans[Action.GENERATE]),
         ],
         ids=["carry_out", "off_board", "recall", "ask"],
     )
-    def test_is_refused(self, world, confirm):
-        """With every right to do it by a plan of their own."""
+    def test_somebody_elses_plan_is_refused(self, world, confirm):
+        """Even though the other has the permission to plan the same."""
         before = rows(world.engine)
         with pytest.raises(NotAllowedError):
-            confirm(world, TestRoleTakenAway.PLANNER)
+            confirm(world, TestRoleRevoked.PLANNER)
         assert rows(world.engine) == before
 
 
 class TestReachInOneOrganization:
-    """What a role in one organization cannot reach."""
+    """A role in one organization is not enough for several."""
 
-    def test_not_even_with_one_foreign_among_many(self, world):
-        """Several grants are one act: one foreign place refuses all."""
+    def test_one_foreign_organization_refuses_all_grants(self, world):
+        """Several grants happen together or not at all."""
         before = rows(world.engine)
         wanted = [Grant(Role.ANALYST, OWN), Grant(Role.ANALYST, OTHER)]
         with pytest.raises(NotAllowedError):
-            grants.grant(world.unit_of_work, TestRoleTakenAway.PLANNER, username(OWN, 0), wanted)
+            grants.grant(world.unit_of_work, TestRoleRevoked.PLANNER, username(OWN, 0), wanted)
         assert rows(world.engine) == before

@@ -1,4 +1,4 @@
-"""Expiry policies: who sets them, within which limits, and which of two counts."""
+"""Expiry policies: who may set them, within which limits, and which of the two applies."""
 
 import pytest
 from hypothesis import given
@@ -31,11 +31,11 @@ def read(engine, organization_id: str = ORG) -> ExpiryPolicy:
 
 
 class TestShorterWins:
-    """Of the service's and the organization's."""
+    """The shorter of the service's and the organization's policy applies."""
 
     @given(NONE_OR_DAYS, NONE_OR_DAYS)
-    def test_always(self, service, organization):
-        """Where only one is set, that one; where none, no end."""
+    def test_the_shorter_policy_applies(self, service, organization):
+        """Where only one is set, that one. Where none is set, there is no expiry."""
         policy = ExpiryPolicy(service, organization)
         both = [days for days in (service, organization) if days is not None]
         assert policy.days == (min(both) if both else None)
@@ -43,11 +43,11 @@ class TestShorterWins:
 
 
 class TestSet:
-    """By an API administrator, with an event."""
+    """Policies are set by an API administrator, with an event."""
 
     @pytest.mark.parametrize("days", [1, 90, 730, None])
-    def test_for_an_organization(self, engine, days):
-        """For that one alone."""
+    def test_an_organization_policy_is_set_for_that_one_only(self, engine, days):
+        """With its event."""
         policies.set_organization_policy(unit_of_work(engine), ADMIN, ORG, 5)
         policies.set_organization_policy(unit_of_work(engine), ADMIN, ORG, days)
         assert read(engine) == ExpiryPolicy(None, days)
@@ -61,14 +61,14 @@ class TestSet:
         assert event == [("policy", "mhale", ORG, "", detail)]
 
     @pytest.mark.parametrize("days", [1, 90, 730, None])
-    def test_for_a_service(self, engine, days):
-        """In every organization."""
+    def test_a_service_policy_is_set_for_every_organization(self, engine, days):
+        """With its event."""
         policies.set_service_policy(unit_of_work(engine), ADMIN, SERVICE, days)
         assert read(engine) == read(engine, "NVCLK2") == ExpiryPolicy(days, None)
 
     @pytest.mark.parametrize("days", [0, -1, 731, 10**9])
-    def test_outside_is_refused(self, engine, days):
-        """For either, and nothing changes."""
+    def test_days_outside_the_limits_are_refused(self, engine, days):
+        """For both policies. Nothing changes."""
         for set_policy, place in (
             (policies.set_organization_policy, ORG),
             (policies.set_service_policy, SERVICE),
@@ -77,16 +77,16 @@ class TestSet:
                 set_policy(unit_of_work(engine), ADMIN, place, days)
         assert read(engine) == ExpiryPolicy(None, None)
 
-    def test_no_such_place(self, engine):
-        """Is named."""
+    def test_an_unknown_organization_or_service_is_named_in_the_error(self, engine):
+        """For both policies."""
         with pytest.raises(UnknownPlaceError):
             policies.set_organization_policy(unit_of_work(engine), ADMIN, "NOSUCH", 1)
         with pytest.raises(UnknownPlaceError):
             policies.set_service_policy(unit_of_work(engine), ADMIN, "nosuch", 1)
 
 
-class TestWho:
-    """An organization's administrator sets its own policy, and not the service's."""
+class TestPermission:
+    """An organization's administrator sets its policy, but not the service's."""
 
     @pytest.mark.parametrize(
         ("grant", "organization", "service"),
@@ -98,8 +98,10 @@ class TestWho:
             (Grant(Role.ANALYST), False, False),
         ],
     )
-    def test_each(self, engine, grant, organization, service):
-        """Asked of the database, whatever the actor brings along."""
+    def test_each_policy_needs_the_permission_for_its_reach(
+        self, engine, grant, organization, service
+    ):
+        """The database decides, not the grants that the actor object has."""
         with writing(engine) as connection:
             add_staff(connection, "other", "Other", grant)
         other = Actor("other", "Other", ADMIN.grants)

@@ -1,4 +1,4 @@
-"""Two at once: one effect for each operation, and the loser is told."""
+"""Two calls at the same time: each operation has one effect, and the other caller gets an error."""
 
 import threading
 from collections.abc import Callable
@@ -31,7 +31,7 @@ RUNS = 25
 
 
 def at_once(*calls: Callable[[], Outcome]) -> list[Outcome | DeskError]:
-    """Make the calls at the same moment, each in a thread; return what came of each."""
+    """Run the calls at the same moment, each in a thread. Return their results or errors."""
     start = threading.Barrier(len(calls))
     results: list[Outcome | DeskError | None] = [None] * len(calls)
 
@@ -50,24 +50,24 @@ def at_once(*calls: Callable[[], Outcome]) -> list[Outcome | DeskError]:
     return results
 
 
-def carrying_out(engine: Engine, planned: Plan) -> Callable[[], Outcome]:
-    """Return the call that carries out a plan."""
+def executing(engine: Engine, planned: Plan) -> Callable[[], Outcome]:
+    """Return the call that executes a plan."""
     return lambda: execute(unit_of_work(engine, later), by(planned), planned, MINTING)
 
 
 class TestTwoPlans:
-    """Two administrators confirmed the same users."""
+    """Two administrators confirm plans for the same users."""
 
     @pytest.mark.parametrize(
         ("one", "other"), [(Action.GENERATE, Action.GENERATE), (Action.GENERATE, Action.REQUEST)]
     )
-    def test_one_wins_and_the_other_is_told(self, engine, one, other):
-        """Never both and never neither; what the winner made is what is there."""
+    def test_of_two_plans_for_the_same_users_one_is_refused(self, engine, one, other):
+        """Never both, never none. The rows are those of the plan that was executed."""
         ids = build(engine, 3)
         second = add_administrator(engine)
         for _ in range(RUNS):
             plans = [plan(engine, one, ids), plan(engine, other, ids, actor=second)]
-            results = at_once(*(carrying_out(engine, planned) for planned in plans))
+            results = at_once(*(executing(engine, planned) for planned in plans))
             winners = [result for result in results if isinstance(result, Outcome)]
             losers = [result for result in results if isinstance(result, PlanOutdatedError)]
             assert (len(winners), len(losers)) == (1, 1)
@@ -79,35 +79,35 @@ class TestTwoPlans:
             act(engine, Action.CANCEL, ids)
         assert select(engine, "SELECT count(*) FROM operation") == [(2 * RUNS,)]
 
-    def test_other_users_do_not_collide(self, engine):
-        """Two plans for different users both go through, one after the other."""
+    def test_two_plans_for_different_users_are_both_executed(self, engine):
+        """One after the other."""
         ids = build(engine, 4)
         for _ in range(RUNS):
             plans = [plan(engine, Action.GENERATE, half) for half in (ids[:2], ids[2:])]
-            results = at_once(*(carrying_out(engine, planned) for planned in plans))
+            results = at_once(*(executing(engine, planned) for planned in plans))
             tokens = [token for outcome in results for token in exported(outcome)]
             assert live_matches(engine, tokens) == [1] * 4
 
-    def test_other_organizations_do_not_collide(self, engine):
-        """Each has its own lock."""
+    def test_plans_in_different_organizations_do_not_wait_for_each_other(self, engine):
+        """Each organization has its own lock."""
         places = {name: build(engine, 2, organization_id=name) for name in (ORG, "NVTBL2")}
         for _ in range(RUNS):
             plans = [
                 plan(engine, Action.GENERATE, ids, organization_id=name)
                 for name, ids in places.items()
             ]
-            results = at_once(*(carrying_out(engine, planned) for planned in plans))
+            results = at_once(*(executing(engine, planned) for planned in plans))
             assert [result.receipt.changed for result in results] == [2, 2]
 
 
 class TestOnePlanTwice:
-    """A double click, a second tab, a replay."""
+    """A double click, a second tab, or a replay."""
 
-    def test_one_effect_and_one_file(self, engine):
-        """Both get the receipt, one gets the file."""
+    def test_two_calls_of_a_plan_get_the_receipt_and_one_the_file(self, engine):
+        """There is one operation."""
         ids = build(engine, 3)
         for _ in range(RUNS):
-            call = carrying_out(engine, plan(engine, Action.GENERATE, ids))
+            call = executing(engine, plan(engine, Action.GENERATE, ids))
             results = at_once(call, call)
             assert results[0].receipt == results[1].receipt
             (csv,) = [result.csv for result in results if result.csv is not None]
@@ -116,34 +116,34 @@ class TestOnePlanTwice:
         assert revisions == [(RUNS, 1)]
         assert select(engine, "SELECT count(*) FROM token") == [(3 * RUNS,)]
 
-    def test_eight_at_once(self, engine):
-        """However many come."""
+    def test_eight_calls_of_a_plan_make_one_operation(self, engine):
+        """There is one file."""
         ids = build(engine, 3)
-        call = carrying_out(engine, plan(engine, Action.GENERATE, ids))
+        call = executing(engine, plan(engine, Action.GENERATE, ids))
         results = at_once(*[call] * 8)
         assert all(a.receipt == b.receipt for a, b in pairwise(results))
         assert [result.csv is not None for result in results].count(True) == 1
 
 
 class TestFourEyes:
-    """One person at once in several organizations."""
+    """One person generates in several organizations at the same time."""
 
     LIMIT = 3
 
     def places(self, engine: Engine) -> dict[str, list[str]]:
-        """Two organizations with two users each: one alone is within the limit, both are not."""
+        """Two organizations with two users each. One is within the limit, both together are not."""
         return {name: build(engine, 2, organization_id=name) for name in (ORG, "NVTBL2")}
 
     def generating(
         self, engine: Engine, place: str, ids: list[str], now: int
     ) -> Callable[[], Outcome]:
-        """Return the call that generates for the users of a place at a moment."""
+        """Return the call that generates tokens for the users of an organization."""
         planned = plan(engine, Action.GENERATE, ids, organization_id=place)
         book = unit_of_work(engine, lambda: now, four_eyes=self.LIMIT)
         return lambda: execute(book, by(planned), planned, MINTING)
 
-    def test_two_organizations_do_not_both_pass(self, engine):
-        """One is carried out, the other needs approval; never both and never neither."""
+    def test_of_two_exports_at_once_one_needs_approval(self, engine):
+        """Never both, never none."""
         places = self.places(engine)
         for run in range(RUNS):
             now = NOW + 2 * run * HOUR
@@ -153,19 +153,21 @@ class TestFourEyes:
             names = sorted(getattr(result, "code", type(result).__name__) for result in results)
             assert names == ["ApprovalMissing", "Outcome"]
 
-    def test_nobody_waits_in_a_circle(self, engine):
-        """Beside an off-boarding, which locks both organizations in one transaction."""
+    def test_exports_and_an_off_boarding_at_once_do_not_deadlock(self, engine):
+        """The off-boarding locks both organizations in one transaction."""
         places = self.places(engine)
         leaver = {name: ids.pop(0) for name, ids in places.items()}
         change(engine, "UPDATE member SET username = 'utcjf1-u0' WHERE username = 'nvtbl2-u0'")
         for run in range(RUNS):
             for place, member_id in leaver.items():
                 give(engine, member_id, Holding.PENDING, organization_id=place)
-            leaving = plan_off_boarding(unit_of_work(engine), ADMIN, "utcjf1-u0")
+            off_boarding = plan_off_boarding(unit_of_work(engine), ADMIN, "utcjf1-u0")
             now = NOW + 2 * run * HOUR
             results = at_once(
                 *(self.generating(engine, place, ids, now) for place, ids in places.items()),
-                lambda leaving=leaving: off_board(unit_of_work(engine, later), ADMIN, leaving),
+                lambda off_boarding=off_boarding: off_board(
+                    unit_of_work(engine, later), ADMIN, off_boarding
+                ),
             )
             assert [len(receipts) for receipts in results[2:]] == [2]
             assert [type(result) for result in results[:2]] == [Outcome] * 2

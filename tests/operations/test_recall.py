@@ -1,4 +1,4 @@
-"""Leak recall: whose the tokens in a text are, and their end as one act."""
+"""Leak recall: the tokens in a text are found and ended together."""
 
 import pytest
 
@@ -27,12 +27,12 @@ NEARBY = Actor("psorel", "Petra Sorel", address="192.0.2.8")
 
 
 def look_up(engine, text, actor=ADMIN):
-    """Look a text up."""
+    """Look up the tokens in a text."""
     return recall.look_up(unit_of_work(engine, later), actor, text, MINTING)
 
 
 def end(engine, found, actor=ADMIN, reason=""):
-    """End what was found."""
+    """End the found tokens."""
     return recall.end(unit_of_work(engine, later), actor, found, reason=reason)
 
 
@@ -42,10 +42,10 @@ def states(engine) -> list[str]:
 
 
 class TestLookUp:
-    """What a text says."""
+    """Tokens in a text."""
 
-    def test_a_whole_csv(self, engine):
-        """Every row of an exported file is found, with its holder and its operation."""
+    def test_every_token_of_an_exported_csv_is_found(self, engine):
+        """With its holder and its operation."""
         planned, outcome = act(engine, Action.GENERATE, build(engine, 5))
         found = look_up(engine, outcome.csv.decode("utf-8-sig"))
         assert [t.name for t in found.leaked] == [f"User {n:06}" for n in range(5)]
@@ -53,8 +53,8 @@ class TestLookUp:
         assert found.operations == {(ORG, planned.operation_id)}
         assert (found.ending, found.unknown) == (5, 0)
 
-    def test_in_the_midst_of_other_text(self, engine):
-        """Brackets, quotation marks, URLs and JSON around a token do not hide it."""
+    def test_a_token_inside_other_text_is_found(self, engine):
+        """Between brackets or quotation marks, in URLs and in JSON."""
         ids = build(engine, 4)
         plain = [give(engine, member, Holding.ACCEPTED)[0] for member in ids]
         text = (
@@ -64,8 +64,8 @@ class TestLookUp:
         found = look_up(engine, text)
         assert (len(found.leaked), found.ending) == (4, 4)
 
-    def test_every_leak_form_is_found_and_told_from_the_others(self, engine):
-        """Each form holds another user's token; one text holds them all."""
+    def test_each_leak_form_in_one_text_gives_its_own_token(self, engine):
+        """Each form holds the token of another user."""
         ids = build(engine, len(FORMS))
         plain = [give(engine, member, Holding.ACCEPTED)[0] for member in ids]
         leaked = [form(token) for form, token in zip(FORMS.values(), plain, strict=True)]
@@ -77,24 +77,24 @@ class TestLookUp:
             assert (len(found.leaked), found.ending, found.unknown) == (len(ids), len(ids), 0)
         print(f"operation: {len(found.leaked)} of {len(FORMS)} leak forms found")
 
-    def test_a_token_in_several_forms_is_one(self, engine):
-        """One of ours, and one that nobody was given."""
+    def test_a_token_in_several_forms_counts_once(self, engine):
+        """A real token, and one that nobody was given."""
         (member,) = build(engine, 1)
         (plain,) = give(engine, member, Holding.ACCEPTED)
         forms = [form(token) for token in (plain, *mint(1, "demo")) for form in FORMS.values()]
         found = look_up(engine, " ".join(forms))
         assert (len(found.leaked), found.ending, found.unknown) == (1, 1, 1)
 
-    def test_what_is_none_of_ours(self, engine):
-        """A wrong checksum is no token; one that nobody was given is unknown."""
+    def test_a_wrong_checksum_is_no_token_and_a_right_one_unknown(self, engine):
+        """The second has the form of a token, but nobody was given it."""
         (member,) = build(engine, 1)
         (plain,) = give(engine, member, Holding.ACCEPTED)
         wrong = f"{plain[:-1]}{'0' if plain[-1] != '0' else '1'}"
         found = look_up(engine, " ".join([wrong, *mint(3, "demo"), f"{plain[:-1]}x"]))
         assert (found.leaked, found.unknown, found.plans) == ((), 3, ())
 
-    def test_one_that_has_ended(self, engine):
-        """It is named, and there is nothing to end."""
+    def test_an_ended_token_is_found_with_nothing_to_end(self, engine):
+        """Its holder is named."""
         ids = build(engine, 1)
         (plain,) = give(engine, ids[0], Holding.ACCEPTED)
         act(engine, Action.REMOVE, ids)
@@ -103,21 +103,21 @@ class TestLookUp:
         with pytest.raises(NothingToDoError):
             end(engine, found)
 
-    def test_one_that_has_expired(self, engine):
+    def test_an_expired_token_is_found_with_nothing_to_end(self, engine):
         """It counts as ended."""
         (member,) = build(engine, 1)
         (plain,) = give(engine, member, Holding.ACCEPTED, expires_at=later())
         found = look_up(engine, plain)
         assert ([t.state for t in found.leaked], found.plans) == ([TokenState.EXPIRED], ())
 
-    def test_nothing_is_kept_of_the_text(self, engine):
-        """What was found holds no token."""
+    def test_a_recall_holds_no_token_of_the_text(self, engine):
+        """Only ids."""
         (member,) = build(engine, 1)
         (plain,) = give(engine, member, Holding.ACCEPTED)
         assert plain not in repr(look_up(engine, f"secret words {plain}"))
 
-    def test_within_ones_reach(self, engine):
-        """Tokens of organizations that one does not look after are unknown."""
+    def test_tokens_of_other_organizations_are_unknown(self, engine):
+        """The actor has no permission there."""
         ids, others = build(engine, 1), build(engine, 1, organization_id=OTHER)
         mine, theirs = (
             give(engine, ids[0], Holding.ACCEPTED)[0],
@@ -130,10 +130,10 @@ class TestLookUp:
 
 
 class TestEnd:
-    """One act, all of it or nothing."""
+    """All found tokens end together, or none."""
 
-    def test_accepted_and_pending_in_two_organizations(self, engine):
-        """Each ends as the lifecycle says; one batch, an operation and an event each."""
+    def test_accepted_and_pending_tokens_end_as_the_lifecycle_says(self, engine):
+        """In two organizations: one batch, with an operation and an event for each plan."""
         ids, others = build(engine, 3), build(engine, 1, organization_id=OTHER)
         leaked = [
             *give(engine, ids[0], Holding.BOTH),
@@ -151,8 +151,8 @@ class TestEnd:
         events = select(engine, "SELECT action, users, reason FROM audit_event ORDER BY 1, 2")
         assert events == [("cancel", 1, "INC-1"), ("remove", 1, "INC-1"), ("remove", 2, "INC-1")]
 
-    def test_a_newer_token_stays(self, engine):
-        """A leaked token that was replaced does not end the one that replaced it."""
+    def test_the_newer_token_of_a_replaced_leaked_one_stays(self, engine):
+        """The leaked one has ended."""
         ids = build(engine, 1)
         (plain,) = give(engine, ids[0], Holding.ACCEPTED)
         act(engine, Action.GENERATE, ids)
@@ -160,7 +160,7 @@ class TestEnd:
         assert ([t.state for t in found.leaked], found.plans) == ([TokenState.REPLACED], ())
 
     def test_a_token_that_came_after_the_look_up_stays(self, engine):
-        """Not even where everything of the same operation is added then."""
+        """Also when the recall is widened to all tokens of the operation."""
         ids = build(engine, 3)
         _, outcome = act(engine, Action.GENERATE, ids)
         leaked = exported(outcome)[0]
@@ -175,8 +175,8 @@ class TestEnd:
         live = select(engine, "SELECT digest FROM token WHERE ended_at IS NULL")
         assert [bytes(digest) for (digest,) in live] == MINTING.digests(exported(newer))
 
-    def test_all_that_the_same_operation_made(self, engine):
-        """One line leaked, the whole file ends; who has another token by now keeps it."""
+    def test_a_widened_recall_ends_all_tokens_of_the_operation(self, engine):
+        """One line of the file leaked. A user with a newer token keeps it."""
         ids = build(engine, 6)
         _, outcome = act(engine, Action.GENERATE, ids)
         act(engine, Action.GENERATE, ids[4:])
@@ -187,7 +187,7 @@ class TestEnd:
         assert states(engine).count("cancelled") == 4
         assert states(engine).count("pending") == 2
 
-    def test_a_second_time_gives_the_same_receipts(self, engine):
+    def test_a_second_end_returns_the_same_receipts(self, engine):
         """Nothing happens twice."""
         (member,) = build(engine, 1)
         found = look_up(engine, give(engine, member, Holding.ACCEPTED)[0])
@@ -197,8 +197,8 @@ class TestEnd:
         assert tokens(engine) == before
         assert select(engine, "SELECT count(*) FROM operation") == [(1,)]
 
-    def test_refused_when_something_changed(self, engine):
-        """A token that was accepted meanwhile is another one than was planned."""
+    def test_end_is_refused_when_a_token_changed_after_the_look_up(self, engine):
+        """It was accepted meanwhile."""
         ids = build(engine, 2)
         leaked = [give(engine, member, Holding.ACCEPTED)[0] for member in ids]
         found = look_up(engine, " ".join(leaked))
@@ -208,8 +208,8 @@ class TestEnd:
             end(engine, found)
         assert everything(engine) == before
 
-    def test_refused_without_the_role(self, engine):
-        """Taken away between the look and the end."""
+    def test_end_is_refused_when_the_role_was_revoked_after_the_look_up(self, engine):
+        """Nothing changes."""
         (member,) = build(engine, 1)
         found = look_up(engine, give(engine, member, Holding.ACCEPTED)[0])
         change(engine, "DELETE FROM role_grant")
@@ -220,8 +220,8 @@ class TestEnd:
             look_up(engine, "x")
         assert everything(engine) == before
 
-    def test_by_the_command_line(self, engine):
-        """Its operations belong to an account that nobody signs in with."""
+    def test_operations_of_the_command_line_belong_to_the_system_account(self, engine):
+        """Nobody can sign in with it."""
         ids = build(engine, 2)
         _, outcome = act(engine, Action.GENERATE, ids)
         at = unit_of_work(engine, later)

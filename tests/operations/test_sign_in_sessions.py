@@ -1,4 +1,4 @@
-"""A sign-in from its first sight to its end, on each engine."""
+"""A sign-in from its first page to its end, on each engine."""
 
 from typing import Any
 
@@ -42,14 +42,14 @@ CLAIMS = {
 
 
 class Time:
-    """A clock that goes when it is told to."""
+    """A clock that the test moves."""
 
     def __init__(self) -> None:
         """Start at the tests' moment."""
         self.now = NOW
 
     def __call__(self) -> int:
-        """Return the moment."""
+        """Return the current moment."""
         return self.now
 
 
@@ -61,7 +61,7 @@ def time() -> Time:
 
 @pytest.fixture
 def unit_of_work(engine, time) -> UnitOfWork:
-    """A directory with Morgan Hale, who is API administrator, and three users."""
+    """A directory with Morgan Hale, an API administrator, and three users."""
     build(engine)
     with writing(engine) as connection:
         connection.execute(text("DELETE FROM role_grant"))
@@ -69,16 +69,16 @@ def unit_of_work(engine, time) -> UnitOfWork:
     return UnitOfWork(engine, time, SEAL)
 
 
-def arriving(**claims: Any) -> LoginClaims:
-    """Return an arrival with Morgan Hale's claims, changed."""
+def login_claims(**claims: Any) -> LoginClaims:
+    """Return the login claims of Morgan Hale, changed by `claims`."""
     return LoginClaims(CLAIMS | claims, FROM)
 
 
-def stay(
-    unit_of_work: UnitOfWork, arrival: LoginClaims | None = None, claim: str = "preferred_username"
+def resume(
+    unit_of_work: UnitOfWork, login: LoginClaims | None = None, claim: str = "preferred_username"
 ):
-    """Ask who it is."""
-    return sign_in_sessions.resume(unit_of_work, LIMITS, claim, arrival or arriving())
+    """Return the person who is signed in."""
+    return sign_in_sessions.resume(unit_of_work, LIMITS, claim, login or login_claims())
 
 
 def events(engine: Engine) -> list[tuple[str, str, str, str]]:
@@ -109,33 +109,33 @@ def add_account(engine: Engine, username: str, email: str, status: str = "active
         )
 
 
-class TestFirstSight:
-    """A sign-in is recorded when it is first seen, whether it is let in or not."""
+class TestBegin:
+    """A sign-in is recorded when it opens its first page, accepted or refused."""
 
-    def test_a_known_person_is_in(self, unit_of_work):
-        """With what is granted to them, and from where they came; one row, one event."""
-        assert stay(unit_of_work) == Actor(
+    def test_a_known_person_is_signed_in_with_grants_and_address(self, unit_of_work):
+        """There is one row and one event."""
+        assert resume(unit_of_work) == Actor(
             "mhale", "Morgan Hale", frozenset({Grant(Role.ADMINISTRATOR)}), FROM
         )
         assert rows(unit_of_work.engine) == [("mhale", NOW, NOW, None)]
         assert events(unit_of_work.engine) == [("sign-in", "mhale", FROM, "")]
 
-    def test_the_second_click_adds_nothing(self, unit_of_work, time):
+    def test_a_second_page_adds_no_row_and_no_event(self, unit_of_work, time):
         """Nor does a second tab."""
-        stay(unit_of_work)
+        resume(unit_of_work)
         time.now += 59 * SECOND
-        stay(unit_of_work)
+        resume(unit_of_work)
         assert rows(unit_of_work.engine) == [("mhale", NOW, NOW, None)]
         assert len(events(unit_of_work.engine)) == 1
 
-    def test_it_is_not_in_before_it_was_seen(self, unit_of_work):
-        """A download is no page: the page comes first."""
-        sign_in_id = arriving().sign_in_id
+    def test_the_status_is_not_active_before_the_first_page(self, unit_of_work):
+        """A download alone does not begin a sign-in."""
+        sign_in_id = login_claims().sign_in_id
         assert (
             sign_in_sessions.session_status(unit_of_work, LIMITS, sign_in_id)
             is not SessionStatus.ACTIVE
         )
-        stay(unit_of_work)
+        resume(unit_of_work)
         assert (
             sign_in_sessions.session_status(unit_of_work, LIMITS, sign_in_id)
             is SessionStatus.ACTIVE
@@ -155,260 +155,266 @@ class TestFirstSight:
             ({"preferred_username": "a" * 321}, ClaimUnusableError, ""),
         ],
     )
-    def test_nobody_is_refused_and_recorded_once(self, unit_of_work, claims, error, claimed):
-        """The row has no username: when the directory learns of them, they sign in anew."""
+    def test_an_unknown_person_is_refused_and_recorded_once(
+        self, unit_of_work, claims, error, claimed
+    ):
+        """The row has no username, so they must sign in again once the directory has them."""
         for _ in range(2):
             with pytest.raises((error, NotInDirectoryError)):
-                stay(unit_of_work, arriving(**claims))
+                resume(unit_of_work, login_claims(**claims))
         assert rows(unit_of_work.engine) == [("", NOW, NOW, None)]
         assert events(unit_of_work.engine) == [
             ("refusal", claimed, FROM, f"sign-in: {error.code}"),
         ]
         assert (
-            sign_in_sessions.session_status(unit_of_work, LIMITS, arriving(**claims).sign_in_id)
+            sign_in_sessions.session_status(unit_of_work, LIMITS, login_claims(**claims).sign_in_id)
             is not SessionStatus.ACTIVE
         )
 
-    def test_an_inactive_account_is_refused(self, unit_of_work):
-        """And let in again, with the same sign-in, once it is active."""
+    def test_an_inactive_account_is_refused_until_it_is_active_again(self, unit_of_work):
+        """With the same sign-in."""
         add_account(unit_of_work.engine, "gone", "", "inactive")
         for _ in range(2):
             with pytest.raises(InactiveAccountError):
-                stay(unit_of_work, arriving(preferred_username="gone"))
+                resume(unit_of_work, login_claims(preferred_username="gone"))
         assert events(unit_of_work.engine) == [("refusal", "gone", FROM, "sign-in: Inactive")]
         with writing(unit_of_work.engine) as connection:
             connection.execute(text("UPDATE user_account SET staff_status = 'active'"))
-        assert stay(unit_of_work, arriving(preferred_username="gone")).username == "gone"
+        assert resume(unit_of_work, login_claims(preferred_username="gone")).username == "gone"
 
-    def test_who_becomes_inactive_is_out_at_the_next_click(self, unit_of_work):
-        """The directory is asked each time."""
-        stay(unit_of_work)
+    def test_a_person_who_became_inactive_is_refused_at_the_next_page(self, unit_of_work):
+        """The directory is read each time."""
+        resume(unit_of_work)
         with writing(unit_of_work.engine) as connection:
             connection.execute(text("UPDATE user_account SET staff_status = 'inactive'"))
         with pytest.raises(InactiveAccountError):
-            stay(unit_of_work)
+            resume(unit_of_work)
 
-    def test_a_role_taken_away_is_gone_at_the_next_click(self, unit_of_work):
+    def test_a_revoked_role_is_missing_at_the_next_page(self, unit_of_work):
         """Grants are read each time."""
-        stay(unit_of_work)
+        resume(unit_of_work)
         with writing(unit_of_work.engine) as connection:
             connection.execute(text("DELETE FROM role_grant"))
-        assert stay(unit_of_work).grants == frozenset()
+        assert resume(unit_of_work).grants == frozenset()
 
-    def test_no_event_no_sign_in(self, unit_of_work):
-        """The row and its event are one transaction."""
+    def test_a_sign_in_without_its_event_is_not_stored(self, unit_of_work):
+        """Row and event are one transaction."""
 
         class Unwritten(UnitOfWork):
             def record(self, *_: object) -> None:
                 raise AuditNotWrittenError
 
         with pytest.raises(AuditNotWrittenError):
-            stay(Unwritten(unit_of_work.engine, unit_of_work.clock, SEAL))
+            resume(Unwritten(unit_of_work.engine, unit_of_work.clock, SEAL))
         assert (rows(unit_of_work.engine), events(unit_of_work.engine)) == ([], [])
 
 
 class TestClaims:
-    """Which claim names the person."""
+    """The claim that names the person."""
 
-    def test_sub(self, unit_of_work):
-        """It is compared with the username."""
-        assert stay(unit_of_work, arriving(sub="mhale"), "sub").username == "mhale"
+    def test_sub_is_compared_with_the_username(self, unit_of_work):
+        """The setting chooses the claim."""
+        assert resume(unit_of_work, login_claims(sub="mhale"), "sub").username == "mhale"
 
     @pytest.mark.parametrize("email", ["mhale@example.com", "MHale@Example.com"])
     @pytest.mark.parametrize("verified", [True, "true"])
-    def test_an_e_mail_whatever_its_case(self, unit_of_work, email, verified):
-        """The provider must say that it has verified it."""
-        arrival = arriving(email=email, email_verified=verified)
-        assert stay(unit_of_work, arrival, "email").username == "mhale"
+    def test_a_verified_email_names_the_person_in_any_case(self, unit_of_work, email, verified):
+        """The provider must say that it is verified."""
+        login = login_claims(email=email, email_verified=verified)
+        assert resume(unit_of_work, login, "email").username == "mhale"
 
-    def test_an_e_mail_of_which_nothing_is_said(self, unit_of_work):
-        """With some providers people type their own: it counts as not verified."""
+    def test_an_email_without_email_verified_is_refused(self, unit_of_work):
+        """With some providers people can type any e-mail."""
         with pytest.raises(ClaimUnusableError):
-            stay(unit_of_work, arriving(), "email")
+            resume(unit_of_work, login_claims(), "email")
 
     @pytest.mark.parametrize("verified", [False, "false", None, 0, "no"])
-    def test_an_e_mail_that_nobody_has_verified(self, unit_of_work, verified):
-        """Anybody can type somebody else's."""
+    def test_an_unverified_email_is_refused(self, unit_of_work, verified):
+        """Anybody could type somebody else's."""
         with pytest.raises(ClaimUnusableError):
-            stay(unit_of_work, arriving(email_verified=verified), "email")
+            resume(unit_of_work, login_claims(email_verified=verified), "email")
 
-    def test_an_e_mail_that_names_two(self, unit_of_work):
-        """It names nobody, and the refusal is recorded."""
+    def test_an_email_of_two_accounts_is_refused(self, unit_of_work):
+        """The refusal is recorded."""
         add_account(unit_of_work.engine, "second", "MHALE@example.com")
         with pytest.raises(AmbiguousEmailError):
-            stay(unit_of_work, arriving(email_verified=True), "email")
+            resume(unit_of_work, login_claims(email_verified=True), "email")
         assert events(unit_of_work.engine) == [
             ("refusal", "mhale@example.com", FROM, "sign-in: AmbiguousEmail")
         ]
 
-    def test_an_empty_e_mail_names_nobody(self, unit_of_work):
-        """Though accounts without one have the same."""
+    def test_an_empty_email_is_refused(self, unit_of_work):
+        """Accounts without an e-mail have the same empty text."""
         add_account(unit_of_work.engine, "second", "")
         with pytest.raises(ClaimUnusableError):
-            stay(unit_of_work, arriving(email=""), "email")
+            resume(unit_of_work, login_claims(email=""), "email")
 
 
-class TestTheId:
-    """What makes two sign-ins two."""
+class TestSignInId:
+    """What makes two sign-ins different."""
 
     @pytest.mark.parametrize("claim", ["iss", "sub", "iat", "nonce", "preferred_username", "more"])
-    def test_every_claim_counts(self, claim):
-        """The cookie is signed, so whoever holds it cannot change one."""
-        assert arriving().sign_in_id != arriving(**{claim: "other"}).sign_in_id
+    def test_another_value_of_any_claim_is_another_sign_in(self, claim):
+        """The cookie is signed, so nobody can change a claim."""
+        assert login_claims().sign_in_id != login_claims(**{claim: "other"}).sign_in_id
 
-    def test_what_streamlit_adds_does_not(self):
-        """The page and the server's routes see the same cookie in different ways."""
-        seen = arriving(is_logged_in=True, tokens={}, origin="https://desk.example.com")
-        assert seen.sign_in_id == arriving().sign_in_id
-        assert LoginClaims(dict(reversed(CLAIMS.items())), "").sign_in_id == arriving().sign_in_id
+    def test_fields_added_by_streamlit_do_not_change_the_id(self):
+        """The page and the routes of the server read the same cookie in different ways."""
+        seen = login_claims(is_logged_in=True, tokens={}, origin="https://desk.example.com")
+        assert seen.sign_in_id == login_claims().sign_in_id
+        assert (
+            LoginClaims(dict(reversed(CLAIMS.items())), "").sign_in_id == login_claims().sign_in_id
+        )
 
 
 class TestTimeOuts:
-    """Without a click, and altogether."""
+    """Time-outs: without a click, and in total."""
 
-    def test_clicks_keep_it(self, unit_of_work, time):
-        """Written down once a minute at most."""
-        stay(unit_of_work)
+    def test_clicks_keep_a_sign_in_active(self, unit_of_work, time):
+        """They are written once a minute at most."""
+        resume(unit_of_work)
         for _ in range(20):
             time.now += 29 * MINUTE
-            stay(unit_of_work)
+            resume(unit_of_work)
         assert rows(unit_of_work.engine) == [("mhale", NOW, time.now, None)]
 
-    def test_thirty_minutes_without_one(self, unit_of_work, time):
-        """The row is ended, once, with its event; and stays ended for whoever comes back."""
-        stay(unit_of_work)
+    def test_a_sign_in_ends_after_thirty_minutes_without_a_click(self, unit_of_work, time):
+        """With one event. It stays ended."""
+        resume(unit_of_work)
         time.now += 30 * MINUTE
         for _ in range(2):
             with pytest.raises(SessionTimedOutError) as caught:
-                stay(unit_of_work)
+                resume(unit_of_work)
             assert caught.value.idle
             time.now += HOUR
         assert rows(unit_of_work.engine) == [("mhale", NOW, NOW, NOW + 30 * MINUTE)]
         assert events(unit_of_work.engine)[1:] == [("sign-out", "mhale", FROM, "timed out: idle")]
         assert (
-            sign_in_sessions.session_status(unit_of_work, LIMITS, arriving().sign_in_id)
+            sign_in_sessions.session_status(unit_of_work, LIMITS, login_claims().sign_in_id)
             is not SessionStatus.ACTIVE
         )
 
-    def test_a_millisecond_less(self, unit_of_work, time):
-        """Is still in."""
-        stay(unit_of_work)
+    def test_a_sign_in_is_active_a_millisecond_before_the_time_out(self, unit_of_work, time):
+        """The limit is exact."""
+        resume(unit_of_work)
         time.now += 30 * MINUTE - 1
         assert (
-            sign_in_sessions.session_status(unit_of_work, LIMITS, arriving().sign_in_id)
+            sign_in_sessions.session_status(unit_of_work, LIMITS, login_claims().sign_in_id)
             is SessionStatus.ACTIVE
         )
-        assert stay(unit_of_work).username == "mhale"
+        assert resume(unit_of_work).username == "mhale"
 
-    def test_twelve_hours_whatever_the_clicks(self, unit_of_work, time):
-        """Counted from the provider's word, not from the first sight."""
+    def test_a_sign_in_ends_after_twelve_hours_in_spite_of_clicks(self, unit_of_work, time):
+        """They count from the provider's `iat`, not from the first page."""
         time.now += 10 * MINUTE
-        stay(unit_of_work)
+        resume(unit_of_work)
         while time.now + 20 * MINUTE < NOW + 12 * HOUR:
             time.now += 20 * MINUTE
-            stay(unit_of_work)
+            resume(unit_of_work)
         time.now = NOW + 12 * HOUR
         with pytest.raises(SessionTimedOutError) as caught:
-            stay(unit_of_work)
+            resume(unit_of_work)
         assert not caught.value.idle
         assert events(unit_of_work.engine)[-1] == ("sign-out", "mhale", FROM, "timed out: whole")
 
     @pytest.mark.parametrize(("later", "idle"), [(30 * MINUTE, True), (12 * HOUR, False)])
-    def test_a_cookie_that_was_kept_back(self, unit_of_work, time, later, idle):
-        """First seen when its sign-in would be over: it never begins."""
+    def test_an_old_cookie_that_was_never_used_does_not_begin_a_sign_in(
+        self, unit_of_work, time, later, idle
+    ):
+        """Its time limit has passed."""
         time.now += later
         for _ in range(2):
             with pytest.raises(SessionTimedOutError) as caught:
-                stay(unit_of_work)
+                resume(unit_of_work)
             assert caught.value.idle is idle
         assert events(unit_of_work.engine) == [("refusal", "mhale", FROM, "sign-in: TimedOut")]
         assert (
-            sign_in_sessions.session_status(unit_of_work, LIMITS, arriving().sign_in_id)
+            sign_in_sessions.session_status(unit_of_work, LIMITS, login_claims().sign_in_id)
             is not SessionStatus.ACTIVE
         )
 
     @pytest.mark.parametrize("iat", [(NOW + HOUR) // SECOND, None, "yesterday"])
-    def test_a_moment_that_cannot_be(self, unit_of_work, iat):
-        """A provider whose clock is ahead gives nobody more time."""
-        stay(unit_of_work, arriving(iat=iat))
+    def test_an_iat_in_the_future_gives_no_more_time(self, unit_of_work, iat):
+        """The provider's clock may be ahead."""
+        resume(unit_of_work, login_claims(iat=iat))
         assert rows(unit_of_work.engine)[0][1] <= NOW
 
-    def test_short_limits_are_kept_as_well(self, unit_of_work, time):
-        """A minute's idle time is noticed by seconds."""
+    def test_a_short_idle_limit_is_exact_to_seconds(self, unit_of_work, time):
+        """With an idle time of one minute."""
         short = SessionLimits(idle=MINUTE, whole=HOUR)
-        sign_in_sessions.resume(unit_of_work, short, "preferred_username", arriving())
+        sign_in_sessions.resume(unit_of_work, short, "preferred_username", login_claims())
         for _ in range(10):
             time.now += 40 * SECOND
-            sign_in_sessions.resume(unit_of_work, short, "preferred_username", arriving())
+            sign_in_sessions.resume(unit_of_work, short, "preferred_username", login_claims())
         assert rows(unit_of_work.engine)[0][2] == time.now
 
 
-class TestLeaving:
-    """Signing out is for every copy of the cookie."""
+class TestSignOut:
+    """A sign-out is for every copy of the cookie."""
 
-    def test_it_is_over(self, unit_of_work, time):
-        """One event, however often it is clicked; the cookie is worth nothing."""
-        stay(unit_of_work)
+    def test_a_sign_out_ends_the_sign_in_with_one_event(self, unit_of_work, time):
+        """However often it is clicked. The cookie does not work any more."""
+        resume(unit_of_work)
         time.now += MINUTE
-        sign_in_sessions.sign_out(unit_of_work, arriving())
-        sign_in_sessions.sign_out(unit_of_work, arriving())
+        sign_in_sessions.sign_out(unit_of_work, login_claims())
+        sign_in_sessions.sign_out(unit_of_work, login_claims())
         with pytest.raises(SignedOutError):
-            stay(unit_of_work)
+            resume(unit_of_work)
         time.now += 24 * HOUR
         with pytest.raises(SignedOutError):
-            stay(unit_of_work)
+            resume(unit_of_work)
         assert events(unit_of_work.engine) == [
             ("sign-in", "mhale", FROM, ""),
             ("sign-out", "mhale", FROM, ""),
         ]
         assert (
-            sign_in_sessions.session_status(unit_of_work, LIMITS, arriving().sign_in_id)
+            sign_in_sessions.session_status(unit_of_work, LIMITS, login_claims().sign_in_id)
             is not SessionStatus.ACTIVE
         )
 
-    def test_a_new_sign_in_is_another(self, unit_of_work):
+    def test_a_new_sign_in_after_a_sign_out_is_active(self, unit_of_work):
         """The provider's nonce is new."""
-        stay(unit_of_work)
-        sign_in_sessions.sign_out(unit_of_work, arriving())
-        assert stay(unit_of_work, arriving(nonce="twice")).username == "mhale"
+        resume(unit_of_work)
+        sign_in_sessions.sign_out(unit_of_work, login_claims())
+        assert resume(unit_of_work, login_claims(nonce="twice")).username == "mhale"
 
-    def test_what_was_never_seen_here_cannot_begin_later(self, unit_of_work):
-        """A copy of its cookie is over as well; nobody was in, so there is no event."""
-        sign_in_sessions.sign_out(unit_of_work, arriving())
+    def test_a_signed_out_cookie_that_was_never_used_cannot_begin_later(self, unit_of_work):
+        """Nobody was signed in, so there is no event."""
+        sign_in_sessions.sign_out(unit_of_work, login_claims())
         with pytest.raises(SignedOutError):
-            stay(unit_of_work, arriving())
+            resume(unit_of_work, login_claims())
         assert events(unit_of_work.engine) == []
 
-    def test_whom_the_directory_does_not_know_leaves_without_event(self, unit_of_work):
-        """Their coming was a refusal already."""
+    def test_a_sign_out_of_an_unknown_person_writes_no_event(self, unit_of_work):
+        """Their sign-in was a refusal."""
         with pytest.raises(NotInDirectoryError):
-            stay(unit_of_work, arriving(preferred_username="nobody"))
-        sign_in_sessions.sign_out(unit_of_work, arriving(preferred_username="nobody"))
+            resume(unit_of_work, login_claims(preferred_username="nobody"))
+        sign_in_sessions.sign_out(unit_of_work, login_claims(preferred_username="nobody"))
         assert len(events(unit_of_work.engine)) == 1
         with pytest.raises(SignedOutError):
-            stay(unit_of_work, arriving(preferred_username="nobody"))
+            resume(unit_of_work, login_claims(preferred_username="nobody"))
 
 
 class TestByProxy:
-    """The proxy names the person; that they came is recorded."""
+    """The proxy names the person, and the sign-in is recorded."""
 
-    def test_a_known_person(self, unit_of_work):
-        """One event; no row, for the proxy knows how long it lasts."""
+    def test_a_known_person_is_recorded_without_a_row(self, unit_of_work):
+        """The proxy decides how long the sign-in lasts."""
         actor = sign_in_sessions.begin_by_proxy(unit_of_work, "mhale", FROM)
         assert (actor.username, actor.address) == ("mhale", FROM)
         assert events(unit_of_work.engine) == [("sign-in", "mhale", FROM, "")]
         assert rows(unit_of_work.engine) == []
 
     @pytest.mark.parametrize("name", ["nobody", "mhale, mhale", "mhale\x00", ""])
-    def test_nobody(self, unit_of_work, name):
-        """Refused, and recorded."""
+    def test_an_unknown_name_is_refused_and_recorded(self, unit_of_work, name):
+        """No account has it."""
         with pytest.raises(NotInDirectoryError):
             sign_in_sessions.begin_by_proxy(unit_of_work, name, FROM)
         ((action, *_, detail),) = events(unit_of_work.engine)
         assert (action, detail) == ("refusal", "sign-in: NotInDirectory")
 
-    def test_an_inactive_account(self, unit_of_work):
-        """Refused, and recorded."""
+    def test_an_inactive_account_of_the_proxy_is_refused_and_recorded(self, unit_of_work):
+        """As an unknown one."""
         add_account(unit_of_work.engine, "gone", "", "inactive")
         with pytest.raises(InactiveAccountError):
             sign_in_sessions.begin_by_proxy(unit_of_work, "gone", FROM)
@@ -416,13 +422,13 @@ class TestByProxy:
 
 
 class TestRefusedPages:
-    """Somebody opened a page that is not for them."""
+    """Somebody opened a page without permission."""
 
     @pytest.mark.parametrize(
         ("organization_id", "detail"), [("", "page: read"), ("UTCJF1", "page: read in UTCJF1")]
     )
-    def test_it_is_recorded(self, unit_of_work, organization_id, detail):
-        """Who, from where, and what."""
+    def test_a_refused_page_is_recorded(self, unit_of_work, organization_id, detail):
+        """Actor, address and page."""
         actor = Actor("adoyle", "Andre Doyle", address=FROM)
         sign_in_sessions.record_page_refusal(unit_of_work, actor, Permission.READ, organization_id)
         assert events(unit_of_work.engine) == [("refusal", "adoyle", FROM, detail)]

@@ -1,7 +1,7 @@
-"""The life of tokens in any order of steps, against a model of a few lines, on both engines.
+"""The life of tokens in any order of steps, compared with a small model, on both engines.
 
-Two administrators, two organizations, three users. A run without failure says only that failures
-are rarer than about three in the number of runs.
+Two administrators, two organizations, three users. If N runs find no failure, the failure rate is
+below about 3/N.
 """
 
 from dataclasses import dataclass
@@ -43,7 +43,7 @@ EXAMPLES = {"sqlite": 75, "postgresql": 20}
 
 @dataclass(eq=False)
 class Held:
-    """Something live: its token, where anybody has seen it, and when it ends."""
+    """A live token or request: the token in clear if anybody has it, and its expiry."""
 
     token: str | None = None
     until: int | None = None
@@ -51,14 +51,14 @@ class Held:
 
 @dataclass
 class User:
-    """The model: what one user holds, and what each step does to it."""
+    """The model: what one user has, and how each step changes it."""
 
     active: bool = True
     pending: Held | None = None
     accepted: Held | None = None
 
     def at(self, now: int) -> "User":
-        """Let what is past its time go."""
+        """Remove what has expired at `now`."""
         lapsed = [held and held.until and held.until <= now for held in self.held()]
         self.pending, self.accepted = (
             None if gone else held for gone, held in zip(lapsed, self.held(), strict=True)
@@ -66,11 +66,11 @@ class User:
         return self
 
     def held(self) -> tuple[Held | None, Held | None]:
-        """Return what is pending and what is accepted."""
+        """Return the pending and the accepted one."""
         return self.pending, self.accepted
 
     def refusal(self, action: Action) -> str | None:
-        """Return why an action would skip the user."""
+        """Return the reason for which an action would skip the user."""
         if action in {Action.REQUEST, Action.GENERATE} and not self.active:
             return "inactive user"
         return {
@@ -81,7 +81,7 @@ class User:
         }[action]
 
     def act(self, action: Action, token: str | None) -> None:
-        """Do what an action does to a user whom it does not skip."""
+        """Apply an action to a user whom it does not skip."""
         if action is Action.REMOVE:
             self.accepted = None
         elif action is Action.CANCEL:
@@ -92,14 +92,14 @@ class User:
 
 
 class Planned(NamedTuple):
-    """A confirmation that stands open, with what it saw in the model."""
+    """An open confirmation, with the state of the model at its plan."""
 
     plan: Plan
     saw: list[tuple[object, ...]]
 
 
 class Lifecycle(RuleBasedStateMachine):
-    """Steps in any order; after each, what is stored is what the model holds."""
+    """Steps in any order. After each step the stored rows must match the model."""
 
     groups = st.sampled_from(
         [("UTCJF1", [0]), ("UTCJF1", [1]), ("UTCJF1", [0, 1]), ("NVTBL2", [0])]
@@ -122,11 +122,11 @@ class Lifecycle(RuleBasedStateMachine):
         self.done: tuple[Plan, object] | None = None
 
     def clock(self) -> int:
-        """Return the machine's moment."""
+        """Return the current moment of the machine."""
         return self.now
 
     def teardown(self) -> None:
-        """Close what a restart opened."""
+        """Close the engine that a restart opened."""
         if self.engine is not self.first_engine:
             self.engine.dispose()
 
@@ -134,7 +134,7 @@ class Lifecycle(RuleBasedStateMachine):
         admin=st.sampled_from([ADMIN, OTHER_ADMIN]), action=st.sampled_from(Action), selected=groups
     )
     def plan(self, admin: Actor, action: Action, selected: tuple[str, list[int]]) -> None:
-        """First confirmation: nothing changes."""
+        """Plan an action: nothing changes."""
         org, chosen = selected
         ids = [self.ids[org][n] for n in chosen]
         planned = plan_action(
@@ -146,7 +146,7 @@ class Lifecycle(RuleBasedStateMachine):
 
     @rule(action=st.sampled_from(Action), selected=groups)
     def act(self, action: Action, selected: tuple[str, list[int]]) -> None:
-        """Both confirmations, one after the other, while another may stand open."""
+        """Plan and execute an action, while another confirmation may be open."""
         stands = self.open
         self.plan(ADMIN, action, selected)
         self.confirm()
@@ -155,7 +155,7 @@ class Lifecycle(RuleBasedStateMachine):
     @precondition(lambda self: self.open)
     @rule()
     def confirm(self) -> None:
-        """Last confirmation: all of it, or refused because something changed."""
+        """Execute the open plan, or expect a refusal because its users changed."""
         planned, saw = self.open
         self.open = None
         if all(row[-1] for row in saw):
@@ -178,7 +178,7 @@ class Lifecycle(RuleBasedStateMachine):
     @precondition(lambda self: self.done)
     @rule()
     def confirm_again(self) -> None:
-        """A replay gives the receipt."""
+        """Execute a plan again: it returns the receipt."""
         outcome = execute(
             unit_of_work(self.engine, self.clock), by(self.done[0]), self.done[0], MINTING
         )
@@ -186,7 +186,7 @@ class Lifecycle(RuleBasedStateMachine):
 
     @rule(who=people)
     def accept(self, who: tuple[str, int]) -> None:
-        """The user accepts what is pending."""
+        """The user accepts the pending one."""
         user, own = self.users[who].at(self.now), self.pending_of(who)
         assert (own is None) == (user.pending is None)
         if own is None:
@@ -204,7 +204,7 @@ class Lifecycle(RuleBasedStateMachine):
 
     @rule(who=people)
     def decline(self, who: tuple[str, int]) -> None:
-        """The user declines what is pending."""
+        """The user declines the pending one."""
         own = self.pending_of(who)
         if own:
             decline(unit_of_work(self.engine, self.clock), actor(who), own)
@@ -212,7 +212,7 @@ class Lifecycle(RuleBasedStateMachine):
 
     @rule(who=people, minutes=st.integers(1, 5))
     def set_an_end(self, who: tuple[str, int], minutes: int) -> None:
-        """What the user has gets an end."""
+        """A live token or request of the user gets an expiry."""
         until = self.now + minutes * MINUTE
         change(
             self.engine,
@@ -233,7 +233,7 @@ class Lifecycle(RuleBasedStateMachine):
 
     @rule(who=people)
     def lapse(self, who: tuple[str, int]) -> None:
-        """What the user has ends, and nobody has noticed yet."""
+        """A token or request of the user expires; its row stays open."""
         self.set_an_end(who, 1)
         self.wait(1)
 
@@ -251,14 +251,14 @@ class Lifecycle(RuleBasedStateMachine):
 
     @rule()
     def restart(self) -> None:
-        """The process starts anew; everything is in the database."""
+        """The process restarts. Everything is in the database."""
         address = self.engine.url.render_as_string(hide_password=False)
         self.teardown()
         self.engine = open_engine(address)
 
     @invariant()
     def what_is_stored_is_what_the_model_holds(self) -> None:
-        """At most one live row of a kind, for exactly those who hold something."""
+        """Each user has exactly the live rows of the model, at most one of each state."""
         live = select(
             self.engine,
             "SELECT member_id, state FROM token WHERE ended_at IS NULL"
@@ -274,7 +274,7 @@ class Lifecycle(RuleBasedStateMachine):
 
     @invariant()
     def each_live_token_works_and_no_other(self) -> None:
-        """One live digest, of its own user, for each token that the model holds; else none."""
+        """Each live token of the model has one live digest of its user. No other has one."""
         working = {
             held.token: self.ids[org][n]
             for (org, n), user in self.users.items()
@@ -298,7 +298,7 @@ class Lifecycle(RuleBasedStateMachine):
 
     @invariant()
     def rows_never_go_or_reopen(self) -> None:
-        """A closed row stays as it was closed."""
+        """No row disappears, and a closed row does not change."""
         rows = {row[1]: row for row in select(self.engine, "SELECT * FROM token")}
         assert self.seen_ids <= set(rows)
         assert {token_id: rows[token_id] for token_id in self.closed} == self.closed
@@ -312,18 +312,18 @@ class Lifecycle(RuleBasedStateMachine):
         return [(org, self.ids[org].index(member_id)) for member_id in planned.seen]
 
     def view(self, planned: Plan) -> list[tuple[object, ...]]:
-        """Return what the model holds for the users of a plan."""
+        """Return the state of the model for the users of a plan."""
         users = [self.users[who].at(self.now) for who in self.who(planned)]
         return [(*user.held(), user.refusal(planned.action)) for user in users]
 
     def pending_of(self, who: tuple[str, int]) -> OwnToken | None:
-        """Return what is pending for a user, as their page shows it."""
+        """Return the pending one of a user, as their page shows it."""
         own = list_own(self.engine, self.clock, actor(who))
         return next((row for row in own if row.state is TokenState.PENDING), None)
 
 
 def actor(who: tuple[str, int]) -> Actor:
-    """Return the user as who is signed in."""
+    """Return the user as a signed-in actor."""
     return Actor(f"{who[0].lower()}-u{who[1]}", "User")
 
 
@@ -334,8 +334,8 @@ def empty(engine: Engine) -> None:
             connection.execute(text(f"DELETE FROM {table}"))
 
 
-def test_lifecycle(engine):
-    """Whatever the order of steps, what is stored is what the model says."""
+def test_stored_rows_match_the_model_after_any_order_of_steps(engine):
+    """Hypothesis chooses the steps."""
     run_state_machine_as_test(
         lambda: Lifecycle(engine),
         settings=settings(

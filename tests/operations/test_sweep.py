@@ -1,4 +1,4 @@
-"""Where a token is in clear: in the CSV, and once on its user's page. Nowhere else."""
+"""A token is in clear only in the CSV, and once on its user's page."""
 
 import logging
 import pickle
@@ -13,10 +13,10 @@ ME = Actor("utcjf1-u5", "User 000005")
 
 
 class TestSweep:
-    """After an export and an accepted request, with the database's own log at its loudest."""
+    """After an export and an accepted request, with the most verbose log of the database."""
 
     def test_no_token_is_kept_or_logged(self, engine, tmp_path, caplog):
-        """Database files, rows, logs and what is shown of plan and receipt: 0 tokens."""
+        """Database files, rows, logs, and the representations of plan and receipt have none."""
         engine.echo = "debug"
         with caplog.at_level(logging.DEBUG):
             ids = build(engine, 6)

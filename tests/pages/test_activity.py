@@ -309,7 +309,7 @@ class TestFourEyes:
     def asked(self, _four_eyes, demo) -> str:
         """The address of a waiting request."""
         planned = plan(demo, Action.GENERATE, 12)
-        approvals.ask(app_context().unit_of_work, someone(ADMIN), planned, reason="ticket 7")
+        approvals.request(app_context().unit_of_work, someone(ADMIN), planned, reason="ticket 7")
         return f"{ORG}-{planned.operation_id}"
 
     def test_approval_by_another_administrator_opens_the_last_confirmation(self, asked, open_page):

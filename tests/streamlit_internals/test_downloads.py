@@ -1,4 +1,4 @@
-"""How long a download lives, and whose it is: our decision, not Streamlit's."""
+"""Storage of downloads: how long a file is kept, and who may fetch it."""
 
 import asyncio
 import contextvars
@@ -55,22 +55,22 @@ def is_there(storage: DownloadStorage, file_id: str) -> bool:
 
 
 def ended(storage: DownloadStorage, file_id: str) -> None:
-    """Wait for the file's own time."""
+    """Tell whether the file's own timer deletes it in time."""
     storage._timers[file_id].join(10)
 
 
 class TestDownloadStorage:
-    """Media storage that lets downloads wait."""
+    """Downloads are deleted by their own timer only."""
 
-    def test_a_collector_does_nothing_to_a_download(self, storage):
-        """However often Streamlit deletes it, the browser gets it."""
+    def test_streamlits_delete_keeps_a_download(self, storage):
+        """However often it is called."""
         file_id = put(storage)
         for _ in range(3):
             storage.delete_file(file_id)
         assert storage.get_file(f"{file_id}.csv").content == CSV
 
-    def test_its_own_time_ends_it(self):
-        """By a timer, without anybody asking."""
+    def test_a_timer_deletes_a_download(self):
+        """Without any call."""
         storage = DownloadStorage(str.upper, lasts=0.05, after_fetch=60)
         file_id = put(storage)
         assert is_there(storage, file_id)
@@ -78,8 +78,8 @@ class TestDownloadStorage:
         assert not is_there(storage, file_id)
         assert storage._timers == {}
 
-    def test_a_whole_fetch_shortens_it(self):
-        """Gone soon after a browser has all of it."""
+    def test_a_complete_fetch_shortens_the_time(self):
+        """The file is deleted soon after."""
         storage = DownloadStorage(str.upper, lasts=60, after_fetch=0.05)
         file_id = put(storage)
         long = storage._timers[file_id]
@@ -89,8 +89,8 @@ class TestDownloadStorage:
         long.join(10)
         assert (is_there(storage, file_id), long.is_alive()) == (False, False)
 
-    def test_the_same_file_again_starts_its_time_anew(self, storage):
-        """Download again gives the same bytes the same address."""
+    def test_the_same_file_added_again_starts_its_time_again(self, storage):
+        """The address is the same too."""
         file_id = put(storage)
         first = storage._timers[file_id]
         assert put(storage) == file_id
@@ -98,19 +98,19 @@ class TestDownloadStorage:
         assert (first.is_alive(), storage._timers[file_id].is_alive()) == (False, True)
 
     @pytest.mark.parametrize("kind", [k for k in MediaFileKind if k != MediaFileKind.DOWNLOADABLE])
-    def test_other_media_go_at_once(self, storage, kind):
-        """Pictures are collected as usual."""
+    def test_streamlits_delete_removes_other_media(self, storage, kind):
+        """Such as pictures."""
         file_id = put(storage, b"picture", kind)
         storage.delete_file(file_id)
         assert not is_there(storage, file_id)
 
-    def test_what_is_not_there_can_be_fetched_and_deleted(self, storage):
-        """A strange id in an address is no error."""
+    def test_an_unknown_id_can_be_fetched_and_deleted(self, storage):
+        """It is no error."""
         storage.fetched("nothing")
         assert storage._timers == {}
 
-    def test_the_defaults(self):
-        """At least sixty seconds, and a few after a whole fetch, in the background."""
+    def test_the_default_times_are_a_minute_and_some_seconds(self):
+        """Timers are daemon threads."""
         storage = DownloadStorage(str.upper)
         file_id = put(storage)
         timer = storage._timers[file_id]
@@ -124,7 +124,7 @@ class TestDownloadStorage:
 
 
 def fetch(*messages: dict, method: str = "GET", path: str = "/media/abc123.csv") -> list[str]:
-    """Send one request whose answer is `messages`; return the ids that were fetched whole."""
+    """Send one request that is answered with `messages`. Return the ids of complete fetches."""
     fetched, sent = [], []
 
     async def app(_scope, _receive, send):
@@ -142,7 +142,7 @@ def fetch(*messages: dict, method: str = "GET", path: str = "/media/abc123.csv")
 
 
 def start(status: int) -> dict:
-    """Return the first message of an answer."""
+    """Return the first message of a response."""
     return {"type": "http.response.start", "status": status, "headers": []}
 
 
@@ -151,34 +151,34 @@ LAST = {"type": "http.response.body", "body": b"b", "more_body": False}
 
 
 class TestDownloadObserver:
-    """A download counts as fetched when its last byte went out."""
+    """A download counts as fetched when its last byte was sent."""
 
-    def test_a_whole_answer(self):
-        """In one piece or in several, and only after the last."""
+    def test_a_complete_response_counts_after_its_last_part(self):
+        """In one part or in several."""
         assert fetch(start(200), LAST) == ["abc123"]
         assert fetch(start(200), PART, PART, LAST) == ["abc123"]
         assert fetch(start(200), {"type": "http.response.body"}) == ["abc123"]
 
     @pytest.mark.parametrize("status", [206, 304, 404, 500])
-    def test_any_other_answer(self, status):
-        """A part, or none of it, does not count."""
+    def test_another_status_than_200_does_not_count(self, status):
+        """A part of the file, or none."""
         assert fetch(start(status), LAST) == []
 
-    def test_an_answer_cut_short(self):
-        """The last byte never went out."""
+    def test_a_response_without_its_last_part_does_not_count(self):
+        """The last byte was not sent."""
         assert fetch(start(200), PART) == []
 
-    def test_a_look_at_the_headers(self):
-        """HEAD brings no byte."""
+    def test_head_does_not_count(self):
+        """It has no body."""
         assert fetch(start(200), LAST, method="HEAD") == []
 
     @pytest.mark.parametrize("path", ["/", "/api-tokens", "/mediation/abc.csv"])
-    def test_other_addresses(self, path):
-        """Pages are not counted."""
+    def test_other_paths_do_not_count(self, path):
+        """Such as pages."""
         assert fetch(start(200), LAST, path=path) == []
 
-    def test_a_connection_that_breaks(self):
-        """What raises while it is sent does not count."""
+    def test_an_error_while_sending_does_not_count(self):
+        """The browser has not got all of it."""
         fetched = []
 
         async def app(_scope, _receive, send):
@@ -194,8 +194,8 @@ class TestDownloadObserver:
             asyncio.run(DownloadObserver(app, fetched.append)(scope, None, broken))
         assert fetched == []
 
-    def test_websockets_pass(self):
-        """They are none of its business."""
+    def test_a_websocket_passes_unchanged(self):
+        """Only HTTP is observed."""
         reached = []
 
         async def app(scope, _receive, _send):
@@ -206,20 +206,20 @@ class TestDownloadObserver:
 
 
 class TestAtOnce:
-    """Several threads make, fetch and end the same downloads."""
+    """Several threads add, fetch and end the same downloads."""
 
     PEOPLE = ("anna", "ben", "cleo", "dan")
 
     @pytest.fixture(autouse=True)
     def _often_interrupted(self):
-        """Let threads take turns all the time, so that each order of their steps comes up."""
+        """Make threads switch very often, so that every order of steps occurs."""
         before = sys.getswitchinterval()
         sys.setswitchinterval(1e-6)
         yield
         sys.setswitchinterval(before)
 
-    def test_a_download_is_whole_or_gone_when_it_is_put_fetched_and_ended_at_once(self):
-        """A file without holders would be everybody's; holders without a file would stay."""
+    def test_file_and_holders_stay_together_when_threads_add_fetch_and_end_it(self):
+        """A file without holders would be for everybody. Holders without a file would stay."""
         storage = DownloadStorage(str.upper, lasts=0.002, after_fetch=0.0)
         contents = (b"one", b"two")
         broken: list[tuple[set[str], ...]] = []
@@ -246,8 +246,8 @@ class TestAtOnce:
             timer.join(10)
         assert (storage._files_by_id, storage._holders, storage._timers) == ({}, {}, {})
 
-    def test_every_holder_may_fetch_when_the_time_ends_as_they_put_it(self):
-        """However the threads meet, the file's new time is a whole one."""
+    def test_every_holder_may_fetch_a_file_added_while_its_time_ends(self):
+        """The file's time starts again."""
         for _ in range(300):
             storage = DownloadStorage(str.upper, lasts=0.0)
             file_id = put(storage)
@@ -261,10 +261,10 @@ class TestAtOnce:
 
 
 class TestHolders:
-    """A download belongs to those whose sessions made it."""
+    """A download may be fetched by the people whose sessions made it."""
 
-    def test_only_who_made_it_may_fetch_it(self, storage):
-        """The holder is asked for the session that made it."""
+    def test_only_the_maker_may_fetch_a_download(self, storage):
+        """The session that made it gives the holder."""
         file_id = made_by(storage, "anna")
         assert [storage.may_fetch(file_id, who) for who in ("ANNA", "BEN", "")] == [
             True,
@@ -272,22 +272,22 @@ class TestHolders:
             False,
         ]
 
-    def test_the_same_content_belongs_to_both(self, storage):
-        """Its id is a hash of the content, so two people with the same list share it."""
+    def test_equal_content_of_two_people_may_be_fetched_by_both(self, storage):
+        """The id is a hash of the content."""
         file_id = made_by(storage, "anna")
         assert made_by(storage, "ben") == file_id
         assert storage.may_fetch(file_id, "ANNA")
         assert storage.may_fetch(file_id, "BEN")
 
-    def test_large_files_that_differ_anywhere_are_two(self, storage):
-        """Streamlit hashes only parts of a file above 1 MiB: one would get what another made."""
+    def test_large_files_with_one_different_byte_have_two_ids(self, storage):
+        """Streamlit hashes only parts of a file above 1 MiB."""
         mine, theirs = bytes(3_000_000), bytearray(3_000_000)
         theirs[500_000] = 1
         first, second = put(storage, mine), put(storage, bytes(theirs))
         assert first != second
         assert storage.get_file(f"{second}.csv").content == theirs
 
-    def test_a_file_whose_maker_cannot_be_found_is_not_kept(self):
+    def test_a_download_whose_holder_cannot_be_read_is_not_added(self):
         """Without holders it would be for everybody."""
 
         def fail(_session_id: str) -> str:
@@ -298,70 +298,72 @@ class TestHolders:
             put(storage)
         assert storage._files_by_id == {}
 
-    def test_what_nobody_made_is_nobodys(self, storage):
-        """A session that has no person any more leaves no key for whoever has none either."""
+    def test_a_download_of_nobody_may_be_fetched_by_nobody(self, storage):
+        """Its session has no person any more."""
         assert not storage.may_fetch(put(storage), "")
 
-    def test_holders_end_with_the_file(self):
-        """The next one with the same content begins anew."""
+    def test_holders_are_deleted_with_the_file(self):
+        """Equal content has new holders later."""
         storage = DownloadStorage(str.upper, lasts=0.05, after_fetch=60)
         file_id = made_by(storage, "anna")
         ended(storage, file_id)
         assert storage._holders == {}
 
-    def test_a_picture_is_for_everybody(self, storage):
+    def test_a_picture_may_be_fetched_by_everybody(self, storage):
         """The logo is on each page."""
         file_id = put(storage, b"picture", MediaFileKind.MEDIA)
         assert storage.may_fetch(file_id, "BEN")
 
     @pytest.mark.parametrize("path", ["/media/0a1b.csv", "/media/0a1b", "/media/0a1b."])
-    def test_an_address_names_its_file(self, path):
-        """With or without an ending, as Streamlit reads it."""
+    def test_the_id_is_read_from_a_path(self, path):
+        """With or without a file name extension, as Streamlit reads it."""
         assert file_id_of(path) == "0a1b"
 
 
 def made_by(storage: DownloadStorage, session_id: str, content: bytes = CSV) -> str:
-    """Put a file into the storage as the deferred download of a session."""
+    """Add a file as the deferred download of a session. Return its id."""
     return contextvars.copy_context().run(
-        lambda: (downloads._asking.set(session_id), put(storage, content))[1]
+        lambda: (downloads._requesting_session.set(session_id), put(storage, content))[1]
     )
 
 
-def ask(manager: MediaFileManager, file_id: str, session_id: str) -> BackendOperationResponse:
-    """Ask for a deferred download as a session does."""
+def request_file(
+    manager: MediaFileManager, file_id: str, session_id: str
+) -> BackendOperationResponse:
+    """Request a deferred download as a session does."""
     request = BackendOperationRequest(request_id="1")
     request.deferred_file.file_id = file_id
     return asyncio.run(SessionDeferredFiles(lambda: manager).handle(request, session_id))
 
 
 class TestSessionDeferredFiles:
-    """A deferred download runs for the session that drew its button."""
+    """A deferred download runs only for the session that drew its button."""
 
-    def test_its_own_session_gets_the_file(self, storage):
+    def test_the_buttons_session_gets_the_file(self, storage):
         """And is its holder."""
         manager = MediaFileManager(storage)
         file_id = manager.add_deferred(lambda: CSV, "text/csv", "0", file_name="tokens.csv")
         manager._deferred_callables[file_id]["session_id"] = "anna"
-        url = ask(manager, file_id, "anna").deferred_file.url
+        url = request_file(manager, file_id, "anna").deferred_file.url
         assert storage.get_file(url.rsplit("/", 1)[-1]).content == CSV
         assert storage._holders == {file_id_of(url): {"ANNA"}}
 
-    def test_another_session_runs_nothing(self, storage):
-        """Whoever knows the id: an error, the callable is not called, and no file is there."""
+    def test_another_session_gets_an_error_and_runs_nothing(self, storage):
+        """There is no file."""
         called = []
         manager = MediaFileManager(storage)
         file_id = manager.add_deferred(lambda: called.append(1) or CSV, "text/csv", "0")
         manager._deferred_callables[file_id]["session_id"] = "anna"
-        answer = ask(manager, file_id, "ben")
+        answer = request_file(manager, file_id, "ben")
         assert (answer.error_msg, answer.deferred_file.url) == ("There is no such download.", "")
         assert (called, storage._files_by_id) == ([], {})
 
-    def test_an_unknown_id_is_refused(self, storage):
-        """As one of another session is."""
-        assert ask(MediaFileManager(storage), "x" * 32, "anna").error_msg
+    def test_an_unknown_id_gets_the_same_error(self, storage):
+        """As that of another session."""
+        assert request_file(MediaFileManager(storage), "x" * 32, "anna").error_msg
 
-    def test_sessions_use_it(self, monkeypatch):
-        """The name that Streamlit's sessions look up is ours."""
+    def test_streamlits_sessions_use_our_handler(self, monkeypatch):
+        """They look it up by the replaced name."""
         monkeypatch.setattr(app_session, "DeferredFileHandler", DeferredFileHandler)
         bind_deferred_files()
         dispatcher = app_session.AppSession._create_backend_operation_dispatcher(
@@ -371,10 +373,10 @@ class TestSessionDeferredFiles:
 
 
 class TestUseStorages:
-    """The seam between st.App and our storages."""
+    """st.App uses our storages."""
 
-    def test_the_application_uses_them(self, storage, tmp_path, monkeypatch):
-        """Its media manager keeps downloads in ours, and its collector asks ours to delete them."""
+    def test_the_runtime_uses_our_media_storage(self, storage, tmp_path, monkeypatch):
+        """Its media manager adds files to ours, and its collector deletes them there."""
         collected = []
 
         def delete(file_id: str) -> None:

@@ -1,4 +1,4 @@
-"""What a frame of the WebSocket asks for."""
+"""The type of a WebSocket message, and the message that reloads a page."""
 
 import pytest
 from streamlit.proto.BackMsg_pb2 import BackMsg
@@ -37,10 +37,10 @@ def of_type(name: str) -> bytes:
 
 
 class TestMessageType:
-    """The name that the guard decides by."""
+    """The type by which the guard decides."""
 
     def test_every_type_of_the_protocol_is_known(self):
-        """The table above is the protocol's own list."""
+        """The table above has the same types as Streamlit's protocol."""
         message = BackMsg.DESCRIPTOR
         assert {f.name for f in message.oneofs_by_name["type"].fields} == TYPES
         operation = message.fields_by_name["backend_operation_request"].message_type
@@ -48,39 +48,39 @@ class TestMessageType:
 
     @pytest.mark.parametrize("name", sorted(TYPES - {"backend_operation_request"} | OPERATIONS))
     def test_a_frame_is_named_by_its_type(self, name):
-        """A backend operation by what it is to do."""
+        """A backend operation by the type of its payload."""
         assert message_type(of_type(name)) == name
 
-    def test_what_pages_send_is_part_of_the_protocol(self):
-        """A misspelt name in the guard's lists would let nothing through."""
+    def test_the_guards_lists_are_types_of_the_protocol(self):
+        """A misspelt type would let nothing through."""
         assert SIGNED_OUT <= SIGNED_IN <= TYPES | OPERATIONS
 
     @pytest.mark.parametrize(
         "frame", [b"", b"\xa2\x06\x00", BackMsg(backend_operation_request={}).SerializeToString()]
     )
     def test_an_unknown_type_has_no_name(self, frame):
-        """Nothing, a field that the protocol does not have, and one that asks for nothing."""
+        """An empty message, an unknown field, and a backend operation without payload."""
         assert message_type(frame) == ""
 
     @pytest.mark.parametrize("frame", [b"\xff", b"GET / HTTP/1.1", b"\x0a\xff\xff\xff\xff\x0f"])
-    def test_what_does_not_parse_is_no_message(self, frame):
-        """The connection ends with it."""
+    def test_a_frame_that_does_not_parse_has_the_type_none(self, frame):
+        """The guard closes the connection then."""
         assert message_type(frame) is None
 
 
 class TestReloadPage:
-    """What makes a browser load its page anew."""
+    """The message that makes a browser reload its page."""
 
-    def test_the_place_is_kept(self):
-        """The query string of the click comes back as the address."""
+    def test_the_query_string_of_a_rerun_is_kept(self):
+        """It is the address of the reload."""
         message = BackMsg()
         message.rerun_script.query_string = "org=UTCJF1&service=erecording"
         answer = ForwardMsg.FromString(reload_page(message.SerializeToString()))
         assert answer.auth_redirect.url == "?org=UTCJF1&service=erecording"
 
     @pytest.mark.parametrize("frame", [b"\xff", of_type("deferred_file"), of_type("app_heartbeat")])
-    def test_after_any_other_frame_the_address_stays(self, frame):
-        """An empty address is the one that the browser has, query string included."""
+    def test_another_frame_reloads_the_current_address(self, frame):
+        """An empty address means the current one, with its query string."""
         answer = ForwardMsg.FromString(reload_page(frame))
         assert answer.HasField("auth_redirect")
         assert answer.auth_redirect.url == ""

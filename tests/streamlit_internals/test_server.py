@@ -1,4 +1,4 @@
-"""What the server does at its start: whether it opens a browser, and what it refuses."""
+"""The start of the server: whether it opens a browser, and which options it refuses."""
 
 import os
 import subprocess
@@ -21,7 +21,7 @@ print("headless:", config.get_option("server.headless"))
 
 
 class TestHeadless:
-    """Whether a browser is opened where the server runs."""
+    """Whether the server opens a browser on its machine."""
 
     @pytest.mark.parametrize(
         ("sign_in", "flag", "headless"),
@@ -34,8 +34,8 @@ class TestHeadless:
             ("oidc", "true", True),
         ],
     )
-    def test_not_where_people_sign_in(self, tmp_path, sign_in, flag, headless):
-        """Unless whoever starts it asks for one; in demo mode as Streamlit's own settings say."""
+    def test_no_browser_is_opened_where_people_sign_in(self, tmp_path, sign_in, flag, headless):
+        """Unless a flag asks for one. In demo mode Streamlit's own setting decides."""
         settings = {
             "TOKEN_DESK_DATA": str(tmp_path),
             "TOKEN_DESK_SIGN_IN": sign_in,
@@ -63,11 +63,11 @@ class TestHeadless:
 
 
 class TestBasePath:
-    """Every comparison of paths would miss below a base path."""
+    """With a base path, every comparison of paths would fail."""
 
     @pytest.mark.parametrize("base", ["desk", "/desk/", "a/b"])
-    def test_a_start_below_a_path_is_refused(self, monkeypatch, base):
-        """With a sentence that names the setting and a way out."""
+    def test_a_base_path_is_refused_at_the_start(self, monkeypatch, base):
+        """The error names the setting and the fix."""
         monkeypatch.setattr(config, "get_option", {"server.baseUrlPath": base}.get)
         with pytest.raises(
             UnsafeSettingsError, match=f"cannot be served below /{base.strip('/')},"
@@ -75,17 +75,17 @@ class TestBasePath:
             refuse_base_path(server.base_path())
 
     @pytest.mark.parametrize("base", ["", "/"])
-    def test_without_one_it_starts(self, monkeypatch, base):
+    def test_an_empty_base_path_is_accepted(self, monkeypatch, base):
         """The root is no base path."""
         monkeypatch.setattr(config, "get_option", {"server.baseUrlPath": base}.get)
         refuse_base_path(server.base_path())
 
 
 class TestStaticFiles:
-    """What of Streamlit's own answers."""
+    """Paths of Streamlit's own files."""
 
-    def test_its_page_is_not_among_them(self):
-        """It would answer 200 at an address that nobody declared."""
+    def test_index_html_is_not_a_static_file(self):
+        """It would be answered with 200 at an undeclared path."""
         files = server.static_files()
         assert "/favicon.png" in files
         assert any(file.startswith("/static/js/") for file in files)

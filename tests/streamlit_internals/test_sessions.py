@@ -1,4 +1,4 @@
-"""Which closed sessions wait for their reconnect."""
+"""Which disconnected sessions are kept for a reconnect."""
 
 from types import SimpleNamespace
 
@@ -14,13 +14,13 @@ class Closed:
     """A session that Streamlit has disconnected and wants to keep."""
 
     def __init__(self, session_id: str, state: dict) -> None:
-        """Hold this state."""
+        """Start with this session state."""
         self.id = session_id
         self.session_state = SimpleNamespace(filtered_state=state)
         self.resumable = True
 
     def clear_user_info(self) -> None:
-        """Be shut down, as Streamlit decides by this."""
+        """Mark the session for shutdown, as Streamlit reads it."""
         self.resumable = False
 
 
@@ -35,22 +35,22 @@ SIGNED_IN = {"desk": Session(username="mhale")}
 
 
 class TestSignedInSessions:
-    """People come back to their session; strangers leave nothing."""
+    """Sessions of signed-in people are kept, others are not."""
 
-    def test_a_persons_session_waits(self):
-        """With all that is in it."""
+    def test_a_session_with_a_person_is_kept(self):
+        """With all its state."""
         storage, session = SignedInSessions(60, has_person), Closed("s1", SIGNED_IN)
         close(storage, session)
         assert (storage.get("s1").session, session.resumable) == (session, True)
 
     @pytest.mark.parametrize("state", [{}, {"desk": Session()}, {"a": "x" * 1_000}])
-    def test_a_strangers_session_is_shut_down(self, state):
-        """Whatever it made up."""
+    def test_a_session_without_a_person_is_shut_down(self, state):
+        """Whatever its state is."""
         storage, session = SignedInSessions(60, has_person), Closed("s1", state)
         close(storage, session)
         assert (storage.list(), session.resumable) == ([], False)
 
-    def test_strangers_push_nobody_out(self):
+    def test_many_sessions_without_a_person_push_none_out(self):
         """Streamlit keeps 128 sessions in all."""
         storage = SignedInSessions(60, has_person)
         close(storage, Closed("mine", SIGNED_IN))
@@ -58,6 +58,6 @@ class TestSignedInSessions:
             close(storage, Closed(f"s{number}", {}))
         assert [kept.session.id for kept in storage.list()] == ["mine"]
 
-    def test_streamlit_has_what_it_relies_on(self):
-        """A session that is marked so is not resumable, and its state is read without widgets."""
+    def test_streamlits_session_has_the_names_that_the_storage_uses(self):
+        """A marked session cannot be resumed, and its state is read without widgets."""
         assert {"clear_user_info", "is_resumable", "session_state"} <= set(dir(AppSession))

@@ -1,4 +1,4 @@
-"""Dropped files: so many of a session, of so many bytes, for so long."""
+"""Uploaded files of a session are limited by number, bytes and time."""
 
 from unittest.mock import Mock
 
@@ -10,8 +10,8 @@ from streamlit.web.server.starlette.starlette_routes import create_upload_routes
 from lib.streamlit_internals.uploads import LimitedUploads
 
 
-def drop(uploads: LimitedUploads, session_id: str, file_id: str, size: int = 1) -> None:
-    """Drop a file on the page."""
+def upload(uploads: LimitedUploads, session_id: str, file_id: str, size: int = 1) -> None:
+    """Upload a file on the page."""
     uploads.add_file(session_id, UploadedFileRec(file_id, "leak.txt", "text/plain", b"x" * size))
 
 
@@ -22,47 +22,47 @@ def kept(uploads: LimitedUploads, session_id: str) -> list[str]:
 
 
 class TestLimitedUploads:
-    """What a session may have in memory."""
+    """Files of a session in memory."""
 
-    def test_the_oldest_goes_when_there_are_too_many(self):
-        """The newest files stay; another session is not touched."""
+    def test_the_oldest_file_is_removed_when_there_are_too_many(self):
+        """Another session keeps its files."""
         uploads = LimitedUploads(files=2)
-        drop(uploads, "other", "f9")
+        upload(uploads, "other", "f9")
         for number in range(4):
-            drop(uploads, "mine", f"f{number}")
+            upload(uploads, "mine", f"f{number}")
         assert (kept(uploads, "mine"), kept(uploads, "other")) == (["f2", "f3"], ["f9"])
 
-    def test_the_oldest_goes_when_they_are_too_large(self):
-        """By all bytes together; one that is too large alone stays, for Streamlit limits that."""
+    def test_the_oldest_file_is_removed_when_they_are_too_large(self):
+        """In total. A single large file stays: Streamlit limits its size."""
         uploads = LimitedUploads(files=9, size=10)
         for number, size in enumerate((4, 4, 4)):
-            drop(uploads, "mine", f"f{number}", size)
+            upload(uploads, "mine", f"f{number}", size)
         assert kept(uploads, "mine") == ["f1", "f2"]
-        drop(uploads, "mine", "f3", 20)
+        upload(uploads, "mine", "f3", 20)
         assert kept(uploads, "mine") == ["f3"]
 
     @pytest.mark.parametrize("files", [1, 3])
-    def test_a_timer_sweeps_them(self, files):
-        """Nobody asks, and nothing stays: neither files nor the session's entry."""
+    def test_a_timer_removes_files_and_the_entry_of_their_session(self, files):
+        """Without any call."""
         uploads = LimitedUploads(seconds=0.05)
         for number in range(files):
-            drop(uploads, "mine", f"f{number}")
+            upload(uploads, "mine", f"f{number}")
         while uploads._timer:
             uploads._timer.join(10)
         assert (kept(uploads, "mine"), dict(uploads.file_storage)) == ([], {})
 
-    def test_one_timer_serves_all(self):
-        """A thousand drops do not start a thousand threads."""
+    def test_a_thousand_files_start_one_timer(self):
+        """And not a thousand threads."""
         uploads = LimitedUploads(seconds=60)
         timers = set()
         for number in range(1_000):
-            drop(uploads, "mine", f"f{number}")
+            upload(uploads, "mine", f"f{number}")
             timers.add(uploads._timer)
         (timer,) = timers
         timer.cancel()
 
-    def test_the_address_is_streamlits(self):
-        """The browser is told where to put a file, and the route is there."""
+    def test_the_upload_address_is_a_route_of_streamlit(self):
+        """The browser gets this address."""
         (urls,) = LimitedUploads().get_upload_urls("session", ["leak.txt"])
         assert urls.upload_url == f"/_stcore/upload_file/session/{urls.file_id}"
         put, *_ = create_upload_routes(Mock(), Mock(), None)

@@ -1,4 +1,4 @@
-"""What tests of the actions share: users who have something, one action, and what is left."""
+"""Helpers for tests of the actions: users with tokens, one action, and the resulting rows."""
 
 import csv
 import io
@@ -46,7 +46,7 @@ TABLES = (
 
 
 def later() -> int:
-    """A minute after the tests' moment."""
+    """Return a minute after the tests' moment."""
     return LATER
 
 
@@ -66,7 +66,7 @@ def give(
     service_id: str = SERVICE,
     **facts: object,
 ) -> list[str]:
-    """Give a user live tokens, made a minute ago; return them in clear, pending first."""
+    """Give a user live tokens, made a minute ago. Return them in clear, pending first."""
     states = {
         Holding.NOTHING: [],
         Holding.PENDING: ["pending"],
@@ -111,25 +111,25 @@ def plan(
 def act(
     engine: Engine, action: Action, member_ids: Sequence[str], **where: Any
 ) -> tuple[Plan, Outcome]:
-    """Plan an action and carry it out a minute later."""
+    """Plan an action, and execute it a minute later."""
     planned = plan(engine, action, member_ids, **where)
     return planned, execute(unit_of_work(engine, later), by(planned), planned, MINTING)
 
 
 def change(engine: Engine, statement: str, **values: object) -> None:
-    """Change the directory or tokens by hand."""
+    """Execute a statement on the directory or tokens."""
     with writing(engine) as connection:
         connection.execute(text(statement), values)
 
 
 def select(engine: Engine, statement: str, **values: object) -> list[tuple[Any, ...]]:
-    """Return what a statement finds."""
+    """Return the rows of a statement."""
     with reading(engine) as connection:
         return [tuple(row) for row in connection.execute(text(statement), values)]
 
 
 def everything(engine: Engine) -> dict[str, list[str]]:
-    """Return every row of every table, to see that nothing changed."""
+    """Return every row of every table, to compare before and after."""
     return {
         table: sorted(str(row) for row in select(engine, f"SELECT * FROM {table}"))
         for table in TABLES
@@ -137,7 +137,7 @@ def everything(engine: Engine) -> dict[str, list[str]]:
 
 
 def live_matches(engine: Engine, tokens: Iterable[str]) -> list[int]:
-    """Return for each token how many live rows have its digest: one when it works, else none."""
+    """Return for each token the number of live rows with its digest: 1 if it works, else 0."""
     with reading(engine) as connection:
         statement = text("SELECT count(*) FROM token WHERE digest = :digest AND ended_at IS NULL")
         return [
@@ -147,13 +147,13 @@ def live_matches(engine: Engine, tokens: Iterable[str]) -> list[int]:
 
 
 def csv_rows(content: bytes | None) -> list[dict[str, str]]:
-    """Return an exported CSV's rows by column."""
+    """Return the rows of an exported CSV, by column."""
     text_ = (content or b"").decode("utf-8-sig")
     return list(csv.DictReader(io.StringIO(text_, newline=""), strict=True))
 
 
 def asked_for(engine: Engine, operation_id: str, organization_id: str = ORG) -> tuple:
-    """Return a request for approval as it is stored, and its plan."""
+    """Return a stored request for approval, and its plan."""
     with reading(engine) as connection:
         found = approval_queries.find(connection, organization_id, operation_id)
         return found, approval_queries.plan_of(connection, organization_id, operation_id)
@@ -164,8 +164,8 @@ def exported(outcome: Outcome) -> list[str]:
     return [row["API Token"] for row in csv_rows(outcome.csv)]
 
 
-class Moving:
-    """A clock that stands until a test moves it."""
+class MovableClock:
+    """A clock that stands still until a test moves it."""
 
     def __init__(self, at: int = NOW) -> None:
         self.at = at

@@ -1,4 +1,4 @@
-"""Events for tests of Activity: written at once, with seals that nobody checks."""
+"""Events for tests of Activity, inserted quickly, with hashes that nobody verifies."""
 
 import random
 from collections.abc import Iterable
@@ -14,7 +14,7 @@ from tests.support.database_facts import NOW
 
 
 def add_events(engine: Engine, events: Iterable[tuple[int, Event]]) -> list[SealedEvent]:
-    """Insert `(moment, event)` in the order of moments; return them as they are stored."""
+    """Insert `(moment, event)` in order of time. Return them as they are stored."""
     with reading(engine) as connection:
         ends = connection.execute(
             text("SELECT organization_id, max(number) FROM audit_event GROUP BY organization_id")
@@ -49,14 +49,14 @@ def add_events(engine: Engine, events: Iterable[tuple[int, Event]]) -> list[Seal
 
 
 def shuffled(count: int, seed: int, events: Iterable[Event]) -> list[tuple[int, Event]]:
-    """Return `count` of `events`, drawn at random, a second apart."""
+    """Return `count` of `events`, in random order, a second apart."""
     draw = random.Random(seed)  # noqa: S311 - test data
     among = list(events)
     return [(NOW + 1_000 * n, draw.choice(among)) for n in range(count)]
 
 
 def break_audit(engine: Engine) -> None:
-    """Make the audit trail take no event any more."""
+    """Make the audit trail refuse every event from now on."""
     with writing(engine) as connection:
         if engine.dialect.name == "sqlite":
             connection.exec_driver_sql(

@@ -1,4 +1,4 @@
-"""The dashboard's addresses, and a thousand that look like one and are none."""
+"""The declared paths of the dashboard, and a thousand similar ones that are not declared."""
 
 from random import Random
 
@@ -28,7 +28,7 @@ _DECLARED = [*PAGES[1:], *OF_MACHINES, "/api/v1/verify", "/auth/login", "/oauth2
 
 
 def _lookalikes(path: str) -> list[str]:
-    """Return what a typing error, a client or an attacker makes of a declared address."""
+    """Return what a typing error, a client or an attacker makes of a declared path."""
     name = path.removeprefix("/")
     return [
         path.upper(),
@@ -63,7 +63,7 @@ def _lookalikes(path: str) -> list[str]:
 
 
 def undeclared(most: int = 1_000) -> list[str]:
-    """Return at least `most` addresses that are not declared, the same ones each time."""
+    """Return at least `most` paths that are not declared, the same ones each time."""
     random = Random(8)  # noqa: S311 - to be made again
     found = dict.fromkeys([*TYPOS, "/_stcore/stream", "/index.html", "/root", "/service-"])
     found["/" + "x" * 10_000] = None

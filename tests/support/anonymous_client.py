@@ -1,6 +1,6 @@
-"""Ask the whole application, as app.py builds it, for each of its routes: once as an outsider.
+"""Requests every route of the whole application of app.py without a sign-in.
 
-Run as a process of its own, since Streamlit has one runtime a process; prints JSON.
+Run it as its own process, because Streamlit has one runtime for each process. It prints JSON.
 """
 
 import asyncio
@@ -48,12 +48,12 @@ MORE = [
 
 
 def filled(path: str) -> str:
-    """Return a route's path with something in the place of its parameters."""
+    """Return a route's path with values for its parameters."""
     return re.sub(r"\{[^}]*\}", "x", path) or "/"
 
 
-def asked(client: TestClient, path: str, method: str, **options: Any) -> dict[str, Any]:
-    """Return what one request is answered."""
+def answer_of(client: TestClient, path: str, method: str, **options: Any) -> dict[str, Any]:
+    """Return the response to one request."""
     answer = client.request(method, path, follow_redirects=False, **options)
     return {
         "path": path,
@@ -66,19 +66,19 @@ def asked(client: TestClient, path: str, method: str, **options: Any) -> dict[st
 
 
 def methods_of(route: BaseRoute) -> list[str]:
-    """Return what a route can be asked with; a mount and a WebSocket with GET."""
+    """Return the methods of a route; GET for a mount or a WebSocket."""
     return sorted(getattr(route, "methods", None) or ["GET"])
 
 
 def signed(claims: dict[str, Any], secret: str) -> dict[str, str]:
-    """Return the header with a signed cookie for these claims."""
+    """Return the header with a signed cookie of these claims."""
     value = json.dumps({**claims, "is_logged_in": True, "origin": "http://localhost"})
     cookie = create_signed_value(secret, COOKIE, value).decode()
     return {"cookie": f"{COOKIE}={cookie}"}
 
 
 def download_answers(client: TestClient, path: str) -> dict[str, int]:
-    """Return how a download is answered to those who come with a cookie, and to whom it is not."""
+    """Return the status of a download for people with and without a valid cookie."""
     secret = read_settings().oidc_cookie_secret
     claims = {"iss": "tests", "sub": "mhale", "iat": clock.now() // 1000}
     ended, again = claims | {"nonce": "ended"}, claims | {"nonce": "again"}
@@ -114,13 +114,13 @@ def download_answers(client: TestClient, path: str) -> dict[str, int]:
 
 
 def holder_with(headers: dict[str, str]) -> str:
-    """Return whose the downloads are that somebody with these headers makes."""
+    """Return the holder of downloads that are made with these request headers."""
     sent = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
     return connections.download_owner(HTTPConnection({"type": "http", "headers": sent}))
 
 
 async def status_of(path: str, method: str = "GET") -> int:
-    """Return how an address is answered, written just as it is: a client would tidy it up."""
+    """Return the status of a path that is sent unchanged: a client would normalize it."""
     statuses = []
     requests = iter([{"type": "http.request", "body": b"", "more_body": False}])
 
@@ -150,12 +150,12 @@ async def status_of(path: str, method: str = "GET") -> int:
 
 
 def statuses(client: TestClient, paths: list[str], method: str = "GET") -> dict[str, int]:
-    """Return how each address is answered."""
+    """Return the status of each path."""
     return {path: client.portal.call(status_of, path, method) for path in paths}
 
 
 def main() -> None:
-    """Print the routes of the application, and what an outsider is answered."""
+    """Print the routes of the application, and their responses without a sign-in."""
     desk_app = application.app
     storage = application._downloads
     # Of a session that does not ask: the holders are set below.
@@ -167,9 +167,9 @@ def main() -> None:
         walk = [(filled(r.path), method) for r in routes for method in methods_of(r)]
         walk += [(path, "GET") for path in (*MORE, f"/media/{file_id}.csv")]
         walk += [(path, "POST") for path in ("/", "/api-tokens", f"/media/{file_id}.csv")]
-        told = {
+        result = {
             "routes": sorted({r.path for r in routes}),
-            "answers": [asked(client, path, method) for path, method in walk],
+            "answers": [answer_of(client, path, method) for path, method in walk],
             "declared": statuses(client, [*addresses.PAGES, *addresses.OF_MACHINES]),
             "posted": statuses(client, addresses.PAGES, "POST"),
             "undeclared": statuses(client, addresses.undeclared()),
@@ -179,7 +179,7 @@ def main() -> None:
                 for path in ("/", "/healthz", "/api/v1/verify")
             },
         }
-    sys.stdout.write(json.dumps(told))
+    sys.stdout.write(json.dumps(result))
 
 
 if __name__ == "__main__":

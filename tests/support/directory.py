@@ -23,17 +23,17 @@ ORG, SERVICE = "UTCJF1", "erecording"
 
 
 def clock() -> int:
-    """The tests' moment."""
+    """Return the tests' moment."""
     return NOW
 
 
 def unit_of_work(engine: Engine, at: Clock = clock, *, four_eyes: int = 0) -> UnitOfWork:
-    """What use cases that write are given."""
+    """Return the unit of work of the tests."""
     return UnitOfWork(engine, at, AuditKeyring.of(MINTING.peppers), four_eyes)
 
 
 def by(plan: Plan) -> Actor:
-    """Whoever planned it."""
+    """Return the actor who made a plan."""
     return Actor(plan.actor, "")
 
 

@@ -1,4 +1,4 @@
-"""Real gateways, run with the samples of data/ in front of a small API: nginx, Envoy and Caddy."""
+"""Real gateways, run with the samples of data/ in front of a small API: nginx, Envoy, Caddy."""
 
 import contextlib
 import json
@@ -48,14 +48,14 @@ http {{
 
 @dataclass
 class SmallApi:
-    """The API behind a gateway: it answers with the headers that it got, and keeps the paths."""
+    """The API behind a gateway. It returns the headers that it got, and records the paths."""
 
     reached: list[str] = field(default_factory=list)
     port: int = 0
 
     @contextlib.contextmanager
     def serving(self) -> Iterator["SmallApi"]:
-        """Serve on a port of its own."""
+        """Serve on a free port."""
         server = ThreadingHTTPServer(("127.0.0.1", 0), partial(_Echo, self.reached))
         self.port = server.server_port
         threading.Thread(target=server.serve_forever, daemon=True).start()
@@ -74,11 +74,11 @@ class _Echo(BaseHTTPRequestHandler):
         super().__init__(*server)
 
     def do_GET(self) -> None:
-        """Answer with the names and values of the headers."""
+        """Respond with names and values of the headers."""
         self._answer(200, json.dumps(self.headers.items()).encode())
 
     def do_POST(self) -> None:
-        """Answer with what was sent, as a fault of the API's own."""
+        """Respond with the body, as an error of the API itself."""
         self._answer(500, self.rfile.read(int(self.headers["content-length"])))
 
     def _answer(self, status: int, body: bytes) -> None:
@@ -89,14 +89,14 @@ class _Echo(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, *_: object) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
 
 @dataclass(frozen=True)
 class Gateway:
-    """A gateway's sample, and what a test changes of it: ports, and Token Desk's address.
+    """A gateway's sample, and what a test changes in it: ports, and Token Desk's address.
 
-    A test runs the sample's site once for each address, so `site` is where it begins and ends.
+    A test runs the sample's site once for each address; `site` says where it begins and ends.
     """
 
     sample: str
@@ -113,7 +113,7 @@ class Gateway:
     changes: tuple[tuple[str, str], ...] = ()
 
     def configuration(self, token_desk: int, api: int, ports: Mapping[str, int]) -> str:
-        """Return the sample with a site for each address."""
+        """Return the sample, with a site for each address."""
         text = (DATA / self.sample).read_text()
         for written, meant in (
             (self.token_desk.format(8600), self.token_desk.format(token_desk)),
@@ -140,9 +140,9 @@ class Gateway:
     def running(
         self, folder: Path, token_desk: str, api: int, *addresses: str
     ) -> Iterator[dict[str, str]]:
-        """Run the sample, once for its own address and once for each of `addresses`.
+        """Run the sample with its own address, and with each of `addresses`.
 
-        `token_desk` is where Token Desk is, as `http://127.0.0.1:8600`; `api` is the small API's
+        `token_desk` is its URL, such as `http://127.0.0.1:8600`. `api` is the small API's
         port. Yields the gateway's URL for each address.
         """
         folder.mkdir()
@@ -166,7 +166,7 @@ class Gateway:
 
 
 def _replaced(text: str, written: str, meant: str) -> str:
-    """Return `text` with `meant` for what is written there once."""
+    """Return `text` with `meant` instead of `written`, which must be there once."""
     assert text.count(written) == 1, written
     return text.replace(written, meant)
 
@@ -179,7 +179,7 @@ def _listens(process: subprocess.Popen[bytes], port: int, log: Path) -> bool:
 
 
 def _nginx(folder: Path, file: Path) -> list[str]:
-    """Return the command; the sample belongs into nginx's `http`."""
+    """Return the command. nginx needs the sample inside `http`."""
     program = shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin")
     assert program, "this test needs nginx: sh tests/run installs it"
     main = folder / "nginx.conf"
@@ -236,7 +236,7 @@ GATEWAYS = {"nginx": NGINX, "Envoy": ENVOY, "Caddy": CADDY}
 
 
 class Row(NamedTuple):
-    """What came of one address: statuses, and whether a request reached the API."""
+    """Result for one address: statuses, and whether a request reached the API."""
 
     gateway: str
     address: str
@@ -251,7 +251,7 @@ _TARGETS = ("/packages", "/packages?service=erecording", "//", "/a%2Fb%0A", "/AP
 
 
 def ask_each(name: str, urls: Mapping[str, str], api: SmallApi, token: str) -> list[Row]:
-    """Ask a running gateway at each address without a good token, and with `token`."""
+    """Send requests to a gateway at each address, without a good token and with `token`."""
     rows = []
     for address, url in urls.items():
         with httpx2.Client(base_url=url) as client:
@@ -269,7 +269,7 @@ def ask_each(name: str, urls: Mapping[str, str], api: SmallApi, token: str) -> l
 
 
 def print_table(rows: Iterable[Row]) -> None:
-    """Print what `ask_each` found; `pytest -s` shows it."""
+    """Print the result of `ask_each`; `pytest -s` shows it."""
     print(f"\n{'gateway':8} {'asks at':38} {'no good token':>16}        {'good token':>10}")
     for row in rows:
         refused = ", ".join(map(str, sorted(row.refused)))

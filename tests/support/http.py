@@ -1,4 +1,4 @@
-"""What tests of the HTTP side share: the routes on a database, asked by a client of our own."""
+"""A client of the API's routes on a database."""
 
 import asyncio
 import base64
@@ -16,7 +16,7 @@ from lib.operations import credentials
 from lib.operations.verification.token_verifier import TokenVerifier
 from lib.web.endpoints import Api, LazyApi, routes
 from lib.web.failure_log import FailureLog
-from tests.support.actions import Moving
+from tests.support.actions import MovableClock
 from tests.support.directory import MINTING, SERVICE, unit_of_work
 
 ADDRESS = "203.0.113.9"
@@ -24,22 +24,22 @@ FORM = "application/x-www-form-urlencoded"
 
 
 @dataclass
-class Asked:
-    """An Api on one database, with a clock that the test moves."""
+class ApiClient:
+    """A client of an Api on one database, with a clock that the test moves."""
 
     api: Api
-    clock: Moving
+    clock: MovableClock
     client: TestClient
 
     def verify(self, token: str, **options: Any) -> Any:
-        """Ask as a gateway does."""
+        """Send a request as a gateway does."""
         headers = bearer(token) | options.pop("headers", {})
         return self.client.get("/api/v1/verify", headers=headers, **options)
 
     def statuses(self, method: str, targets: Iterable[tuple[str, dict[str, str]]]) -> list[int]:
-        """Ask for each target with its headers, as fast as the application answers.
+        """Request each target with its headers, as fast as the application answers.
 
-        A target is a path and a query string as they stand in a request: a client resolves dots.
+        A target is a path and a query string as they are sent: a client would resolve dots.
         """
 
         async def ask_all() -> list[int]:
@@ -74,11 +74,11 @@ class Asked:
         return self.client.post(f"/api/v1/{path}", content=form.encode("latin-1"), headers=headers)
 
     def introspect(self, token: str, secret: tuple[str, str]) -> Any:
-        """Ask as a service does."""
+        """Introspect a token as a service does."""
         return self.client.post("/api/v1/introspect", data={"token": token}, headers=basic(*secret))
 
     def revoke(self, token: str, secret: tuple[str, str] | None = None) -> Any:
-        """End a token, as a service or as whoever found it."""
+        """Revoke a token, as a service or as somebody who has it."""
         headers = basic(*secret) if secret else {}
         return self.client.post("/api/v1/revoke", data={"token": token}, headers=headers)
 
@@ -90,26 +90,26 @@ def bearer(token: str) -> dict[str, str]:
 
 def basic(client_id: str, client_secret: str) -> dict[str, str]:
     """Return the header of HTTP Basic."""
-    told = base64.b64encode(f"{client_id}:{client_secret}".encode()).decode()
-    return {"authorization": f"Basic {told}"}
+    encoded = base64.b64encode(f"{client_id}:{client_secret}".encode()).decode()
+    return {"authorization": f"Basic {encoded}"}
 
 
-def ask(
+def api_client(
     engine: Engine, *, minting: Minting = MINTING, address: str = ADDRESS, **settings: Any
-) -> Asked:
-    """Return the routes on `engine`; `settings` are the Api's."""
-    clock = Moving()
-    checker = TokenVerifier(unit_of_work(engine, clock), minting)
-    api = Api(checker, FailureLog(clock), **settings)
-    return Asked(api, clock, client_of(lambda: api, address))
+) -> ApiClient:
+    """Return a client of the routes on `engine`; `settings` are the Api's."""
+    clock = MovableClock()
+    verifier = TokenVerifier(unit_of_work(engine, clock), minting)
+    api = Api(verifier, FailureLog(clock), **settings)
+    return ApiClient(api, clock, client_of(lambda: api, address))
 
 
 def client_of(open_api: Callable[[], Api], address: str = ADDRESS) -> TestClient:
-    """Return a client that comes from `address`."""
+    """Return a client with the address `address`."""
     app = Starlette(routes=routes(LazyApi(open_api)))
     return TestClient(app, client=(address, 50_000), raise_server_exceptions=True)
 
 
 def credential(engine: Engine, service_id: str = SERVICE) -> tuple[str, str]:
-    """Make a credential for a service."""
+    """Create a credential for a service."""
     return tuple(credentials.create_by_command(unit_of_work(engine), service_id, MINTING))

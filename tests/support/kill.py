@@ -1,7 +1,7 @@
-"""A warm process that starts operations in forks, kills them at random moments and looks.
+"""A warm process that starts operations in forks, kills them at random moments, and counts.
 
-Run by test_kill.py, since a fork wants a process with one thread:
-`python -m tests.support.kill URL TRIES SEED`. Prints what it found as one line of JSON.
+test_kill.py runs it, because a fork needs a process with one thread:
+`python -m tests.support.kill URL TRIES SEED`. It prints the result as one line of JSON.
 """
 
 import json
@@ -22,7 +22,7 @@ USERS = 2_000
 
 
 def generate(url: str, ids: list[str], planned: int) -> None:
-    """Plan, tell the operation's id, carry out."""
+    """Plan, send the operation's id, and execute."""
     engine = open_engine(url)
     plan = plan_action(unit_of_work(engine, clock), ADMIN, Action.GENERATE, ORG, SERVICE, ids)
     os.write(planned, plan.operation_id.encode())
@@ -30,29 +30,29 @@ def generate(url: str, ids: list[str], planned: int) -> None:
 
 
 def killed(url: str, ids: list[str], delay: float | None) -> tuple[str, bool]:
-    """Start an operation and kill it `delay` seconds after its plan (None: let it end).
+    """Start an operation and kill it `delay` seconds after its plan (None: do not kill it).
 
-    Returns its id, and whether it was really killed.
+    Returns the operation's id, and whether it was really killed.
     """
-    told, tell = os.pipe()
+    receiver, sender = os.pipe()
     child = os.fork()
     if child == 0:
         try:
-            generate(url, ids, tell)
+            generate(url, ids, sender)
         finally:
             os._exit(0)
-    operation_id = os.read(told, 32).decode()
+    operation_id = os.read(receiver, 32).decode()
     if delay is not None:
         time.sleep(delay)  # the fault's moment, drawn at random
         os.kill(child, signal.SIGKILL)
     _, status = os.waitpid(child, 0)
-    os.close(told)
-    os.close(tell)
+    os.close(receiver)
+    os.close(sender)
     return operation_id, os.WIFSIGNALED(status)
 
 
 def found(engine: Engine, operation_id: str) -> tuple[int, ...]:
-    """Return how many operations, results, made, still live, and ended rows there are of it."""
+    """Return the numbers of operations, results, and made, live and ended rows of an operation."""
     counts = (
         "SELECT count(*) FROM operation WHERE operation_id = :id",
         "SELECT count(*) FROM operation_result WHERE operation_id = :id",
@@ -67,7 +67,7 @@ def found(engine: Engine, operation_id: str) -> tuple[int, ...]:
 
 
 def main(url: str, tries: int, seed: int) -> None:
-    """Kill `tries` operations and print how many were whole, absent, torn, and really killed."""
+    """Kill `tries` operations. Print how many were whole, absent, torn, and really killed."""
     chance = random.Random(seed)  # noqa: S311 - moments of faults, not secrets
     engine = open_engine(url)
     ids = build(engine, USERS)

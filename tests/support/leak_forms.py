@@ -1,6 +1,6 @@
-r"""The forms in which a leaked token is found: what programs, people and terminals make of it.
+"""The forms in which a leaked token is found: the output of programs, people and terminals.
 
-Each is a function of a token in clear. Archives, base64 and mail are not among them yet.
+Each form is a function of a token in clear. Archives, base64 and mail are not covered yet.
 """
 
 import json
@@ -21,12 +21,12 @@ def unicode_escapes(text: str, digits: str = "04x") -> str:
 
 
 def in_json(text: str) -> str:
-    """Return `text` as JSON has it in a string."""
+    """Return `text` as a JSON string has it."""
     return json.dumps(text)[1:-1]
 
 
 def coloured(token: str) -> str:
-    """Return `token` as `grep --color=always` prints it when the prefix was searched for."""
+    """Return `token` as `grep --color=always` prints it after a search for its prefix."""
     prefix, rest = token.split("_")
     return f"\x1b[01;31m\x1b[K{prefix}_\x1b[m\x1b[K{rest}"
 

@@ -1,4 +1,4 @@
-"""What tests read off a page."""
+"""Helpers that read a tested page."""
 
 from collections.abc import Iterable
 from urllib.parse import parse_qs
@@ -27,12 +27,12 @@ def values(elements: Iterable) -> list[str]:
 
 
 def facts(at: AppTest) -> dict[str, str]:
-    """Return a definition list: each caption with the text after it."""
+    """Return a definition list: each caption with its text."""
     return dict(zip(values(at.main.caption), values(at.main.text), strict=False))
 
 
 def execute_sql(engine: Engine, statement: str, **values: object) -> None:
-    """Change the database behind the page's back."""
+    """Change the database while a page is open."""
     with writing(engine) as connection:
         connection.execute(text(statement), values)
 
@@ -44,6 +44,6 @@ def query(engine: Engine, statement: str, **values: object) -> list[tuple]:
 
 
 def press(at: AppTest, label: str) -> AppTest:
-    """Press the last button with that label: a dialog's comes after the page's."""
+    """Press the last button with that label: a dialog's button comes after those of the page."""
     [b for b in at.button if b.label == label][-1].click()
     return at.run()

@@ -1,4 +1,4 @@
-"""PostgreSQL databases for tests; a migrated one is emptied and used again, which saves minutes."""
+"""PostgreSQL databases for tests. A migrated one is emptied and reused, which saves minutes."""
 
 import contextlib
 import uuid
@@ -36,7 +36,7 @@ class Databases:
     """Migrated databases without rows, on one server."""
 
     def __init__(self, server: str) -> None:
-        """Migrate one, to copy the others from."""
+        """Migrate one database, which is the template of the others."""
         self._server = server
         self._idle: list[str] = []
         self._template = new_database(server)
@@ -47,7 +47,7 @@ class Databases:
 
     @contextlib.contextmanager
     def one(self) -> Iterator[str]:
-        """Lend the address of one; whoever takes it may leave anything in it."""
+        """Lend the address of a database. The test may leave anything in it."""
         template = str(make_url(self._template).database)
         address = self._idle.pop() if self._idle else new_database(self._server, template)
         yield address
@@ -55,7 +55,7 @@ class Databases:
             self._idle.append(address)
 
     def _emptied(self, address: str) -> bool:
-        """Take the rows out; tell whether the database is as a new one again."""
+        """Delete all rows. Return whether the database is as a new one again."""
         engine = open_engine(address)
         with engine.begin() as connection:
             connection.execute(text(_OTHERS_END))
@@ -74,7 +74,7 @@ def _shape(connection: Connection) -> tuple[object, ...]:
 
 
 def new_database(server: str, template: str = "template1") -> str:
-    """Create a database; return its address. Left alone, it goes with the server."""
+    """Create a database and return its address. It is deleted with the server."""
     name = f"desk_{uuid.uuid4().hex}"
     # Copied as files, which is quick where nobody waits for the disk.
     execute(server, f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy")
@@ -83,14 +83,14 @@ def new_database(server: str, template: str = "template1") -> str:
 
 @contextlib.contextmanager
 def database(server: str, template: str = "template1") -> Iterator[str]:
-    """Create a database for one use, and drop it."""
+    """Create a database for one use, and drop it afterwards."""
     address = new_database(server, template)
     yield address
     execute(server, f"DROP DATABASE {make_url(address).database} WITH (FORCE)")
 
 
 def execute(address: str, *statements: str) -> None:
-    """Execute statements that need no transaction around them."""
+    """Execute statements outside of a transaction."""
     engine = open_engine(address)
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         for statement in statements:

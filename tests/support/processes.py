@@ -1,4 +1,4 @@
-"""What tests of real servers share: a free port, and waiting until something is so."""
+"""Helpers for tests of real servers: a free port, and waiting for a condition."""
 
 import secrets
 import socket
@@ -14,7 +14,7 @@ _PORTS = range(20_000, 32_000)
 
 
 def free_port() -> int:
-    """Return a port that nobody listens on, and that no test beside this one draws."""
+    """Return a port on which nobody listens, and which no other test of this run gets."""
     for _ in range(1_000):
         port = secrets.choice(_PORTS)
         held = socket.socket(type=socket.SOCK_DGRAM)
@@ -33,7 +33,7 @@ def free_port() -> int:
 
 
 def wait_until_ready(address: str, process: subprocess.Popen[bytes], log: Path) -> None:
-    """Wait until a server answers, whatever it says; when it ends instead, show what it wrote."""
+    """Wait until a server responds with any status. If it ends instead, fail with its output."""
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         assert process.poll() is None, log.read_text()
@@ -50,7 +50,7 @@ def wait_until_ready(address: str, process: subprocess.Popen[bytes], log: Path) 
 
 
 def wait_for(condition: Callable[[], bool], seconds: float) -> None:
-    """Wait until something is so."""
+    """Wait until a condition is true."""
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline

@@ -1,4 +1,4 @@
-"""The HTTP side as a process of its own: `uvicorn lib.web.api:app`."""
+"""The API as its own process: `uvicorn lib.web.api:app`."""
 
 import contextlib
 import os
@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[2]
 
 @dataclass(frozen=True)
 class Serving:
-    """A running process, and what it wrote."""
+    """A running process and its output."""
 
     address: str
     process: subprocess.Popen[bytes]
@@ -33,9 +33,9 @@ def serving(
     ready: str = "/healthz",
     **settings: str,
 ) -> Iterator[Serving]:
-    """Serve the database at `url`; `settings` are more of the environment.
+    """Serve the database at `url`; `settings` are added to the environment.
 
-    `ready` is a path that answers, whatever it is, as soon as the process does.
+    `ready` is a path that answers, with any status, when the process has started.
     """
     environment = {
         **{k: v for k, v in os.environ.items() if not k.startswith("TOKEN_DESK_")},

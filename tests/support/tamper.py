@@ -1,4 +1,4 @@
-"""What somebody who can write the database, and has no key, can do to the audit trail."""
+"""Changes of the audit trail by somebody who can write the database and has no key."""
 
 import random
 from dataclasses import dataclass, field
@@ -16,7 +16,7 @@ Found = tuple[str, object, TamperingKind]
 
 @dataclass
 class Tampering:
-    """One change of the trail inside a transaction, and what must be found: see `expected`."""
+    """One change of the trail in a transaction; `expected` is what verification must find."""
 
     connection: Connection
     chance: random.Random
@@ -30,12 +30,12 @@ class Tampering:
         return [tuple(row) for row in result] if result.returns_rows else []
 
     def pick(self, *, least: int = 1, ahead: int = 0) -> tuple[str, int]:
-        """Return a chain and the number of one of its events, with `ahead` more behind it."""
+        """Return a chain and the number of one of its events, with `ahead` more after it."""
         chain = self.chance.choice([c for c, head in self.chains.items() if head.number > ahead])
         return chain, self.chance.randint(least, self.chains[chain].number - ahead)
 
     def event(self, chain: str, number: int) -> dict[str, Any]:
-        """Return an event as it is stored."""
+        """Return a stored event."""
         (row,) = self.run(
             f"SELECT {', '.join(COLUMNS)} FROM audit_event WHERE organization_id = :c"
             " AND number = :n",
@@ -55,12 +55,12 @@ class Tampering:
         )
 
     def insert(self, event: dict[str, Any]) -> None:
-        """Add a row."""
+        """Insert a row."""
         marks = ", ".join(f":{name}" for name in COLUMNS)
         self.run(f"INSERT INTO audit_event ({', '.join(COLUMNS)}) VALUES ({marks})", **event)
 
     def set_head(self, chain: str, head: ChainHead) -> None:
-        """Make the head say something else."""
+        """Change the head of a chain."""
         self.run(
             "UPDATE audit_head SET number = :n, mac = :m WHERE organization_id = :c",
             c=chain,
@@ -70,7 +70,7 @@ class Tampering:
 
 
 def edit(t: Tampering) -> None:
-    """Any column of any event gets another value."""
+    """Change any column of any event."""
     chain, number = t.pick()
     column = t.chance.choice(COLUMNS)
     if column == "organization_id":
@@ -91,7 +91,7 @@ def edit(t: Tampering) -> None:
 
 
 def _move(t: Tampering, chain: str, number: int) -> None:
-    """Another organization's event: it is missing here and extra there."""
+    """Move an event to another organization: it is missing here and extra there."""
     free = [c for c, head in t.chains.items() if head.number < number]
     target = t.chance.choice([*free, "ELSEWH"])
     t.update(chain, number, {"organization_id": target})
@@ -102,7 +102,7 @@ def _move(t: Tampering, chain: str, number: int) -> None:
 
 
 def _alone(t: Tampering, target: str, number: int) -> TamperingKind:
-    """The first event of a chain that never was cannot be told from one that was changed."""
+    """Return the finding for a first event: in a new chain it looks like a changed one."""
     return TamperingKind.CHANGED if number == 1 and target not in t.chains else TamperingKind.EXTRA
 
 
@@ -118,7 +118,7 @@ def _other(t: Tampering, column: str, value: Any) -> Any:
 
 
 def delete(t: Tampering) -> None:
-    """One event is gone; the later ones stay, or move up."""
+    """Delete one event. The later ones stay, or move up."""
     chain, number = t.pick()
     t.run("DELETE FROM audit_event WHERE organization_id = :c AND number = :n", c=chain, n=number)
     kind = TamperingKind.MISSING
@@ -129,7 +129,7 @@ def delete(t: Tampering) -> None:
 
 
 def insert(t: Tampering) -> None:
-    """A made-up event at the end or in the middle, with the head set for it or not."""
+    """Insert a made-up event at the end or in the middle, with or without the matching head."""
     chain, copied = t.pick()
     end = t.chains[chain].number + 1
     number = t.chance.randint(1, end)
@@ -147,7 +147,7 @@ def insert(t: Tampering) -> None:
 
 
 def swap(t: Tampering) -> None:
-    """Two events change places, with their hashes or without."""
+    """Swap two events, with or without their hashes."""
     chain, first = t.pick(ahead=1)
     second = t.chance.randint(first + 1, t.chains[chain].number)
     before, after = t.event(chain, first), t.event(chain, second)
@@ -160,16 +160,16 @@ def swap(t: Tampering) -> None:
 
 
 def cut(t: Tampering) -> None:
-    """The end of a chain is gone; its head stays, is set back, or goes with the whole chain."""
+    """Cut the end of a chain. Its head stays, is set back, or is deleted with the whole chain."""
     chain, number = t.pick()
     kept = number - 1
-    form = t.chance.choice([_leave, _set_back, _forget])
+    form = t.chance.choice([_keep_head, _set_back, _forget])
     kind = form(t, chain, kept)
     t.run("DELETE FROM audit_event WHERE organization_id = :c AND number > :k", c=chain, k=kept)
     t.expected.append((chain, number, kind))
 
 
-def _leave(_t: Tampering, _chain: str, _kept: int) -> TamperingKind:
+def _keep_head(_t: Tampering, _chain: str, _kept: int) -> TamperingKind:
     return TamperingKind.MISSING
 
 
@@ -180,14 +180,14 @@ def _set_back(t: Tampering, chain: str, kept: int) -> TamperingKind:
 
 
 def _forget(t: Tampering, chain: str, kept: int) -> TamperingKind:
-    """Without its head a chain that has events left is broken in any case."""
+    """Delete the head. A chain with events and no head is broken in any case."""
     t.run("DELETE FROM audit_head WHERE organization_id = :c", c=chain)
     t.anchored = kept == 0
     return TamperingKind.CUT
 
 
 def _shift(t: Tampering, chain: str, first: int, by: int) -> None:
-    """Renumber the events from `first` on, past what is unique on the way."""
+    """Renumber the events from `first` on, around the unique index."""
     t.run(
         "UPDATE audit_event SET number = -(number + :by) WHERE organization_id = :c"
         " AND number >= :n",

@@ -1,4 +1,4 @@
-"""Every use case that takes an actor, with what it asks for: the rows of the permission matrix.
+"""Every use case with an actor, and the permission that it needs: rows of the matrix.
 
 A call is made in a world of two organizations with users, tokens, operations, grants and approvals
 in both; `place` is the organization that it is about.
@@ -59,7 +59,7 @@ UNTOUCHED = {"audit_event", "audit_head"}  # a refusal writes there, and nowhere
 
 @dataclass(frozen=True)
 class Place:
-    """What there is in one organization."""
+    """The contents of one organization."""
 
     ids: list[str]
     plans: dict[Action, Plan]
@@ -73,7 +73,7 @@ class Place:
 
 @dataclass(frozen=True)
 class World:
-    """A database with both organizations; `places` is what was made in them."""
+    """A database with both organizations; `places` has their contents."""
 
     engine: Engine
     places: dict[str, Place]
@@ -81,11 +81,11 @@ class World:
 
     @property
     def unit_of_work(self) -> UnitOfWork:
-        """The ledger of this database, a minute later."""
+        """The unit of work of this database, a minute later."""
         return unit_of_work(self.engine, later)
 
     def on(self, engine: Engine) -> "World":
-        """The same world in a copy of the database."""
+        """Return the same world in a copy of the database."""
         return replace(self, engine=engine)
 
 
@@ -108,7 +108,7 @@ def _place(engine: Engine, organization_id: str) -> Place:
     _, generated = act(engine, Action.GENERATE, ids[4:], **at)
     (leaked,) = exported(generated)
     asked = _plan(engine, Action.GENERATE, organization_id, ids[2:])
-    approvals.ask(unit_of_work(engine), ADMIN, asked)
+    approvals.request(unit_of_work(engine), ADMIN, asked)
     grants.grant(
         unit_of_work(engine), ADMIN, username(organization_id, 4), [_support(organization_id)]
     )
@@ -131,7 +131,7 @@ def _plan(engine: Engine, action: Action, organization_id: str, ids: list[str]) 
 
 
 def username(organization_id: str, number: int) -> str:
-    """A user of one of the organizations."""
+    """Return the username of a user of one of the organizations."""
     return f"{organization_id.lower()}-u{number}"
 
 
@@ -141,7 +141,7 @@ def _support(organization_id: str) -> Grant:
 
 @contextmanager
 def raising(engine: Engine) -> Iterator[None]:
-    """For a while, a trigger refuses every event."""
+    """While the context is open, a trigger refuses every event."""
     if engine.dialect.name == "sqlite":
         make = (
             (
@@ -172,7 +172,7 @@ def raising(engine: Engine) -> Iterator[None]:
 
 
 def rows(engine: Engine, *, audit: bool = False) -> dict[str, list[str]]:
-    """Return every row of every table, by default without the audit trail."""
+    """Return every row of every table, without the audit trail by default."""
     names = {table.name for table in tables.metadata.sorted_tables}
     return {
         name: sorted(str(row) for row in select(engine, f"SELECT * FROM {name}"))
@@ -184,11 +184,11 @@ Call = Callable[[World, Actor, str], Any]
 
 
 class Case(NamedTuple):
-    """One use case. `asks` says of what it needs the permission.
+    """One use case. `asks` says for which organizations it needs the permission.
 
-    place: the organization. everywhere: all organizations. somewhere: any, and it shows no other.
-    person: where the person it is about is, who else is unknown. nothing: everybody, about
-    themselves. owner: the token's own user.
+    place: the organization. everywhere: all organizations. somewhere: any, and the answer names no
+    other. person: an organization of the person it is about, who is unknown otherwise. nothing:
+    everybody, about themselves. owner: the token's own user.
     """
 
     of: Callable[..., Any]
@@ -201,7 +201,7 @@ class Case(NamedTuple):
 
     @property
     def name(self) -> str:
-        """`actions.execute generate`."""
+        """Return a name such as `actions.execute generate`."""
         module = self.of.__module__.removeprefix("lib.operations.")
         return f"{module}.{self.of.__name__} {self.kind}".strip()
 
@@ -334,8 +334,8 @@ CASES = [
         _P.ACTIVITY,
     ),
     Case(
-        approvals.ask,
-        lambda w, a, p: approvals.ask(
+        approvals.request,
+        lambda w, a, p: approvals.request(
             w.unit_of_work,
             a,
             _by(replace(w.places[p].plans[Action.GENERATE], operation_id=new_id(0)), a),
@@ -530,7 +530,7 @@ PARTS = {
 
 
 class Person(NamedTuple):
-    """Somebody with the grants that the database has for them; what they say of it is a lie."""
+    """Somebody with stored grants. The grants of their actor object are forged."""
 
     name: str
     grants: frozenset[Grant]
@@ -538,7 +538,7 @@ class Person(NamedTuple):
 
     @property
     def actor(self) -> Actor:
-        """The person as a hand-made session state would have them."""
+        """The actor with forged grants, as from a manipulated session state."""
         return Actor(self.name, self.name, ADMINISTRATOR, "192.0.2.9")
 
 
@@ -562,7 +562,7 @@ def add_people(engine: Engine) -> None:
 
 
 def markers(engine: Engine, organization_id: str) -> set[str]:
-    """Return what gives away that something is of that organization: names, and all its ids."""
+    """Return texts that reveal an organization: names, and all its ids."""
     statements = (
         "SELECT member_id FROM member WHERE organization_id = :o",
         "SELECT token_id FROM token WHERE organization_id = :o",

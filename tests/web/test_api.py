@@ -1,4 +1,4 @@
-"""The HTTP side: who is told what, by which status, and nothing else."""
+"""The HTTP API: who gets which status and body, and nothing else."""
 
 import asyncio
 import json
@@ -20,7 +20,16 @@ from lib.web.endpoints import LazyApi
 from tests.support.actions import act, change, give, select
 from tests.support.database_facts import NOW
 from tests.support.directory import ORG, SERVICE, build
-from tests.support.http import ADDRESS, FORM, Asked, ask, basic, bearer, client_of, credential
+from tests.support.http import (
+    ADDRESS,
+    FORM,
+    ApiClient,
+    api_client,
+    basic,
+    bearer,
+    client_of,
+    credential,
+)
 from tests.web.conftest import OTHER_SERVICE
 
 INACTIVE = {"active": False}
@@ -33,20 +42,20 @@ def ids(engine) -> list[str]:
 
 
 @pytest.fixture
-def asked(engine, ids):
-    """The routes, asked from one address."""
+def api(engine, ids):
+    """A client of the routes, from one address."""
     assert ids
-    asked = ask(engine)
-    yield asked
-    asked.api.close()
+    api = api_client(engine)
+    yield api
+    api.api.close()
 
 
 @pytest.fixture
-def one(one_engine):
-    """The routes on a database that many tests share, for what is not the database's business."""
-    asked = ask(one_engine)
-    yield asked
-    asked.api.close()
+def shared_api(one_engine):
+    """A client on a database that many tests share, for tests that do not change it."""
+    api = api_client(one_engine)
+    yield api
+    api.api.close()
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +65,7 @@ def secret(one_engine) -> tuple[str, str]:
 
 
 def problem(response) -> tuple[int, str]:
-    """Return status and error of an answer that is a problem, in whole."""
+    """Return status and error of a response that is a problem in the full form."""
     body = response.json()
     assert set(body) == {"error", "error_description"}
     assert response.headers["content-type"] == "application/json"
@@ -65,13 +74,13 @@ def problem(response) -> tuple[int, str]:
 
 
 class TestIntrospect:
-    """RFC 7662: a service asks about its own tokens."""
+    """RFC 7662: a service introspects its own tokens."""
 
-    def test_a_good_token(self, asked, engine, ids):
-        """Everything that the RFC and the service want; times in seconds."""
+    def test_a_good_token_has_all_fields(self, api, engine, ids):
+        """Those of the RFC and our own. Times are in seconds."""
         (token,) = give(engine, ids[0], Holding.ACCEPTED, expires_at=NOW + DAY)
         (token_id,) = select(engine, "SELECT token_id FROM token")[0]
-        response = asked.introspect(token, credential(engine))
+        response = api.introspect(token, credential(engine))
         assert response.status_code == 200
         assert response.headers["content-type"] == "application/json"
         assert response.headers["cache-control"] == "no-store"
@@ -88,16 +97,16 @@ class TestIntrospect:
             "jti": token_id,
         }
 
-    def test_one_without_an_end(self, asked, engine, ids):
-        """It has no `exp`."""
+    def test_a_token_without_expiry_has_no_exp(self, api, engine, ids):
+        """All other fields are there."""
         (token,) = give(engine, ids[0], Holding.ACCEPTED)
-        assert "exp" not in asked.introspect(token, credential(engine)).json()
+        assert "exp" not in api.introspect(token, credential(engine)).json()
 
     @pytest.mark.parametrize(
         "kind", ["unknown", "malformed", "removed", "replaced", "expired", "foreign", "inactive"]
     )
-    def test_any_other(self, asked, engine, ids, kind):
-        """Not one word more."""
+    def test_any_other_token_is_only_inactive(self, api, engine, ids, kind):
+        """There is no other field."""
         service_id = OTHER_SERVICE if kind == "foreign" else SERVICE
         facts = {"expires_at": NOW} if kind == "expired" else {}
         (token,) = give(engine, ids[0], Holding.ACCEPTED, service_id=service_id, **facts)
@@ -107,30 +116,30 @@ class TestIntrospect:
             change(engine, "UPDATE organization SET status = 'inactive'")
         elif kind in {"unknown", "malformed"}:
             token = {"unknown": mint(1, "demo")[0], "malformed": token[:-1]}[kind]
-        response = asked.introspect(token, credential(engine))
+        response = api.introspect(token, credential(engine))
         assert (response.status_code, response.json()) == (200, INACTIVE)
 
-    def test_what_no_database_takes(self, asked, engine):
-        """A NUL, and what is no UTF-8, in the token and in the credentials."""
+    def test_nul_and_invalid_utf8_are_answered(self, api, engine):
+        """In the token and in the credentials: no database stores them."""
         secret = credential(engine)
         for token in ("\0", "é" * 40, "demo_" + "\0" * 46):
-            assert asked.introspect(token, secret).json() == INACTIVE
-            assert asked.introspect(token, (quote(token), secret[1])).status_code == 401
-            assert asked.introspect(token, (secret[0], quote(token))).status_code == 401
+            assert api.introspect(token, secret).json() == INACTIVE
+            assert api.introspect(token, (quote(token), secret[1])).status_code == 401
+            assert api.introspect(token, (secret[0], quote(token))).status_code == 401
 
-    def test_a_hint_is_allowed(self, asked, engine, ids):
-        """And whatever else the form has."""
+    def test_other_form_fields_are_ignored(self, api, engine, ids):
+        """Such as `token_type_hint`."""
         (token,) = give(engine, ids[0], Holding.ACCEPTED)
         form = {"token": token, "token_type_hint": "refresh_token", "other": ""}
         headers = basic(*credential(engine))
-        response = asked.client.post("/api/v1/introspect", data=form, headers=headers)
+        response = api.client.post("/api/v1/introspect", data=form, headers=headers)
         assert response.json()["active"] is True
 
-    def test_it_accepts(self, asked, engine, ids):
-        """Introspection is a use."""
+    def test_introspection_accepts_a_pending_token(self, api, engine, ids):
+        """It counts as a use."""
         (token,) = give(engine, ids[0], Holding.PENDING)
-        assert asked.introspect(token, credential(engine)).json()["active"]
-        asked.api.checker.uses.flush()
+        assert api.introspect(token, credential(engine)).json()["active"]
+        api.api.verifier.uses.flush()
         assert select(engine, "SELECT state FROM token") == [("accepted",)]
 
     @pytest.mark.parametrize(
@@ -151,23 +160,27 @@ class TestIntrospect:
             basic("x" * 10_000, "x"),
         ],
     )
-    def test_without_credentials(self, one, headers):
-        """401 invalid_client with the challenge (RFC 6749, section 5.2)."""
-        response = one.client.post("/api/v1/introspect", data={"token": "x"}, headers=headers)
+    def test_missing_credentials_are_401_with_a_challenge(self, shared_api, headers):
+        """invalid_client (RFC 6749, section 5.2)."""
+        response = shared_api.client.post(
+            "/api/v1/introspect", data={"token": "x"}, headers=headers
+        )
         assert problem(response) == (401, "invalid_client")
         challenge = 'Basic realm="token-desk", charset="UTF-8"'
         assert response.headers["www-authenticate"] == challenge
 
-    def test_credentials_twice(self, one, secret):
-        """Which of the two would count nobody could tell."""
+    def test_two_authorization_headers_are_401(self, shared_api, secret):
+        """It would not be clear which one counts."""
         good = basic(*secret)["authorization"]
         headers = [("authorization", good), ("authorization", good)]
-        response = one.client.post("/api/v1/introspect", data={"token": "x"}, headers=headers)
+        response = shared_api.client.post(
+            "/api/v1/introspect", data={"token": "x"}, headers=headers
+        )
         assert problem(response) == (401, "invalid_client")
 
 
 class TestForm:
-    """What is no form with a token."""
+    """Bodies that are no form with one token."""
 
     @pytest.mark.parametrize("path", ["introspect", "revoke"])
     @pytest.mark.parametrize(
@@ -203,10 +216,12 @@ class TestForm:
             (b"a=b&" * 16_000 + b"token=x", FORM, 200),
         ],
     )
-    def test_each(self, one, secret, path, body, kind, expected):
-        """With the RFC's status, in JSON."""
+    def test_a_malformed_form_gets_the_status_of_the_rfc(
+        self, shared_api, secret, path, body, kind, expected
+    ):
+        """As JSON."""
         headers = basic(*secret) | {"content-type": kind}
-        response = one.client.post(f"/api/v1/{path}", content=body, headers=headers)
+        response = shared_api.client.post(f"/api/v1/{path}", content=body, headers=headers)
         assert response.status_code == expected
         if expected != 200:
             assert problem(response) == (expected, "invalid_request")
@@ -227,29 +242,29 @@ class TestForm:
             "%74oken={}",
         ],
     )
-    def test_forms_as_clients_build_them(self, asked, engine, ids, form):
-        """What stands beside the one token is ignored, whatever it is."""
+    def test_forms_of_real_clients_are_accepted(self, api, engine, ids, form):
+        """Other fields are ignored."""
         (token,) = give(engine, ids[0], Holding.ACCEPTED)
         secret = credential(engine)
-        assert asked.send("introspect", form.format(token), secret).json()["active"]
-        assert asked.send("revoke", form.format(token), secret).status_code == 200
-        assert asked.verify(token).status_code == 401
+        assert api.send("introspect", form.format(token), secret).json()["active"]
+        assert api.send("revoke", form.format(token), secret).status_code == 200
+        assert api.verify(token).status_code == 401
 
-    def test_in_pieces(self, one, secret):
-        """Without a length: read as far as a form can be, and no further."""
+    def test_a_chunked_body_is_read_up_to_the_limit(self, shared_api, secret):
+        """It has no Content-Length."""
         headers = basic(*secret) | {"content-type": FORM}
 
         def post(*pieces: bytes):
             content = iter(pieces)
-            return one.client.post("/api/v1/introspect", content=content, headers=headers)
+            return shared_api.client.post("/api/v1/introspect", content=content, headers=headers)
 
         assert post(b"tok", b"en=", b"x").json() == INACTIVE
         assert problem(post(*[b"x" * 10_000] * 7)) == (413, "invalid_request")
 
     @pytest.mark.parametrize("length", ["10485760", "9" * 5_000, "-1", "x", "²", ""])
-    def test_a_large_one_is_not_read(self, one, secret, length):
-        """Ten megabytes are refused by what they say of themselves."""
-        app, sent = one.client.app, []
+    def test_a_large_content_length_is_413_without_reading(self, shared_api, secret, length):
+        """Ten megabytes are refused by their header."""
+        app, sent = shared_api.client.app, []
         headers = basic(*secret) | {"content-type": FORM}
         raw = [(k.encode(), v.encode()) for k, v in headers.items()]
         scope = {
@@ -272,12 +287,12 @@ class TestForm:
 
 
 class TestVerify:
-    """For gateways: 200 and whose it is, or 401 and why (RFC 6750)."""
+    """For gateways: 200 with the identity, or 401 with the reason (RFC 6750)."""
 
-    def test_a_good_token(self, asked, engine, ids):
-        """No body; who it is in headers."""
+    def test_a_good_token_is_200_with_identity_headers(self, api, engine, ids):
+        """There is no body."""
         (token,) = give(engine, ids[0], Holding.ACCEPTED)
-        response = asked.verify(token)
+        response = api.verify(token)
         assert (response.status_code, response.content) == (200, b"")
         assert dict(response.headers) == {
             "cache-control": "no-store",
@@ -287,8 +302,8 @@ class TestVerify:
             "x-token-service": SERVICE,
         }
 
-    def test_letters_beyond_ascii(self, asked, engine, ids):
-        """Percent-encoded, as in a URL; nobody can write a header by their name."""
+    def test_identity_headers_are_percent_encoded_beyond_ascii(self, api, engine, ids):
+        """As in a URL. A name cannot add a header."""
         (token,) = give(engine, ids[0], Holding.ACCEPTED)
         with engine.begin() as connection:
             connection.execute(
@@ -299,25 +314,25 @@ class TestVerify:
                 text("UPDATE member SET username = :name WHERE username = 'utcjf1-u0'"),
                 {"name": "josé@x.org\r\nX-Admin: 1"},
             )
-        told = asked.verify(token).headers
-        assert told["x-token-username"] == "jos%C3%A9@x.org%0D%0AX-Admin%3A%201"
-        assert "x-admin" not in told
+        headers = api.verify(token).headers
+        assert headers["x-token-username"] == "jos%C3%A9@x.org%0D%0AX-Admin%3A%201"
+        assert "x-admin" not in headers
 
     @pytest.mark.parametrize("scheme", ["Bearer ", "bearer ", "BEARER   "])
-    def test_the_scheme_in_any_case(self, asked, engine, ids, scheme):
+    def test_the_bearer_scheme_is_accepted_in_any_case(self, api, engine, ids, scheme):
         """RFC 9110, section 11.1."""
         (token,) = give(engine, ids[0], Holding.ACCEPTED)
         headers = {"authorization": f"{scheme}{token}"}
-        assert asked.client.get("/api/v1/verify", headers=headers).status_code == 200
+        assert api.client.get("/api/v1/verify", headers=headers).status_code == 200
 
     @pytest.mark.parametrize(
         "token",
         ["", "x", "demo_x", "é", "\xff", pytest.param(mint(1, "demo")[0], id="unknown")],
     )
-    def test_a_bad_token(self, one, token):
-        """401 with the error in the challenge."""
+    def test_a_bad_token_is_401_invalid_token(self, shared_api, token):
+        """With the error in the challenge."""
         headers = {"authorization": b"Bearer " + token.encode("latin-1")}
-        response = one.client.get("/api/v1/verify", headers=headers)
+        response = shared_api.client.get("/api/v1/verify", headers=headers)
         assert problem(response) == (401, "invalid_token")
         challenge = 'Bearer realm="token-desk", error="invalid_token"'
         assert response.headers["www-authenticate"] == challenge
@@ -331,27 +346,27 @@ class TestVerify:
             [("api_token", "x")],
         ],
     )
-    def test_no_token_or_two(self, one, headers, caplog):
-        """401 without an error code (RFC 6750, section 3.1), and not a line in the log."""
-        response = one.client.get("/api/v1/verify", headers=headers)
+    def test_no_token_or_two_are_401_without_an_error_code(self, shared_api, headers, caplog):
+        """RFC 6750, section 3.1. Nothing is logged."""
+        response = shared_api.client.get("/api/v1/verify", headers=headers)
         assert "Refused" not in caplog.text
         assert problem(response) == (401, "unauthorized")
         assert response.headers["www-authenticate"] == 'Bearer realm="token-desk"'
 
-    def test_a_plain_header(self, engine, ids):
-        """As recording APIs have it; beside it a client's Authorization may be another's."""
-        asked = ask(engine, token_header="api_token")  # noqa: S106 - a header's name
+    def test_a_plain_header_is_accepted_beside_another_authorization(self, engine, ids):
+        """As recording APIs use it. The Authorization may be for the API behind the gateway."""
+        api = api_client(engine, token_header="api_token")  # noqa: S106 - a header's name
         (token,) = give(engine, ids[0], Holding.ACCEPTED)
 
         def status(*headers: tuple[str, str]) -> int:
-            return asked.client.get("/api/v1/verify", headers=list(headers)).status_code
+            return api.client.get("/api/v1/verify", headers=list(headers)).status_code
 
         assert status(("API_TOKEN", f" {token} ")) == 200
         assert status(("authorization", f"Bearer {token}")) == 200
         assert status(("api_token", token), ("authorization", "Basic eDp5")) == 200
         assert status(("api_token", token), ("authorization", f"Bearer {token}")) == 401
         assert status(("api_token", token), ("api_token", token)) == 401
-        asked.api.close()
+        api.api.close()
 
     @pytest.mark.parametrize("base", ["verify", f"services/{SERVICE}/verify"])
     @pytest.mark.parametrize(
@@ -368,10 +383,10 @@ class TestVerify:
             f"/{'x' * 10_000}",
         ],
     )
-    def test_any_method_and_path(self, asked, engine, ids, base, rest):
-        """Envoy keeps both of the request that it asks about, and puts ours before it.
+    def test_verify_accepts_any_method_and_a_client_path(self, api, engine, ids, base, rest):
+        """Envoy keeps the client's method, and appends the client's path to ours.
 
-        The query string is then its client's, who has no say in which service's tokens are good.
+        The query string then comes from the client, which must not choose the service.
         """
         good, other = (
             give(engine, ids[0], Holding.ACCEPTED, service_id=each)[0]
@@ -380,7 +395,7 @@ class TestVerify:
         targets = [(f"/api/v1/{base}{rest}", bearer(token)) for token in ("", "x", good, other)]
         expected = [401, 401, 200, 200 if base == "verify" else 401]
         for method in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "COPY"):
-            assert asked.statuses(method, targets) == expected
+            assert api.statuses(method, targets) == expected
 
     @pytest.mark.parametrize(
         ("path", "services"),
@@ -409,11 +424,13 @@ class TestVerify:
             ("services/../verify", []),
         ],
     )
-    def test_for_one_service(self, asked, engine, ids, path, services):
-        """A gateway takes the tokens of the service behind it: what it wrote decides."""
+    def test_verify_for_one_service_refuses_tokens_of_others(
+        self, api, engine, ids, path, services
+    ):
+        """The service is in the address that the gateway's operator wrote."""
         both = (SERVICE, OTHER_SERVICE)
         tokens = [give(engine, ids[0], Holding.ACCEPTED, service_id=each)[0] for each in both]
-        statuses = asked.statuses("GET", [(f"/api/v1/{path}", bearer(token)) for token in tokens])
+        statuses = api.statuses("GET", [(f"/api/v1/{path}", bearer(token)) for token in tokens])
         assert statuses == [200 if each in services else 401 for each in both]
 
     @pytest.mark.parametrize(
@@ -453,31 +470,31 @@ class TestVerify:
             "/healthz%00",
         ],
     )
-    def test_an_address_that_is_not_declared_is_404(self, asked, engine, ids, path):
-        """With a good token as well: a typo in a gateway's address opens nothing."""
+    def test_an_undeclared_path_is_404_with_a_good_token(self, api, engine, ids, path):
+        """A typo in a gateway's address lets nobody pass."""
         (token,) = give(engine, ids[0], Holding.ACCEPTED)
-        assert asked.statuses("GET", [(path, {}), (path, bearer(token))]) == [404, 404]
+        assert api.statuses("GET", [(path, {}), (path, bearer(token))]) == [404, 404]
 
 
-REVOKED = f"revoke, asked by service {SERVICE}"
+REVOKED = f"revoke, api by service {SERVICE}"
 
 
 class TestRevoke:
-    """RFC 7009: whoever holds a token can end it."""
+    """RFC 7009: whoever has a token can end it."""
 
     @pytest.mark.parametrize(
         ("holding", "becomes", "action"),
         [(Holding.ACCEPTED, "removed", "remove"), (Holding.PENDING, "cancelled", "cancel")],
     )
-    def test_a_service_ends_its_own(self, asked, engine, ids, holding, becomes, action):
-        """At once, with one event and no operation; a second time is 200 as well."""
+    def test_a_service_revokes_its_own_token(self, api, engine, ids, holding, becomes, action):
+        """At once, with one event and no operation. A second call is 200 too."""
         (token,) = give(engine, ids[0], holding)
         secret = credential(engine)
-        assert asked.verify(token).status_code == 200
+        assert api.verify(token).status_code == 200
         for _ in range(2):
-            response = asked.revoke(token, secret)
+            response = api.revoke(token, secret)
             assert (response.status_code, response.json()) == (200, {})
-        assert asked.verify(token).status_code == 401
+        assert api.verify(token).status_code == 401
         assert select(engine, "SELECT state, ended_from FROM token") == [(becomes, holding.value)]
         assert select(
             engine,
@@ -486,25 +503,25 @@ class TestRevoke:
         ) == [(action, "", ADDRESS, ORG, SERVICE, "", "utcjf1-u0", 1, REVOKED)]
         assert select(engine, "SELECT count(*) FROM operation") == [(0,)]
 
-    def test_one_of_two(self, asked, engine, ids):
-        """That token alone."""
+    def test_revoking_one_token_keeps_the_users_other_one(self, api, engine, ids):
+        """Only that token ends."""
         pending, accepted = give(engine, ids[0], Holding.BOTH)
-        asked.revoke(accepted, credential(engine))
-        assert [asked.verify(t).status_code for t in (pending, accepted)] == [200, 401]
+        api.revoke(accepted, credential(engine))
+        assert [api.verify(t).status_code for t in (pending, accepted)] == [200, 401]
 
-    def test_the_revision_rises(self, asked, engine, ids):
-        """So that an administrator's plan is compared again."""
+    def test_a_revocation_raises_the_revision(self, api, engine, ids):
+        """So that an administrator's plan is outdated."""
         (token,) = give(engine, ids[0], Holding.ACCEPTED)
         before = select(engine, "SELECT revision FROM subscription ORDER BY service_id")
-        asked.revoke(token, credential(engine))
+        api.revoke(token, credential(engine))
         after = select(engine, "SELECT revision FROM subscription ORDER BY service_id")
         assert sorted(a[0] - b[0] for a, b in zip(after, before, strict=True)) == [0, 1]
 
-    def test_an_inactive_members_token(self, asked, engine, ids):
-        """It would work again on reactivation, so it can be ended."""
+    def test_a_token_of_an_inactive_user_can_be_revoked(self, api, engine, ids):
+        """Otherwise it would work again when the user is active."""
         (token,) = give(engine, ids[0], Holding.ACCEPTED)
         change(engine, "UPDATE member SET status = 'inactive'")
-        asked.revoke(token, credential(engine))
+        api.revoke(token, credential(engine))
         assert select(engine, "SELECT state FROM token") == [("removed",)]
 
     @pytest.mark.parametrize(
@@ -521,22 +538,22 @@ class TestRevoke:
             "token=%EF%BB%BF{}",
         ],
     )
-    def test_a_token_with_white_space_round_it_is_ended(self, asked, engine, ids, form):
-        """As one that was read from a file: afterwards verify says 401."""
+    def test_a_token_with_white_space_around_it_is_revoked(self, api, engine, ids, form):
+        """As one read from a file. Verify says 401 afterwards."""
         (token,) = give(engine, ids[0], Holding.ACCEPTED)
         secret = credential(engine)
-        assert asked.send("introspect", form.format(token), secret).json()["active"]
-        assert asked.send("revoke", form.format(token), secret).status_code == 200
-        assert asked.verify(token).status_code == 401
+        assert api.send("introspect", form.format(token), secret).json()["active"]
+        assert api.send("revoke", form.format(token), secret).status_code == 200
+        assert api.verify(token).status_code == 401
         assert select(engine, "SELECT state FROM token") == [("removed",)]
 
-    def test_what_is_not_there(self, asked, engine, ids):
-        """Unknown, malformed, another service's, expired: 200, and nothing ends."""
+    def test_a_token_that_is_not_live_is_200_and_ends_nothing(self, api, engine, ids):
+        """Unknown, malformed, of another service, or expired."""
         (foreign,) = give(engine, ids[0], Holding.ACCEPTED, service_id=OTHER_SERVICE)
         (expired,) = give(engine, ids[1], Holding.ACCEPTED, expires_at=NOW)
         secret = credential(engine)
         for token in (foreign, expired, "x", "\0", *mint(1, "demo")):
-            response = asked.revoke(token, secret)
+            response = api.revoke(token, secret)
             assert (response.status_code, response.json()) == (200, {})
         states = select(engine, "SELECT state FROM token ORDER BY state")
         assert states == [("accepted",), ("expired",)]
@@ -544,24 +561,24 @@ class TestRevoke:
             (0,)
         ]
 
-    def test_without_credentials_it_is_closed(self, asked, engine, ids):
-        """Unless it is set."""
+    def test_revoke_without_credentials_is_401_by_default(self, api, engine, ids):
+        """A setting opens it."""
         (token,) = give(engine, ids[0], Holding.ACCEPTED)
-        assert problem(asked.revoke(token)) == (401, "invalid_client")
-        assert asked.verify(token).status_code == 200
+        assert problem(api.revoke(token)) == (401, "invalid_client")
+        assert api.verify(token).status_code == 200
 
-    def test_open_to_whoever_holds_one(self, engine, ids):
-        """Of any service; wrong credentials are refused all the same."""
-        asked = ask(engine, open_revoke=True)
+    def test_open_revoke_needs_no_credentials(self, engine, ids):
+        """For tokens of any service. Wrong credentials are still refused."""
+        api = api_client(engine, open_revoke=True)
         (token,) = give(engine, ids[0], Holding.ACCEPTED, service_id=OTHER_SERVICE)
-        assert problem(asked.revoke(token, ("x", "y"))) == (401, "invalid_client")
-        assert asked.revoke(token).status_code == 200
+        assert problem(api.revoke(token, ("x", "y"))) == (401, "invalid_client")
+        assert api.revoke(token).status_code == 200
         assert select(engine, "SELECT state FROM token") == [("removed",)]
-        asked.api.close()
+        api.api.close()
 
 
 def refusals(caplog) -> list[str]:
-    """Return the lines about failures, and forget them."""
+    """Return the log lines about failures, and clear the log."""
     lines = [record.getMessage() for record in caplog.records if "Refused" in record.getMessage()]
     caplog.clear()
     return lines
@@ -571,122 +588,124 @@ SINCE = f"since {iso(NOW)}"
 
 
 class TestFailures:
-    """Nothing is throttled (ruling 14): failures are logged."""
+    """Failures are logged, and nothing is throttled (ruling 14)."""
 
-    def test_ten_thousand_bad_tokens_from_an_address_shut_nobody_out(self, asked, engine, ids):
-        """A good one from there is good at once."""
+    def test_a_good_token_passes_after_ten_thousand_bad_ones(self, api, engine, ids):
+        """From the same address."""
         (token,) = give(engine, ids[0], Holding.ACCEPTED)
-        bad = [wrong for one in mint(5_000, "demo") for wrong in (one, one[:-1])]
-        targets = [("/api/v1/verify", bearer(one)) for one in bad]
-        assert set(asked.statuses("GET", targets)) == {401}
-        assert asked.verify(token).status_code == 200
+        bad = [wrong for token in mint(5_000, "demo") for wrong in (token, token[:-1])]
+        targets = [("/api/v1/verify", bearer(token)) for token in bad]
+        assert set(api.statuses("GET", targets)) == {401}
+        assert api.verify(token).status_code == 200
 
-    def test_a_thousand_wrong_credentials_shut_no_service_out(self, asked, engine, ids):
-        """Neither one that was known before, nor a new one."""
+    def test_a_service_signs_in_after_a_thousand_wrong_credentials(self, api, engine, ids):
+        """A known service and a new one."""
         secret, new = credential(engine), credential(engine)
         (token,) = give(engine, ids[0], Holding.ACCEPTED)
-        assert asked.introspect(token, secret).json()["active"]
+        assert api.introspect(token, secret).json()["active"]
         wrong = [("/api/v1/introspect", basic(secret[0], f"x{n}")) for n in range(1_000)]
-        assert set(asked.statuses("POST", wrong)) == {401}
+        assert set(api.statuses("POST", wrong)) == {401}
         for good in (secret, new):
-            assert asked.introspect(token, good).json()["active"]
+            assert api.introspect(token, good).json()["active"]
 
-    def test_a_wrong_token_is_logged_with_its_address(self, asked, caplog):
-        """And never with the token."""
+    def test_a_wrong_token_is_logged_with_its_address(self, api, caplog):
+        """Never with the token."""
         (token,) = mint(1, "demo")
-        asked.verify(token)
+        api.verify(token)
         assert refusals(caplog) == [f"Refused from {ADDRESS} {SINCE}: 1 wrong token"]
 
-    def test_a_wrong_credential_is_logged_with_its_address(self, asked, engine, caplog):
-        """A service that is refused can be found."""
+    def test_a_wrong_credential_is_logged_with_its_address(self, api, engine, caplog):
+        """So that a refused service can be found."""
         client_id, _ = credential(engine)
-        asked.introspect("x", (client_id, "wrong"))
-        asked.revoke("x", (client_id, "wrong"))
-        asked.api.failures.close()
+        api.introspect("x", (client_id, "wrong"))
+        api.revoke("x", (client_id, "wrong"))
+        api.api.failures.close()
         first = f"Refused from {ADDRESS} {SINCE}: 1 wrong service credential"
         assert refusals(caplog) == [first] * 2
 
-    def test_an_open_revocation_of_no_token_is_logged(self, engine, ids, caplog):
-        """Whoever tries tokens there is seen as well."""
-        asked = ask(engine, open_revoke=True)
+    def test_an_open_revocation_of_an_unknown_token_is_logged(self, engine, ids, caplog):
+        """It may be somebody who tries tokens."""
+        api = api_client(engine, open_revoke=True)
         (token,) = give(engine, ids[0], Holding.ACCEPTED)
-        asked.revoke(token)
+        api.revoke(token)
         assert refusals(caplog) == []
-        asked.revoke(token)
+        api.revoke(token)
         assert refusals(caplog) == [f"Refused from {ADDRESS} {SINCE}: 1 wrong token"]
-        asked.api.close()
+        api.api.close()
 
-    def test_what_a_known_service_asks_about_is_no_failure(self, one, secret, caplog):
-        """It passes on what its own clients send."""
-        assert one.introspect("x", secret).json() == INACTIVE
-        assert one.revoke("x", secret).status_code == 200
+    def test_introspection_of_a_bad_token_is_not_logged(self, shared_api, secret, caplog):
+        """The service passes on what its own clients send."""
+        assert shared_api.introspect("x", secret).json() == INACTIVE
+        assert shared_api.revoke("x", secret).status_code == 200
         assert refusals(caplog) == []
 
-    def test_a_trusted_proxy_says_whose_failure_it_is(self, engine, ids, caplog):
-        """One that nobody trusts says nothing: its client could write any address."""
+    def test_a_failure_behind_a_trusted_proxy_is_logged_with_the_forwarded_address(
+        self, engine, ids, caplog
+    ):
+        """The header of any other client is ignored."""
         assert ids
         forwarded = {"x-forwarded-for": "192.0.2.1"}
         for proxies, address in (((ip_network(f"{ADDRESS}/32"),), "192.0.2.1"), ((), ADDRESS)):
-            asked = ask(engine, trusted_proxies=proxies)
-            asked.verify("x", headers=forwarded)
+            api = api_client(engine, trusted_proxies=proxies)
+            api.verify("x", headers=forwarded)
             assert refusals(caplog) == [f"Refused from {address} {SINCE}: 1 wrong token"]
-            asked.api.close()
+            api.api.close()
 
 
 class TestThreads:
-    """What a lost database holds."""
+    """Threads that a lost database blocks."""
 
-    def test_a_thread_that_hangs_is_not_waited_for(self, asked, monkeypatch):
-        """503 in time."""
+    def test_a_blocked_thread_gives_503_in_time(self, api, monkeypatch):
+        """The request does not wait for it."""
         held = threading.Event()
         monkeypatch.setattr("lib.web.endpoints._SECONDS", 0.05)
-        monkeypatch.setattr(asked.api.checker, "is_ready", lambda: held.wait(20))
-        assert problem(asked.client.get("/readyz")) == (503, "temporarily_unavailable")
+        monkeypatch.setattr(api.api.verifier, "is_ready", lambda: held.wait(20))
+        assert problem(api.client.get("/readyz")) == (503, "temporarily_unavailable")
         held.set()
 
 
 class TestPathsAndMethods:
-    """What else can be asked."""
+    """Other paths and methods."""
 
     @pytest.mark.parametrize("path", ["introspect", "revoke"])
     @pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "DELETE", "OPTIONS", "TRACE", "X"])
-    def test_a_wrong_method(self, one, path, method):
-        """405 that names the right one."""
-        response = one.client.request(method, f"/api/v1/{path}")
+    def test_a_wrong_method_is_405_with_allow(self, shared_api, path, method):
+        """The header names the right methods."""
+        response = shared_api.client.request(method, f"/api/v1/{path}")
         assert (response.status_code, response.headers["allow"]) == (405, "POST")
         if method != "HEAD":
             assert problem(response) == (405, "invalid_request")
 
     @pytest.mark.parametrize("path", ["/healthz", "/readyz", "/api/v1/openapi.json"])
-    def test_reads(self, one, path):
-        """GET and HEAD."""
-        assert one.client.get(path).status_code == 200
-        assert one.client.head(path).status_code == 200
-        response = one.client.post(path)
+    def test_get_and_head_are_accepted_for_reads(self, shared_api, path):
+        """With the same headers."""
+        assert shared_api.client.get(path).status_code == 200
+        assert shared_api.client.head(path).status_code == 200
+        response = shared_api.client.post(path)
         assert (response.status_code, response.headers["allow"]) == (405, "GET, HEAD")
 
     @pytest.mark.parametrize("path", ["", "x", "introspect/", "verifyx", "openapi.json/x", "%00"])
     @pytest.mark.parametrize("method", ["GET", "POST"])
-    def test_nothing_there(self, one, path, method):
-        """404 in JSON, and no redirect."""
-        response = one.client.request(method, f"/api/v1/{path}", follow_redirects=False)
+    def test_an_unknown_path_is_404_json(self, shared_api, path, method):
+        """And no redirect."""
+        response = shared_api.client.request(method, f"/api/v1/{path}", follow_redirects=False)
         assert problem(response) == (404, "not_found")
 
-    def test_health(self, asked, engine):
-        """The process, and the database with its tables."""
-        assert asked.client.get("/healthz").json() == {"status": "ok"}
-        assert asked.client.get("/readyz").json() == {"status": "ready"}
+    def test_health_checks_answer_for_process_and_database(self, api, engine):
+        """The database needs the newest tables."""
+        assert api.client.get("/healthz").json() == {"status": "ok"}
+        assert api.client.get("/readyz").json() == {"status": "ready"}
         change(engine, "UPDATE alembic_version SET version_num = '0001'")
-        response = asked.client.get("/readyz")
+        response = api.client.get("/readyz")
         assert (response.status_code, response.json()) == (503, {"status": "migrating"})
 
 
 class TestLostDatabase:
-    """503 with Retry-After, never a wrong yes or no."""
+    """503 with Retry-After, never a wrong answer."""
 
     @pytest.mark.parametrize("fault", [DatabaseBusyError, DatabaseUnavailableError])
-    def test_each_route(self, asked, engine, ids, fault, monkeypatch):
-        """Health alone answers."""
+    def test_every_route_is_503_without_a_database(self, api, engine, ids, fault, monkeypatch):
+        """Only healthz answers with 200."""
         (token,) = give(engine, ids[0], Holding.ACCEPTED)
         secret = credential(engine)
 
@@ -698,31 +717,31 @@ class TestLostDatabase:
         monkeypatch.setattr(AsyncTokenLookup, "credential", lost)
         monkeypatch.setattr(TokenVerifier, "is_ready", lost)
         for response in (
-            asked.verify(token),
-            asked.introspect(token, secret),
-            asked.revoke(token, secret),
-            asked.client.get("/readyz"),
+            api.verify(token),
+            api.introspect(token, secret),
+            api.revoke(token, secret),
+            api.client.get("/readyz"),
         ):
             assert problem(response) == (503, "temporarily_unavailable")
             assert response.headers["retry-after"] == "5"
-        assert asked.client.get("/healthz").status_code == 200
+        assert api.client.get("/healthz").status_code == 200
 
-    def test_a_mistake_of_ours(self, caplog):
-        """500 in JSON that nobody keeps; the log says where, and nothing of what was sent."""
-        told = "demo_secret"
+    def test_an_unexpected_error_is_500_json_without_sent_data(self, caplog):
+        """The log says where it was raised."""
+        sent_text = "demo_secret"
 
         def open_api():
-            raise OSError(13, "Permission denied", told)
+            raise OSError(13, "Permission denied", sent_text)
 
         response = client_of(open_api).get("/api/v1/verify", headers={"authorization": "Bearer x"})
         assert problem(response) == (500, "server_error")
         assert response.headers["cache-control"] == "no-store"
         assert "verify: PermissionError" in caplog.text
         assert "in open_api" in caplog.text
-        assert told not in caplog.text
+        assert sent_text not in caplog.text
 
-    def test_who_asks_meanwhile_shares_the_try(self):
-        """A database that does not answer is waited for once, not once for each."""
+    def test_requests_at_the_same_time_share_one_try_to_open(self):
+        """They wait for the database once, not once each."""
         tries, begun, answer = [], threading.Event(), threading.Event()
 
         def open_api():
@@ -741,9 +760,9 @@ class TestLostDatabase:
         assert {type(error) for error in asyncio.run(ask_all())} == {DatabaseUnavailableError}
         assert tries == [1]
 
-    def test_not_there_yet(self, engine):
-        """Opened by the first request that needs it; the next one tries again."""
-        api, faults = ask(engine).api, [DatabaseUnavailableError()]
+    def test_the_first_request_opens_and_the_next_one_tries_again(self, engine):
+        """After a failed try."""
+        api, faults = api_client(engine).api, [DatabaseUnavailableError()]
 
         def open_api():
             if faults:
@@ -759,21 +778,21 @@ class TestLostDatabase:
 
 
 class TestSweep:
-    """No token and no secret in the log or the database."""
+    """No token and no secret is in the log or the database."""
 
-    def test_after_everything(self, engine, ids, caplog):
-        """Verify, introspect, revoke; good and bad."""
+    def test_no_token_or_secret_is_logged_or_stored(self, engine, ids, caplog):
+        """After verify, introspect and revoke of good and bad tokens."""
         caplog.set_level(0)
-        asked: Asked = ask(engine, open_revoke=True)
+        api: ApiClient = api_client(engine, open_revoke=True)
         secret = credential(engine)
         tokens = [give(engine, member_id, Holding.PENDING)[0] for member_id in ids]
         tokens += mint(3, "demo")
         for token in tokens:
             for bad in (token, token[:-1], f"{token}x"):
-                asked.verify(bad)
-                asked.introspect(bad, secret)
-                asked.revoke(bad)
-        asked.api.close()
+                api.verify(bad)
+                api.introspect(bad, secret)
+                api.revoke(bad)
+        api.api.close()
         left = json.dumps([str(record.__dict__) for record in caplog.records])
         for table in ("token", "audit_event", "service_credential"):
             left += str(select(engine, f"SELECT * FROM {table}"))

@@ -1,4 +1,4 @@
-"""Cookies end with the sign-in, and are for https only where that is how people come."""
+"""Cookies end with the sign-in, and are Secure over https."""
 
 import asyncio
 
@@ -24,7 +24,7 @@ def limited(cookie: str, *, https: bool = True) -> str:
 
 
 class TestCookieLimits:
-    """What is changed, and what stays."""
+    """Changes of a Set-Cookie header."""
 
     @pytest.mark.parametrize(
         ("before", "after"),
@@ -39,10 +39,10 @@ class TestCookieLimits:
             ("secure=1; Path=/", "secure=1; Path=/; Secure"),
         ],
     )
-    def test_over_https_each_is_secure_and_ends_in_time(self, before, after):
-        """A shorter life stays, and so does one until the browser is closed."""
+    def test_over_https_a_cookie_is_secure_and_its_max_age_limited(self, before, after):
+        """A shorter Max-Age stays. A session cookie stays one."""
         assert limited(before) == after
 
-    def test_over_http_it_only_ends_in_time(self):
-        """On localhost a browser would not send it back otherwise."""
+    def test_over_http_only_the_max_age_is_limited(self):
+        """On localhost a browser would not send a Secure cookie."""
         assert limited("a=1; Max-Age=2592000", https=False) == "a=1; Max-Age=3600"

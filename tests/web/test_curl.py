@@ -1,4 +1,4 @@
-"""The HTTP side by curl, for every kind of token: `pytest -s` prints the whole exchange."""
+"""The API with curl, for every kind of token. `pytest -s` prints requests and responses."""
 
 import json
 import subprocess
@@ -33,7 +33,7 @@ Curl = Callable[..., tuple[int, str]]
 
 @pytest.fixture(scope="module")
 def kinds(tmp_path_factory) -> tuple[str, dict[str, str], str]:
-    """The address of a database, a token of each kind in it, and a service's credential."""
+    """A database's URL, a token of each kind in it, and a service's credential."""
     url = f"sqlite:///{tmp_path_factory.mktemp('curl') / 'desk.db'}"
     engine = open_database(url)
     ids = build(engine, 7, services=(SERVICE, OTHER_SERVICE))
@@ -60,7 +60,7 @@ def kinds(tmp_path_factory) -> tuple[str, dict[str, str], str]:
 
 @pytest.fixture(scope="module")
 def curl(kinds, tmp_path_factory) -> Curl:
-    """Ask a running process by curl; what was said and answered is printed, secrets are not."""
+    """Call a running process with curl. Requests and responses are printed without secrets."""
     url, tokens, secret = kinds
     with serving(url, tmp_path_factory.mktemp("api")) as running:
 
@@ -71,42 +71,42 @@ def curl(kinds, tmp_path_factory) -> Curl:
             said = " ".join(["curl", *options, path]).replace(secret, "$CLIENT_ID:$CLIENT_SECRET")
             for kind, token in tokens.items():
                 said = said.replace(token, f"<{kind}>")
-            told = [line for line in head.splitlines() if not line.startswith(("date", "server"))]
-            print(f"\n$ {said}", *told, body, sep="\n  ")
+            shown = [line for line in head.splitlines() if not line.startswith(("date", "server"))]
+            print(f"\n$ {said}", *shown, body, sep="\n  ")
             return int(head.split()[1]), body
 
         yield ask
 
 
-class TestExchange:
+class TestCurl:
     """Verify, introspect and revoke."""
 
     @pytest.mark.parametrize("kind", KINDS)
-    def test_is_it_good(self, curl, kinds, kind):
-        """A gateway gets a status; a service gets the facts of its own, and one word of others."""
+    def test_verify_and_introspect_answer_for_each_kind_of_token(self, curl, kinds, kind):
+        """A gateway gets a status. A service gets the facts of its own tokens only."""
         _, tokens, secret = kinds
         status, active = KINDS[kind]
         bearer = f"Authorization: Bearer {tokens[kind]}"
         assert curl(VERIFY, "-H", bearer)[0] == status
         answered, body = curl(INTROSPECT, "-u", secret, "-d", f"token={tokens[kind]}")
         assert answered == 200
-        told = json.loads(body)
+        facts = json.loads(body)
         if active:
-            assert told["active"]
-            assert told["client_id"] == SERVICE
+            assert facts["active"]
+            assert facts["client_id"] == SERVICE
         else:
-            assert told == NO
+            assert facts == NO
 
-    def test_end_it(self, curl, kinds):
-        """200 for one of its own, and for any other; the first does not work afterwards."""
+    def test_revoke_is_200_for_any_token_and_ends_its_own(self, curl, kinds):
+        """The ended token does not work afterwards."""
         _, tokens, secret = kinds
         for kind in ("leaked", "another service's", "unknown"):
             assert curl(REVOKE, "-u", secret, "-d", f"token={tokens[kind]}") == (200, "{}")
         for kind, status in (("leaked", 401), ("another service's", 200)):
             assert curl(VERIFY, "-H", f"Authorization: Bearer {tokens[kind]}")[0] == status
 
-    def test_wrong_asking(self, curl, kinds):
-        """Each its status: no token, no credentials, wrong ones, no field, JSON, wrong method."""
+    def test_each_wrong_request_gets_its_status(self, curl, kinds):
+        """No token, no or wrong credentials, no field, JSON, wrong method."""
         _, tokens, secret = kinds
         field = ("-d", f"token={tokens['good']}")
         assert curl(VERIFY)[0] == 401

@@ -1,4 +1,4 @@
-"""Failures in the log: one line a minute and address, and how many there were."""
+"""The log of failures: one line for each minute and address, with their number."""
 
 import logging
 from concurrent.futures import ThreadPoolExecutor
@@ -7,7 +7,7 @@ import pytest
 
 from lib.domain.clock import MINUTE, SECOND, iso
 from lib.web.failure_log import MOST_ADDRESSES, Failure, FailureLog
-from tests.support.actions import Moving
+from tests.support.actions import MovableClock
 from tests.support.database_facts import NOW
 from tests.support.processes import wait_for
 
@@ -15,29 +15,29 @@ TOKEN, CREDENTIAL = Failure.TOKEN, Failure.CREDENTIAL
 
 
 @pytest.fixture
-def clock() -> Moving:
+def clock() -> MovableClock:
     """A clock that the test moves."""
-    return Moving()
+    return MovableClock()
 
 
 @pytest.fixture
 def failures(clock):
-    """A log without failures."""
+    """An empty failure log."""
     failures = FailureLog(clock)
     yield failures
     failures.close()
 
 
-def line(address: str, told: str, since: int = NOW) -> str:
-    """Return a line as it is written."""
-    return f"Refused from {address} since {iso(since)}: {told}"
+def line(address: str, summary: str, since: int = NOW) -> str:
+    """Return a log line in the expected form."""
+    return f"Refused from {address} since {iso(since)}: {summary}"
 
 
 class TestFailureLog:
     """What is written, and when."""
 
     def test_the_first_failure_of_an_address_is_written_at_once(self, failures, caplog):
-        """Each address has a line of its own."""
+        """Each address has its own line."""
         failures.note(TOKEN, "192.0.2.1")
         failures.note(CREDENTIAL, "192.0.2.2")
         assert caplog.messages == [
@@ -45,8 +45,8 @@ class TestFailureLog:
             line("192.0.2.2", "1 wrong service credential"),
         ]
 
-    def test_what_follows_within_a_minute_is_one_line(self, failures, clock, caplog):
-        """With the number of each kind; then nothing, while the address is quiet."""
+    def test_failures_of_the_next_minute_share_one_line(self, failures, clock, caplog):
+        """With the number of each kind. A quiet address gets no line."""
         failures.note(TOKEN, "a")
         clock.at += 59 * SECOND
         for _ in range(2_500):
@@ -63,8 +63,8 @@ class TestFailureLog:
         failures.note(TOKEN, "a")
         assert caplog.messages[2:] == [line("a", "1 wrong token", clock.at)]
 
-    def test_an_address_that_goes_on_has_a_line_a_minute(self, failures, clock, caplog):
-        """However often it fails, and however often the log is looked through."""
+    def test_an_address_that_fails_on_has_one_line_a_minute(self, failures, clock, caplog):
+        """However often `write_due` is called."""
         for _ in range(10 * 60):
             failures.note(TOKEN, "a")
             clock.at += SECOND
@@ -72,7 +72,7 @@ class TestFailureLog:
         assert len(caplog.messages) == 11
 
     def test_addresses_beyond_a_thousand_share_a_line(self, failures, clock, caplog):
-        """Neither the log nor the memory grows with them."""
+        """Log and memory are limited."""
         for number in range(5_000):
             failures.note(TOKEN, f"{number}")
         assert len(caplog.messages) == MOST_ADDRESSES + 1
@@ -80,11 +80,11 @@ class TestFailureLog:
         assert len(failures._unwritten) == MOST_ADDRESSES + 1
         clock.at += MINUTE
         failures.write_due()
-        told = line("other addresses", "3,999 wrong tokens")
-        assert caplog.messages[MOST_ADDRESSES + 1 :] == [told]
+        summary = line("other addresses", "3,999 wrong tokens")
+        assert caplog.messages[MOST_ADDRESSES + 1 :] == [summary]
         assert list(failures._unwritten) == ["other addresses"]
 
-    def test_the_end_of_the_process_writes_what_is_left(self, failures, caplog):
+    def test_close_writes_the_counted_failures(self, failures, caplog):
         """Once."""
         for _ in range(3):
             failures.note(TOKEN, "a")
@@ -92,8 +92,8 @@ class TestFailureLog:
         failures.close()
         assert caplog.messages[1:] == [line("a", "2 wrong tokens")]
 
-    def test_after_the_end_it_begins_anew(self, clock, caplog, monkeypatch):
-        """With a timer of its own: a server that starts again in the same process goes on."""
+    def test_the_log_works_again_after_close(self, clock, caplog, monkeypatch):
+        """With a new timer, for a server that starts again in the same process."""
         failures = FailureLog(clock)
         failures.note(TOKEN, "a")
         failures.close()
@@ -105,14 +105,14 @@ class TestFailureLog:
         failures.close()
 
     def test_no_line_is_written_while_the_lock_is_held(self, failures, clock):
-        """A handler that is slow, or fails a check itself, stops no other thread."""
+        """A slow log handler, or one that notes a failure itself, blocks no thread."""
         held: list[bool] = []
 
         class Noting(logging.Handler):
-            """Notes whether the lock is held when a line comes."""
+            """A log handler that records whether the lock is held."""
 
             def emit(self, _record: logging.LogRecord) -> None:
-                """Look at it."""
+                """Record the state of the lock."""
                 held.append(failures._lock.locked())
 
         handler = Noting()
@@ -128,15 +128,15 @@ class TestFailureLog:
             logging.getLogger("lib.web.failure_log").removeHandler(handler)
         assert held == [False] * 4
 
-    def test_many_threads_lose_none(self, failures, caplog):
+    def test_no_failure_of_many_threads_is_lost(self, failures, caplog):
         """All are counted."""
         with ThreadPoolExecutor(8) as threads:
             list(threads.map(lambda _: failures.note(TOKEN, "a"), range(1_000)))
         failures.close()
         assert caplog.messages[1:] == [line("a", "999 wrong tokens")]
 
-    def test_a_timer_writes_what_is_due(self, clock, caplog, monkeypatch):
-        """Also when nobody fails any more."""
+    def test_a_timer_writes_the_lines_that_are_due(self, clock, caplog, monkeypatch):
+        """Also without another failure."""
         monkeypatch.setattr("lib.web.failure_log._SECONDS", 0.01)
         failures = FailureLog(clock)
         failures.note(TOKEN, "a")

@@ -1,4 +1,4 @@
-"""Real gateways with the samples that README shows, in front of a small API."""
+"""Real gateways with README's samples, in front of a small API."""
 
 import time
 from collections.abc import Iterator
@@ -64,7 +64,7 @@ def foreign(engine) -> str:
 
 @pytest.fixture(scope="module")
 def desk(engine, tmp_path_factory) -> Iterator[Serving]:
-    """The API's own process of Token Desk, as the samples say that it is run."""
+    """The process of the API alone, started as the samples say."""
     settings = {
         "TOKEN_DESK_TRUSTED_PROXIES": "127.0.0.1",
         "TOKEN_DESK_TOKEN_HEADER": "api_token",
@@ -89,7 +89,7 @@ def gateway(request) -> str:
 
 @pytest.fixture(scope="module")
 def urls(gateway, desk, api, tmp_path_factory) -> Iterator[dict[str, str]]:
-    """The running gateway: its URL for each address at which it asks."""
+    """The running gateway: its URL for each address at which it asks Token Desk."""
     folder = tmp_path_factory.mktemp("gateway") / "run"
     with GATEWAYS[gateway].running(folder, desk.address, api.port, *WRONG, *NO_ADDRESS) as urls:
         yield urls
@@ -97,14 +97,14 @@ def urls(gateway, desk, api, tmp_path_factory) -> Iterator[dict[str, str]]:
 
 @pytest.fixture
 def client(gateway, urls) -> Iterator[httpx2.Client]:
-    """A client of the gateway as its sample has it."""
+    """A client of the gateway with the sample's own address."""
     with httpx2.Client(base_url=urls[GATEWAYS[gateway].own]) as client:
         yield client
 
 
 @pytest.fixture(scope="module")
 def api_token_url(desk, api, tmp_path_factory) -> Iterator[str]:
-    """The URL of nginx with the sample that takes a token in `api_token`."""
+    """The URL of nginx with the sample that accepts a token in `api_token`."""
     folder = tmp_path_factory.mktemp("gateway") / "run"
     with NGINX_API_TOKEN.running(folder, desk.address, api.port) as urls:
         yield urls[NGINX_API_TOKEN.own]
@@ -116,14 +116,14 @@ def members(engine: Engine) -> list[str]:
 
 
 def act(engine: Engine, action: Action):
-    """Do it to everybody but the first user, now."""
+    """Execute an action for everybody but the first user."""
     others = members(engine)[1:]
     plan = plan_action(unit_of_work(engine, clock.now), ADMIN, action, ORG, SERVICE, others)
     return execute(unit_of_work(engine, clock.now), by(plan), plan, MINTING)
 
 
 def spellings(name: str) -> list[str]:
-    """Return a header's name with an underscore for each hyphen, or not."""
+    """Return a header's name with underscores in place of any of its hyphens."""
     first, *rest = name.split("-")
     found = [first]
     for part in rest:
@@ -131,10 +131,10 @@ def spellings(name: str) -> list[str]:
     return found
 
 
-def got(answer: httpx2.Response) -> dict[str, str]:
-    """Return the headers that the API got, as one that takes an underscore for a hyphen has them.
+def received_headers(answer: httpx2.Response) -> dict[str, str]:
+    """Return the headers that the API received, with hyphens for underscores.
 
-    Each is there once.
+    Each must be there once.
     """
     assert answer.status_code == 200
     pairs = [(name.lower().replace("_", "-"), value) for name, value in answer.json()]
@@ -142,24 +142,24 @@ def got(answer: httpx2.Response) -> dict[str, str]:
     return dict(pairs)
 
 
-def ours(told: dict[str, str]) -> list[str | None]:
-    """Return what Token Desk says: whose token it is, in which organization, for which service."""
-    return [told.get(name.lower()) for name in OURS]
+def identity_of(headers: dict[str, str]) -> list[str | None]:
+    """Return the values of Token Desk's headers: username, organization, service."""
+    return [headers.get(name.lower()) for name in OURS]
 
 
 class TestGateway:
     """Each gateway, with its sample."""
 
-    def test_a_tokens_life(self, client, engine):
-        """200 with a token from the CSV, a check mark afterwards; 401 within a second of Remove."""
+    def test_a_token_passes_after_export_and_is_401_after_remove(self, client, engine):
+        """200 with a token from the CSV, which is accepted then. 401 within a second of Remove."""
         tokens = exported(act(engine, Action.GENERATE))
         for token in tokens:
-            told = got(client.get("/packages", headers=bearer(token)))
-            assert told["x-organization-id"] == ORG
-            assert told["x-token-service"] == SERVICE
-            assert told["x-token-username"].startswith("utcjf1-u")
-            assert token not in told.values()
-            assert "authorization" not in told
+            headers = received_headers(client.get("/packages", headers=bearer(token)))
+            assert headers["x-organization-id"] == ORG
+            assert headers["x-token-service"] == SERVICE
+            assert headers["x-token-username"].startswith("utcjf1-u")
+            assert token not in headers.values()
+            assert "authorization" not in headers
         pending = "SELECT count(*) FROM token WHERE state = 'pending'"
         wait_for(lambda: select(engine, pending) == [(0,)], 5)
         act(engine, Action.REMOVE)
@@ -171,37 +171,39 @@ class TestGateway:
             assert answer.headers["www-authenticate"] == challenge
         assert time.monotonic() - removed < 1
 
-    def test_without_a_token_there_is_the_challenge_alone(self, client):
-        """As each sample's last lines say."""
+    def test_a_request_without_a_token_is_401_with_the_challenge(self, client):
+        """As the last lines of each sample say."""
         answer = client.get("/packages")
         assert answer.status_code == 401
         assert answer.headers["www-authenticate"] == 'Bearer realm="token-desk"'
 
-    def test_another_services_token_is_refused(self, client, foreign):
-        """Whatever the client writes into its query string or its path."""
+    def test_a_token_of_another_service_is_refused(self, client, foreign):
+        """Whatever the client writes into its query string or path."""
         for target in ("/", f"/?service={OTHER_SERVICE}", f"/../../{OTHER_SERVICE}/verify"):
             assert client.get(target, headers=bearer(foreign)).status_code == 401
 
-    def test_what_a_client_writes_into_our_headers_does_not_arrive(self, client, token):
-        """In any spelling that an API takes for the header."""
+    def test_identity_headers_of_a_client_do_not_reach_the_api(self, client, token):
+        """In any spelling that an API accepts for the header."""
         names = [spelling for name in OURS for spelling in spellings(name)]
-        told = got(client.get("/packages", headers=bearer(token) | dict.fromkeys(names, "root")))
-        assert ours(told) == ["utcjf1-u0", ORG, SERVICE]
-        assert "root" not in told.values()
+        headers = received_headers(
+            client.get("/packages", headers=bearer(token) | dict.fromkeys(names, "root"))
+        )
+        assert identity_of(headers) == ["utcjf1-u0", ORG, SERVICE]
+        assert "root" not in headers.values()
 
-    def test_a_client_cannot_have_our_headers_dropped(self, client, token):
-        """By naming them as headers of the connection (RFC 9110, section 7.6.1)."""
+    def test_a_client_cannot_remove_the_identity_headers(self, client, token):
+        """By naming them in Connection (RFC 9110, section 7.6.1)."""
         hop = {"connection": ", ".join(["keep-alive", *OURS])}
-        told = got(client.get("/packages", headers=bearer(token) | hop))
-        assert ours(told) == ["utcjf1-u0", ORG, SERVICE]
+        headers = received_headers(client.get("/packages", headers=bearer(token) | hop))
+        assert identity_of(headers) == ["utcjf1-u0", ORG, SERVICE]
 
-    def test_a_body_goes_to_the_api_alone(self, client, token):
-        """And the API's own faults come back as they are."""
+    def test_a_body_reaches_the_api_and_its_errors_reach_the_client(self, client, token):
+        """Unchanged."""
         answer = client.post("/packages", headers=bearer(token), content=b"x" * 100_000)
         assert (answer.status_code, answer.content) == (500, b"x" * 100_000)
 
     def test_the_log_names_the_client_behind_the_gateway(self, gateway, client, desk):
-        """Not the gateway, and not what the client says of itself."""
+        """Not the gateway, and not an address that the client claims."""
         address = f"127.0.0.{10 + list(GATEWAYS).index(gateway)}"
         transport = httpx2.HTTPTransport(local_address=address)
         forwarded = {"x-forwarded-for": "192.0.2.9"}
@@ -211,7 +213,7 @@ class TestGateway:
         assert "192.0.2.9" not in desk.log.read_text()
 
     def test_no_request_passes_while_token_desk_does_not_answer(self, gateway, api, tmp_path):
-        """5xx, never a yes."""
+        """The client gets 5xx."""
         own = GATEWAYS[gateway]
         with own.running(tmp_path / "run", "http://127.0.0.1:9", api.port) as urls:
             api.reached.clear()
@@ -220,10 +222,10 @@ class TestGateway:
 
 
 class TestAddresses:
-    """A typo in a gateway's address must not open the door."""
+    """A typo in a gateway's address must let nobody pass."""
 
     def test_only_the_right_address_lets_a_good_token_pass(self, gateway, urls, api, token):
-        """And none lets anything else pass."""
+        """And no address lets a request without a good token pass."""
         rows = ask_each(gateway, urls, api, token)
         print_table(rows)
         assert len(rows) == 1 + len(WRONG) + len(NO_ADDRESS)
@@ -233,10 +235,12 @@ class TestAddresses:
 
 
 class TestTheDashboardsPort:
-    """The dashboard serves the API as well, beside its pages; at its port a typo is as harmless."""
+    """The dashboard serves the API too. A typo in an address at its port lets nobody pass."""
 
-    def test_a_wrong_address_lets_nobody_pass(self, gateway, dashboard, api, token, tmp_path):
-        """Streamlit alone answers each of them with its page and 200. The table is printed."""
+    def test_a_wrong_address_at_the_dashboards_port_lets_nobody_pass(
+        self, gateway, dashboard, api, token, tmp_path
+    ):
+        """Streamlit itself would answer with its page and 200. The table is printed."""
         asking = GATEWAYS[gateway]
         if asking is NGINX:  # by the name of its upstream it would be a stranger: 403
             off = "proxy_pass_request_body off;"
@@ -249,11 +253,11 @@ class TestTheDashboardsPort:
 
 
 class TestSamples:
-    """What people copy."""
+    """The samples that people copy."""
 
     @pytest.mark.parametrize("gateway", [*GATEWAYS.values(), NGINX_API_TOKEN])
-    def test_each_is_in_readme_and_ends_with_its_check(self, gateway):
-        """A `curl` without a token that must say 401."""
+    def test_each_sample_is_in_readme_and_ends_with_its_check(self, gateway):
+        """The check is a `curl` without a token, which must get 401."""
         assert f"(data/{gateway.sample})" in (ROOT / "README.md").read_text()
         *_, words, command = (DATA / gateway.sample).read_text().splitlines()
         assert "must say 401" in words
@@ -261,7 +265,7 @@ class TestSamples:
 
 
 class TestRateLimits:
-    """Each gateway's own, where it has one."""
+    """The gateway's own rate limit, if it has one."""
 
     @pytest.mark.parametrize(
         ("gateway", "changes"),
@@ -271,8 +275,10 @@ class TestRateLimits:
         ],
         ids=["nginx", "Envoy"],
     )
-    def test_beyond_it_is_429(self, desk, api, token, tmp_path, gateway, changes):
-        """Three requests, as the sample is changed here; then no more, with a good token too."""
+    def test_requests_above_the_rate_limit_are_429(
+        self, desk, api, token, tmp_path, gateway, changes
+    ):
+        """Three requests pass, with the limit of this test. A good token does not help."""
         limited = replace(gateway, changes=changes)
         with limited.running(tmp_path / "run", desk.address, api.port) as urls:
             ask = [httpx2.get(urls[gateway.own], headers=bearer(token)) for _ in range(5)]
@@ -280,27 +286,27 @@ class TestRateLimits:
 
 
 class TestPlainHeader:
-    """nginx before clients that send the token in `api_token`."""
+    """nginx for clients that send the token in `api_token`."""
 
-    def test_it_is_taken_and_never_reaches_the_api(self, api_token_url, token):
-        """Nor does what the client writes into our headers, in any spelling."""
+    def test_a_plain_header_is_accepted_and_does_not_reach_the_api(self, api_token_url, token):
+        """Nor do identity headers of the client, in any spelling."""
         forged = dict.fromkeys((each for name in OURS for each in spellings(name)), "root")
-        told = got(httpx2.get(api_token_url, headers=forged | {"api_token": token}))
-        assert ours(told) == ["utcjf1-u0", ORG, SERVICE]
-        assert {"root", token}.isdisjoint(told.values())
-        assert {"api-token", "authorization"}.isdisjoint(told)
+        headers = received_headers(httpx2.get(api_token_url, headers=forged | {"api_token": token}))
+        assert identity_of(headers) == ["utcjf1-u0", ORG, SERVICE]
+        assert {"root", token}.isdisjoint(headers.values())
+        assert {"api-token", "authorization"}.isdisjoint(headers)
 
     @pytest.mark.parametrize("name", ["api_token", "api-token", "API_TOKEN"])
-    def test_what_stands_beside_a_bearer_token_does_not_reach_the_api(
+    def test_a_plain_header_beside_a_bearer_token_does_not_reach_the_api(
         self, api_token_url, token, name
     ):
-        """Refused where it is a second token; dropped where it is none of ours."""
+        """A second token is refused. Another value is removed."""
         answer = httpx2.get(api_token_url, headers=bearer(token) | {name: token})
         assert answer.status_code == (200 if name == "api-token" else 401)
         if name == "api-token":
-            assert token not in got(answer).values()
+            assert token not in received_headers(answer).values()
 
-    def test_without_a_good_token_is_401(self, api_token_url):
-        """None, and a bad one."""
+    def test_a_missing_or_bad_plain_header_is_401(self, api_token_url):
+        """Both get the challenge."""
         for headers in ({}, {"api_token": "x"}, {"api-token": "x"}):
             assert httpx2.get(api_token_url, headers=headers).status_code == 401

@@ -1,4 +1,4 @@
-"""The description is true: schemathesis asks the running server whatever it allows."""
+"""The description is true: schemathesis sends requests by it to the running server."""
 
 import re
 import socket
@@ -18,13 +18,13 @@ from lib.web import endpoints
 from lib.web.openapi import DOCUMENT
 from tests.support.actions import give
 from tests.support.directory import SERVICE, build
-from tests.support.http import FORM, ask, basic, client_of, credential
+from tests.support.http import FORM, api_client, basic, client_of, credential
 from tests.support.servers import Serving, serving
 from tests.web.conftest import OTHER_SERVICE
 
 
 class Known(NamedTuple):
-    """What is good in the database: a token, and a service's credential."""
+    """A good token and a service's credential in the database."""
 
     token: str
     secret: tuple[str, str]
@@ -32,7 +32,7 @@ class Known(NamedTuple):
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where the database is."""
+    """The folder of the database."""
     return tmp_path_factory.mktemp("openapi")
 
 
@@ -62,16 +62,16 @@ def server(folder: Path, known: Known) -> Iterator[Serving]:
 
 
 class TestDocument:
-    """What it says of itself."""
+    """The document itself."""
 
-    def test_every_route_is_in_it(self):
-        """But for what is nowhere."""
+    def test_the_document_has_every_route(self):
+        """Except the one for unknown paths."""
         routes = endpoints.routes(endpoints.LazyApi(lambda: pytest.fail("opened")))
         paths = {route.path.replace("{rest:any}", "{rest}") for route in routes}
         assert set(DOCUMENT["paths"]) == paths - {"/api/v1/{rest}"}
 
-    def test_it_is_served(self):
-        """To whoever asks, without a database."""
+    def test_the_document_is_served_without_a_database(self):
+        """And without credentials."""
         client = client_of(lambda: pytest.fail("opened"))
         assert client.get("/api/v1/openapi.json").json() == DOCUMENT
 
@@ -88,7 +88,7 @@ bearer = "{2}"
 def run_schemathesis(
     server: Serving, known: Known, examples: int, folder: Path, *options: str
 ) -> str:
-    """Ask the server so many times for each operation and phase; return the report."""
+    """Send `examples` requests for each operation and phase. Return the report."""
     configuration = _CONFIGURATION.format(*known.secret, known.token)
     (folder / "schemathesis.toml").write_text(configuration)
     command = [
@@ -112,17 +112,17 @@ def run_schemathesis(
 
 
 class TestSchemathesis:
-    """Nothing is answered that the document does not say."""
+    """Every response is as the document says."""
 
-    def test_a_few_of_each(self, server, known, tmp_path):
+    def test_responses_match_the_document(self, server, known, tmp_path):
         """Good and bad headers, forms, methods and content types."""
         by_one_method = "--exclude-operation-id-regex=(behind|of_service)_(?!get$)"
         report = run_schemathesis(server, known, 20, tmp_path, by_one_method)
         assert "Authentication failed" not in report
 
     @pytest.mark.soak
-    def test_many_of_each(self, server, known, tmp_path):
-        """The same, longer."""
+    def test_responses_match_the_document_in_many_examples(self, server, known, tmp_path):
+        """The same with more requests."""
         run_schemathesis(server, known, 1_000, tmp_path)
 
 
@@ -155,7 +155,7 @@ BODIES = st.one_of(
 
 
 def raw_request(method: str, path: str, query: str, headers: dict[str, str], body: bytes) -> bytes:
-    """Return the bytes of one request, whatever is wrong with it."""
+    """Return the bytes of one request, valid or not."""
     target = f"{path}?{query}" if query else path
     lines = [f"{method} {target} HTTP/1.1", "connection: close"]
     lines += [f"{name}: {value}" for name, value in {"host": "x", **headers}.items()]
@@ -165,31 +165,35 @@ def raw_request(method: str, path: str, query: str, headers: dict[str, str], bod
 
 
 def status_of(address: str, request: bytes) -> int:
-    """Send it, say no more, and return the status that comes back; 0 when there is none."""
+    """Send a request and return the status of the response; 0 when there is none."""
     host, port = address.removeprefix("http://").split(":")
     with socket.create_connection((host, int(port)), timeout=10) as connection:
         try:
             connection.sendall(request)
-            told = connection.recv(64)
+            received = connection.recv(64)
         except ConnectionError:  # it was refused while it was still being sent
             return 0
-    return int(told.split(b" ")[1]) if told.startswith(b"HTTP/1.1 ") else 0
+    return int(received.split(b" ")[1]) if received.startswith(b"HTTP/1.1 ") else 0
 
 
 class TestRawRequests:
-    """Bytes over a socket: no 500, whatever they are."""
+    """Any bytes over a socket get no 500."""
 
     @settings(max_examples=500, deadline=None, suppress_health_check=list(HealthCheck))
     @given(METHODS, PATHS, QUERIES, HEADERS, BODIES, st.booleans())
-    def test_no_fault(self, server, secret, method, path, query, headers, body, signed):
-        """Half of them with a service's credentials."""
+    def test_any_raw_request_gets_no_500(
+        self, server, secret, method, path, query, headers, body, signed
+    ):
+        """Half of them have a service's credentials."""
         self._ask(server, secret, (method, path, query, headers, body), signed=signed)
 
     @pytest.mark.soak
     @settings(max_examples=10_000, deadline=None, suppress_health_check=list(HealthCheck))
     @given(METHODS, PATHS, QUERIES, HEADERS, BODIES, st.booleans())
-    def test_ten_thousand(self, server, secret, method, path, query, headers, body, signed):
-        """The same, longer."""
+    def test_ten_thousand_raw_requests_get_no_500(
+        self, server, secret, method, path, query, headers, body, signed
+    ):
+        """The same with more requests."""
         self._ask(server, secret, (method, path, query, headers, body), signed=signed)
 
     def _ask(self, server, secret, parts, *, signed) -> None:
@@ -200,12 +204,12 @@ class TestRawRequests:
         assert status < 500
         assert server.process.poll() is None
 
-    def test_the_log_has_no_fault(self, server):
-        """After all of it."""
+    def test_the_log_has_no_error_after_all_requests(self, server):
+        """Of this file."""
         assert "Traceback" not in server.log.read_text()
 
-    def test_ten_megabytes(self, server, secret):
-        """Are refused while the client still sends them."""
+    def test_ten_megabytes_are_refused_while_they_are_sent(self, server, secret):
+        """With 413."""
         headers = basic(*secret) | {"content-type": FORM}
         request = raw_request("POST", "/api/v1/introspect", "", headers, b"x" * 10_000_000)
         assert status_of(server.address, request) in {413, 0}
@@ -215,13 +219,13 @@ class TestRawRequests:
 
     @pytest.mark.parametrize("length", [10_000, 10_000_000])
     def test_a_long_token_is_refused_at_verify(self, server, length):
-        """By us, or by the server before it is whole."""
+        """By us, or by the server before it has all of it."""
         headers = {"authorization": f"Bearer demo_{'x' * length}"}
         request = raw_request("GET", "/api/v1/verify", "", headers, b"")
         assert status_of(server.address, request) in ({401} if length == 10_000 else {400, 431, 0})
         assert server.process.poll() is None
 
 
-def test_ask_is_what_the_server_runs(one_engine) -> None:
-    """The tests' own client and the process have the same routes."""
-    assert ask(one_engine).client.get("/api/v1/openapi.json").json() == DOCUMENT
+def test_the_test_client_has_the_routes_of_the_server(one_engine) -> None:
+    """Both are made by the same function."""
+    assert api_client(one_engine).client.get("/api/v1/openapi.json").json() == DOCUMENT

@@ -1,9 +1,9 @@
-"""A deep link survives the sign-in, and nothing but a page of our own comes out."""
+"""The page where a sign-in started is opened at its end, and nothing else."""
 
 import pytest
 
 from lib.web.return_to import COOKIE, ReturnTo
-from tests.web.test_security_middleware import ask, headers_of
+from tests.web.test_security_middleware import headers_of, send_through
 
 DEEP = "/api-tokens?org=UTCJF1&service=erecording"
 HOST = (b"host", b"desk.example.com")
@@ -20,36 +20,36 @@ def redirecting(location: str, status: int = 302):
     return app
 
 
-def leave(referer: str | None, *, https: bool = True) -> list[str]:
-    """Leave for the sign-in; return the cookies that are set."""
+def start_login(referer: str | None, *, https: bool = True) -> list[str]:
+    """Start a login from the page `referer`. Return the cookies that are set."""
     headers = [HOST, *([(b"referer", referer.encode())] if referer is not None else [])]
     app = ReturnTo(redirecting("https://id.example.com/"), https=https)
-    answer = ask(app, type="http", path="/auth/login", headers=headers)
+    answer = send_through(app, type="http", path="/auth/login", headers=headers)
     return [value for name, value in headers_of(answer) if name == "set-cookie"]
 
 
 def come_back(cookie: str | None, location: str = "/") -> str:
-    """Come back from the sign-in; return where the browser is sent."""
+    """Return from the identity provider. Return where the browser is redirected."""
     headers = [HOST, *([(b"cookie", f"{COOKIE}={cookie}".encode())] if cookie else [])]
     app = ReturnTo(redirecting(location), https=True)
-    answer = ask(app, type="http", path="/oauth2callback", headers=headers)
+    answer = send_through(app, type="http", path="/oauth2callback", headers=headers)
     return dict(headers_of(answer))["location"]
 
 
 class TestReturnTo:
-    """Where a sign-in began, it ends."""
+    """A sign-in ends on the page where it started."""
 
-    def test_there_and_back(self):
-        """The page and its place; the cookie is for the callback alone, and for ten minutes."""
-        (cookie,) = leave(f"https://desk.example.com{DEEP}")
+    def test_a_sign_in_ends_on_its_page_with_its_parameters(self):
+        """The cookie is for the callback only, for ten minutes."""
+        (cookie,) = start_login(f"https://desk.example.com{DEEP}")
         assert cookie == (
             f'{COOKIE}="{DEEP}"; Max-Age=600; Path=/oauth2callback; HttpOnly; SameSite=Lax; Secure'
         )
         assert come_back(f'"{DEEP}"') == DEEP
 
-    def test_without_https_the_cookie_is_still_sent(self):
-        """On localhost."""
-        (cookie,) = leave(f"http://desk.example.com{DEEP}", https=False)
+    def test_the_cookie_is_not_secure_over_http(self):
+        """For localhost."""
+        (cookie,) = start_login(f"http://desk.example.com{DEEP}", https=False)
         assert "Secure" not in cookie
 
     @pytest.mark.parametrize(
@@ -67,9 +67,9 @@ class TestReturnTo:
             f"https://desk.example.com/a?{'a' * 401}",
         ],
     )
-    def test_nothing_else_is_kept(self, referer):
-        """Another site, another form of path, or one that is no page."""
-        assert leave(referer) == []
+    def test_another_referrer_sets_no_cookie(self, referer):
+        """Another site, another form of path, or no page."""
+        assert start_login(referer) == []
 
     @pytest.mark.parametrize(
         "cookie",
@@ -83,26 +83,26 @@ class TestReturnTo:
             '""',
         ],
     )
-    def test_a_cookie_made_by_hand_leads_nowhere(self, cookie):
-        """The root, as without one."""
+    def test_a_forged_cookie_redirects_to_the_root(self, cookie):
+        """As no cookie."""
         assert come_back(cookie) == "/"
 
-    def test_another_destination_stays(self):
-        """Only the root is changed: it means that Streamlit is done."""
+    def test_a_redirect_to_another_page_is_unchanged(self):
+        """Streamlit redirects to the root when the sign-in is done."""
         assert come_back(f'"{DEEP}"', "https://id.example.com/error") == (
             "https://id.example.com/error"
         )
 
-    def test_the_cookie_ends_with_the_sign_in(self):
-        """The next one starts from somewhere else."""
+    def test_the_callback_deletes_the_cookie(self):
+        """The next sign-in starts from another page."""
         app = ReturnTo(redirecting("/"), https=True)
-        answer = ask(app, type="http", path="/oauth2callback", headers=[HOST])
+        answer = send_through(app, type="http", path="/oauth2callback", headers=[HOST])
         assert [v for n, v in headers_of(answer) if n == "set-cookie"] == [
             f'{COOKIE}=""; Max-Age=0; Path=/oauth2callback; HttpOnly; SameSite=Lax; Secure'
         ]
 
-    def test_every_other_path_is_left_alone(self):
-        """No cookie, no change."""
+    def test_other_paths_are_unchanged(self):
+        """There is no cookie."""
         app = ReturnTo(redirecting("/"), https=True)
-        answer = ask(app, type="http", path="/api-tokens", headers=[HOST])
+        answer = send_through(app, type="http", path="/api-tokens", headers=[HOST])
         assert headers_of(answer) == [("location", "/")]

@@ -1,4 +1,4 @@
-"""No address without a guard: all of the application's, asked as an outsider in each mode."""
+"""Every route has a guard: all routes of the application are requested without a sign-in."""
 
 import asyncio
 import json
@@ -13,41 +13,41 @@ import pytest
 from lib.ui.navigation.page_registry import is_page
 from lib.web import paths
 from lib.web.not_found import NOTHING_HERE, not_found
-from lib.web.route_access import NOT_YOURS, ROUTES, AccessChecks, For, RouteGuard, whom
+from lib.web.route_access import NOT_YOURS, ROUTES, AccessChecks, Audience, RouteGuard, audience_of
 
 ROOT = Path(__file__).parents[2]
 
 #: Every route that the application has, as Streamlit names it, and whom it is for. A new version
 #: that has another one fails here, and somebody decides.
 EXPECTED = {
-    "": For.ANYONE,  # the mount of Streamlit's page and its scripts
-    "/_stcore/agent/interact": For.NOBODY,
-    "/_stcore/agent/mcp": For.NOBODY,
-    "/_stcore/agent/openapi.json": For.NOBODY,
-    "/_stcore/bidi-components/{path:path}": For.NOBODY,
-    "/_stcore/health": For.ANYONE,
-    "/_stcore/host-config": For.ANYONE,
-    "/_stcore/metrics": For.NOBODY,
-    "/_stcore/stream": For.NOBODY,  # asked by plain HTTP; a WebSocket is for anyone
-    "/_stcore/upload_file/{session_id}/{file_id}": For.RECALLING,
-    "/auth/login": For.SIGNING_IN,
-    "/auth/logout": For.SIGNING_IN,
-    "/component/{path:path}": For.NOBODY,
-    "/media/{file_id:path}": For.HOLDERS,
-    "/oauth2callback": For.SIGNING_IN,
-    "/api/v1/introspect": For.SERVICES,
-    "/api/v1/openapi.json": For.SERVICES,
-    "/api/v1/revoke": For.SERVICES,
-    "/api/v1/verify": For.SERVICES,
-    "/api/v1/verify/{rest:any}": For.SERVICES,
-    "/api/v1/services/{service_id}/verify": For.SERVICES,
-    "/api/v1/services/{service_id}/verify/{rest:any}": For.SERVICES,
-    "/api/v1/{rest:any}": For.SERVICES,
-    "/healthz": For.ANYONE,
-    "/readyz": For.ANYONE,
+    "": Audience.ANYONE,  # the mount of Streamlit's page and its scripts
+    "/_stcore/agent/interact": Audience.NOBODY,
+    "/_stcore/agent/mcp": Audience.NOBODY,
+    "/_stcore/agent/openapi.json": Audience.NOBODY,
+    "/_stcore/bidi-components/{path:path}": Audience.NOBODY,
+    "/_stcore/health": Audience.ANYONE,
+    "/_stcore/host-config": Audience.ANYONE,
+    "/_stcore/metrics": Audience.NOBODY,
+    "/_stcore/stream": Audience.NOBODY,  # asked by plain HTTP; a WebSocket is for anyone
+    "/_stcore/upload_file/{session_id}/{file_id}": Audience.RECALLING,
+    "/auth/login": Audience.SIGNING_IN,
+    "/auth/logout": Audience.SIGNING_IN,
+    "/component/{path:path}": Audience.NOBODY,
+    "/media/{file_id:path}": Audience.HOLDERS,
+    "/oauth2callback": Audience.SIGNING_IN,
+    "/api/v1/introspect": Audience.SERVICES,
+    "/api/v1/openapi.json": Audience.SERVICES,
+    "/api/v1/revoke": Audience.SERVICES,
+    "/api/v1/verify": Audience.SERVICES,
+    "/api/v1/verify/{rest:any}": Audience.SERVICES,
+    "/api/v1/services/{service_id}/verify": Audience.SERVICES,
+    "/api/v1/services/{service_id}/verify/{rest:any}": Audience.SERVICES,
+    "/api/v1/{rest:any}": Audience.SERVICES,
+    "/healthz": Audience.ANYONE,
+    "/readyz": Audience.ANYONE,
 }
 STATIC = {"/favicon.png", "/static/js/index.js"}
-CLOSED = {For.HOLDERS, For.RECALLING}
+CLOSED = {Audience.HOLDERS, Audience.RECALLING}
 MODES = {
     "demo": {},
     "proxy": {"TOKEN_DESK_SIGN_IN": "proxy"},
@@ -70,7 +70,7 @@ HEADERS = {
 
 
 def is_declared(path: str) -> bool:
-    """What app.py hands to the guard, with two files in the place of Streamlit's."""
+    """Tell what app.py passes to the guard, with two static files instead of Streamlit's."""
     return is_page(path) or path in STATIC
 
 
@@ -81,8 +81,8 @@ def mode(request) -> str:
 
 
 @pytest.fixture(scope="module")
-def told(mode, tmp_path_factory) -> dict[str, Any]:
-    """What the application of this mode says to an outsider."""
+def answers(mode, tmp_path_factory) -> dict[str, Any]:
+    """What the application of this mode answers without a sign-in."""
     environment = {
         **{k: v for k, v in os.environ.items() if not k.startswith("TOKEN_DESK_")},
         "TOKEN_DESK_DATA": str(tmp_path_factory.mktemp("data")),
@@ -104,82 +104,86 @@ def told(mode, tmp_path_factory) -> dict[str, Any]:
 
 
 class TestEveryRoute:
-    """The table, and the application as it stands."""
+    """The table of routes, and the application itself."""
 
-    def test_each_is_in_the_table(self, told):
-        """No more and no fewer than were looked at."""
-        assert set(told["routes"]) == set(EXPECTED)
+    def test_the_application_has_exactly_the_routes_of_the_table(self, answers):
+        """A new route must be added to the table."""
+        assert set(answers["routes"]) == set(EXPECTED)
 
-    def test_the_table_says_what_was_decided(self):
-        """`whom` is the one that the middleware asks."""
-        for path, whose in EXPECTED.items():
+    def test_audience_of_matches_the_table(self):
+        """The middleware calls the same function."""
+        for path, audience in EXPECTED.items():
             method = "PUT" if path.startswith(paths.UPLOADS) else "GET"
-            assert whom(path or "/", method, is_declared) is whose, path
+            assert audience_of(path or "/", method, is_declared) is audience, path
         assert set(ROUTES) <= set(EXPECTED)
 
-    def test_an_outsider_gets_no_more(self, told, mode):
-        """Status and body of each route and method, and of paths that look like one."""
-        for answer in told["answers"]:
-            whose = whom(answer["path"], answer["method"], is_declared)
-            if mode == "demo" and whose in CLOSED:
+    def test_each_route_answers_without_a_sign_in_as_the_table_says(self, answers, mode):
+        """Status and body of each route, method, and similar path."""
+        for answer in answers["answers"]:
+            audience = audience_of(answer["path"], answer["method"], is_declared)
+            if mode == "demo" and audience in CLOSED:
                 continue
-            if whose is For.NOBODY or (whose is For.SIGNING_IN and mode != "oidc"):
-                assert (answer["status"], answer["body"]) == (404, nothing(answer)), answer
-            elif whose in CLOSED:
-                assert (answer["status"], answer["body"]) == (403, said(answer, NOT_YOURS)), answer
-            elif whose is For.SIGNING_IN:
+            if audience is Audience.NOBODY or (audience is Audience.SIGNING_IN and mode != "oidc"):
+                assert (answer["status"], answer["body"]) == (404, body_of_not_found(answer)), (
+                    answer
+                )
+            elif audience in CLOSED:
+                assert (answer["status"], answer["body"]) == (403, text_for(answer, NOT_YOURS)), (
+                    answer
+                )
+            elif audience is Audience.SIGNING_IN:
                 assert (answer["status"], answer["body"]) == (302, ""), answer
-            elif whose is For.SERVICES:
+            elif audience is Audience.SERVICES:
                 assert answer["status"] in {401, 404, 405} or "openapi" in answer["path"], answer
             else:
                 assert answer["status"] in {200, 204, 404, 405, 400, 301}, answer
             assert not answer["secret"], answer
 
-    def test_what_is_open_says_little(self, told):
-        """Health, the host's configuration and the page."""
-        open_ = {a["path"]: a["body"] for a in told["answers"] if a["method"] == "GET"}
+    def test_open_routes_reveal_nothing(self, answers):
+        """Health checks, host configuration and the page."""
+        open_ = {a["path"]: a["body"] for a in answers["answers"] if a["method"] == "GET"}
         assert open_["/_stcore/health"] == "ok"
         assert open_["/_stcore/host-config"].startswith('{"allowedOrigins":[')
         assert "<!--" in open_["/"]
         assert "<!--" in open_["/api-tokens"]
 
-    def test_every_declared_address_answers(self, told):
-        """Pages, and what machines ask for."""
-        assert set(told["declared"].values()) == {200}
+    def test_every_declared_path_is_200(self, answers):
+        """Pages and routes for machines."""
+        assert set(answers["declared"].values()) == {200}
 
-    def test_a_thousand_other_addresses_are_not_found(self, told):
-        """Streamlit alone answers 200 with its page, which a gateway would take for a yes."""
-        found = {path: status for path, status in told["undeclared"].items() if status != 404}
-        print(f"{len(told['undeclared'])} addresses that are not declared, {len(found)} found")
+    def test_a_thousand_undeclared_paths_are_404(self, answers):
+        """Streamlit itself answers 200 with its page, which a gateway would accept."""
+        found = {path: status for path, status in answers["undeclared"].items() if status != 404}
+        print(f"{len(answers['undeclared'])} addresses that are not declared, {len(found)} found")
         assert found == {}
-        assert len(told["undeclared"]) >= 1_000
+        assert len(answers["undeclared"]) >= 1_000
 
-    def test_a_page_is_only_read(self, told):
-        """Any other method is answered as if nothing were there."""
-        assert set(told["posted"].values()) == {404}
+    def test_a_page_is_404_for_writing_methods(self, answers):
+        """As an unknown path."""
+        assert set(answers["posted"].values()) == {404}
 
-    def test_each_answer_has_the_headers(self, told):
-        """Refusals as well."""
-        assert [a for a in told["answers"] if not set(a["headers"]) >= HEADERS] == []
+    def test_every_response_has_the_security_headers(self, answers):
+        """Refusals too."""
+        assert [a for a in answers["answers"] if not set(a["headers"]) >= HEADERS] == []
 
-    def test_https_is_asked_for_where_it_is(self, told, mode):
-        """Where the identity provider sends people back by https."""
-        found = {"strict-transport-security" in a["headers"] for a in told["answers"]}
+    def test_hsts_is_sent_if_people_sign_in_over_https(self, answers, mode):
+        """The callback of the identity provider is https then."""
+        found = {"strict-transport-security" in a["headers"] for a in answers["answers"]}
         assert found == {mode == "oidc"}
 
-    def test_a_strange_host_gets_nothing(self, told):
-        """Plain HTTP is held to the same list as the WebSocket, but for what machines ask."""
-        assert told["strange host"] == {"/": 403, "/healthz": 200, "/api/v1/verify": 401}
+    def test_an_unknown_host_is_403_except_for_machines(self, answers):
+        """The list is the same as for the WebSocket."""
+        assert answers["strange host"] == {"/": 403, "/healthz": 200, "/api/v1/verify": 401}
 
-    def test_whose_a_download_is(self, told, mode):
-        """Of the person who made it, while a sign-in of theirs lasts, or whom the proxy names.
+    def test_a_download_is_answered_to_its_holder_only(self, answers, mode):
+        """The holder's sign-in must be active, or the proxy must name the holder.
 
-        In demo mode it is everybody's.
+        In demo mode it is answered to everybody.
         """
-        allowed = {who for who, status in told["downloads"].items() if status == 200}
-        refused = {status for status in told["downloads"].values() if status != 200}
+        allowed = {who for who, status in answers["downloads"].items() if status == 200}
+        refused = {status for status in answers["downloads"].values() if status != 200}
         wanted = {
-            "demo": set(told["downloads"]),
+            "demo": set(answers["downloads"]),
             "oidc": {"signed in", "signed in once more"},
             "proxy": {"named by a header"},
         }
@@ -187,18 +191,18 @@ class TestEveryRoute:
         assert refused <= {403}
 
 
-def said(answer: dict[str, Any], text: str) -> str:
-    """Return the body that goes with a method."""
+def text_for(answer: dict[str, Any], text: str) -> str:
+    """Return the body that a method gets: none for HEAD."""
     return "" if answer["method"] == "HEAD" else text
 
 
-def nothing(answer: dict[str, Any]) -> str:
-    """Return the body of what is not there."""
-    return said(answer, NOTHING_HERE)
+def body_of_not_found(answer: dict[str, Any]) -> str:
+    """Return the body of a 404."""
+    return text_for(answer, NOTHING_HERE)
 
 
 def guarded(kind: str, path: str, site: str | None = None) -> tuple[bool, list[dict]]:
-    """Ask the guard, where people sign in; return whether it let through, and what it sent."""
+    """Send a request through the guard. Return whether it passed, and what was sent."""
     passed, sent = [], []
 
     async def app(*_: object) -> None:
@@ -220,65 +224,65 @@ def guarded(kind: str, path: str, site: str | None = None) -> tuple[bool, list[d
     return passed == [True], sent
 
 
-class TestWhoSendsTheBrowser:
-    """Another site, or a sibling host, can make a browser go to an address."""
+class TestCrossSite:
+    """Another site, or another host of our site, can send a browser to a path."""
 
     @pytest.mark.parametrize("path", [paths.LOGIN, paths.LOGOUT])
     @pytest.mark.parametrize("site", ["same-site", "cross-site"])
-    def test_signing_in_and_out_is_refused_when_others_send_it(self, path, site):
-        """Nobody is signed out, or in as somebody else, by a link elsewhere."""
+    def test_login_and_logout_from_another_site_are_refused(self, path, site):
+        """A link elsewhere must sign nobody in or out."""
         passed, sent = guarded("http", path, site)
         assert (passed, sent[0]["status"]) == (False, 404)
 
     @pytest.mark.parametrize("path", [paths.LOGIN, paths.LOGOUT])
     @pytest.mark.parametrize("site", ["same-origin", "none", None])
-    def test_signing_in_and_out_passes_from_our_own_pages(self, path, site):
-        """And when it is typed, or when a browser does not say."""
+    def test_login_and_logout_from_our_own_pages_pass(self, path, site):
+        """Also if typed, and if a browser does not send the header."""
         assert guarded("http", path, site) == (True, [])
 
     @pytest.mark.parametrize("site", ["cross-site", "same-site"])
-    def test_the_callback_passes_when_the_provider_sends_it(self, site):
-        """It has a site of its own, or a sibling host."""
+    def test_the_callback_from_another_site_passes(self, site):
+        """The identity provider has its own site."""
         assert guarded("http", paths.CALLBACK, site) == (True, [])
 
 
 class TestTheWebSocket:
-    """There is one, and nothing else is at its address."""
+    """There is one WebSocket, and only at its path."""
 
-    def test_the_stream_passes(self):
-        """Through it the sign-in page comes."""
+    def test_the_websocket_of_a_page_passes(self):
+        """The sign-in page needs it."""
         assert guarded("websocket", paths.STREAM) == (True, [])
 
     @pytest.mark.parametrize("path", ["/", "/api-tokens", "/healthz", f"{paths.STREAM}/"])
-    def test_it_is_closed_elsewhere(self, path):
-        """Before it is open."""
+    def test_a_websocket_at_another_path_is_closed(self, path):
+        """Before it is accepted."""
         passed, sent = guarded("websocket", path)
         assert (passed, [message["type"] for message in sent]) == (False, ["websocket.close"])
 
-    def test_the_stream_is_not_found_by_plain_http(self):
-        """It would be Streamlit's page."""
+    def test_the_websockets_path_is_404_over_plain_http(self):
+        """Streamlit would answer with its page."""
         passed, sent = guarded("http", paths.STREAM)
         assert (passed, sent[0]["status"]) == (False, 404)
 
 
 class TestNotFound:
-    """What people see at an address that is none."""
+    """The response for an unknown path."""
 
-    def test_people_get_a_page_with_a_way_out(self):
-        """A browser asks for HTML, and gets a link to the start."""
+    def test_a_browser_gets_a_page_with_a_link(self):
+        """It asks for HTML. The link leads to the start."""
         status, headers, body = answered([(b"accept", b"text/html,application/xhtml+xml")])
         assert (status, headers["content-type"]) == (404, "text/html; charset=utf-8")
         assert '<a href="/">' in body
 
-    def test_programs_get_a_line(self):
-        """Nothing to read through."""
+    def test_a_program_gets_one_line(self):
+        """Without HTML."""
         status, headers, body = answered([])
         assert (status, headers["content-type"]) == (404, "text/plain; charset=utf-8")
         assert body == NOTHING_HERE
 
 
 def answered(headers: list[tuple[bytes, bytes]]) -> tuple[int, dict[str, str], str]:
-    """Return status, headers and body of the answer to a request for nothing."""
+    """Return status, headers and body of a 404."""
     sent = []
 
     async def send(message):
@@ -287,12 +291,12 @@ def answered(headers: list[tuple[bytes, bytes]]) -> tuple[int, dict[str, str], s
     scope = {"type": "http", "method": "GET", "path": "/x", "headers": headers}
     asyncio.run(not_found(scope, None, send))
     start, body = sent
-    told = {name.decode(): value.decode() for name, value in start["headers"]}
-    return start["status"], told, body["body"].decode()
+    headers = {name.decode(): value.decode() for name, value in start["headers"]}
+    return start["status"], headers, body["body"].decode()
 
 
-class TestWhom:
-    """Paths that try to look like something else."""
+class TestAudienceOf:
+    """Paths that look like other paths."""
 
     @pytest.mark.parametrize(
         "path",
@@ -315,29 +319,31 @@ class TestWhom:
             "/oauth2callback/x",
         ],
     )
-    def test_for_nobody(self, path):
-        """Whatever is not exactly a route of the table."""
-        assert whom(path, "GET", is_declared) is For.NOBODY
+    def test_a_path_that_is_not_exactly_declared_is_for_nobody(self, path):
+        """It must be exactly a path of the table."""
+        assert audience_of(path, "GET", is_declared) is Audience.NOBODY
 
     @pytest.mark.parametrize(
         "path", ["/media/x.csv", "/media/_stcore/health", "/media/static/x", "/media/"]
     )
-    def test_downloads_stay_guarded(self, path):
-        """Wherever they are served."""
-        assert whom(path, "GET", is_declared) is For.HOLDERS
+    def test_any_download_path_is_for_holders(self, path):
+        """Whatever follows the prefix."""
+        assert audience_of(path, "GET", is_declared) is Audience.HOLDERS
 
     @pytest.mark.parametrize("method", ["GET", "POST", "OPTIONS"])
-    def test_a_dropped_file_goes_one_way(self, method):
-        """It can be put and deleted, and never be read back."""
-        assert whom("/_stcore/upload_file/session/file", method, is_declared) is For.NOBODY
+    def test_an_uploaded_file_cannot_be_read_back(self, method):
+        """It can be put and deleted."""
+        assert (
+            audience_of("/_stcore/upload_file/session/file", method, is_declared) is Audience.NOBODY
+        )
 
     @pytest.mark.parametrize("method", ["GET", "POST", "OPTIONS"])
-    def test_services_are_asked_by_the_api_itself(self, method):
-        """Its routes know no sign-in of people."""
-        assert whom("/api/v1/introspect", method, is_declared) is For.SERVICES
+    def test_api_paths_are_for_services(self, method):
+        """The API checks credentials itself."""
+        assert audience_of("/api/v1/introspect", method, is_declared) is Audience.SERVICES
 
     @pytest.mark.parametrize("path", ["/favicon.png", "/static/js/index.js", "/help", "/"])
-    def test_pages_and_streamlits_own_files(self, path):
-        """They are read, and nothing else."""
-        assert whom(path, "GET", is_declared) is For.ANYONE
-        assert whom(path, "POST", is_declared) is For.NOBODY
+    def test_pages_and_static_files_can_only_be_read(self, path):
+        """By anyone."""
+        assert audience_of(path, "GET", is_declared) is Audience.ANYONE
+        assert audience_of(path, "POST", is_declared) is Audience.NOBODY

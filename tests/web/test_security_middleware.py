@@ -1,4 +1,4 @@
-"""What every connection passes before Streamlit."""
+"""Middleware in front of Streamlit."""
 
 import asyncio
 
@@ -31,10 +31,10 @@ ELSEWHERE = [
 
 
 class App:
-    """An application that answers 200, or accepts a WebSocket, and notes that it was reached."""
+    """An application that answers 200, or accepts a WebSocket, and records that it was called."""
 
     def __init__(self) -> None:
-        """Start unreached."""
+        """Start as not called."""
         self.reached = False
 
     async def __call__(self, scope, _receive, send) -> None:
@@ -48,8 +48,8 @@ class App:
             await send({"type": "websocket.accept"})
 
 
-def ask(app, **scope) -> list[dict]:
-    """Send one request through `app` and return what was answered."""
+def send_through(app, **scope) -> list[dict]:
+    """Send one request through `app`. Return the response messages."""
     sent = []
 
     async def receive():
@@ -82,53 +82,55 @@ class TestLoopbackGate:
 
     @pytest.mark.parametrize("server", LOOPBACK)
     @pytest.mark.parametrize("kind", ["http", "websocket"])
-    def test_loopback_is_let_through(self, kind, server):
-        """IPv4, IPv6, and IPv4 written as IPv6."""
+    def test_loopback_addresses_pass(self, kind, server):
+        """IPv4, IPv6, and IPv4-mapped IPv6."""
         app = App()
-        ask(demo_gate(app), type=kind, server=server)
+        send_through(demo_gate(app), type=kind, server=server)
         assert app.reached
 
     @pytest.mark.parametrize("server", ELSEWHERE)
-    def test_a_request_from_elsewhere_is_refused(self, server):
-        """403, with a sentence that names the setting; the dashboard is not reached."""
+    def test_a_request_to_another_address_is_403(self, server):
+        """The text names the setting. The application is not called."""
         app = App()
-        start, body = ask(demo_gate(app), type="http", server=server)
+        start, body = send_through(demo_gate(app), type="http", server=server)
         assert (app.reached, start["status"]) == (False, 403)
         assert b"set TOKEN_DESK_DEMO=1" in body["body"]
 
     @pytest.mark.parametrize("server", ELSEWHERE)
-    def test_a_websocket_from_elsewhere_is_closed(self, server):
-        """Policy violation, before it is accepted."""
+    def test_a_websocket_to_another_address_is_closed(self, server):
+        """As a policy violation, before it is accepted."""
         app = App()
-        answer = ask(demo_gate(app), type="websocket", server=server)
+        answer = send_through(demo_gate(app), type="websocket", server=server)
         assert (app.reached, answer) == (
             False,
             [{"type": "websocket.close", "code": 1008, "reason": "refused"}],
         )
 
     def test_a_scope_without_a_server_is_refused(self):
-        """Unknown means refused."""
+        """An unknown address is no loopback address."""
         app = App()
-        (start, _) = ask(demo_gate(app), type="http")
+        (start, _) = send_through(demo_gate(app), type="http")
         assert (app.reached, start["status"]) == (False, 403)
 
-    def test_the_refusal_fits_the_mode(self):
-        """Behind a proxy nobody is told how to open the demo."""
-        _, body = ask(LoopbackGate(App(), PROXY_ONLY_HERE), type="http", server=("10.0.0.5", 80))
+    def test_the_text_of_the_refusal_depends_on_the_mode(self):
+        """Behind a proxy it does not say how to open the demo."""
+        _, body = send_through(
+            LoopbackGate(App(), PROXY_ONLY_HERE), type="http", server=("10.0.0.5", 80)
+        )
         assert body["body"].decode() == PROXY_ONLY_HERE
         assert b"TOKEN_DESK_DEMO" not in body["body"]
 
-    def test_the_host_header_does_not_count(self):
-        """Whoever asks writes it."""
+    def test_the_host_header_does_not_open_the_gate(self):
+        """The client writes it."""
         app = App()
         headers = [(b"host", b"localhost"), (b"x-forwarded-for", b"127.0.0.1")]
-        ask(demo_gate(app), type="http", server=("10.0.0.5", 80), headers=headers)
+        send_through(demo_gate(app), type="http", server=("10.0.0.5", 80), headers=headers)
         assert not app.reached
 
-    def test_starting_and_stopping_pass(self):
-        """The server's own lifespan messages have no address."""
+    def test_lifespan_messages_pass_the_loopback_gate(self):
+        """They have no address."""
         app = App()
-        ask(demo_gate(app), type="lifespan")
+        send_through(demo_gate(app), type="lifespan")
         assert app.reached
 
 
@@ -136,9 +138,9 @@ class TestSecurityHeaders:
     """Headers on every answer."""
 
     @pytest.mark.parametrize("path", ["/", "/api-tokens", "/_stcore/health", "/mediation"])
-    def test_each_answer_has_them(self, path):
-        """The answer's own headers stay; nothing is said about caching."""
-        answer = ask(with_headers(App()), type="http", path=path)
+    def test_every_response_has_the_security_headers(self, path):
+        """Its own headers stay. Cache-Control is not added."""
+        answer = send_through(with_headers(App()), type="http", path=path)
         headers = headers_of(answer)
         assert headers[:2] == [("content-type", "text/plain"), ("x-own", "1")]
         found = dict(headers)
@@ -152,9 +154,11 @@ class TestSecurityHeaders:
         assert "cache-control" not in found
         assert answer[1]["body"] == b"hello"
 
-    def test_nothing_is_loaded_from_elsewhere(self):
-        """The policy names no other host, and no frame may hold the dashboard."""
-        policy = dict(headers_of(ask(with_headers(App()), type="http")))["content-security-policy"]
+    def test_the_policy_names_no_other_host(self):
+        """No frame may hold the dashboard."""
+        policy = dict(headers_of(send_through(with_headers(App()), type="http")))[
+            "content-security-policy"
+        ]
         rules = dict(rule.strip().split(" ", 1) for rule in policy.split(";"))
         assert rules["default-src"] == "'self'"
         assert (rules["frame-ancestors"], rules["object-src"]) == ("'none'", "'none'")
@@ -162,46 +166,46 @@ class TestSecurityHeaders:
         assert "https:" not in policy
         assert "*" not in policy
 
-    def test_scripts_are_streamlits_own(self):
-        """Files of our own, the inline ones by their digest, and none made from text."""
+    def test_the_policy_allows_only_streamlits_own_scripts(self):
+        """Files of our server, inline scripts by their hash, and no eval."""
         rules = dict(rule.strip().split(" ", 1) for rule in POLICY.split(";"))
         assert rules["script-src"] == "'self' 'sha256-abc=' 'sha256-def=' 'wasm-unsafe-eval'"
         assert rules["connect-src"] == "'self' data: blob:"
         assert "'unsafe-eval'" not in POLICY
 
     @pytest.mark.parametrize("https", [True, False])
-    def test_https_for_a_year_where_it_is_there(self, https):
-        """A browser that came by http once would not come back otherwise."""
-        found = dict(headers_of(ask(with_headers(App(), https=https), type="http")))
+    def test_hsts_is_sent_with_https_only(self, https):
+        """For a year."""
+        found = dict(headers_of(send_through(with_headers(App(), https=https), type="http")))
         assert found.get("strict-transport-security") == ("max-age=31536000" if https else None)
 
-    def test_downloads_are_not_stored(self):
+    def test_downloads_have_no_store(self):
         """A CSV of tokens stays out of every cache."""
-        headers = headers_of(ask(with_headers(App()), type="http", path="/media/abc.csv"))
+        headers = headers_of(send_through(with_headers(App()), type="http", path="/media/abc.csv"))
         assert [value for name, value in headers if name == "cache-control"] == ["no-store"]
 
-    def test_websockets_and_lifespan_pass(self):
-        """They have no headers of ours."""
+    def test_websockets_and_lifespan_are_unchanged(self):
+        """They have no such headers."""
         app = App()
-        assert ask(with_headers(app), type="websocket") == [{"type": "websocket.accept"}]
-        ask(with_headers(app), type="lifespan")
+        assert send_through(with_headers(app), type="websocket") == [{"type": "websocket.accept"}]
+        send_through(with_headers(app), type="lifespan")
         assert app.reached
 
 
 def origin_gate(app) -> OriginGate:
-    """Return a gate that knows itself as desk.example.com."""
+    """Return a gate whose host is desk.example.com."""
     return OriginGate(app, lambda host: host is not None and host.startswith("desk.example.com"))
 
 
 class TestOriginGate:
-    """Only our own pages open a WebSocket, and only by a name that we know."""
+    """Only our own pages open a WebSocket, and only under a known host name."""
 
     @pytest.mark.parametrize("host", ["desk.example.com", "desk.example.com:8501"])
-    def test_our_own_page(self, host):
-        """Scheme apart, the origin is the host."""
+    def test_a_websocket_of_our_own_page_passes(self, host):
+        """The origin is the host, with a scheme."""
         app = App()
         headers = [(b"host", host.encode()), (b"origin", f"https://{host}".encode())]
-        ask(origin_gate(app), type="websocket", headers=headers)
+        send_through(origin_gate(app), type="websocket", headers=headers)
         assert app.reached
 
     @pytest.mark.parametrize(
@@ -220,41 +224,45 @@ class TestOriginGate:
             ["https://desk.example.com", "https://desk.example.com"],
         ],
     )
-    def test_any_other_websocket_is_closed(self, origins):
-        """Without Origin, with two, or from elsewhere: closed before it is accepted."""
+    def test_a_websocket_of_another_origin_is_closed(self, origins):
+        """Also without Origin, or with two. Before it is accepted."""
         app = App()
         headers = [(b"host", b"desk.example.com"), *((b"origin", o.encode()) for o in origins)]
-        answer = ask(origin_gate(app), type="websocket", headers=headers)
+        answer = send_through(origin_gate(app), type="websocket", headers=headers)
         assert (app.reached, answer[0]["code"]) == (False, 1008)
 
     @pytest.mark.parametrize("host", [b"evil.example.com", b"10.0.0.5", None])
-    def test_a_strange_host_is_refused(self, host):
-        """A name that somebody else made point here (DNS rebinding)."""
+    def test_an_unknown_host_is_403(self, host):
+        """Somebody could point their own name here (DNS rebinding)."""
         app = App()
         headers = [(b"host", host)] if host else []
-        start, body = ask(origin_gate(app), type="http", headers=headers)
+        start, body = send_through(origin_gate(app), type="http", headers=headers)
         assert (app.reached, start["status"]) == (False, 403)
         assert b"server.allowedHosts" in body["body"]
 
     @pytest.mark.parametrize(
         "path", ["/_stcore/health", "/healthz", "/readyz", "/api/v1/verify", "/api/v1/verify/x"]
     )
-    def test_machines_ask_by_address(self, path):
-        """A load balancer and a gateway know no name; a WebSocket is held to it all the same."""
+    def test_health_checks_and_api_pass_under_any_host(self, path):
+        """Machines use the address. A WebSocket at these paths does not pass."""
         for kind, reached in (("http", True), ("websocket", False)):
             app = App()
-            ask(origin_gate(app), type=kind, path=path, headers=[(b"host", b"10.0.0.5:8501")])
+            send_through(
+                origin_gate(app), type=kind, path=path, headers=[(b"host", b"10.0.0.5:8501")]
+            )
             assert app.reached is reached
 
     @pytest.mark.parametrize("path", ["/api/v1", "/x/api/v1/verify", "/healthz/x", "/api/v2/x"])
-    def test_nothing_else_does(self, path):
-        """Only what those routes are."""
+    def test_other_paths_do_not_pass_under_any_host(self, path):
+        """Only exactly those routes."""
         app = App()
-        ask(origin_gate(app), type="http", path=path, headers=[(b"host", b"10.0.0.5:8501")])
+        send_through(
+            origin_gate(app), type="http", path=path, headers=[(b"host", b"10.0.0.5:8501")]
+        )
         assert not app.reached
 
-    def test_starting_and_stopping_pass(self):
-        """The server's own lifespan messages have no host."""
+    def test_lifespan_messages_pass_the_origin_gate(self):
+        """They have no host."""
         app = App()
-        ask(origin_gate(app), type="lifespan")
+        send_through(origin_gate(app), type="lifespan")
         assert app.reached

@@ -1,4 +1,4 @@
-"""The route of the sign-out ends the sign-in before the cookie goes."""
+"""A sign-out ends the sign-in before the cookie is deleted."""
 
 import asyncio
 
@@ -9,7 +9,7 @@ from lib.web.sign_out import STILL_IN, SignOut
 
 
 def visit(path: str, *, error: Exception | None = None) -> tuple[list[str], list[dict]]:
-    """Ask for a path; return what happened in turn, and what was sent."""
+    """Request a path. Return the steps in order, and what was sent."""
     happened, sent = [], []
 
     def end(_connection) -> None:
@@ -29,7 +29,7 @@ def visit(path: str, *, error: Exception | None = None) -> tuple[list[str], list
 
 
 def come_back(cookie: bytes, *, error: Exception | None = None) -> list[str]:
-    """Come back from the provider and be given `cookie`; return what happened in turn."""
+    """Return from the provider and get `cookie`. Return the steps in order."""
     happened = []
 
     def end(_connection) -> None:
@@ -51,22 +51,22 @@ def come_back(cookie: bytes, *, error: Exception | None = None) -> list[str]:
 
 
 class TestANewSignIn:
-    """A browser has one sign-in: a new one takes the place of the one before."""
+    """A browser has one sign-in: a new one replaces the one before."""
 
-    def test_the_one_before_ends_when_the_new_cookie_is_given(self):
-        """Another tab may still have it, and signing out would end the new one only."""
+    def test_the_sign_in_before_ends_when_a_new_cookie_is_set(self):
+        """Another tab may still use it."""
         assert come_back(b"_streamlit_user=signed; Path=/") == ["ended", "302", "body"]
 
     @pytest.mark.parametrize(
         "cookie",
         [b'_streamlit_user=""; Max-Age=0', b"_streamlit_user_1=x", b"_streamlit_session=x"],
     )
-    def test_it_stays_when_the_new_one_fails(self, cookie):
+    def test_the_sign_in_before_stays_when_the_new_one_fails(self, cookie):
         """Anybody can send a browser to the callback with an error."""
         assert come_back(cookie) == ["302", "body"]
 
-    def test_without_a_database_the_new_one_is_not_given(self):
-        """As the sign-out."""
+    def test_a_new_cookie_is_not_set_without_a_database(self):
+        """The response is 503."""
         assert come_back(b"_streamlit_user=x", error=DatabaseUnavailableError()) == [
             "ended",
             "503",
@@ -75,19 +75,19 @@ class TestANewSignIn:
 
 
 class TestSignOut:
-    """First the row, then the cookie."""
+    """The row ends first, then the cookie is deleted."""
 
-    def test_the_sign_in_ends_before_the_cookie_goes(self):
-        """A copy of the cookie is worth nothing from then on."""
+    def test_a_sign_out_ends_the_sign_in_before_the_cookie(self):
+        """A copy of the cookie does not work any more."""
         assert visit("/auth/logout") == (["ended", "passed on"], [])
 
-    def test_without_a_database_both_stay(self):
-        """503 and a sentence; a cookie that is gone could not be used to try again."""
+    def test_a_sign_out_without_a_database_is_503_and_keeps_the_cookie(self):
+        """So that the person can try again."""
         happened, (start, body) = visit("/auth/logout", error=DatabaseUnavailableError())
         assert (happened, start["status"]) == (["ended"], 503)
         assert body["body"].decode() == STILL_IN
 
     @pytest.mark.parametrize("path", ["/auth/login", "/", "/oauth2callback", "/auth/logout/"])
-    def test_other_addresses_end_nothing(self, path):
+    def test_other_paths_end_no_sign_in(self, path):
         """They pass."""
         assert visit(path) == (["passed on"], [])

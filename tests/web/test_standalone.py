@@ -1,4 +1,4 @@
-"""The HTTP side without the dashboard: a process of its own, its end, and its violent end."""
+"""The API without the dashboard: its own process, its stop, and its kill."""
 
 import os
 import signal
@@ -35,8 +35,8 @@ def store(url):
 class TestProcess:
     """`uvicorn lib.web.api:app`."""
 
-    def test_it_loads_no_dashboard(self, tmp_path):
-        """Neither Streamlit nor pandas, which take a second and 100 MB."""
+    def test_the_process_imports_neither_streamlit_nor_pandas(self, tmp_path):
+        """They take a second and 100 MB."""
         code = "import sys, lib.web.api; print(*sorted(set(sys.modules) & {'streamlit', 'pandas'}))"
         run = subprocess.run(
             [sys.executable, "-c", code],
@@ -48,8 +48,8 @@ class TestProcess:
         )
         assert run.stdout == b"\n"
 
-    def test_unsafe_settings_stop_it(self, tmp_path):
-        """With the sentence that says the fix."""
+    def test_unsafe_settings_stop_the_process(self, tmp_path):
+        """With a text that says the fix."""
         run = subprocess.run(
             [sys.executable, "-m", "uvicorn", "lib.web.api:app", "--port=0"],
             cwd=ROOT,
@@ -65,15 +65,15 @@ class TestProcess:
         assert run.returncode != 0
         assert b"TOKEN_DESK_TRUSTED_PROXIES: must be addresses or networks" in run.stderr
 
-    def test_an_address_that_is_nearly_one_is_not_found(self, tmp_path):
-        """Neither answered nor redirected."""
+    def test_a_similar_path_is_404(self, tmp_path):
+        """It is neither answered nor redirected."""
         near = ("/healthz/", "/readyz/", "/healthz%0A", "/api/v1", "/api/v1/verify%0A", "//healthz")
         with serving(f"sqlite:///{tmp_path / 'desk.db'}", tmp_path) as running:
             found = {path: httpx2.get(f"{running.address}{path}").status_code for path in near}
             assert found == dict.fromkeys(near, 404)
 
-    def test_several_workers(self, store, tmp_path):
-        """On a database that none of them has seen yet; each token is accepted once."""
+    def test_several_workers_start_on_an_empty_database(self, store, tmp_path):
+        """Each token is accepted once."""
         engine, url = store
         tokens = exported(act(engine, Action.GENERATE, ids(engine))[1])
         with serving(url, tmp_path, "--workers=2") as running:
@@ -92,15 +92,15 @@ def ids(engine) -> list[str]:
 
 
 def verify(running, token: str) -> int:
-    """Ask once, and return the status."""
+    """Send one request. Return its status."""
     return httpx2.get(f"{running.address}/api/v1/verify", headers=bearer(token)).status_code
 
 
 class TestEnd:
-    """What is noted and not yet written."""
+    """Noted uses that are not written yet."""
 
-    def test_stopped(self, store, tmp_path):
-        """Is written."""
+    def test_a_stopped_process_writes_noted_uses(self, store, tmp_path):
+        """All of them."""
         engine, url = store
         (token,) = give(engine, ids(engine)[0], Holding.ACCEPTED)
         with serving(url, tmp_path) as running:
@@ -110,8 +110,8 @@ class TestEnd:
             running.process.wait(timeout=20)
         assert select(engine, "SELECT last_used_at IS NOT NULL FROM token") in ([(1,)], [(True,)])
 
-    def test_killed(self, store, tmp_path):
-        """The minute of the last use is lost, and no acceptance: the next use makes up for it."""
+    def test_a_killed_process_loses_last_uses_but_no_acceptance(self, store, tmp_path):
+        """The next use accepts the token."""
         engine, url = store
         tokens = exported(act(engine, Action.GENERATE, ids(engine))[1])
         with serving(url, tmp_path) as running:
@@ -131,8 +131,8 @@ class TestEnd:
         users = "SELECT sum(users) FROM audit_event WHERE action = 'first-use'"
         assert select(engine, users) == [(20,)]
 
-    def test_it_stops_while_the_database_is_gone(self, tmp_path):
-        """Within seconds; what was noted is lost, and the log says so."""
+    def test_the_process_stops_in_seconds_without_a_database(self, tmp_path):
+        """The noted uses are lost, and the log says so."""
         engine = open_database(f"sqlite:///{tmp_path / 'desk.db'}")
         build(engine, 1)
         (token,) = give(engine, ids(engine)[0], Holding.ACCEPTED)
@@ -149,10 +149,10 @@ class TestEnd:
 
 
 class TestClientLibrary:
-    """Introspection by a library that nobody here wrote: Authlib."""
+    """Introspection with Authlib, a library that others wrote."""
 
-    def test_authlib(self, store, tmp_path):
-        """Its client asks, and its resource server's validator judges what it is told."""
+    def test_authlib_accepts_the_introspection_response(self, store, tmp_path):
+        """Its client sends the request, and its resource server reads the response."""
         engine, url = store
         good, other = give(engine, ids(engine)[0], Holding.BOTH)
         secret = credential(engine)

@@ -1,4 +1,4 @@
-"""What comes through the WebSocket, and from whom."""
+"""Which messages pass the WebSocket, and from whom."""
 
 import asyncio
 from asyncio import FIRST_COMPLETED
@@ -27,7 +27,7 @@ FAREWELL = [
 
 
 class Streamlit:
-    """An application that reads until the end, and notes what reached it."""
+    """An application that reads until the end, and records what it got."""
 
     def __init__(self) -> None:
         """Start with nothing."""
@@ -46,12 +46,12 @@ class Streamlit:
 
     @property
     def types(self) -> list[str]:
-        """What reached it."""
+        """The types of the messages that it got."""
         return [message["type"].removeprefix("websocket.") for message in self.read]
 
 
 def checks(status: Callable[..., SessionStatus]) -> SocketChecks:
-    """Return a checks for frames that are the name of their type."""
+    """Return checks for frames whose bytes are the name of their type."""
     return SocketChecks(
         status,
         lambda sent: None if sent == b"nonsense" else sent.decode().strip(),
@@ -60,7 +60,7 @@ def checks(status: Callable[..., SessionStatus]) -> SocketChecks:
 
 
 def talk(answers: list[SessionStatus], messages: list[dict]) -> tuple[Streamlit, list[dict]]:
-    """Send `messages`; how the sign-in stands is answered in turn. Return what came of it."""
+    """Send `messages`, with one of `answers` for each check of the status. Return the result."""
     app, answered, sent = Streamlit(), iter(answers), []
     waiting = iter([*messages, {"type": "websocket.disconnect"}])
 
@@ -76,50 +76,50 @@ def talk(answers: list[SessionStatus], messages: list[dict]) -> tuple[Streamlit,
 
 
 class TestTheEndOfASignIn:
-    """No click of a sign-in that has ended reaches Streamlit."""
+    """No message of an ended sign-in reaches Streamlit."""
 
-    def test_while_it_lasts_everything_passes(self):
-        """And an earlier session can be taken up again."""
+    def test_messages_of_an_active_sign_in_pass(self):
+        """And an earlier session can be resumed."""
         app, sent = talk([ACTIVE] * 3, [CONNECT, CLICK, CLICK])
         assert app.types == ["connect", "receive", "receive", "disconnect"]
         assert (app.protocols, sent) == ("streamlit, xsrf, session", [])
 
     @pytest.mark.parametrize("clicks_before", [0, 1, 5])
-    def test_it_closes_at_the_first_click_after_its_end(self, clicks_before):
-        """The click is lost; the browser is told to load the page anew."""
+    def test_the_first_message_after_the_end_closes_the_connection(self, clicks_before):
+        """The message is dropped, and the browser gets the message that reloads the page."""
         answers = [ACTIVE] * (1 + clicks_before) + [ENDED]
         app, sent = talk(answers, [CONNECT, *[CLICK] * (clicks_before + 1)])
         assert app.types == ["connect", *["receive"] * clicks_before, "disconnect"]
         assert sent == FAREWELL
 
     @pytest.mark.parametrize("status", [NONE, ENDED])
-    def test_nobody_gets_an_earlier_session(self, status):
-        """Nor what was open in it; but the sign-in page works."""
+    def test_an_earlier_session_is_not_resumed_without_a_sign_in(self, status):
+        """The sign-in page still works."""
         app, sent = talk([status] * 2, [CONNECT, CLICK])
         assert app.protocols == "streamlit, xsrf"
         assert (CLICK in app.read, sent) == (True, [])
 
-    def test_from_the_first_sight_of_a_sign_in_it_is_watched(self):
-        """A new sign-in is seen only when its page has run once."""
+    def test_a_new_sign_in_is_watched_from_its_first_page(self):
+        """It gets its row only when the page has run once."""
         app, sent = talk([NONE, NONE, ACTIVE, ENDED], [CONNECT, *[CLICK] * 3])
         assert app.read.count(CLICK) == 2
         assert sent == FAREWELL
 
-    def test_one_that_ended_before_its_second_click(self):
-        """It was never seen to last, and is over all the same."""
+    def test_a_sign_in_that_ended_before_its_second_message_closes(self):
+        """No check has seen it as active."""
         app, sent = talk([NONE, NONE, ENDED], [CONNECT, *[CLICK] * 2])
         assert app.read.count(CLICK) == 1
         assert sent == FAREWELL
 
-    def test_a_database_that_cannot_say_ends_it(self):
-        """Out is what it says then."""
+    def test_a_lost_database_closes_the_connection(self):
+        """The status is NONE then."""
         app, sent = talk([ACTIVE, ACTIVE, NONE], [CONNECT, *[CLICK] * 2])
         assert app.read.count(CLICK) == 1
         assert sent == FAREWELL
 
 
 class TestWhatPagesSend:
-    """The list, for who is signed in and for who is not."""
+    """The allowed messages, with and without a sign-in."""
 
     @pytest.mark.parametrize(
         ("name", "passes_in", "passes_out"),
@@ -142,7 +142,7 @@ class TestWhatPagesSend:
         ],
     )
     def test_a_message_passes_or_is_dropped(self, name, passes_in, passes_out):
-        """What is dropped ends nothing: the next message comes through."""
+        """A dropped message does not end the connection: the next one passes."""
         for status, passes in ((ACTIVE, passes_in), (NONE, passes_out)):
             app, sent = talk([status] * 3, [CONNECT, frame(name), frame("app_heartbeat")])
             assert app.read.count(frame(name)) == int(passes) + (name == "app_heartbeat")
@@ -158,15 +158,15 @@ class TestWhatPagesSend:
         ],
     )
     @pytest.mark.parametrize("status", [ACTIVE, NONE])
-    def test_what_is_no_message_ends_the_connection(self, message, code, status):
-        """Streamlit would write a traceback into its log for each."""
+    def test_a_frame_that_does_not_parse_ends_the_connection(self, message, code, status):
+        """Streamlit would log a traceback for each."""
         app, sent = talk([status] * 2, [CONNECT, message, CLICK])
         assert app.types == ["connect", "disconnect"]
         assert sent == [{"type": "websocket.close", "code": code}]
 
     @pytest.mark.parametrize("size", [SIGNED_OUT_BYTES, SIGNED_OUT_BYTES + 1, 8_000_000])
-    def test_a_large_frame_is_for_who_is_signed_in(self, size):
-        """A recall of a whole file is one; who is not signed in has only buttons."""
+    def test_a_large_frame_needs_a_sign_in(self, size):
+        """Such as the text of a recall. The sign-in page has only buttons."""
         large = {"type": "websocket.receive", "bytes": b"rerun_script".ljust(size)}
         assert talk([ACTIVE] * 2, [CONNECT, large])[0].types == ["connect", "receive", "disconnect"]
         app, sent = talk([NONE] * 2, [CONNECT, large])
@@ -178,8 +178,8 @@ class TestWhatPagesSend:
         else:
             assert app.types == ["connect", "receive", "disconnect"]
 
-    def test_other_connections_pass(self):
-        """Plain HTTP is none of its business."""
+    def test_plain_http_passes_unchanged(self):
+        """The guard is for WebSockets."""
         reached = []
 
         async def app(scope, _receive, _send):
@@ -190,31 +190,31 @@ class TestWhatPagesSend:
 
 
 class Browser:
-    """The other end of a WebSocket that stays open, and says nothing by itself."""
+    """The other end of a WebSocket that stays open and sends nothing by itself."""
 
     def __init__(self, name: str) -> None:
-        """Stand for a person, or for nobody."""
+        """Belong to a person, or to nobody."""
         self.name = name
         self.sent: list[dict] = []
         self.says: asyncio.Queue[dict] = asyncio.Queue()
         self.app = Streamlit()
 
     async def send(self, message: dict) -> None:
-        """Take what the server sends."""
+        """Record what the server sends."""
         self.sent.append(message)
 
     @property
     def scope(self) -> dict:
-        """What it connects with."""
+        """The scope with which it connects."""
         headers = [OFFERED, (b"x-name", self.name.encode())]
         return {"type": "websocket", "path": "/_stcore/stream", "headers": headers}
 
 
 class TestHowManyAreNotSignedIn:
-    """A stranger cannot keep the places of all others."""
+    """Connections without a sign-in are limited, and strangers cannot keep all of them."""
 
     def connect(self, names: list[str], most: int, signing_in: str = "") -> list[Browser]:
-        """Connect them one after the other; `signing_in` does so before the last one comes."""
+        """Connect `names` in turn. `signing_in` sign in before the last one connects."""
         people = {"mhale"}
 
         def status(connection) -> SessionStatus:
@@ -245,26 +245,26 @@ class TestHowManyAreNotSignedIn:
         return asyncio.run(main())
 
     def closed(self, browsers: list[Browser]) -> list[str]:
-        """Return whose connections were closed from here."""
+        """Return the names whose connections the guard closed."""
         return [b.name for b in browsers if b.sent == [{"type": "websocket.close", "code": 1013}]]
 
-    def test_the_oldest_is_closed(self):
-        """For each one that is too many."""
+    def test_the_oldest_connection_above_the_limit_is_closed(self):
+        """One for each above the limit."""
         browsers = self.connect(["a", "b", "c", "d"], most=2)
         assert self.closed(browsers) == ["a", "b"]
         assert browsers[0].app.types[-1] == "disconnect"
 
-    def test_who_is_signed_in_does_not_count(self):
-        """However many strangers come after them."""
+    def test_signed_in_connections_do_not_count(self):
+        """However many strangers connect."""
         assert self.closed(self.connect(["mhale", "a", "b", "c"], most=2)) == ["a"]
 
-    def test_who_has_signed_in_since_is_not_closed(self):
-        """They clicked nothing yet; the database knows."""
+    def test_a_connection_that_has_signed_in_meanwhile_is_not_closed(self):
+        """It has sent nothing yet, but the database knows."""
         assert self.closed(self.connect(["a", "b", "c"], most=2, signing_in="a")) == []
 
     @pytest.mark.parametrize(("many", "most"), [(300, 100), (100, 1)])
-    def test_many_who_come_at_once_are_never_more_than_the_limit(self, many, most):
-        """Whoever is let in finds the limit kept, and all others are closed."""
+    def test_connections_at_the_same_time_keep_to_the_limit(self, many, most):
+        """All others are closed."""
         found: list[int] = []
 
         async def app(scope, receive, send) -> None:
@@ -294,8 +294,8 @@ class TestHowManyAreNotSignedIn:
         assert len(self.closed(browsers)) == many - most
         assert guard._signed_out == {}
 
-    def test_nothing_is_sent_after_the_end(self):
-        """A script that still runs would send into a closed connection."""
+    def test_nothing_is_sent_after_the_close(self):
+        """A script that still runs would send to a closed connection."""
         (first, *_) = self.connect(["a", "b"], most=1)
         asyncio.run(first.app.send({"type": "websocket.send", "bytes": b"late"}))
         assert first.sent == [{"type": "websocket.close", "code": 1013}]

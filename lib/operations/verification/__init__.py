@@ -1,1 +1,1 @@
-"""Checking tokens that services ask about, and recording their use."""
+"""Verification of tokens for services and gateways, and the recording of their use."""

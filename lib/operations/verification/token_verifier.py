@@ -1,4 +1,4 @@
-"""Is this token good? Asked by services (RFC 7662) and by gateways in front of them."""
+"""Verification of a token, for services (RFC 7662) and for gateways in front of them."""
 
 import asyncio
 import contextlib
@@ -20,87 +20,91 @@ from lib.store.token_lookup import LookupResult, TokenLookup
 
 
 class TokenVerifier:
-    """What answers for tokens: reads by digest, and the uses that it notes."""
+    """Verifies tokens by their digest, and notes each use."""
 
     def __init__(self, unit_of_work: UnitOfWork, minting: Minting) -> None:
-        """Answer for the tokens in `ledger`'s database. Raises StoreUnavailable."""
+        """Verify tokens of `unit_of_work`'s database. Raises DatabaseUnavailableError."""
         self.unit_of_work = unit_of_work
         self.minting = minting
         self.uses = UsageRecorder(unit_of_work)
         self._lookups = TokenLookup(unit_of_work.engine)
-        self._at_once = TokenLookup(unit_of_work.engine, seconds=0)
+        self._no_wait_lookups = TokenLookup(unit_of_work.engine, seconds=0)
         self._in_loop: AsyncTokenLookup | None = None
         if unit_of_work.engine.dialect.name == "postgresql":
             self._in_loop = AsyncTokenLookup(unit_of_work.engine)
-        self._answers_at_once = self._lookups.readers_never_wait()
+        self._readers_never_wait = self._lookups.readers_never_wait()
 
     def check(self, token: str, service_id: str | None = None) -> FoundToken | None:
-        """Return the token's row when it is good now, and note the use; else None.
+        """Return the token's row if it is good now, and note the use; else None.
 
-        A token of another service than `service_id` is no token. What has not the form of one is
-        answered without the database. Raises StoreUnavailable.
+        With `service_id`, a token of another service is not good. A string without the form of a
+        token is answered without the database. Raises DatabaseUnavailableError.
         """
-        return self._evaluate(self._look(token, self._lookups), service_id)
+        return self._evaluate(self._lookup(token, self._lookups), service_id)
 
     async def check_in_loop(self, token: str, service_id: str | None = None) -> FoundToken | None:
-        """Do what `check` does where nothing may wait: in the event loop.
+        """As `check`, for the event loop, where nothing may wait.
 
-        Measured by tests/benchmarks/check_http.py: a way to a thread and back costs more than twice
-        the lookup. A reader of SQLite's write-ahead log never waits for a writer, so it is asked
-        right here; and in a thread where it is locked all the same, or has another journal.
+        A thread and the way back cost more than twice the lookup (measured by
+        tests/benchmarks/check_http.py). A reader of SQLite's write-ahead log never waits for a
+        writer, so SQLite is read in the loop. If the database is locked all the same, or has
+        another journal mode, it is read in a thread.
         """
         if self._in_loop:
             found = await self._in_loop.tokens(self._digests(token))
             return self._evaluate(_best_match(found), service_id)
-        if self._answers_at_once:
+        if self._readers_never_wait:
             with contextlib.suppress(DatabaseBusyError):
-                return self._evaluate(self._look(token, self._at_once), service_id)
+                return self._evaluate(self._lookup(token, self._no_wait_lookups), service_id)
         return await asyncio.to_thread(self.check, token, service_id)
 
     def revoke(self, token: str, address: str, service_id: str | None = None) -> bool:
-        """End a live token, good or not; tell whether there was one (lib.operations.revocation).
+        """End a live token, even one that is inactive now. Returns False when there was none.
 
-        A token of another service than `service_id` is no token. `address` is whose it was done
-        from. Raises StoreUnavailable and AuditUnwritten.
+        With `service_id`, a token of another service does not count. `address` is that of the
+        caller, for the audit event. Raises DatabaseUnavailableError and AuditNotWrittenError.
         """
-        looked = self._look(token, self._lookups)
-        if looked is None or not looked.same or not _is_for_service(looked.token, service_id):
+        result = self._lookup(token, self._lookups)
+        if result is None or not result.same or not _is_for_service(result.token, service_id):
             return False
         asked_by = f"service {service_id}" if service_id else "its holder"
-        return revocation.end(self.unit_of_work, looked.token, address, asked_by)
+        return revocation.end(self.unit_of_work, result.token, address, asked_by)
 
     def service_of(self, client_id: str, client_secret: str) -> str | None:
-        """Return the service that signs in with this, or None. Raises StoreUnavailable."""
+        """Return the id of the service with this credential; None when it is wrong.
+
+        Raises DatabaseUnavailableError.
+        """
         found = self._lookups.credential(client_id)
         return service_of(found, client_secret, self.minting)
 
     async def service_of_in_loop(self, client_id: str, client_secret: str) -> str | None:
-        """Do what `service_of` does where nothing may wait: in the event loop."""
+        """As `service_of`, for the event loop, where nothing may wait."""
         if self._in_loop is None:
             return await asyncio.to_thread(self.service_of, client_id, client_secret)
         found = await self._in_loop.credential(client_id)
         return service_of(found, client_secret, self.minting)
 
     def is_ready(self) -> bool:
-        """Tell whether the database answers and has the newest tables. Raises StoreUnavailable."""
+        """Tell whether the database has the newest tables. Raises DatabaseUnavailableError."""
         return is_newest(self.unit_of_work.engine)
 
     def close(self) -> None:
-        """Write the uses that are noted, and close the connections."""
+        """Write the noted uses, and close the connections."""
         self.uses.stop()
         self._lookups.close()
-        self._at_once.close()
+        self._no_wait_lookups.close()
         if self._in_loop:
             self._in_loop.close()
 
-    def _look(self, token: str, lookups: TokenLookup) -> LookupResult | None:
+    def _lookup(self, token: str, lookups: TokenLookup) -> LookupResult | None:
         return _best_match([lookups.token(digest) for digest in self._digests(token)])
 
     def _digests(self, token: str) -> list[bytes]:
-        """Return the token's digest under every pepper; none when it has not the form of one.
+        """Return the token's digest under every pepper; none without the form of a token.
 
-        All of them are asked, also when the first is the one: what is asked must not depend on it.
-        White space round the token is cut here, for whoever checks or revokes it.
+        Every digest is looked up, even after a match, so that the time tells nothing. White space
+        around the token is removed here, for checks and for revocation.
         """
         token = token_format.trim(token)
         if not token_format.is_well_formed(token, self.minting.prefix):
@@ -109,17 +113,18 @@ class TokenVerifier:
             token_format.digests([token], pepper)[0] for pepper in self.minting.peppers.values()
         ]
 
-    def _evaluate(self, looked: LookupResult | None, service_id: str | None) -> FoundToken | None:
-        """Return the token when it is good now, and note its use.
+    def _evaluate(self, result: LookupResult | None, service_id: str | None) -> FoundToken | None:
+        """Return the token if it is good now, and note its use; else None.
 
-        What is not good takes the steps of what is: with another token, if there is no such one.
+        A bad token takes the same steps as a good one, so that the time tells nothing. For an
+        unknown token `result` is a neighbouring row (`same` is False).
         """
-        if looked is None:
+        if result is None:
             return None
         now = self.unit_of_work.clock()
-        found = looked.token
+        found = result.token
         good = (
-            looked.same
+            result.same
             & found.active
             & _is_for_service(found, service_id)
             & _is_unexpired(found, now)

@@ -1,8 +1,8 @@
-"""What happens because tokens are used: noted on each request, written in batches.
+"""Recording of token use: noted in memory at each request, written to the database in batches.
 
-A request costs no write. The first use of an exported token accepts it within a second; when a
-token was last used is written once a minute, and when the process stops. Killed, it loses a minute
-of that at most. A first use that was not written yet is written with the token's next one.
+A request costs no write. The first use of an exported token accepts it within a second. The time
+of the last use is written once a minute, and when the process stops; a killed process loses a
+minute of it at most. A first use that was lost this way is noted again at the token's next use.
 """
 
 import hashlib
@@ -28,8 +28,8 @@ _log = logging.getLogger(__name__)
 
 FIRST_USE_SECONDS = 0.25
 LAST_USE_SECONDS = 60.0
-_AGAIN_SECONDS = 1.0
-_AT_ONCE = 1_000  # last uses in one transaction: nobody waits long for it
+_RETRY_SECONDS = 1.0
+_BATCH_SIZE = 1_000  # last uses in one transaction, so that no other writer waits long for it
 _STOP_SECONDS = 10.0
 _ADDRESS = "first use"
 
@@ -37,27 +37,27 @@ _ACCEPT = cast("Change", LIFECYCLE[Holding.BOTH, OwnStep.ACCEPT])
 
 
 class UsageRecorder:
-    """Uses of tokens that are not written yet. Safe to use from several threads."""
+    """Notes uses of tokens and writes them. Safe to use from several threads."""
 
     def __init__(self, unit_of_work: UnitOfWork) -> None:
-        """Write into `ledger`."""
-        self._ledger = unit_of_work
+        """Write to the database of `unit_of_work`."""
+        self._unit_of_work = unit_of_work
         self._lock = threading.Lock()
-        #: Tokens by organization and service.
+        #: Ids of tokens to accept, by organization and service.
         self._first: dict[tuple[str, str], set[str]] = defaultdict(set)
-        #: Organization and token.
+        #: Time of the last use, by organization and token.
         self._last: dict[tuple[str, str], Moment] = {}
         self._wake = threading.Event()
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
 
     def has(self, token: FoundToken, now: Moment) -> bool:
-        """Tell whether this use is noted already: an accepted token, in the same minute."""
+        """Tell whether this use is noted already: an accepted token, and the same minute."""
         last = self._last.get((token.organization_id, token.token_id))
         return token.state != TokenState.PENDING and last == minute_of(now)
 
     def note(self, token: FoundToken, now: Moment) -> None:
-        """Remember that `token` was used at `now`, to the minute."""
+        """Note that `token` was used at `now`, rounded down to the minute."""
         with self._lock:
             self._last[token.organization_id, token.token_id] = minute_of(now)
             if token.state == TokenState.PENDING:
@@ -66,14 +66,14 @@ class UsageRecorder:
                 self._wake.set()
 
     def start(self) -> None:
-        """Begin to write in the background; once is enough."""
+        """Start the thread that writes. A second call does nothing."""
         with self._lock:
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="uses", daemon=True)
                 self._thread.start()
 
     def stop(self) -> None:
-        """Write what is left, and end."""
+        """Stop the thread, and write what is noted."""
         self._stopping.set()
         self._wake.set()
         if self._thread:
@@ -81,21 +81,22 @@ class UsageRecorder:
         self.flush()
 
     def flush(self) -> None:
-        """Write everything that is noted; what the database does not take now stays noted."""
+        """Write everything that is noted. What the database refuses now stays noted."""
         self.accept_first_uses()
         self.write_last_uses()
 
     def accept_first_uses(self) -> bool:
-        """Accept the tokens that were used for the first time: one event a batch and place.
+        """Accept the tokens that were used for the first time.
 
-        Returns False when some of them must wait, because the database does not take them now.
+        Each organization and service gets one transaction and one event. Returns False when the
+        database refuses some of them now; they stay noted.
         """
         with self._lock:
             first, self._first = self._first, defaultdict(set)
             self._wake.clear()
         waiting: dict[tuple[str, str], set[str]] = {}
         for place, used in sorted(first.items()):
-            if self._given_up(waiting) or not _done(partial(self._accept, place, used)):
+            if self._gives_up(waiting) or not _is_written(partial(self._accept, place, used)):
                 waiting[place] = used
         with self._lock:
             for place, used in waiting.items():
@@ -105,7 +106,7 @@ class UsageRecorder:
         return not waiting
 
     def write_last_uses(self) -> None:
-        """Write when tokens were last used."""
+        """Write the noted times of last use, one statement for each organization and minute."""
         with self._lock:
             last, self._last = self._last, {}
         batches: dict[tuple[str, Moment], list[str]] = defaultdict(list)
@@ -113,58 +114,58 @@ class UsageRecorder:
             batches[organization_id, at].append(token_id)
         waiting: dict[tuple[str, str], Moment] = {}
         parts = (
-            (place, token_ids[start : start + _AT_ONCE])
+            (place, token_ids[start : start + _BATCH_SIZE])
             for place, token_ids in sorted(batches.items())
-            for start in range(0, len(token_ids), _AT_ONCE)
+            for start in range(0, len(token_ids), _BATCH_SIZE)
         )
         for (organization_id, at), token_ids in parts:
             write = partial(self._write_last, organization_id, at, token_ids)
-            if self._given_up(waiting) or not _done(write):
+            if self._gives_up(waiting) or not _is_written(write):
                 waiting |= {(organization_id, token_id): at for token_id in token_ids}
         with self._lock:
             self._last = waiting | self._last
 
-    def _given_up(self, waiting: Mapping[tuple[str, str], object]) -> bool:
-        """Tell whether to leave the rest: whoever stops us does not wait for a lost database."""
+    def _gives_up(self, waiting: Mapping[tuple[str, str], object]) -> bool:
+        """Tell whether to skip the rest: a stopping process does not wait for a lost database."""
         return bool(waiting) and self._stopping.is_set()
 
     def _write_last(self, organization_id: str, at: Moment, token_ids: Iterable[str]) -> None:
-        with writing(self._ledger.engine) as connection:
+        with writing(self._unit_of_work.engine) as connection:
             use_queries.note_last_used(connection, organization_id, token_ids, at)
 
     def _accept(self, place: tuple[str, str], used: Iterable[str]) -> None:
-        """Accept the tokens `used` of one organization and service."""
-        with writing(self._ledger.engine) as connection:
+        """Accept the tokens `used` of one organization and service, with one event."""
+        with writing(self._unit_of_work.engine) as connection:
             if operation_queries.lock_scope(connection, *place) is None:
                 return
-            now = self._ledger.clock()  # after the wait for the lock
+            now = self._unit_of_work.clock()  # after the wait for the lock
             members = use_queries.members_with_pending(connection, *place, used, now)
             if not members:
                 return
             token_queries.close_lapsed(connection, *place, now, members)
             use_queries.accept_used(connection, *place, used, _ACCEPT, now)
-            self._ledger.record(connection, _event(place, members))
+            self._unit_of_work.record(connection, _event(place, members))
 
     def _run(self) -> None:
         due = time.monotonic() + LAST_USE_SECONDS
         while not self._stopping.is_set():
             if self._wake.wait(max(0.0, due - time.monotonic())):
-                # A moment for others who come at once, so that they share a transaction.
+                # Wait a moment, so that uses that come together share a transaction.
                 self._stopping.wait(FIRST_USE_SECONDS)
                 if not self.accept_first_uses():
-                    self._stopping.wait(_AGAIN_SECONDS)
+                    self._stopping.wait(_RETRY_SECONDS)
             if time.monotonic() >= due:
                 self.write_last_uses()
                 due = time.monotonic() + LAST_USE_SECONDS
 
 
-def _done(write: Callable[[], None]) -> bool:
-    """Do it, and tell whether it was done: whatever went wrong, what is noted must not be lost."""
+def _is_written(write: Callable[[], None]) -> bool:
+    """Call `write`. Returns False after any error, so that the caller keeps the uses."""
     try:
         write()
     except DeskError as error:
         _log.warning("uses of tokens wait: %s", type(error).__name__)
-    except Exception as error:  # noqa: BLE001 - a mistake of ours: the others are still written
+    except Exception as error:  # noqa: BLE001 - a bug must not stop the writing of other uses
         _log.error("uses of tokens are not written: %s", type(error).__name__)
     else:
         return True
@@ -172,7 +173,7 @@ def _done(write: Callable[[], None]) -> bool:
 
 
 def _event(place: tuple[str, str], members: Mapping[str, str]) -> Event:
-    """Return the event of the first use; `members` are usernames by id."""
+    """Return the event of first uses in one place; `members` are usernames by member id."""
     digest = hashlib.blake2b("\n".join(members).encode(), digest_size=16).hexdigest()
     subject = next(iter(members.values())) if len(members) == 1 else ""
     return Event(

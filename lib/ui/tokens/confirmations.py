@@ -298,7 +298,7 @@ def _ask_approval() -> None:
     if confirming is None or confirming.step is not Step.SECOND:
         return
     try:
-        approvals.ask(
+        approvals.request(
             app_context().unit_of_work,
             permissions.current_user(),
             confirming.plan,

@@ -1,4 +1,4 @@
-"""Which tokens are good, and for whom."""
+"""Which tokens are good, and for which service."""
 
 import asyncio
 import contextlib
@@ -20,7 +20,7 @@ from lib.operations.database import open_database
 from lib.operations.verification.token_verifier import TokenVerifier
 from lib.store.engine import sqlite_module, writing
 from lib.store.token_lookup import TokenLookup
-from tests.support.actions import Moving, act, change, exported, give, select
+from tests.support.actions import MovableClock, act, change, exported, give, select
 from tests.support.database_facts import NOW
 from tests.support.directory import MINTING, ORG, SERVICE, build, unit_of_work
 
@@ -28,9 +28,9 @@ OTHER_SERVICE = "epayments"
 
 
 @pytest.fixture
-def clock() -> Moving:
+def clock() -> MovableClock:
     """A clock that the test moves."""
-    return Moving()
+    return MovableClock()
 
 
 @pytest.fixture
@@ -40,41 +40,41 @@ def ids(engine) -> list[str]:
 
 
 @pytest.fixture
-def checker(engine, clock):
-    """A checker that writes nothing by itself."""
-    checker = TokenVerifier(unit_of_work(engine, clock), MINTING)
-    yield checker
-    checker.close()
+def verifier(engine, clock):
+    """A verifier whose recorder does not write by itself."""
+    verifier = TokenVerifier(unit_of_work(engine, clock), MINTING)
+    yield verifier
+    verifier.close()
 
 
-def in_loop(checker: TokenVerifier, token: str, service_id: str | None = None):
-    """Check in an event loop of its own."""
-    return asyncio.run(checker.check_in_loop(token, service_id))
+def check_in_loop(verifier: TokenVerifier, token: str, service_id: str | None = None):
+    """Check a token in a new event loop."""
+    return asyncio.run(verifier.check_in_loop(token, service_id))
 
 
-def many_in_loop(checker: TokenVerifier, tokens: list[str]):
-    """Check all at once in one event loop."""
+def check_many_in_loop(verifier: TokenVerifier, tokens: list[str]):
+    """Check all tokens at once in one event loop."""
 
-    async def all_of_them():
-        return await asyncio.gather(*map(checker.check_in_loop, tokens))
+    async def check_all():
+        return await asyncio.gather(*map(verifier.check_in_loop, tokens))
 
-    return asyncio.run(all_of_them())
+    return asyncio.run(check_all())
 
 
-def usernames(checker: TokenVerifier, tokens: list[str]) -> list[str | None]:
-    """Whose each token is, when it is good."""
-    found = [checker.check(token) for token in tokens]
+def usernames(verifier: TokenVerifier, tokens: list[str]) -> list[str | None]:
+    """Return the username of each good token."""
+    found = [verifier.check(token) for token in tokens]
     return [each and each.username for each in found]
 
 
 class TestGood:
-    """A live token of somebody active."""
+    """A live token of an active user."""
 
-    def test_what_is_told(self, checker, engine, ids):
-        """Whose it is, where, for what, since when and until when."""
+    def test_a_good_token_is_returned_with_all_its_facts(self, verifier, engine, ids):
+        """User, organization, service, and both times."""
         (token,) = give(engine, ids[1], Holding.ACCEPTED, expires_at=NOW + DAY)
         (token_id,) = select(engine, "SELECT token_id FROM token")[0]
-        assert checker.check(token)._asdict() == {
+        assert verifier.check(token)._asdict() == {
             "organization_id": ORG,
             "service_id": SERVICE,
             "token_id": token_id,
@@ -86,48 +86,50 @@ class TestGood:
             "active": True,
         }
 
-    def test_an_exported_token_is_good_at_once(self, checker, engine, ids):
-        """Before anybody accepts it (ruling 2)."""
+    def test_an_exported_token_is_good_at_once(self, verifier, engine, ids):
+        """Before it is accepted (ruling 2)."""
         _, outcome = act(engine, Action.GENERATE, ids)
-        assert usernames(checker, exported(outcome)) == [f"utcjf1-u{n}" for n in range(3)]
+        assert usernames(verifier, exported(outcome)) == [f"utcjf1-u{n}" for n in range(3)]
 
-    def test_a_requests_token_is_as_old_as_its_acceptance(self, checker, engine, ids):
+    def test_a_requested_token_is_issued_at_its_acceptance(self, verifier, engine, ids):
         """It was minted then."""
         (token,) = give(engine, ids[0], Holding.ACCEPTED, origin="request", accepted_at=NOW + HOUR)
-        assert checker.check(token).issued_at == NOW + HOUR
+        assert verifier.check(token).issued_at == NOW + HOUR
 
-    def test_beside_a_request(self, checker, engine, ids):
-        """The old token works until the new one is accepted (ruling 4)."""
+    def test_an_accepted_token_is_good_while_a_request_waits(self, verifier, engine, ids):
+        """Until the request is accepted (ruling 4)."""
         (token,) = give(engine, ids[0], Holding.ACCEPTED)
         act(engine, Action.REQUEST, [ids[0]])
-        assert checker.check(token)
+        assert verifier.check(token)
 
     @pytest.mark.parametrize("service_id", [None, SERVICE])
-    def test_for_its_own_service(self, checker, engine, ids, service_id):
-        """Or for whoever asks about all."""
+    def test_a_token_is_good_for_its_own_service_and_for_all(
+        self, verifier, engine, ids, service_id
+    ):
+        """None means all services."""
         (token,) = give(engine, ids[0], Holding.ACCEPTED)
-        assert checker.check(token, service_id)
+        assert verifier.check(token, service_id)
 
-    def test_under_an_older_pepper(self, checker, engine, ids, clock):
-        """Peppers are numbered so that they can be changed: the old one's tokens still work."""
+    def test_a_token_of_an_older_pepper_is_good(self, verifier, engine, ids, clock):
+        """Peppers have numbers, so that a new one can be added."""
         (old,) = give(engine, ids[0], Holding.ACCEPTED)
         both = Minting("demo", {1: MINTING.peppers[1], 2: b"q" * 32})
         (new,) = mint(1, "demo")
         give(engine, ids[1], Holding.ACCEPTED, digest=both.digests([new])[0], pepper=2)
         two = TokenVerifier(unit_of_work(engine, clock), both)
         assert usernames(two, [old, new]) == ["utcjf1-u0", "utcjf1-u1"]
-        assert usernames(checker, [old, new]) == ["utcjf1-u0", None]
+        assert usernames(verifier, [old, new]) == ["utcjf1-u0", None]
         two.close()
 
-    def test_without_waiting(self, checker, engine, ids):
-        """What the event loop asks gets the same answer."""
+    def test_the_event_loop_gets_the_same_answers(self, verifier, engine, ids):
+        """As a thread does."""
         (token,) = give(engine, ids[0], Holding.ACCEPTED)
-        assert in_loop(checker, token) == checker.check(token)
-        assert in_loop(checker, token, OTHER_SERVICE) is None
-        assert in_loop(checker, token[:-1]) is None
+        assert check_in_loop(verifier, token) == verifier.check(token)
+        assert check_in_loop(verifier, token, OTHER_SERVICE) is None
+        assert check_in_loop(verifier, token[:-1]) is None
 
-    def test_many_at_once_without_waiting(self, checker, engine):
-        """Each gets its own answer, more than one statement holds, in whatever order they come."""
+    def test_many_checks_at_once_get_their_own_answers(self, verifier, engine):
+        """More than one statement holds, in any order."""
         people = build(engine, 150, organization_id="UTMANY")
         tokens = [
             token
@@ -137,83 +139,83 @@ class TestGood:
         act(engine, Action.REMOVE, people[:50], organization_id="UTMANY")
         tokens += mint(20, "demo")
         random.Random(1).shuffle(tokens)  # noqa: S311 - no secret
-        found = many_in_loop(checker, tokens)
-        assert found == [checker.check(token) for token in tokens]
+        found = check_many_in_loop(verifier, tokens)
+        assert found == [verifier.check(token) for token in tokens]
         assert {token and token.state for token in found} == {None, "pending", "accepted"}
 
-    def test_who_leaves_disturbs_nobody(self, checker, engine, ids):
-        """A request that ends early leaves the answers of those beside it alone."""
+    def test_a_cancelled_check_does_not_disturb_the_others(self, verifier, engine, ids):
+        """A request can end early."""
         (token,) = give(engine, ids[0], Holding.ACCEPTED)
 
-        async def with_one_who_leaves():
-            checks = [asyncio.create_task(checker.check_in_loop(token)) for _ in range(9)]
+        async def with_one_cancelled():
+            checks = [asyncio.create_task(verifier.check_in_loop(token)) for _ in range(9)]
             await asyncio.sleep(0)
             checks[4].cancel()
             return await asyncio.gather(*checks, return_exceptions=True)
 
-        found = asyncio.run(with_one_who_leaves())
-        assert found[:4] + found[5:] == [checker.check(token)] * 8
+        found = asyncio.run(with_one_cancelled())
+        assert found[:4] + found[5:] == [verifier.check(token)] * 8
 
 
 class TestNotGood:
-    """Everything else is one answer: None."""
+    """Every other token has the same answer: None."""
 
-    def test_unknown(self, checker, engine, ids):
+    def test_an_unknown_token_is_not_good(self, verifier, engine, ids):
         """With and without a live token beside it."""
         (unknown,) = mint(1, "demo")
-        assert checker.check(unknown) is None
+        assert verifier.check(unknown) is None
         give(engine, ids[0], Holding.ACCEPTED)
-        assert checker.check(unknown) is None
+        assert verifier.check(unknown) is None
 
     @pytest.mark.parametrize("holding", [Holding.ACCEPTED, Holding.PENDING])
-    def test_ended(self, checker, engine, ids, holding):
-        """At once, whatever ended it: removed, cancelled or replaced."""
+    def test_an_ended_token_is_not_good_at_once(self, verifier, engine, ids, holding):
+        """It was removed, cancelled or replaced."""
         ending = {Holding.ACCEPTED: Action.REMOVE, Holding.PENDING: Action.CANCEL}[holding]
         for number, action in enumerate((ending, Action.GENERATE)):
             (token,) = give(engine, ids[number], holding)
-            assert checker.check(token)
+            assert verifier.check(token)
             act(engine, action, [ids[number]])
-            assert checker.check(token) is None
+            assert verifier.check(token) is None
 
-    def test_expired(self, checker, engine, ids, clock):
+    def test_an_expired_token_is_not_good(self, verifier, engine, ids, clock):
         """To the millisecond."""
         (token,) = give(engine, ids[0], Holding.ACCEPTED, expires_at=NOW + SECOND)
-        assert checker.check(token)
+        assert verifier.check(token)
         clock.at = NOW + SECOND - 1
-        assert checker.check(token)
+        assert verifier.check(token)
         clock.at = NOW + SECOND
-        assert checker.check(token) is None
+        assert verifier.check(token) is None
 
-    def test_another_services(self, checker, engine, ids):
-        """A token of another service is no token."""
+    def test_a_token_of_another_service_is_not_good(self, verifier, engine, ids):
+        """It is answered as an unknown one."""
         (token,) = give(engine, ids[0], Holding.ACCEPTED)
-        assert checker.check(token, OTHER_SERVICE) is None
-        assert checker.check(token, "") is None
+        assert verifier.check(token, OTHER_SERVICE) is None
+        assert verifier.check(token, "") is None
 
     @pytest.mark.parametrize("table", ["member", "organization", "subscription"])
-    def test_inactive_and_back(self, checker, engine, ids, table):
-        """It keeps its state meanwhile."""
+    def test_a_token_is_not_good_while_something_is_inactive(self, verifier, engine, ids, table):
+        """It is good again afterwards."""
         tokens = give(engine, ids[0], Holding.BOTH)
         for status, good in (("inactive", False), ("pending", False), ("active", True)):
             change(engine, f"UPDATE {table} SET status = :status", status=status)
-            assert [bool(checker.check(token)) for token in tokens] == [good, good]
+            assert [bool(verifier.check(token)) for token in tokens] == [good, good]
         states = select(engine, "SELECT state FROM token ORDER BY state")
         assert states == [("accepted",), ("pending",)]
 
-    def test_a_neighbour_is_another_token(self, checker, engine, ids):
-        """What a miss reads instead is never told, nor is its use noted."""
+    def test_the_neighbour_read_for_an_unknown_token_is_not_returned(self, verifier, engine, ids):
+        """Nor is its use noted."""
         (neighbour,) = give(engine, ids[0], Holding.PENDING)
-        assert [checker.check(unknown) for unknown in mint(3, "demo")] == [None] * 3
-        checker.uses.flush()
+        assert [verifier.check(unknown) for unknown in mint(3, "demo")] == [None] * 3
+        verifier.uses.flush()
         assert select(engine, "SELECT count(*) FROM token WHERE state = 'accepted'") == [(0,)]
         act(engine, Action.CANCEL, [ids[0]])
-        assert checker.check(neighbour) is None
+        assert verifier.check(neighbour) is None
         (other,) = give(engine, ids[1], Holding.ACCEPTED)
-        assert [bool(checker.check(t)) for t in (other, neighbour, *mint(1, "demo"))] == [1, 0, 0]
+        assert [bool(verifier.check(t)) for t in (other, neighbour, *mint(1, "demo"))] == [1, 0, 0]
 
 
 class TestMalformed:
-    """What has not the form of a token is answered without the database."""
+    """A string without the form of a token is answered without the database."""
 
     @pytest.mark.parametrize(
         "spoil",
@@ -234,36 +236,40 @@ class TestMalformed:
             lambda token: token * 10_000,
         ],
     )
-    def test_each(self, checker, engine, ids, spoil, monkeypatch):
-        """Nothing is asked, so that a scanner may ask about whatever it finds."""
+    def test_a_malformed_token_is_not_looked_up(self, verifier, engine, ids, spoil, monkeypatch):
+        """So a scanner may send whatever it finds."""
         (token,) = give(engine, ids[0], Holding.ACCEPTED)
         monkeypatch.setattr(TokenLookup, "_query", lambda *_: pytest.fail("the database was asked"))
-        assert checker.check(spoil(token)) is None
-        assert not checker.revoke(spoil(token), "")
+        assert verifier.check(spoil(token)) is None
+        assert not verifier.revoke(spoil(token), "")
 
 
 class TestWhiteSpace:
-    """A token read from a file has a line end; cut round the token, never inside."""
+    """White space around a token is ignored: one read from a file has a line end."""
 
     @pytest.mark.parametrize(
         "round_it", ["{}\n", "{}\r\n", " {}", "\t{} ", "\u00a0{}", "\ufeff{}\n", "\v\f{}\u2028"]
     )
-    def test_it_is_the_same_token(self, checker, engine, ids, round_it):
-        """It is good, in a thread and in the loop, and is ended by revoke."""
+    def test_a_token_with_white_space_around_it_is_good_and_can_be_revoked(
+        self, verifier, engine, ids, round_it
+    ):
+        """In a thread and in the event loop."""
         (token,) = give(engine, ids[0], Holding.ACCEPTED)
         written = round_it.format(token)
-        assert checker.check(written)
-        assert in_loop(checker, written)
-        assert checker.revoke(written, "")
-        assert checker.check(token) is None
+        assert verifier.check(written)
+        assert check_in_loop(verifier, written)
+        assert verifier.revoke(written, "")
+        assert verifier.check(token) is None
 
 
 class TestSteps:
-    """A miss takes the steps of a hit, so that time tells a service nothing of other tokens."""
+    """A bad token takes the same steps as a good one, so that the time tells nothing."""
 
     @pytest.mark.parametrize("kind", ["good", "unknown", "ended", "foreign", "inactive", "expired"])
-    def test_one_statement_each(self, checker, engine, ids, kind, monkeypatch):
-        """The same one; and a row is read, whosever it is."""
+    def test_each_kind_of_token_takes_the_same_statement(
+        self, verifier, engine, ids, kind, monkeypatch
+    ):
+        """And a row is read for each."""
         (good,) = give(engine, ids[0], Holding.ACCEPTED)
         (other,) = give(engine, ids[1], Holding.ACCEPTED)
         token = {"good": good, "unknown": mint(1, "demo")[0]}.get(kind, other)
@@ -281,14 +287,14 @@ class TestSteps:
         monkeypatch.setattr(
             TokenLookup, "_query", lambda self, *what: asked.append(what) or query(self, *what)
         )
-        assert bool(checker.check(token, service_id)) == (kind == "good")
+        assert bool(verifier.check(token, service_id)) == (kind == "good")
         ((statement, values),) = asked
         assert (statement.count("?"), len(values)) == (1, 1)
 
 
 @pytest.fixture
 def file(tmp_path):
-    """A SQLite file with one user who has a token: its engine, its path, and the token."""
+    """A SQLite file with one user who has a token: its engine, path and token."""
     path = tmp_path / "desk.db"
     engine = open_database(f"sqlite:///{path}")
     (token,) = give(engine, build(engine, 1)[0], Holding.ACCEPTED)
@@ -300,108 +306,108 @@ _END = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = :
 
 
 @contextlib.contextmanager
-def serving_one(url: str) -> Iterator[tuple[Engine, TokenVerifier, str]]:
-    """A database with one good token, and who checks it."""
+def verifier_of_one(url: str) -> Iterator[tuple[Engine, TokenVerifier, str]]:
+    """A database with one good token, and its verifier."""
     engine = open_database(url)
     (token,) = give(engine, build(engine, 1)[0], Holding.ACCEPTED)
-    checker = TokenVerifier(unit_of_work(engine), MINTING)
-    yield engine, checker, token
-    checker.close()
+    verifier = TokenVerifier(unit_of_work(engine), MINTING)
+    yield engine, verifier, token
+    verifier.close()
     engine.dispose()
 
 
 @pytest.fixture
 def served(postgresql_url):
     """The same on PostgreSQL."""
-    with serving_one(postgresql_url) as one:
+    with verifier_of_one(postgresql_url) as one:
         yield one
 
 
 class TestLostDatabase:
-    """Never a wrong yes or no."""
+    """A lost database gives an error, never a wrong answer."""
 
-    def test_locked(self, file, monkeypatch):
-        """Somebody holds the file for themselves alone."""
+    def test_a_locked_sqlite_file_raises(self, file, monkeypatch):
+        """Another connection has locked the file."""
         engine, path, token = file
         monkeypatch.setattr(
             "lib.operations.verification.token_verifier.TokenLookup",
             partial(TokenLookup, seconds=0),
         )
-        checker = TokenVerifier(unit_of_work(engine), MINTING)
-        checker.close()
+        verifier = TokenVerifier(unit_of_work(engine), MINTING)
+        verifier.close()
         engine.dispose()
         holder = sqlite_module().connect(path, isolation_level=None)
         holder.execute("PRAGMA locking_mode=EXCLUSIVE")
         holder.execute("BEGIN EXCLUSIVE")
-        for check in (TokenVerifier.check, in_loop):
+        for check in (TokenVerifier.check, check_in_loop):
             with pytest.raises(DatabaseBusyError):
-                check(checker, token)
+                check(verifier, token)
         with pytest.raises(DatabaseBusyError):
-            checker.service_of("erecording-abcdefgh", "secret")
+            verifier.service_of("erecording-abcdefgh", "secret")
         holder.close()
-        assert checker.check(token)
-        checker.close()
+        assert verifier.check(token)
+        verifier.close()
 
-    def test_a_writer_is_no_lock(self, file):
-        """A bulk action that writes for a second holds up no check."""
+    def test_a_writer_does_not_delay_checks(self, file):
+        """A bulk action writes for a second."""
         engine, _, token = file
-        checker = TokenVerifier(unit_of_work(engine), MINTING)
+        verifier = TokenVerifier(unit_of_work(engine), MINTING)
         with writing(engine) as connection:
             connection.exec_driver_sql(
                 "UPDATE token SET state = 'removed', ended_from = 'accepted', ended_at = 1"
             )
-            assert in_loop(checker, token)
-        assert in_loop(checker, token) is None
-        checker.close()
+            assert check_in_loop(verifier, token)
+        assert check_in_loop(verifier, token) is None
+        verifier.close()
 
-    def test_gone(self, file):
-        """No file, no answer."""
+    def test_a_missing_sqlite_file_raises(self, file):
+        """There is no answer."""
         engine, path, token = file
-        checker = TokenVerifier(unit_of_work(engine), MINTING)
-        checker.close()
+        verifier = TokenVerifier(unit_of_work(engine), MINTING)
+        verifier.close()
         engine.dispose()
         for each in path.parent.glob("desk.db*"):
             each.unlink()
         path.mkdir()
         with pytest.raises(DatabaseUnavailableError):
-            checker.check(token)
+            verifier.check(token)
 
-    def test_the_server_ends_our_connections(self, served):
-        """All of them, idle: the next check makes a new one, and nobody sees it."""
-        engine, checker, token = served
+    def test_a_check_reconnects_after_the_server_closed_idle_connections(self, served):
+        """Without an error."""
+        engine, verifier, token = served
         with ThreadPoolExecutor(4) as threads:
-            assert all(threads.map(checker.check, [token] * 50))
+            assert all(threads.map(verifier.check, [token] * 50))
             select(engine, f"{_END} AND pid <> pg_backend_pid()", name=engine.url.database)
-            assert all(threads.map(checker.check, [token] * 50))
+            assert all(threads.map(verifier.check, [token] * 50))
         for _ in range(2):
-            assert all(many_in_loop(checker, [token] * 250))
+            assert all(check_many_in_loop(verifier, [token] * 250))
             select(engine, f"{_END} AND pid <> pg_backend_pid()", name=engine.url.database)
 
-    def test_a_table_has_changed(self, served):
-        """A plan that was made for it before is made again, and nobody sees it."""
-        engine, checker, token = served
+    def test_a_check_works_after_a_table_has_changed(self, served):
+        """PostgreSQL's cached plan is made again, without an error."""
+        engine, verifier, token = served
 
         async def before_and_after():
-            before = await checker.check_in_loop(token)
+            before = await verifier.check_in_loop(token)
             change(engine, "ALTER TABLE token ALTER COLUMN expires_at TYPE numeric")
-            return before, await checker.check_in_loop(token)
+            return before, await verifier.check_in_loop(token)
 
         before, after = asyncio.run(before_and_after())
-        assert before == after == checker.check(token)
+        assert before == after == verifier.check(token)
 
-    def test_the_address_says_how_long_to_wait(self, postgresql_url):
-        """For a connection: it is an argument of ours as well."""
-        with serving_one(f"{postgresql_url}&connect_timeout=7") as (_, checker, token):
-            assert in_loop(checker, token)
-            assert checker.check(token)
+    def test_the_database_url_can_set_the_connection_timeout(self, postgresql_url):
+        """We set the same argument by default."""
+        with verifier_of_one(f"{postgresql_url}&connect_timeout=7") as (_, verifier, token):
+            assert check_in_loop(verifier, token)
+            assert verifier.check(token)
 
-    def test_the_server_does_not_answer(self, served, monkeypatch):
-        """Stopped in the middle: all who wait are told in time, and the next one has an answer."""
+    def test_a_stopped_server_raises_in_time_and_works_when_it_continues(self, served, monkeypatch):
+        """All who wait get the error."""
         monkeypatch.setattr("lib.store.async_token_lookup.TIMEOUT_SECONDS", 0.2)
-        engine, checker, token = served
+        engine, verifier, token = served
 
         async def stopped():
-            assert await checker.check_in_loop(token)
+            assert await verifier.check_in_loop(token)
             asking = "SELECT pid FROM pg_stat_activity WHERE query LIKE '%LATERAL%'"
             ((pid,),) = select(
                 engine, f"{asking} AND datname = current_database() AND pid <> pg_backend_pid()"
@@ -409,28 +415,28 @@ class TestLostDatabase:
             os.kill(pid, signal.SIGSTOP)
             try:
                 async with asyncio.timeout(4):  # by its own way the driver waits for ten
-                    lost = [checker.check_in_loop(token) for _ in range(200)]
+                    lost = [verifier.check_in_loop(token) for _ in range(200)]
                     return await asyncio.gather(*lost, return_exceptions=True)
             finally:
                 os.kill(pid, signal.SIGCONT)
 
         assert {type(answer) for answer in asyncio.run(stopped())} == {DatabaseUnavailableError}
-        assert in_loop(checker, token)
+        assert check_in_loop(verifier, token)
 
-    def test_the_server_takes_no_more(self, served):
-        """Lost, and not to be had again: no answer, and one when it is back."""
-        engine, checker, token = served
-        assert checker.check(token)
+    def test_a_server_without_free_connections_raises_until_one_is_free(self, served):
+        """Then checks work again."""
+        engine, verifier, token = served
+        assert verifier.check(token)
         name = engine.url.database
         admin = create_engine(engine.url.set(database="postgres"), isolation_level="AUTOCOMMIT")
         with admin.connect() as connection:
             for allowed in ("false", "true"):
                 connection.exec_driver_sql(f"ALTER DATABASE {name} ALLOW_CONNECTIONS {allowed}")
                 connection.execute(text(_END), {"name": name})
-                for check in (TokenVerifier.check, in_loop):
+                for check in (TokenVerifier.check, check_in_loop):
                     if allowed == "false":
                         with pytest.raises(DatabaseUnavailableError):
-                            check(checker, token)
+                            check(verifier, token)
                     else:
-                        assert check(checker, token)
+                        assert check(verifier, token)
         admin.dispose()
