@@ -2,12 +2,14 @@
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from lib.domain.csv_writer import disarm, undo_disarm
 from lib.domain.roles import PERMISSIONS, Permission, Role
 from lib.domain.states import Action
-from lib.operations import import_rows
+from lib.operations.imports.schema import SCHEMAS
 from lib.settings import ROOT, Settings
 from lib.ui.navigation import menu
 from lib.wording.labels import ACTIONS, PERMISSION_WORDS
@@ -59,9 +61,28 @@ class TestReadme:
     def test_it_names_the_columns_that_the_importer_wants(self) -> None:
         """The required columns of each file are in its row of the table."""
         told = table_after("Use your own directory")
-        for name, sheet in import_rows.SCHEMAS.items():
+        for name, sheet in SCHEMAS.items():
             required = told[name].split("|")[0]
             assert set(re.findall(r"`([a-z_]+)`", required)) == set(sheet.required)
+
+    def test_its_program_undoes_what_protects_a_csv(self) -> None:
+        """What it shows to programs is what the importer does."""
+        program = next(code for code in re.findall(r"```python\n(.*?)```", README, re.DOTALL))
+        names: dict[str, Any] = {}
+        exec(program, names)  # noqa: S102 - README's own lines
+        for cell in (
+            "=1",
+            " +1",
+            "\xa0@x",
+            "a;=1",
+            'a\r\n"-1',
+            ";|x",
+            "\n%1",
+            "＝1",
+            "O'Neil",
+            "x",
+        ):
+            assert names["as_it_was"](disarm(cell)) == undo_disarm(disarm(cell)) == cell
 
     def test_its_pictures_and_paths_exist(self) -> None:
         """Every picture that README shows and every test path that it names is there."""

@@ -24,16 +24,21 @@ _EVERYWHERE = "all organizations"
 
 def declare(add: Callable[..., argparse.ArgumentParser]) -> None:
     """Add the commands `grant`, `revoke` and `grants`."""
-    granting = _add_arguments(add("grant", help="grant a role to a person"))
+    granting = _add_arguments("grant", add("grant", help="grant a role to a person"))
     granting.set_defaults(run=_grant)
-    revoking = _add_arguments(add("revoke", help="revoke a role of a person"))
+    revoking = _add_arguments("revoke", add("revoke", help="revoke a role of a person"))
     revoking.set_defaults(run=_revoke)
     listing = add("grants", help="list all grants")
     listing.add_argument("--json", action="store_true", help="print a line of JSON for each grant")
     listing.set_defaults(run=_list)
 
 
-def _add_arguments(parser: argparse.ArgumentParser) -> argparse.ArgumentParser:
+def _add_arguments(command: str, parser: argparse.ArgumentParser) -> argparse.ArgumentParser:
+    # A username that begins with a hyphen is taken for an option, unless `--` stands before it.
+    parser.usage = (
+        f"%(prog)s [-h] [--organization ID [ID ...]] [--] username {{{','.join(Role)}}}\n"
+        f"a username that begins with a hyphen: {command} -- -sam {Role.SUPPORT.value}"
+    )
     parser.add_argument("username")
     parser.add_argument("role", choices=[role.value for role in Role])
     parser.add_argument(

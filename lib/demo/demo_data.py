@@ -22,8 +22,9 @@ from lib.domain.ids import new_ids
 from lib.domain.roles import Grant, Role
 from lib.domain.states import Holding, Origin, Status, TokenState
 from lib.domain.token_format import Minting, hint, mint
-from lib.operations.import_directory import import_into
-from lib.operations.import_rows import SCHEMAS, parse
+from lib.operations.imports.import_directory import import_into
+from lib.operations.imports.parse import parse
+from lib.operations.imports.schema import SCHEMAS
 from lib.operations.unit_of_work import UnitOfWork
 from lib.settings import ROOT, read_settings
 from lib.store import grant_queries, import_queries

@@ -27,10 +27,13 @@ def _decomposed(text: str) -> str:
 
 def same_but_for_case(one: str, other: str) -> bool:
     """Tell whether two names are equal, ignoring case only (Unicode 3.13, D145)."""
-    return one == other or _caseless(one) == _caseless(other)
+    return one == other or caseless(one) == caseless(other)
 
 
-def _caseless(text: str) -> str:
+def caseless(text: str) -> str:
+    """Return the same text for all that differ in upper and lower case at most."""
+    if text.isascii():
+        return text.lower()
     return unicodedata.normalize("NFD", unicodedata.normalize("NFD", text).casefold())
 
 

@@ -54,6 +54,7 @@ CSV_HEADER = (
     "Email",
     "API Token",
     "Generated At",
+    "Expires",
 )
 
 
@@ -357,11 +358,12 @@ def _receipt(plan: Plan, now: Moment, csv_name: str = "", csv_sha256: str = "") 
 
 def _csv(scope: Scope, users: Iterable[UserInScope], tokens: Iterable[str], now: Moment) -> bytes:
     place = (scope.organization_id, scope.organization_name, scope.service_name)
-    at = iso(now)
+    ends = scope.policy.ends(now)
+    at, expires = iso(now), "" if ends is None else iso(ends)
     return csv_bytes(
         CSV_HEADER,
         (
-            (*place, user.name, user.username, user.email, token, at)
+            (*place, user.name, user.username, user.email, token, at, expires)
             for user, token in zip(users, tokens, strict=True)
         ),
     )

@@ -108,14 +108,8 @@ def appoint_first(unit_of_work: UnitOfWork, usernames: Iterable[str]) -> None:
         for username in names:
             if grant_queries.find_account(connection, username) is None:
                 email = username if "@" in username else ""
-                import_queries.add_rows(
-                    connection,
-                    "user_account",
-                    [
-                        {"username": username, "name": username, "email": email}
-                        | {"staff_status": "active"}
-                    ],
-                )
+                account = {"username": username, "name": username, "email": email}
+                import_queries.add_accounts(connection, [account | {"staff_status": "active"}])
             event = attempt._replace(subject=username, address=audit.FIRST_ADMINISTRATORS)
             _grant(connection, unit_of_work, event, username, [wanted])
 

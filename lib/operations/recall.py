@@ -137,9 +137,7 @@ def end_by_command(
     with unit_of_work.transaction(by_command(recall.plans[0])) as connection:
         if SYSTEM.username not in import_queries.stored_accounts(connection, [SYSTEM.username]):
             account = {"username": SYSTEM.username, "name": SYSTEM.name, "email": ""}
-            import_queries.add_rows(
-                connection, "user_account", [account | {"staff_status": "inactive"}]
-            )
+            import_queries.add_accounts(connection, [account | {"staff_status": "inactive"}])
         return execute_all(connection, unit_of_work, recall.plans, recall.batch_id, by_command)
 
 

@@ -1,6 +1,7 @@
 """Bulk inserts and reads, and sets of ids as one parameter, on SQLite and PostgreSQL."""
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
@@ -8,6 +9,8 @@ from sqlalchemy import Connection, Table, TextClause, text
 
 from lib.domain.roles import Reach
 from lib.store.engine import to_dbapi_error
+
+_SET = re.compile(r"\{(\w+)\}")
 
 
 def insert_many(
@@ -64,15 +67,16 @@ def stream(
 
 
 def with_ids(connection: Connection, statement: str) -> TextClause:
-    """Return `statement` with `{ids}` replaced by a table of one column, `value`.
+    """Return `statement` with each `{name}` replaced by a table of one column, `value`.
 
-    The table has the ids of the parameter `ids`, which `ids_parameter` makes.
+    The table has the ids of the parameter of that name, which `ids_parameter` makes. Most
+    statements have one, `{ids}`.
     """
     source = {
-        "postgresql": "(SELECT unnest(CAST(:ids AS text[])) AS value)",
-        "sqlite": "(SELECT value FROM json_each(:ids))",
+        "postgresql": r"(SELECT unnest(CAST(:\1 AS text[])) AS value)",
+        "sqlite": r"(SELECT value FROM json_each(:\1))",
     }[connection.dialect.name]
-    return text(statement.replace("{ids}", source))
+    return text(_SET.sub(source, statement))
 
 
 def ids_parameter(connection: Connection, ids: Iterable[str]) -> str | list[str]:

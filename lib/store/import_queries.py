@@ -6,6 +6,7 @@ from typing import Any, NamedTuple, TypeAlias
 from sqlalchemy import Connection, Integer, Table, text
 
 from lib.domain.clock import Moment
+from lib.domain.search import caseless
 from lib.store import tables
 from lib.store.bulk import ids_parameter, insert_many, with_ids
 
@@ -33,9 +34,14 @@ class MemberWithService(NamedTuple):
 
 
 def wait_for_other_imports(connection: Connection) -> None:
-    """Wait until no other import runs. On SQLite the whole database is locked already."""
+    """Wait until no other import runs. On SQLite the whole database is locked already.
+
+    PostgreSQL reads indexes only until the transaction ends. It keeps plans, also those that check
+    foreign keys. A plan made while a table was empty reads the whole table for each row later.
+    """
     if connection.dialect.name == "postgresql":
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
+        connection.execute(text("SET LOCAL enable_seqscan = off"))
 
 
 def is_empty(connection: Connection) -> bool:
@@ -51,27 +57,50 @@ def is_empty(connection: Connection) -> bool:
 def stored_rows(
     connection: Connection, table: str, columns: Sequence[str], by: str, values: Iterable[str]
 ) -> list[dict[str, Any]]:
-    """Return `columns` of the rows of `table` whose column `by` has one of `values`."""
-    names = ", ".join(f"t.{column}" for column in columns)
-    statement = with_ids(
-        connection, f"SELECT {names} FROM {{ids}} i JOIN {table} t ON t.{by} = i.value"
-    )
-    rows = connection.execute(statement, {"ids": ids_parameter(connection, values)})
+    """Return `columns` of the rows of `table` whose column `by` is one of `values`."""
+    rows = _stored(connection, table, columns, by, values)
     return [dict(zip(columns, row, strict=True)) for row in rows]
+
+
+def _stored(
+    connection: Connection, table: str, columns: Sequence[str], by: str, values: Iterable[str]
+) -> Sequence[Any]:
+    names = ", ".join(f"t.{column}" for column in columns)
+    # OFFSET 0 keeps PostgreSQL to one look into the index for each value; else it took a hash join
+    # over the whole table, for each of the parts that an import is taken in.
+    looked_up = f"(SELECT * FROM {table} x WHERE x.{by} = i.value OFFSET 0)"
+    joined = {
+        "postgresql": f"CROSS JOIN LATERAL {looked_up} t",
+        "sqlite": f"JOIN {table} t ON t.{by} = i.value",
+    }[connection.dialect.name]
+    statement = with_ids(connection, f"SELECT {names} FROM {{ids}} i {joined}")
+    return connection.execute(statement, {"ids": ids_parameter(connection, values)}).all()
 
 
 def stored_accounts(connection: Connection, usernames: Iterable[str]) -> dict[str, StoredAccount]:
     """Return the existing accounts of `usernames`, by username."""
     columns = ("username", "name", "email", "staff_status")
-    rows = stored_rows(connection, "user_account", columns, "username", usernames)
-    return {r["username"]: StoredAccount(r["name"], r["email"], r["staff_status"]) for r in rows}
+    rows = _stored(connection, "user_account", columns, "username", usernames)
+    return {username: StoredAccount(name, email, staff) for username, name, email, staff in rows}
 
 
 def stored_members(connection: Connection, usernames: Iterable[str]) -> dict[tuple[str, str], str]:
     """Return the status of every membership of `usernames`, by (username, organization id)."""
     columns = ("username", "organization_id", "status")
-    rows = stored_rows(connection, "member", columns, "username", usernames)
-    return {(r["username"], r["organization_id"]): r["status"] for r in rows}
+    rows = _stored(connection, "member", columns, "username", usernames)
+    return {(username, place): status for username, place, status in rows}
+
+
+def stored_spellings(connection: Connection, usernames: Iterable[str]) -> dict[str, list[str]]:
+    """Return the stored usernames that differ from `usernames` by case at most.
+
+    By their caseless form.
+    """
+    columns, keys = ("username_key", "username"), set(map(caseless, usernames))
+    found: dict[str, list[str]] = {}
+    for key, username in _stored(connection, "user_account", columns, "username_key", keys):
+        found.setdefault(key, []).append(username)
+    return found
 
 
 def with_a_role(connection: Connection, usernames: Iterable[str]) -> set[str]:
@@ -153,6 +182,12 @@ def add_rows(connection: Connection, table: str, rows: Sequence[Row]) -> None:
         columns = list(rows[0])
         values = (tuple(row[column] for column in columns) for row in rows)
         insert_many(connection, tables.metadata.tables[table], columns, values)
+
+
+def add_accounts(connection: Connection, rows: Sequence[Row]) -> None:
+    """Insert people, each with the key by which usernames that differ by case only are found."""
+    keyed = [{**row, "username_key": caseless(row["username"])} for row in rows]
+    add_rows(connection, "user_account", keyed)
 
 
 def update_rows(

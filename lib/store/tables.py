@@ -133,7 +133,10 @@ user_account = Table(
     Column("email", Text, nullable=False),
     # Set only for staff accounts, which belong to no organization. Their rights come from grants.
     Column("staff_status", Text),
+    # The username without regard to case: two that differ by case only are not let in.
+    Column("username_key", _Key, nullable=False, server_default=""),
     CheckConstraint(f"staff_status IS NULL OR {_one_of('staff_status', Status)}", name="staff"),
+    Index("ix_user_account_key", "username_key"),
 )
 
 member = Table(

@@ -11,8 +11,8 @@ from lib.domain.audit import AuditKeyring
 from lib.domain.roles import Grant, Role
 from lib.operations import grants
 from lib.operations.database import open_database
-from lib.operations.import_directory import import_into
-from lib.operations.import_rows import parse
+from lib.operations.imports.import_directory import import_into
+from lib.operations.imports.parse import parse
 from lib.operations.unit_of_work import UnitOfWork
 from lib.store.engine import writing
 from tests.browser.browsing import Browsing

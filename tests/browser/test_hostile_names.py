@@ -13,8 +13,8 @@ from lib.domain import clock
 from lib.domain.ids import new_id
 from lib.domain.roles import Grant, Role
 from lib.operations.database import open_database
-from lib.operations.import_directory import import_into
-from lib.operations.import_rows import parse
+from lib.operations.imports.import_directory import import_into
+from lib.operations.imports.parse import parse
 from lib.store import grant_queries
 from lib.store.engine import writing
 from tests.browser.browsing import Browsing, rows_of

@@ -75,6 +75,7 @@ class TestTaking:
             "services: 1 added, 0 updated, 0 unchanged, 0 refused\n"
             "subscriptions: 1 added, 0 updated, 0 unchanged, 0 refused\n"
             "users: 2 added, 0 updated, 0 unchanged, 0 refused\n"
+            "missing: nobody\n"
         )
         assert users_stored(empty_database_url) == 2
 
@@ -84,7 +85,7 @@ class TestTaking:
         header = FILES["users"].splitlines()[0]
         assert run(tmp_path, users=f"{header}\n{users}") == 0
         assert run(tmp_path, users=f"{header}\n{users}new,New,,,active\n") == 0
-        assert capsys.readouterr().out.splitlines()[1] == (
+        assert capsys.readouterr().out.splitlines()[2] == (
             "users: 1 added, 0 updated, 1,200 unchanged, 0 refused"
         )
         assert users_stored(database_url) == 1_201
@@ -93,7 +94,7 @@ class TestTaking:
     def test_unknown_columns_are_named(self, tmp_path, capsys):
         """Unknown columns are ignored and named."""
         assert run(tmp_path, services="service,name,Colour\nx,X,red\n") == 0
-        assert "columns not known and ignored: 'colour'" in capsys.readouterr().out
+        assert "columns not known and ignored: 'Colour'" in capsys.readouterr().out
 
 
 class TestRefusing:
@@ -105,6 +106,7 @@ class TestRefusing:
         assert capsys.readouterr().out.splitlines()[3:] == [
             "users: 2 added, 0 updated, 0 unchanged, 1 refused",
             "  line 4: username 'bad user': must be 1 to 100 characters without white space",
+            "missing: nobody",
             "Nothing was written: mend these rows, or take the others with --skip-bad-rows.",
         ]
         assert users_stored(database_url) == 0
@@ -142,6 +144,7 @@ class TestUsernameOfAnotherPerson:
             " mhale@example.com) has a role; if it is the same person, add --same-person mhale;"
             " if not, give the new person another username, or end the roles, tokens and requests"
             " of mhale first\n"
+            "missing: nobody\n"
             "Nothing was written: mend these rows, or take the others with --skip-bad-rows.\n"
         )
         names = stored(directory, "SELECT name FROM user_account WHERE username = 'mhale'")
@@ -186,7 +189,7 @@ class TestWrongUsage:
         ("content", "sentence"),
         [
             (b"", "the file is empty"),
-            (b"a,b\n1,2\n", "the first line lacks the column service and name"),
+            (b"a,b\n1,2\n", "has the columns a, b; it lacks service and name"),
             ("service,name\nx,Zoë\n".encode("latin-1"), "save the file as CSV UTF-8"),
             (b'service,name\nx,"X\n', "a quotation mark"),
         ],

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lib.domain.csv_writer import csv_bytes, disarm
+from lib.domain.csv_writer import csv_bytes, disarm, undo_disarm
 
 SIGNS = ("=", "+", "-", "@", "\t", "\r", "\n", "|", "%", "＝", "＋", "－", "＠")
 CELLS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"))
@@ -52,6 +52,16 @@ class TestForm:
         """Commas, quotation marks and line breaks are kept; cells are unchanged or disarmed."""
         read = cells_of(csv_bytes(("a", "b"), rows))
         assert read == [["a", "b"], *([disarm(cell) for cell in row] for row in rows)]
+
+    @given(CELLS.filter(lambda cell: "'" not in cell))
+    def test_disarming_can_be_undone(self, cell):
+        """Whatever the cell is, as long as it had no apostrophe of its own."""
+        assert undo_disarm(disarm(cell)) == cell
+
+    def test_disarming_can_be_undone_when_cells_try_to_begin_a_formula(self):
+        """Those cells have apostrophes in several places."""
+        cells = [cell.replace("'", "") for cell in hostile_cells(5_000)]
+        assert [undo_disarm(disarm(cell)) for cell in cells] == cells
 
     @given(CELLS)
     def test_disarming_only_adds_apostrophes(self, cell):

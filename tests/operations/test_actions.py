@@ -207,7 +207,7 @@ class TestGenerateAndExport:
         planned, outcome = act(engine, Action.GENERATE, list(reversed(ids)))
         rows = csv_rows(outcome.csv)
         assert outcome.csv.startswith(b"\xef\xbb\xbfOrganization ID,Organization,Service,Name,")
-        assert outcome.csv.endswith(b"Z\r\n")
+        assert outcome.csv.endswith(b"Z,\r\n")
         assert tuple(rows[0]) == CSV_HEADER
         assert [row["Username"] for row in rows] == [f"utcjf1-u{n}" for n in range(12) if n != 5]
         assert {key: rows[0][key] for key in CSV_HEADER if key != "API Token"} == {
@@ -218,6 +218,7 @@ class TestGenerateAndExport:
             "Username": "utcjf1-u0",
             "Email": "utcjf1-u0@example.com",
             "Generated At": iso(LATER),
+            "Expires": "",
         }
         assert outcome.receipt.csv_name == "UTCJF1-erecording-20261130T005320Z.csv"
         assert outcome.receipt.csv_name == planned.csv_name

@@ -15,8 +15,8 @@ from lib.operations import approvals, audited_download, grants, own_tokens
 from lib.operations.actions import execute, plan_action
 from lib.operations.audit import verify
 from lib.operations.audited_download import DownloadNotRecordedError
-from lib.operations.import_directory import import_directory
-from lib.operations.import_rows import parse
+from lib.operations.imports.import_directory import import_directory
+from lib.operations.imports.parse import parse
 from tests.support.actions import LATER, OTHER_ADMIN, add_administrator, give, later, plan, select
 from tests.support.directory import ADMIN, MINTING, ORG, SERVICE, build, clock, unit_of_work
 

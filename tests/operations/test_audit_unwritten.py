@@ -25,8 +25,8 @@ from lib.operations import (
 )
 from lib.operations.audited_download import DownloadNotRecordedError
 from lib.operations.export_download import ExportDownload
-from lib.operations.import_directory import import_directory
-from lib.operations.import_rows import parse
+from lib.operations.imports.import_directory import import_directory
+from lib.operations.imports.parse import parse
 from lib.operations.one_time_secrets import OneTimeSecrets, SecretKey
 from lib.operations.sign_in_sessions import LoginClaims, SessionLimits
 from lib.operations.unit_of_work import UnitOfWork

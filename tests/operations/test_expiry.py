@@ -3,7 +3,7 @@
 import pytest
 
 from lib.domain.access import Actor
-from lib.domain.clock import DAY, MINUTE, SECOND
+from lib.domain.clock import DAY, MINUTE, SECOND, iso
 from lib.domain.errors import NothingToDoError, TokenNotPendingError
 from lib.domain.states import Action, Holding
 from lib.domain.tokens import TokenRow
@@ -13,7 +13,7 @@ from lib.operations.unit_of_work import UnitOfWork
 from lib.operations.verification.token_verifier import TokenVerifier
 from lib.store import token_queries
 from lib.store.engine import reading
-from tests.support.actions import LATER, MovableClock, act, change, exported, give, select
+from tests.support.actions import LATER, MovableClock, act, change, csv_rows, exported, give, select
 from tests.support.database_facts import NOW
 from tests.support.directory import ADMIN, MINTING, ORG, SERVICE, build, by, clock, unit_of_work
 
@@ -53,6 +53,8 @@ class TestNewTokens:
         set_days(engine, service, organization)
         _, outcome = act(engine, Action.GENERATE, ids)
         assert set(ends(engine)) == {days and LATER + days * DAY}
+        expires = {row["Expires"] for row in csv_rows(outcome.csv)}
+        assert expires == {iso(LATER + days * DAY) if days else ""}
         at = MovableClock(LATER)
         checker = TokenVerifier(unit_of_work(engine, at), MINTING)
         token = exported(outcome)[0]

@@ -14,8 +14,8 @@ from lib.domain.errors import (
 )
 from lib.domain.roles import Grant, Role
 from lib.operations import grants
-from lib.operations.import_directory import import_directory
-from lib.operations.import_rows import parse
+from lib.operations.imports.import_directory import import_directory
+from lib.operations.imports.parse import parse
 from lib.store.engine import writing
 from tests.support.actions import OTHER_ADMIN, add_administrator, change, everything, select
 from tests.support.database_facts import NOW

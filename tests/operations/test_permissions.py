@@ -217,7 +217,7 @@ def taking(wanted: type) -> set[str]:
                 continue
             parameters = inspect.signature(member).parameters.values()
             if any(parameter.annotation is wanted for parameter in parameters):
-                found.add(f"{module.name.removeprefix(PREFIX)}.{name}")
+                found.add(f"{module.name.rpartition('.')[2]}.{name}")
     return found
 
 

@@ -10,6 +10,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import CheckConstraint, Connection, Engine, inspect, text
 
+from lib.domain.search import caseless
 from lib.settings import ROOT
 from lib.store import tables
 from lib.store.engine import open_engine, reading, writing
@@ -33,7 +34,7 @@ def index_conditions(connection: Connection) -> dict[str, str]:
 
 def plain(condition: str) -> str:
     """Return a condition without parentheses, casts and quotation marks."""
-    words = re.sub(r"::\w+(\[\])?", "", condition.strip())
+    words = re.sub(r"::\w+( varying)?(\[\])?", "", condition.strip())
     words = re.sub(r"= ANY ARRAY\[(.*?)\]", r"IN \1", re.sub(r"[()]", "", words))
     return re.sub(r"\s+", " ", words).strip()
 
@@ -181,4 +182,18 @@ class TestMigrations:
         migrate(engine)
         with reading(engine) as connection:
             assert before - set(inspect(connection).get_table_names()) == {"failed_attempt"}
+        engine.dispose()
+
+    def test_accounts_that_are_there_get_their_key(self, empty_url: str):
+        """0006 fills it for letters of any script."""
+        engine = open_engine(empty_url)
+        names = ["jdoe", "JDoe", "zo\u00eb", "ZO\u00cb", "stra\u00dfe", "\u592a\u90ce"]
+        with writing(engine) as connection:
+            upgrade_to(connection, "0005")
+            statement = "INSERT INTO user_account (username, name, email) VALUES (:u, 'x', '')"
+            connection.execute(text(statement), [{"u": name} for name in names])
+        migrate(engine)
+        with reading(engine) as connection:
+            rows = connection.execute(text("SELECT username, username_key FROM user_account"))
+            assert dict(map(tuple, rows)) == {name: caseless(name) for name in names}
         engine.dispose()

@@ -9,8 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import Engine, text
 
-from lib.operations.import_directory import Report, import_directory
-from lib.operations.import_rows import SCHEMAS, FileError, Parsed, parse
+from lib.operations.imports.csv_reader import FileError
+from lib.operations.imports.import_directory import ImportOptions, import_directory
+from lib.operations.imports.parse import Parsed, parse
+from lib.operations.imports.report import Report
+from lib.operations.imports.schema import SCHEMAS
 from lib.store.engine import reading, writing
 from tests.support.directory import unit_of_work
 
@@ -47,7 +50,9 @@ def read(**files: str) -> dict[str, Parsed]:
 
 def take(engine: Engine, *, skip_bad_rows: bool = False, **files: str) -> Report:
     """Import files given as text."""
-    return import_directory(unit_of_work(engine), read(**files), skip_bad_rows=skip_bad_rows)
+    return import_directory(
+        unit_of_work(engine), read(**files), ImportOptions(skip_bad_rows=skip_bad_rows)
+    )
 
 
 def counts(report: Report) -> dict[str, tuple[int, int, int, int]]:
@@ -62,6 +67,11 @@ def rows(engine: Engine, statement: str) -> list[tuple]:
     """Return what `statement` finds."""
     with reading(engine) as connection:
         return [tuple(row) for row in connection.execute(text(statement))]
+
+
+def told(parsed: Parsed) -> tuple:
+    """Return what a file says: its rows, what is refused, and what is ignored."""
+    return [*parsed.rows], [*parsed.refusals], parsed.ignored
 
 
 def users(*lines: str) -> Parsed:
@@ -83,24 +93,24 @@ class TestReadingAFile:
     def test_byte_order_mark_and_line_ends_do_not_matter(self, encoding, ending):
         """With or without BOM, Unix, Windows or old Macintosh line ends: the same rows."""
         content = USERS.replace("\n", ending).encode(encoding)
-        assert parse("users", content) == parse("users", USERS.encode())
+        assert told(parse("users", content)) == told(parse("users", USERS.encode()))
 
     def test_columns_stand_in_any_order_and_any_case(self):
         """The header is trimmed, and its case and order do not count."""
         parsed = parse("services", b" Name ,SERVICE\nPlat Review,plat-review\n")
-        assert parsed.rows[0].values == {"service": "plat-review", "name": "Plat Review"}
+        assert next(iter(parsed.rows)).values == {"service": "plat-review", "name": "Plat Review"}
 
     @pytest.mark.parametrize("delimiter", [";", "\t"])
     def test_semicolons_and_tabs_separate_cells_too(self, delimiter):
         """A spreadsheet writes semicolons where the comma is the decimal sign."""
         content = SERVICES.replace(",", delimiter).encode()
-        assert parse("services", content) == parse("services", SERVICES.encode())
+        assert told(parse("services", content)) == told(parse("services", SERVICES.encode()))
 
     def test_unknown_columns_are_named_and_ignored(self):
         """A column nobody knows does no harm, and the report names it."""
-        parsed = parse("services", b"service,shoe size,name,\nx,44,X,\n")
-        assert parsed.ignored == ("shoe size",)
-        assert parsed.rows[0].values == {"service": "x", "name": "X"}
+        parsed = parse("services", b"service,Shoe Size,name,\nx,44,X,\n")
+        assert parsed.ignored == ("Shoe Size",)
+        assert next(iter(parsed.rows)).values == {"service": "x", "name": "X"}
 
     def test_a_row_is_known_by_the_line_on_which_it_starts(self):
         """Quoted line breaks before a row count as lines."""
@@ -109,7 +119,7 @@ class TestReadingAFile:
         )
         parsed = parse("organizations", content.encode())
         assert [row.line for row in parsed.rows] == [2, 5]
-        assert parsed.rows[0].values["address"] == "1 Main Street\nJuniper\nUT"
+        assert next(iter(parsed.rows)).values["address"] == "1 Main Street\nJuniper\nUT"
 
     def test_rows_without_text_are_passed_over(self):
         """Blank lines, and rows of nothing but commas, are no rows."""
@@ -123,7 +133,7 @@ class TestReadingAFile:
             "organizations",
             b"organization_id,name,type,status,state\n UTCJF1 , Juniper ,Recipient,ACTIVE,ut\n",
         )
-        assert parsed.rows[0].values == {
+        assert next(iter(parsed.rows)).values == {
             "organization_id": "UTCJF1",
             "name": "Juniper",
             "type": "recipient",
@@ -133,11 +143,11 @@ class TestReadingAFile:
 
     def test_accents_are_composed(self):
         """A name typed on a Macintosh equals the same name typed elsewhere (NFC)."""
-        assert users("z,Zoe\u0308,,,active").rows[0].values["name"] == "Zo\u00eb"
+        assert next(iter(users("z,Zoe\u0308,,,active").rows)).values["name"] == "Zo\u00eb"
 
     def test_a_formula_is_a_name_like_any_other(self):
         """It is shown as written, and disarmed when it leaves in a CSV."""
-        assert users("x,=1+1,,,active").rows[0].values["name"] == "=1+1"
+        assert next(iter(users("x,=1+1,,,active").rows)).values["name"] == "=1+1"
 
     @pytest.mark.parametrize(
         ("content", "sentence"),
@@ -145,10 +155,9 @@ class TestReadingAFile:
             (b"", "empty"),
             (b"\xef\xbb\xbf\r\n", "empty"),
             ("service,name\nx,Zoë\n".encode("latin-1"), "line 2 is not UTF-8; save the file as"),
-            ("service,name\nx,X\n".encode("utf-16"), "not UTF-8"),
-            (b"service\nx\n", "lacks the column name; it must name service, name"),
-            (b"a,b\nx,X\n", "lacks the column service and name"),
-            (b"service,name,NAME\nx,X,Y\n", "names the column name twice"),
+            (b"service\nx\n", "has the columns service; it lacks name; name it in the first line"),
+            (b"a,b\nx,X\n", "has the columns a, b; it lacks service and name; name them"),
+            (b"service,name,NAME\nx,X,Y\n", "names a column twice: name, NAME"),
             (b'service,name\nx,X\ny,"Y\nz,Z\n', "starts on line 3 a quotation mark"),
             (b'service,name\nx,"X" Y\n', "starts on line 2 a quotation mark"),
         ],
@@ -187,7 +196,6 @@ class TestRefusingARow:
             ("x,An\0a,a@b,UTCJF1,active", "name", r"U\+0000; delete it"),
             ("x,An\x1ba,a@b,UTCJF1,active", "name", r"U\+001B"),
             ("x,An\u202ea,a@b,UTCJF1,active", "name", r"U\+202E"),
-            ('x,"An\na",a@b,UTCJF1,active', "name", r"U\+000A"),
             ("x,Ana,ab,UTCJF1,active", "email", "one @"),
             ("x,Ana,a@b@c,UTCJF1,active", "email", "one @"),
             (f"x,Ana,{'a' * 253}@b,UTCJF1,active", "email", "has 255 characters; at most 254"),
@@ -252,8 +260,8 @@ class TestRefusingARow:
             (4, "name"),
             (5, "name"),
         ]
-        assert "differs from line 5" in parsed.refusals[0].reason
-        assert "differs from line 2" in parsed.refusals[2].reason
+        assert "differs from line 5" in next(iter(parsed.refusals)).reason
+        assert "differs from line 2" in [*parsed.refusals][2].reason
 
     def test_a_username_that_is_staff_and_a_user(self):
         """Nobody knows which is meant, so none of its rows is taken; each names the other line."""

@@ -14,7 +14,8 @@ from lib.domain.audit import GLOBAL_CHAIN
 from lib.domain.clock import Moment
 from lib.domain.search import same_but_for_case
 from lib.operations.actions import APPROVAL_LASTS
-from lib.operations.import_rows import Refusal, Row, Values
+from lib.operations.imports.packed import Row, Values
+from lib.operations.imports.refusals import Refusal
 from lib.store import audit_queries, import_queries, sign_in_queries
 from lib.store.import_queries import StoredAccount
 
@@ -36,22 +37,18 @@ def looks_like_another(account: StoredAccount, person: Values) -> bool:
 
 def refusals(
     connection: Connection,
-    rows: Iterable[Row],
+    rows: Sequence[Row],
     accounts: Mapping[str, StoredAccount],
-    organization_ids: Iterable[str],
     now: Moment,
 ) -> Iterator[Refusal]:
     """Yield a refusal for each of `rows` that gives what an account has to somebody else.
 
-    `accounts` are those stored of the rows' usernames, less those that stay with the same person;
-    `organization_ids` all organizations that the import can touch.
+    `rows` are all for another person than `accounts`, those stored of their usernames. What the
+    accounts have is locked (`lock_holdings`).
     """
-    others = [row for row in rows if _is_for_another(row.values, accounts)]
-    if not others:
-        return
-    _lock_holdings(connection, organization_ids)
-    held = _held(connection, {row.values["username"] for row in others}, now)
-    for row in others:
+    usernames = {row.values["username"] for row in rows}
+    held = _held(connection, usernames, now)
+    for row in rows:
         username = row.values["username"]
         if username in held:
             reason = _reason(username, accounts[username], held[username])
@@ -66,23 +63,19 @@ def end_sign_ins(
 ) -> list[str]:
     """End the sign-ins of accounts that `rows` give to somebody else; return whose, one for each.
 
-    `accounts` as `refusals`, which has locked the chain.
+    `accounts` as `refusals`. The chain is locked (`lock_holdings`).
     """
-    others = given_away(rows, accounts)
+    others = {row.values["username"] for row in rows if is_for_another(row.values, accounts)}
     return sign_in_queries.end_all_of(connection, others, now) if others else []
 
 
-def given_away(rows: Iterable[Row], accounts: Mapping[str, StoredAccount]) -> set[str]:
-    """Return the usernames of those of `accounts` that `rows` would give to somebody else."""
-    return {row.values["username"] for row in rows if _is_for_another(row.values, accounts)}
-
-
-def _is_for_another(person: Values, accounts: Mapping[str, StoredAccount]) -> bool:
+def is_for_another(person: Values, accounts: Mapping[str, StoredAccount]) -> bool:
+    """Tell whether `person` gets the username of one of `accounts`, and is somebody else."""
     account = accounts.get(person["username"])
     return account is not None and looks_like_another(account, person)
 
 
-def _lock_holdings(connection: Connection, organization_ids: Iterable[str]) -> None:
+def lock_holdings(connection: Connection, organization_ids: Iterable[str]) -> None:
     """Let nobody get a token in `organization_ids`, or a role anywhere, until the import ends.
 
     The order is that of every transaction: subscriptions, then the chain that each grant locks.
@@ -109,9 +102,11 @@ def _held(connection: Connection, usernames: Collection[str], now: Moment) -> di
 
 
 def _reason(username: str, account: StoredAccount, held: Sequence[str]) -> str:
+    # A value that begins with a hyphen would be read as an option.
+    equals = "=" if username.startswith("-") else " "
     return (
         f"name and e-mail both change, and {username} ({account.name}, {account.email}) has"
         f" {' and '.join(held)}; if it is the same person, add"
-        f" --same-person {shlex.quote(username)}; if not, give the new person another username,"
-        f" or end the roles, tokens and requests of {username} first"
+        f" --same-person{equals}{shlex.quote(username)}; if not, give the new person another"
+        f" username, or end the roles, tokens and requests of {username} first"
     )
