@@ -476,7 +476,7 @@ class TestVerify:
         assert api.statuses("GET", [(path, {}), (path, bearer(token))]) == [404, 404]
 
 
-REVOKED = f"revoke, api by service {SERVICE}"
+REVOKED = f"revoke, asked by service {SERVICE}"
 
 
 class TestRevoke:
