@@ -390,7 +390,7 @@ class TestDryRun:
         events = select(base, "SELECT * FROM audit_event")
         status, printed = run(file("boss,The Boss,boss@example.org,,inactive"), "--dry-run")
         assert status == 1
-        assert "nobody would be left who is API administrator" in printed[0]
+        assert "this would leave no API administrator" in printed[0]
         assert select(base, "SELECT * FROM audit_event") == events
 
 

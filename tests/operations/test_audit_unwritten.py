@@ -122,8 +122,8 @@ READING = {
 #: What is tested by itself, further down.
 ALONE = {
     "export_download.ExportDownload",
-    "verification.usage_recorder.UsageRecorder",
-    "verification.token_verifier.TokenVerifier",
+    "usage_recorder.UsageRecorder",
+    "token_verifier.TokenVerifier",
 }
 #: Parts of the above, inside their transaction.
 WITHIN = {"actions.execute_within", "actions.needs_approval_within", "batches.execute_all"}
