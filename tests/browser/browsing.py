@@ -3,14 +3,17 @@
 import contextlib
 import csv
 import io
+import itertools
 import re
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import Literal, TypeAlias
 
 from playwright.sync_api import Download, Locator, Page, WebSocket, expect
-from streamlit.proto.BackMsg_pb2 import BackMsg
-from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
+from playwright.sync_api import Error as PlaywrightError
+
+from tests.support.reruns import Reruns
 
 ARTIFACTS = Path(__file__).parents[2] / ".artifacts"
 CHROMIUM_ARGUMENTS = (
@@ -22,8 +25,15 @@ CHROMIUM_ARGUMENTS = (
     "--disable-component-update",
     "--disable-sync",
 )
-OVER = (ForwardMsg.FINISHED_SUCCESSFULLY, ForwardMsg.FINISHED_FRAGMENT_RUN_SUCCESSFULLY)
-SELECTED = re.compile(r"^(None|[\d,]+) selected$")
+PATIENCE = 60  # seconds that a condition may take before a test gives up
+_LOOK_AGAIN = 20  # milliseconds between two looks at a condition
+_PRESS_AGAIN = 1_000  # milliseconds after which keys that have had no effect are pressed again
+_IS_DRAWN = """() => new Promise(answer =>
+    requestAnimationFrame(() => requestAnimationFrame(() => answer(
+        !!document.querySelector('[data-testid="stApp"][data-test-script-state="notRunning"]')
+        && !document.querySelector('[data-stale="true"]')))))"""
+_SELECTED = re.compile(r"^(None|[\d,]+) selected(,|$)")
+_Event: TypeAlias = Literal["websocket", "request", "response", "dialog"]
 COLUMNS = ("Select", "Name", "Username", "Email", "API Token", "Requested", "Last used", "Expires")
 
 
@@ -33,52 +43,88 @@ class Browsing:
     def __init__(self, page: Page, address: str) -> None:
         self.page = page
         self.address = address
-        self._asked = self._seen = 0
-        self._answered = True
-        page.on("websocket", self._listen)
+        self._listeners: list[tuple[_Event, Callable[..., None]]] = []
+        self._reruns = Reruns()
+        self.listen("websocket", self._follow)
 
-    def _listen(self, socket: WebSocket) -> None:
-        """Read Streamlit's own messages: which runs the browser asks for, and which are over."""
+    def listen(self, event: _Event, handler: Callable[..., None]) -> None:
+        """Call `handler` at each such event of the page, until `stop_listening`."""
+        self.page.on(event, handler)
+        self._listeners.append((event, handler))
 
-        def sent(frame: str | bytes) -> None:
-            asked = BackMsg.FromString(bytes(frame, "latin-1") if isinstance(frame, str) else frame)
-            if asked.HasField("rerun_script") and not asked.rerun_script.is_auto_rerun:
-                self._asked += 1
-                self._answered = False
+    def stop_listening(self) -> None:
+        """Remove every listener: another test may use the page."""
+        for event, handler in self._listeners:
+            self.page.remove_listener(event, handler)
+        self._listeners.clear()
 
-        def received(frame: str | bytes) -> None:
-            told = ForwardMsg.FromString(frame if isinstance(frame, bytes) else frame.encode())
-            if told.HasField("script_finished"):
-                self._answered = told.script_finished in OVER
+    def _follow(self, socket: WebSocket) -> None:
+        """Read Streamlit's own messages; each page load has a WebSocket of its own."""
+        reruns = self._reruns = Reruns()
+        socket.on("framesent", lambda frame: reruns.sent(_bytes(frame, "latin-1")))
+        socket.on("framereceived", lambda frame: reruns.received(_bytes(frame, "utf-8")))
 
-        socket.on("framesent", sent)
-        socket.on("framereceived", received)
+    def wait_for(self, condition: Callable[[], bool], failure: str) -> None:
+        """Wait until something is so; `failure` is the error when it never is."""
+        deadline = time.monotonic() + PATIENCE
+        while not condition():
+            assert time.monotonic() < deadline, failure
+            self.page.wait_for_timeout(_LOOK_AGAIN)
+
+    def another_tab(self) -> "Browsing":
+        """Open another tab of the same browser, with the same cookies."""
+        return Browsing(self.page.context.new_page(), self.address)
 
     def open(self, path: str = "") -> None:
         """Type an address."""
-        self.page.goto(f"{self.address}/{path}")
-        self.settle()
+        with self.page_load():
+            self.page.goto(f"{self.address}/{path}")
 
-    def settle(self) -> None:
-        """Wait until the last click was sent, answered to its end, and drawn."""
-        deadline = time.monotonic() + 30
-        while self._asked == self._seen or not self._answered:
-            assert time.monotonic() < deadline, "the last click was not answered"
-            self.page.wait_for_timeout(20)
-        self._seen = self._asked
-        expect(
-            self.page.locator('[data-testid="stApp"][data-test-script-state="notRunning"]')
-        ).to_be_visible(timeout=30_000)
-        expect(self.page.locator('[data-stale="true"]')).to_have_count(0, timeout=30_000)
+    def reload(self) -> None:
+        """Load the page anew."""
+        with self.page_load():
+            self.page.reload()
+
+    @contextlib.contextmanager
+    def page_load(self) -> Iterator[None]:
+        """Wait for the page to which the block leads; what the page before asked for is over."""
+        before = self._reruns
+        self.page.bring_to_front()  # behind another tab it would draw about once a second
+        yield
+        self.wait_for(lambda: self._reruns is not before, "the page has opened no WebSocket")
+        self.wait_for(lambda: self._is_settled(0), "the page was not answered, or not drawn")
+
+    @contextlib.contextmanager
+    def rerun(self) -> Iterator[None]:
+        """Wait until what the block asks for was sent, answered to its end, and drawn."""
+        before = self._reruns.requested
+        yield
+        self.wait_for(lambda: self._is_settled(before), "no rerun, or no end of it, or not drawn")
+
+    def _is_settled(self, before: int) -> bool:
+        """Tell whether there were requests after `before`, and all are answered and drawn."""
+        requested = self._reruns.requested
+        if requested <= before or self._reruns.pending or not self._is_drawn():
+            return False
+        return self._reruns.requested == requested  # nothing was asked for while it was drawn
+
+    def _is_drawn(self) -> bool:
+        """Let the page draw twice, then tell whether nothing in it is running or stale."""
+        try:
+            return bool(self.page.evaluate(_IS_DRAWN))
+        except PlaywrightError:
+            if self.page.is_closed():
+                raise
+            return False  # it was on its way to another page
 
     def heading(self, text: str) -> None:
         """Expect the page's title."""
         expect(self.page.get_by_role("heading", name=text, exact=True)).to_be_visible()
 
     def menu(self, item: str) -> None:
-        """Choose an item of the menu, and expect it to be marked as current."""
-        self.page.get_by_test_id("stSidebarNav").get_by_role("link", name=item, exact=True).click()
-        self.settle()
+        """Choose an item of the menu."""
+        menu = self.page.get_by_test_id("stSidebarNav")
+        self.click(menu.get_by_role("link", name=item, exact=True))
 
     def current_menu_item(self) -> str:
         """Return the item that is marked as current."""
@@ -91,49 +137,78 @@ class Browsing:
         box = self.page.get_by_role("combobox", name=label)
         box.click()
         box.fill(option)
-        box.press("Enter")
-        self.settle()
+        with self.rerun():
+            box.press("Enter")
 
     def button(self, name: str) -> Locator:
         """Return a button by its words."""
         return self.page.get_by_role("button", name=name, exact=True)
 
-    def click(self, name: str) -> None:
-        """Click a button."""
-        self.button(name).click()
-        self.settle()
+    def click(self, what: str | Locator) -> None:
+        """Click a button, by its words, or a link."""
+        with self.rerun():
+            (self.button(what) if isinstance(what, str) else what).click()
+
+    def press(self, key: str) -> None:
+        """Press a key that the page answers."""
+        with self.rerun():
+            self.page.keyboard.press(key)
+
+    def enter(self, label: str, text: str) -> None:
+        """Fill in a field, and press Enter."""
+        field = self.page.get_by_label(label, exact=True)
+        field.fill(text)
+        with self.rerun():
+            field.press("Enter")
 
     def search(self, text: str) -> None:
         """Search users."""
-        field = self.page.get_by_label("Search users")
-        field.fill(text)
-        field.press("Enter")
-        self.settle()
+        self.enter("Search users", text)
+
+    def go_back(self, path: str) -> None:
+        """Press the browser's Back, which leads to this address."""
+        with self.rerun():
+            self.page.go_back()
+            self.page.wait_for_url(f"{self.address}/{path}")
 
     def tick(self, rows: Iterable[int]) -> None:
         """Tick users by their row on the page, with the keyboard: Space in the Select column."""
-        for row in rows:
-            cell = self.page.get_by_test_id(f"glide-cell-0-{row}").first
-            self._step_to(row, cell)
-            count = self.page.get_by_text(SELECTED).first
-            before = count.inner_text()
+        rows = sorted(rows)
+        count = self.page.get_by_text(_SELECTED).first
+        selected = _number(count.inner_text()) + len(rows)
+        self.step_to(rows[0])
+        with self.rerun():
             self.page.keyboard.press("Space")
-            self.settle()
-            # What is chosen next depends on it: the menu's names are others for one and for many.
-            expect(count).not_to_have_text(before, timeout=15_000)
+            for previous, row in itertools.pairwise(rows):
+                self._down(row - previous)
+                self.page.keyboard.press("Space")
+            # What comes next depends on it: the Actions menu is another one for one and for many.
+            expect(count).to_have_text(re.compile(rf"^{selected:,} selected"))
 
-    def _step_to(self, row: int, cell: Locator) -> None:
-        """Move the cursor to Select in `row`; a grid that has just come takes no keys yet."""
-        deadline = time.monotonic() + 15
-        while cell.get_attribute("aria-selected") != "true":
-            assert time.monotonic() < deadline, "the table takes no keys"
-            self.page.locator('canvas[data-testid="data-grid-canvas"]').first.focus()
+    def step_to(self, row: int, column: int = 0, *, focus: bool = True) -> None:
+        """Move the grid's cursor to a row; without `focus` the grid must have the focus.
+
+        A grid that has just come takes no keys yet, so they are pressed until they have arrived.
+        """
+        canvas = self.page.locator('canvas[data-testid="data-grid-canvas"]').first
+        cell = self.page.get_by_test_id(f"glide-cell-{column}-{row}").first
+
+        def has_moved() -> bool:
+            if focus:
+                canvas.focus()
             self.page.keyboard.press("Control+Home")
-            for _ in range(row):
-                self.page.keyboard.press("ArrowDown")
-            # The table behind the canvas, for screen readers, follows 200 ms after the last key.
+            self._down(row)
             with contextlib.suppress(AssertionError):
-                expect(cell).to_have_attribute("aria-selected", "true", timeout=1_000)
+                # The table behind the canvas, for screen readers, follows 200 ms after the keys.
+                expect(cell).to_have_attribute("aria-selected", "true", timeout=_PRESS_AGAIN)
+                return True
+            return False
+
+        self.wait_for(has_moved, "the table takes no keys")
+
+    def _down(self, rows: int) -> None:
+        for _ in range(rows):
+            self.page.keyboard.press("ArrowDown")
 
     def cell(self, row: int, column: str) -> str:
         """Return the text of a table cell as a screen reader gets it."""
@@ -151,21 +226,36 @@ class Browsing:
     def type_to_confirm(self, users: int) -> None:
         """Go on to the second confirmation and type how many users get a new token."""
         self.click("Continue")
-        self.page.get_by_label(f"Type {users} to confirm").fill(str(users))
+        with self.rerun():  # what is typed is sent without Enter
+            self.page.get_by_label(f"Type {users} to confirm").fill(str(users))
         expect(self.button("Replace tokens and download CSV")).to_be_enabled()
 
     def generate(self, users: int) -> Download:
-        """Go through both confirmations for `users` users and return the CSV's download."""
+        """Go through both confirmations to the receipt; return the CSV's download."""
         self.type_to_confirm(users)
         with self.page.expect_download() as started:
             self.button("Replace tokens and download CSV").click()
+        receipt = re.compile(rf"^{users:,} tokens? generated and exported")
+        expect(self.page.get_by_text(receipt)).to_be_visible()
+        self.wait_for(self._is_drawn, "the page of the receipt is not drawn")
         return started.value
 
     def picture(self, name: str) -> None:
         """Keep a screenshot."""
         expect(self.page.get_by_test_id("stSkeleton")).to_have_count(0)
         ARTIFACTS.mkdir(exist_ok=True)
-        self.page.screenshot(path=ARTIFACTS / f"{re.sub(r'[^a-z0-9-]+', '-', name.lower())}.png")
+        path = ARTIFACTS / f"{re.sub(r'[^a-z0-9-]+', '-', name.lower())}.png"
+        self.page.screenshot(path=path, animations="disabled")
+
+
+def _number(selected: str) -> int:
+    """Return how many users a count of selected users means."""
+    number = selected.partition(" ")[0].replace(",", "")
+    return 0 if number == "None" else int(number)
+
+
+def _bytes(frame: str | bytes, encoding: str) -> bytes:
+    return frame.encode(encoding) if isinstance(frame, str) else frame
 
 
 def rows_of(download: Download) -> list[dict[str, str]]:

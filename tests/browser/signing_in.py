@@ -5,27 +5,19 @@ import re
 import socket
 import threading
 import time
-from dataclasses import dataclass
-from pathlib import Path
+from contextlib import suppress
 from typing import Any
 
 from itsdangerous import TimestampSigner, URLSafeTimedSerializer
 from playwright.sync_api import BrowserContext, expect
-from sqlalchemy import text
 from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ForwardMsg_pb2 import BackendOperationResponse, ForwardMsg
 from websockets.sync.client import ClientConnection, connect
 
-from lib.demo.demo_data import fill_demo
-from lib.domain import clock
-from lib.domain.audit import AuditKeyring
-from lib.domain.token_format import Minting
-from lib.operations.database import open_database
-from lib.operations.unit_of_work import UnitOfWork
-from lib.store.engine import open_engine, writing
-from tests.browser.browsing import Browsing
+from tests.browser.browsing import PATIENCE, Browsing
+from tests.support.dashboards import Dashboard
+from tests.support.reruns import Reruns
 
-PEPPER = b"b" * 32
 COOKIE_SECRET = "cookie-secret-of-the-browser-tests"  # noqa: S105 - of nothing else
 USER_COOKIE = "_streamlit_user"
 XSRF_COOKIE = "_streamlit_xsrf"
@@ -39,54 +31,27 @@ PEOPLE = {
 }
 
 
-@dataclass(frozen=True)
-class Desk:
-    """A running dashboard."""
-
-    address: str
-    database: str
-    log: Path
-    pid: int
-
-    def execute(self, statement: str, **values: object) -> list[tuple]:
-        """Read or change the database by hand."""
-        engine = open_engine(self.database)
-        with writing(engine) as connection:
-            done = connection.execute(text(statement), values)
-            rows = [tuple(row) for row in done] if done.returns_rows else []
-        engine.dispose()
-        return rows
-
-
 def step(sentence: str) -> None:
     """Say what is done next; `pytest -s` shows it."""
     print(f"  · {sentence}")
 
 
-def fill(database: str) -> None:
-    """Fill a database with demo data, in which Tadhg O'Keefe is inactive."""
-    engine = open_database(database)
-    keys = {1: PEPPER}
-    fill_demo(UnitOfWork(engine, clock.now, AuditKeyring.of(keys)), Minting("demo", keys))
-    engine.dispose()
-
-
 def sign_in(tab: Browsing, username: str) -> None:
     """Click Sign in, be this person at the provider, and come back."""
-    tab.button("Sign in").click()
-    tab.page.wait_for_url("**/oauth2/authorize**")
-    tab.page.get_by_role("button", name=username, exact=True).click()
-    tab.page.wait_for_url(f"{tab.address}/**")
-    tab.settle()
+    with tab.page_load():
+        tab.button("Sign in").click()
+        tab.page.wait_for_url("**/oauth2/authorize**")
+        tab.page.get_by_role("button", name=username, exact=True).click()
+        tab.page.wait_for_url(f"{tab.address}/**")
 
 
 def sign_out(tab: Browsing, button: str = "Sign out") -> None:
     """Click Sign out, and agree at the provider."""
-    tab.button(button).click()
-    tab.page.wait_for_url("**/end_session**")
-    tab.page.get_by_role("button", name="End session").click()
-    tab.page.wait_for_url(f"{tab.address}/**")
-    tab.settle()
+    with tab.page_load():
+        tab.button(button).click()
+        tab.page.wait_for_url("**/end_session**")
+        tab.page.get_by_role("button", name="End session").click()
+        tab.page.wait_for_url(f"{tab.address}/**")
 
 
 def asks_to_sign_in(tab: Browsing) -> None:
@@ -98,7 +63,7 @@ def asks_to_sign_in(tab: Browsing) -> None:
     expect(tab.page.get_by_text("Juniper County Recorder")).to_have_count(0)
 
 
-def events(desk: Desk, actor: str) -> list[tuple[str, str]]:
+def events(desk: Dashboard, actor: str) -> list[tuple[str, str]]:
     """Return action and detail of what a person did, oldest first."""
     return desk.execute(
         "SELECT action, detail FROM audit_event WHERE actor = :actor ORDER BY event_id",
@@ -149,6 +114,7 @@ def stream(
         additional_headers=headers or [],
         subprotocols=["streamlit", xsrf_token] if xsrf_token else ["streamlit"],
         max_size=None,
+        max_queue=None,  # what nobody reads must not keep the end of the connection from coming
     )
 
 
@@ -156,25 +122,28 @@ def first_page(
     desk_address: str, headers: list[tuple[str, str]], url_path: str = "organizations"
 ) -> str:
     """Return every word that a program with these headers is sent for a page."""
-    told = b""
+    received, reruns = b"", Reruns()
     with stream(desk_address, desk_address, headers) as socket_:
-        socket_.send(rerun(url_path))
-        deadline = time.monotonic() + 3
-        while time.monotonic() < deadline:
-            try:
-                told += socket_.recv(timeout=1)
-            except TimeoutError:
-                break
-    return told.decode("utf-8", "replace")
+        request = rerun(url_path)
+        reruns.sent(request)
+        socket_.send(request)
+        while reruns.pending:
+            frame = socket_.recv(timeout=PATIENCE)
+            reruns.received(frame)
+            received += frame
+    return received.decode("utf-8", "replace")
 
 
 class Proxy:
-    """A sign-in proxy on this machine: it names everybody who comes through it."""
+    """A sign-in proxy on this machine: it names everybody who comes through it.
 
-    def __init__(self, to: str, lines: bytes) -> None:
-        """Pass on to `to`, with these header lines in each request."""
+    `lines` are the header lines that it adds to each request.
+    """
+
+    lines = b""
+
+    def __init__(self, to: str) -> None:
         self._to = ("localhost", int(to.rsplit(":", 1)[1]))
-        self._lines = lines
         self._listening = socket.create_server(("127.0.0.1", 0))
         self.address = f"http://localhost:{self._listening.getsockname()[1]}"
         threading.Thread(target=self._serve, daemon=True).start()
@@ -192,31 +161,36 @@ class Proxy:
             threading.Thread(target=self._pass_on, args=(client,), daemon=True).start()
 
     def _pass_on(self, client: socket.socket) -> None:
-        head = b""
-        while b"\r\n\r\n" not in head:
-            chunk = client.recv(65536)
-            if not chunk:
-                return
-            head += chunk
+        with client, suppress(OSError):  # the browser may be gone
+            head = b""
+            while b"\r\n\r\n" not in head:
+                chunk = client.recv(65536)
+                if not chunk:  # a browser opens more connections than it uses
+                    return
+                head += chunk
+            with socket.create_connection(self._to) as server:
+                server.sendall(self._with_lines(head))
+                back = threading.Thread(target=_pump, args=(client, server), daemon=True)
+                back.start()
+                _pump(server, client)
+                back.join()
+
+    def _with_lines(self, head: bytes) -> bytes:
         first, rest = head.split(b"\r\n", 1)
         if b"upgrade: websocket" not in rest.lower():
             rest = re.sub(rb"(?i)connection: [^\r]*\r\n", b"", rest)
             rest = b"Connection: close\r\n" + rest
-        server = socket.create_connection(self._to)
-        server.sendall(first + b"\r\n" + self._lines + rest)
-        threading.Thread(target=_pump, args=(client, server), daemon=True).start()
-        _pump(server, client)
+        return first + b"\r\n" + self.lines + rest
 
 
 def _pump(source: socket.socket, sink: socket.socket) -> None:
-    """Pass bytes on until one side ends."""
-    try:
+    """Pass bytes on until one side ends; then the other way ends, too."""
+    with suppress(OSError):
         while chunk := source.recv(65536):
             sink.sendall(chunk)
-    except OSError:
-        pass
-    finally:
-        sink.close()
+    for end in (source, sink):
+        with suppress(OSError):
+            end.shutdown(socket.SHUT_RDWR)
 
 
 def stream_of(tab: Browsing):
@@ -245,6 +219,6 @@ def ask(socket: ClientConnection, message: BackMsg) -> BackendOperationResponse:
 def _next(socket: ClientConnection, field: str) -> Any:
     """Return the next message of this kind."""
     while True:
-        answer = ForwardMsg.FromString(socket.recv(timeout=20))
+        answer = ForwardMsg.FromString(socket.recv(timeout=PATIENCE))
         if answer.HasField(field):
             return getattr(answer, field)

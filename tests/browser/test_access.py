@@ -1,36 +1,28 @@
 """Access in a browser: a role is given, used at once, and gone at the next click."""
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import expect
-from sqlalchemy import text
 
-from lib.domain import clock
-from lib.domain.audit import AuditKeyring
 from lib.domain.roles import Grant, Role
-from lib.operations import grants
-from lib.operations.database import open_database
-from lib.operations.imports.import_directory import import_into
-from lib.operations.imports.parse import parse
-from lib.operations.unit_of_work import UnitOfWork
-from lib.store.engine import writing
 from tests.browser.browsing import Browsing
-from tests.browser.conftest import PEPPER, Server
-from tests.browser.test_hostile_names import (
+from tests.support.dashboards import Dashboard, Dashboards
+from tests.support.malicious_names import (
     ADDRESSES,
     HTML,
     MARKDOWN,
     PEOPLE,
-    WATCH,
-    _files,
-    _sheet,
     expect_text_only,
+    watched,
+    write_directory,
 )
 
 pytestmark = pytest.mark.browser
 TOKENS = "api-tokens?org=UTCJF1&service=erecording"
 USER = "adoyle"
+ROLES = (Grant(Role.SUPPORT, "EVIL01"), Grant(Role.ANALYST))
 
 
 def fill(tab: Browsing, username: str, role: str, *places: str) -> None:
@@ -55,7 +47,7 @@ def choices(tab: Browsing) -> list[str]:
     return found
 
 
-def test_a_role_given_and_taken_away(server: Server, new_tab: Callable[..., Browsing]) -> None:
+def test_a_role_given_and_taken_away(server: Dashboard, new_tab: Callable[..., Browsing]) -> None:
     """Support in one organization: just that, from the next click to the next click."""
     admin, user = new_tab(server.address), new_tab(server.address)
     user.open()
@@ -85,16 +77,13 @@ def test_a_role_given_and_taken_away(server: Server, new_tab: Callable[..., Brow
         "Cancel Pending Request",
     }
     user.pick("Actions", "Remove API Token")
-    user.dialog().wait_for()
+    expect(user.button("Confirm")).to_be_enabled()
 
-    admin.page.get_by_label("Search", exact=True).fill(USER)
-    admin.page.get_by_label("Search", exact=True).press("Enter")
-    admin.settle()
+    admin.enter("Search", USER)
     admin.click("Revoke")
     admin.dialog().get_by_text("loses Support in Juniper County Recorder").wait_for()
     admin.picture("access-revoke")
-    admin.dialog().get_by_role("button", name="Revoke", exact=True).click()
-    admin.settle()
+    admin.click(admin.dialog().get_by_role("button", name="Revoke", exact=True))
     admin.page.get_by_text("is no longer Support in UTCJF1.").wait_for()
     expect(admin.page.get_by_text("No grant matches")).to_be_visible()
 
@@ -145,62 +134,34 @@ def test_by_keyboard(tab: Browsing) -> None:
     choose(tab, "Where", "All organizations")
     tab.page.keyboard.press("Escape")
     tab_to(tab, "Grant")
-    tab.page.keyboard.press("Enter")
-    tab.settle()
+    tab.press("Enter")
     tab.page.get_by_text("ivarga is Support in all organizations").wait_for()
-    tab.page.get_by_label("Search", exact=True).fill("ivarga support")
-    tab.page.get_by_label("Search", exact=True).press("Enter")
-    tab.settle()
+    tab.enter("Search", "ivarga support")
     tab.button("Revoke").focus()
-    tab.page.keyboard.press("Enter")
-    tab.settle()
+    tab.press("Enter")
     question = tab.dialog().get_by_role("button", name="Revoke", exact=True)
     expect(question).to_be_visible()
     question.focus()
-    tab.page.keyboard.press("Space")
-    tab.settle()
+    tab.press("Space")
     tab.page.get_by_text("is no longer Support").wait_for()
 
 
 @pytest.fixture(scope="module")
-def evil(tmp_path_factory: pytest.TempPathFactory, serve: Callable[[str], Server]) -> Server:
-    """A dashboard on a directory whose every name is an attack, with a role for everybody."""
-    database = f"sqlite:///{tmp_path_factory.mktemp('evil') / 'evil.db'}"
-    engine = open_database(database)
-    files = {name: parse(name, _sheet(rows)) for name, rows in _files().items()}
-    unit_of_work = UnitOfWork(engine, clock.now, AuditKeyring.of({1: PEPPER}))
-    with writing(engine) as connection:
-        assert import_into(connection, files, clock.now()).all_taken
-        connection.execute(
-            text("UPDATE user_account SET name = name || :mark WHERE username = 'long'"),
-            {"mark": "\u202e\u2066evil"},
-        )
-    grants.grant_by_command(unit_of_work, "root", [Grant(Role.ADMINISTRATOR)])
-    root = grants.COMMAND_LINE._replace(username="root")
-    for username, _, _ in PEOPLE:
-        grants.grant(
-            unit_of_work, root, username, [Grant(Role.SUPPORT, "EVIL01"), Grant(Role.ANALYST)]
-        )
-    with writing(engine) as connection:
-        connection.execute(text("UPDATE role_grant SET granted_by = :by"), {"by": MARKDOWN})
-    engine.dispose()
-    return serve(database)
+def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A directory whose every name is an attack, with two roles for everybody."""
+    path = tmp_path_factory.mktemp("malicious") / "directory.db"
+    everybody = [(username, role) for username, _, _ in PEOPLE for role in ROLES]
+    write_directory(path, [("root", Grant(Role.ADMINISTRATOR)), *everybody])
+    return path
 
 
 @pytest.fixture
-def hostile(new_tab: Callable[..., Browsing], evil: Server) -> Iterator[Browsing]:
-    """A tab in which nothing but our own server is asked, and no box pops up."""
-    tab = new_tab(evil.address)
-    foreign: list[str] = []
-    boxes: list[str] = []
-    tab.page.add_init_script(WATCH)
-    tab.page.on("request", lambda request: foreign.append(request.url))
-    tab.page.on("dialog", lambda box: (boxes.append(box.message), box.dismiss()))
-    yield tab
-    expect_text_only(tab.page)
-    ours = (evil.address, "data:", "blob:")
-    assert [url for url in foreign if not url.startswith(ours)] == []
-    assert boxes == []
+def hostile(
+    new_tab: Callable[..., Browsing], dashboards: Dashboards, directory: Path
+) -> Iterator[Browsing]:
+    """A tab on it in which nothing but our own server is asked, and no box pops up."""
+    with watched(new_tab(dashboards.showing(directory).address)) as tab:
+        yield tab
 
 
 def test_names_are_text(hostile: Browsing) -> None:
@@ -212,8 +173,7 @@ def test_names_are_text(hostile: Browsing) -> None:
     buttons = hostile.page.get_by_role("button", name="Revoke", exact=True)
     assert buttons.count() == 2 * len(PEOPLE) + 1
     for number in range(0, 2 * len(PEOPLE), 3):
-        buttons.nth(number).click()
-        hostile.settle()
+        hostile.click(buttons.nth(number))
         expect(hostile.dialog().get_by_text("at the next click")).to_be_visible()
         expect_text_only(hostile.page)
         hostile.click("Keep it")
@@ -230,10 +190,7 @@ def test_names_are_text(hostile: Browsing) -> None:
 def test_what_is_typed_is_text(hostile: Browsing, typed: str) -> None:
     """A search without a hit, an unknown username, and the sentence after a grant."""
     hostile.open("access")
-    field = hostile.page.get_by_label("Search", exact=True)
-    field.fill(f"{typed} nobody")
-    field.press("Enter")
-    hostile.settle()
+    hostile.enter("Search", f"{typed} nobody")
     expect(hostile.page.get_by_text("No grant matches")).to_be_visible()
     expect_text_only(hostile.page)
     fill(hostile, typed, "Analyst", "EVIL01")

@@ -1,12 +1,12 @@
 """Activity in a real browser: four eyes by two people, off-boarding, addresses, the keyboard."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 from playwright.sync_api import expect
 
 from tests.browser.browsing import Browsing, rows_of
-from tests.browser.conftest import Server
+from tests.support.dashboards import Dashboard, Dashboards
 
 pytestmark = pytest.mark.browser
 TOKENS = "api-tokens?org=UTCJF1&service=erecording"
@@ -15,15 +15,18 @@ REQUESTER, APPROVER = "Morgan Hale", "Rosalind Fenwick"
 
 
 @pytest.fixture(scope="module")
-def strict_server(serve: Callable[[str], Server]) -> Iterator[Server]:
-    """A dashboard on which one administrator alone may generate for three users at once."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("TOKEN_DESK_FOUR_EYES", FOUR_EYES)
-        yield serve("")
+def strict_server(dashboards: Dashboards) -> Dashboard:
+    """A dashboard on which one administrator alone may generate for three users at once.
+
+    Its database is its own: the demo comes into it at the first page.
+    """
+    return dashboards.start(four_eyes=FOUR_EYES)
 
 
 @pytest.fixture
-def as_person(new_tab: Callable[..., Browsing], strict_server: Server) -> Callable[[str], Browsing]:
+def as_person(
+    new_tab: Callable[..., Browsing], strict_server: Dashboard
+) -> Callable[[str], Browsing]:
     """Open a tab as a person of the demo; it ends on Activity."""
 
     def sign_in(name: str) -> Browsing:
@@ -56,8 +59,7 @@ class TestFourEyes:
         """The file has as many rows as were approved, and both pages say what happened."""
         first, second = as_person(REQUESTER), as_person(APPROVER)
         ask(first, 5)
-        second.page.reload()
-        second.settle()
+        second.reload()
         second.pick("Signed in as", APPROVER)
         second.picture("activity-waiting")
         second.click("Open it")
@@ -79,8 +81,7 @@ class TestFourEyes:
             first.button("Replace tokens and download CSV").click()
         assert len(rows_of(started.value)) == 5
         expect(first.page.get_by_text("5 tokens generated and exported")).to_be_visible()
-        second.page.reload()
-        second.settle()
+        second.reload()
         expect(second.page.get_by_text("Approved", exact=True).first).to_be_visible()
         second.picture("activity-operation")
 
@@ -108,14 +109,13 @@ class TestAddresses:
         tab.pick("Show", "Everything")
         tab.pick("Open a person", "psorel")
         assert tab.page.url.endswith("activity?person=psorel")
-        tab.page.go_back()
-        tab.settle()
+        with tab.rerun():
+            tab.page.go_back()
         tab.heading("Activity")
-        tab.page.go_forward()
-        tab.settle()
+        with tab.rerun():
+            tab.page.go_forward()
         expect(tab.button("Back to Activity")).to_be_visible()
-        tab.page.reload()
-        tab.settle()
+        tab.reload()
         assert tab.page.url.endswith("activity?person=psorel")
         tab.click("Back to Activity")
         tab.heading("Activity")
@@ -137,15 +137,13 @@ class TestOffBoarding:
         tab.open("activity?person=adoyle")
         begin = tab.button("End all tokens and requests")
         begin.focus()
-        tab.page.keyboard.press("Enter")
-        tab.settle()
+        tab.press("Enter")
         expect(tab.dialog().get_by_text("Nothing has changed yet.")).to_be_visible()
         tab.picture("activity-off-boarding")
         tab.page.keyboard.press("Escape")
         expect(tab.dialog()).to_have_count(0)
         begin.focus()
-        tab.page.keyboard.press("Enter")
-        tab.settle()
+        tab.press("Enter")
         tab.page.get_by_label("Reason (optional)").focus()
         tab.page.keyboard.type("left the office")
         confirm = tab.button("End them all")
@@ -157,8 +155,7 @@ class TestOffBoarding:
         expect(tab.page.get_by_text("pending requests ended")).to_be_visible()
         expect(tab.page.get_by_text("Nothing works or is pending.")).to_be_visible()
         tab.picture("activity-off-boarded")
-        tab.page.get_by_role("button", name="token removed").first.click()
-        tab.settle()
+        tab.click(tab.page.get_by_role("button", name="token removed").first)
         tab.heading("Remove API Token")
         expect(tab.page.get_by_text("left the office").first).to_be_visible()
 
@@ -170,10 +167,8 @@ class TestTable:
         """Focus the grid, Shift+Space, and what the row is about is there."""
         tab = as_person(REQUESTER)
         tab.pick("Show", "Access and policies")
-        cell = tab.page.get_by_test_id("glide-cell-1-0").first
-        tab._step_to(0, cell)
-        tab.page.keyboard.press("Shift+Space")
-        tab.settle()
+        tab.step_to(0, column=1)
+        tab.press("Shift+Space")
         expect(tab.button("Back to Activity")).to_be_visible()
         assert "person=" in tab.page.url
 

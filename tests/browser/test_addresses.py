@@ -29,15 +29,12 @@ def test_deep_link_reload_back_and_a_wrong_address(request, tab):
         sign_in(tab, "mhale")
     tab.heading("Recipient API Tokens")
     step("a reload")
-    tab.page.reload()
-    tab.settle()
+    tab.reload()
     tab.heading("Recipient API Tokens")
     step("on to Notifications, and Back")
     tab.menu("Notifications")
     tab.heading("Notifications")
-    tab.page.go_back()
-    tab.page.wait_for_url(f"**/{TOKENS}")
-    tab.settle()
+    tab.go_back(TOKENS)
     tab.heading("Recipient API Tokens")
     assert tab.page.url == f"{tab.address}/{TOKENS}"
     for path in ("verify", "API-Tokens", "api-tokens/", "organizations/x", "index.html"):
@@ -47,6 +44,6 @@ def test_deep_link_reload_back_and_a_wrong_address(request, tab):
         expect(tab.page.get_by_role("heading", name="Page not found")).to_be_visible()
     tab.picture("not-found-1280-light")
     step("the way out")
-    tab.page.get_by_role("link", name="Go to the start").click()
-    tab.settle()
+    with tab.page_load():
+        tab.page.get_by_role("link", name="Go to the start").click()
     tab.heading("Organizations")

@@ -45,12 +45,9 @@ def people(request, new_tab) -> People:
         administrator.open(TOKENS)
         other.open("my-api-tokens")
     else:
-        address = request.getfixturevalue("desk").address
-        administrator, other = new_tab(address), new_tab(address)
-        administrator.open(TOKENS)
-        sign_in(administrator, "mhale")
-        other.open("my-api-tokens")
-        sign_in(other, "adoyle")
+        signed_in_as = request.getfixturevalue("signed_in_as")
+        administrator = signed_in_as("mhale", TOKENS)
+        other = signed_in_as("adoyle", "my-api-tokens")
     administrator.heading("Recipient API Tokens")
     other.heading("My API tokens")
     return People(administrator, other)
@@ -98,7 +95,7 @@ def test_another_person_gets_neither_the_address_nor_the_button(people):
     """Whoever has the address of the CSV, or the id of the button that mints: nothing."""
     tab, other = people.administrator, people.other
     fetched: list[str] = []
-    tab.page.on("request", lambda r: fetched.append(r.url) if "/media/" in r.url else None)
+    tab.listen("request", lambda r: fetched.append(r.url) if "/media/" in r.url else None)
     ids = deferred_ids(tab)
     tab.tick([0])
     tab.pick("Actions", "Generate & Export Token")
@@ -123,12 +120,12 @@ def test_after_a_sign_in_in_another_tab_downloads_come_down_in_this_one(desk, ne
     """Both tabs showed the sign-in page; the cookie is that of the second sign-in, then."""
     tab = new_tab(desk.address)
     tab.open(TOKENS)
-    second = Browsing(tab.page.context.new_page(), desk.address)
+    second = tab.another_tab()
     second.open("organizations")
     sign_in(tab, "mhale")
     sign_in(second, "mhale")
     step("the first click of this tab loads its page anew, in the new sign-in")
-    with tab.page.expect_navigation():
+    with tab.page_load():
         tab.button("Select page").click()
     tab.heading("Recipient API Tokens")
     assert tab.page.url == f"{desk.address}/{TOKENS}"
@@ -140,7 +137,8 @@ def test_after_a_sign_in_in_another_tab_downloads_come_down_in_this_one(desk, ne
     assert read(download(tab, "Download again")) == read(first)
     step("signing out in the other tab ends this one, too")
     sign_out(second)
-    tab.button("Download again").click()
+    with tab.page_load():
+        tab.button("Download again").click()
     asks_to_sign_in(tab)
 
 
@@ -164,9 +162,8 @@ def deferred_ids(tab: Browsing) -> list[str]:
         if element.HasField("download_button") and element.download_button.deferred_file_id:
             ids.append(element.download_button.deferred_file_id)
 
-    tab.page.on("websocket", lambda socket: socket.on("framereceived", read_frame))
-    tab.page.reload()
-    tab.settle()
+    tab.listen("websocket", lambda socket: socket.on("framereceived", read_frame))
+    tab.reload()
     return ids
 
 

@@ -24,7 +24,7 @@ history.pushState = (...call) => { window.entries.push(call[2]); return push(...
 
 def test_back_leads_through_the_walk_page_by_page(server, new_tab):
     """Down to the tokens, up again by the menu, and all the way back."""
-    tab = new_tab(server.address)
+    tab = new_tab(server.address).another_tab()  # whose page goes with its script
     tab.page.add_init_script(NOTE_ENTRIES)
     tab.open("contact?org=UTCJF1")
     tab.heading("Organization Contact Information")
@@ -37,9 +37,7 @@ def test_back_leads_through_the_walk_page_by_page(server, new_tab):
     assert tab.page.evaluate("window.entries") == expected
     titles = {path: title for _, path, title in WALK}
     for path in reversed(["contact?org=UTCJF1", *(path.lstrip("/") for path in expected[:-1])]):
-        tab.page.go_back()
-        tab.page.wait_for_url(f"{tab.address}/{path}")
-        tab.settle()
+        tab.go_back(path)
         tab.heading(titles.get(path, "Organization Contact Information"))
     assert tab.page.evaluate("window.entries") == expected
 
@@ -52,7 +50,7 @@ def test_back_leaves_the_start_page(server, new_tab):
     tab.open()
     tab.heading("Organizations")
     assert tab.page.url == f"{tab.address}/"
-    tab.page.go_back()
-    tab.page.wait_for_url(f"**/{TOKENS}")
-    tab.settle()
+    with tab.page_load():
+        tab.page.go_back()
+    assert tab.page.url == f"{tab.address}/{TOKENS}"
     tab.heading("Recipient API Tokens")

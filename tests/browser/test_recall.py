@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.browsing import Browsing, rows_of
-from tests.browser.conftest import Server
+from tests.support.dashboards import Dashboard
 
 pytestmark = pytest.mark.browser
 
@@ -21,10 +21,9 @@ def test_the_whole_file(tab: Browsing, tmp_path: Path) -> None:
     download = tab.generate(3)
     download.save_as(leaked)
     names = [row["Name"] for row in rows_of(download)]
-    tab.settle()
     tab.open("recall")
-    tab.page.locator('input[type="file"]').set_input_files(leaked)
-    tab.settle()
+    with tab.rerun():
+        tab.page.locator('input[type="file"]').set_input_files(leaked)
     tab.click("Look up")
     expect(tab.page.get_by_text("3 tokens found")).to_be_visible()
     tab.picture("recall-found")
@@ -41,7 +40,7 @@ def test_the_whole_file(tab: Browsing, tmp_path: Path) -> None:
     assert [tab.cell(row, "API Token") for row in (0, 2, 5)] == ["", "", ""]
 
 
-def test_by_hand_and_by_whom(new_tab: Callable[..., Browsing], server: Server) -> None:
+def test_by_hand_and_by_whom(new_tab: Callable[..., Browsing], server: Dashboard) -> None:
     """What is none of ours is said; an analyst gets no page."""
     tab = new_tab(server.address)
     tab.open("recall")

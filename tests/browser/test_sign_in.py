@@ -9,12 +9,10 @@ import pytest
 from playwright.sync_api import expect
 from websockets.exceptions import InvalidStatus
 
-from tests.browser.browsing import Browsing
 from tests.browser.signing_in import (
     DAY,
     PEOPLE,
     TOKENS,
-    Desk,
     asks_to_sign_in,
     claims_in,
     cookie_of,
@@ -27,6 +25,7 @@ from tests.browser.signing_in import (
     step,
     stream,
 )
+from tests.support.dashboards import Dashboard
 
 pytestmark = pytest.mark.browser
 
@@ -57,8 +56,7 @@ class TestTheWalk:
         tab.click("Confirm")
         expect(tab.page.get_by_text("1 new token requested")).to_be_visible()
         step("reload: still signed in")
-        tab.page.reload()
-        tab.settle()
+        tab.reload()
         tab.heading("Recipient API Tokens")
         step("sign out, here and at the provider")
         sign_out(tab)
@@ -78,8 +76,7 @@ class TestTheWalk:
         expect(tab.page.get_by_text("This page is for ")).to_be_visible()
         expect(tab.page.get_by_text("User", exact=True)).to_be_visible()
         step("a second click there records nothing more")
-        tab.page.get_by_role("link", name="Go to My API tokens").click()
-        tab.settle()
+        tab.click(tab.page.get_by_role("link", name="Go to My API tokens"))
         tab.heading("My API tokens")
         assert events(any_desk, "adoyle") == [("sign-in", ""), ("refusal", "page: coverage")]
         sign_out(tab)
@@ -91,13 +88,15 @@ class TestTheWalk:
         sign_in(first, "mhale")
         first.tick([0])
         first.selected("1 selected")
+        expect(first.button("Select page")).to_be_enabled()
         step("in a second tab mhale signs out, and adoyle signs in")
-        second = Browsing(first.page.context.new_page(), desk.address)
+        second = first.another_tab()
         second.open("my-api-tokens")
         sign_out(second)
         sign_in(second, "adoyle")
         step("the first tab's next click belongs to adoyle")
-        first.button("Select page").click()
+        with first.page_load():
+            first.button("Select page").click()
         expect(first.page.get_by_text("This page is for ")).to_be_visible()
         expect(first.page.get_by_text("Andre Doyle", exact=True)).to_be_visible()
         expect(first.page.get_by_text("1 selected", exact=True)).to_have_count(0)
@@ -198,7 +197,7 @@ class TestCookies:
         thief.heading("Recipient API Tokens")
 
 
-def grow_old(desk: Desk, column: str, hours: float) -> None:
+def grow_old(desk: Dashboard, column: str, hours: float) -> None:
     """Move every live sign-in into the past."""
     desk.execute(
         f"UPDATE sign_in SET {column} = {column} - :by WHERE ended_at IS NULL",
@@ -211,6 +210,7 @@ class TestTimeOuts:
 
     def test_without_a_click(self, desk, signed_in):
         """The sentence, and back to the page after a new sign-in."""
+        expect(signed_in.button("Select page")).to_be_enabled()
         step("31 minutes later: a click")
         grow_old(desk, "last_seen_at", 31 / 60)
         signed_in.button("Select page").click()
@@ -218,8 +218,7 @@ class TestTimeOuts:
         expect(signed_in.page.get_by_text("after 30 minutes without a click")).to_be_visible()
         signed_in.picture("sign-in-timed-out-1280-light")
         step("a reload changes nothing")
-        signed_in.page.reload()
-        signed_in.settle()
+        signed_in.reload()
         asks_to_sign_in(signed_in)
         sign_in(signed_in, "mhale")
         signed_in.heading("Recipient API Tokens")
@@ -227,6 +226,7 @@ class TestTimeOuts:
 
     def test_altogether(self, desk, signed_in):
         """Twelve hours, whatever the clicks."""
+        expect(signed_in.button("Select page")).to_be_enabled()
         step("12 hours later: a click")
         grow_old(desk, "signed_in_at", 12)
         signed_in.button("Select page").click()
@@ -236,8 +236,7 @@ class TestTimeOuts:
     @pytest.mark.parametrize("action", ["Request New API Token", "Generate & Export Token"])
     def test_with_a_confirmation_open(self, desk, signed_in, action):
         """The confirming click does nothing: dialogs run before the page asks who is in."""
-        count = "SELECT count(*) FROM operation"
-        before = desk.execute(count)
+        before = desk.count("operation")
         signed_in.search("blowe")
         signed_in.tick([0])
         signed_in.pick("Actions", action)
@@ -245,11 +244,13 @@ class TestTimeOuts:
         if action.startswith("Generate"):
             signed_in.type_to_confirm(1)
             button = re.compile("download CSV")
+        confirm = signed_in.page.get_by_role("button", name=button)
+        expect(confirm).to_be_enabled()  # whatever is drawn from now on is the sign-in page
         step(f"{action}: the dialog is open, 31 minutes pass, and somebody clicks")
         grow_old(desk, "last_seen_at", 31 / 60)
-        signed_in.page.get_by_role("button", name=button).click()
+        confirm.click()
         asks_to_sign_in(signed_in)
-        assert desk.execute(count) == before
+        assert desk.count("operation") == before
 
 
 class TestForgers:

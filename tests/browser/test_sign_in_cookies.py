@@ -14,6 +14,7 @@ from tests.browser.signing_in import (
     cookie_of,
     events,
     put_cookie,
+    sign_in,
     step,
 )
 
@@ -27,9 +28,12 @@ SESSION_HOURS = 12  # the default of TOKEN_DESK_SESSION_HOURS
 class TestCookies:
     """What the browser has after a sign-in at a provider."""
 
-    def test_they_live_as_long_as_a_sign_in_and_have_no_access_token(self, signed_in):
+    def test_they_live_as_long_as_a_sign_in_and_have_no_access_token(self, desk, new_tab):
         """Streamlit alone gives them 30 days, and both tokens."""
-        cookies = {c["name"]: c for c in signed_in.page.context.cookies()}
+        tab = new_tab(desk.address)
+        tab.open(TOKENS)
+        sign_in(tab, "mhale")
+        cookies = {c["name"]: c for c in tab.page.context.cookies()}
         lives = [cookies[name]["expires"] - time.time() for name in (USER_COOKIE, TOKENS_COOKIE)]
         step(f"the cookies live {[f'{seconds / HOUR:.1f} hours' for seconds in lives]}")
         assert all(SESSION_HOURS - 1 < seconds / HOUR <= SESSION_HOURS for seconds in lives)

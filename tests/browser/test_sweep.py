@@ -1,15 +1,14 @@
 """After an export through the browser: where its tokens are, and where they are not."""
 
 import json
-import time
 import urllib.error
 import urllib.request
 
 import pytest
 from playwright.sync_api import Response, expect
 
-from tests.browser.browsing import Browsing, rows_of
-from tests.browser.conftest import Server
+from tests.browser.browsing import PATIENCE, Browsing, rows_of
+from tests.support.dashboards import Dashboard
 
 pytestmark = pytest.mark.browser
 TOKENS = "api-tokens?org=UTCJF1&service=erecording"
@@ -34,16 +33,16 @@ def answers(address: str) -> int:
     """Return the status of a HEAD, which fetches nothing."""
     try:
         asked = urllib.request.Request(address, method="HEAD")  # noqa: S310
-        with urllib.request.urlopen(asked, timeout=5) as response:  # noqa: S310
+        with urllib.request.urlopen(asked, timeout=PATIENCE) as response:  # noqa: S310
             return int(response.status)
     except urllib.error.HTTPError as error:
         return error.code
 
 
-def test_no_token_is_anywhere_but_in_the_csv(tab: Browsing, server: Server) -> None:
+def test_no_token_is_anywhere_but_in_the_csv(tab: Browsing, server: Dashboard) -> None:
     """Database, log, data folder, page, address and the browser's stores hold none."""
     media: list[Response] = []
-    tab.page.on("response", lambda r: media.append(r) if r.url.endswith(".csv") else None)
+    tab.listen("response", lambda r: media.append(r) if r.url.endswith(".csv") else None)
     tab.open(TOKENS)
     tab.tick(range(3))
     tab.pick("Actions", "Generate & Export Tokens")
@@ -70,21 +69,17 @@ def test_no_token_is_anywhere_but_in_the_csv(tab: Browsing, server: Server) -> N
 
     address = media[0].url
     assert address.startswith(f"{server.address}/media/")
-    deadline = time.monotonic() + 15
-    while answers(address) != GONE:
-        assert time.monotonic() < deadline, "the media address still answers"
-        time.sleep(0.2)  # between two looks at the condition, not instead of it
+    tab.wait_for(lambda: answers(address) == GONE, "the media address still answers")
     tab.click("Done")
     assert found_in(tab.page.evaluate(KEPT_BY_THE_BROWSER), tokens) == []
 
 
-def test_a_token_of_ones_own_is_forgotten_too(tab: Browsing, server: Server) -> None:
+def test_a_token_of_ones_own_is_forgotten_too(tab: Browsing, server: Dashboard) -> None:
     """Shown once on My API tokens; after `I have copied it` it is nowhere."""
     tab.open("my-api-tokens")
     tab.pick("Signed in as", "adoyle")
     tab.menu("My API tokens")
-    tab.button("Accept").first.click()
-    tab.settle()
+    tab.click(tab.button("Accept").first)
     token = tab.page.get_by_test_id("stCode").locator("code").inner_text()
     assert token.startswith("demo_")
     tab.click("I have copied it")

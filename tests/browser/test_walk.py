@@ -3,26 +3,18 @@
 from collections.abc import Callable
 
 import pytest
-from sqlalchemy import text
 
 from lib.domain.token_format import digests
-from lib.store.engine import open_engine, reading
 from tests.browser.browsing import Browsing, rows_of
-from tests.browser.conftest import PEPPER, Server
+from tests.support.dashboards import PEPPER, Dashboard
 
 pytestmark = pytest.mark.browser
 
 
-def live_digests(database: str) -> set[bytes]:
+def live_digests(server: Dashboard) -> set[bytes]:
     """Return the digest of every live token in the store."""
-    engine = open_engine(database)
-    with reading(engine) as connection:
-        rows = connection.execute(
-            text("SELECT digest FROM token WHERE ended_at IS NULL AND digest IS NOT NULL")
-        )
-        found = {bytes(digest) for digest in rows.scalars()}
-    engine.dispose()
-    return found
+    live = "SELECT digest FROM token WHERE ended_at IS NULL AND digest IS NOT NULL"
+    return {bytes(digest) for (digest,) in server.execute(live)}
 
 
 def walk_to_tokens(tab: Browsing, *, kept: str) -> None:
@@ -31,11 +23,8 @@ def walk_to_tokens(tab: Browsing, *, kept: str) -> None:
     tab.heading("Organizations")
     assert tab.current_menu_item() == "Organizations"
     tab.picture(f"{kept}-1-organizations")
-    tab.page.get_by_label("Search", exact=True).fill("juniper")
-    tab.page.get_by_label("Search", exact=True).press("Enter")
-    tab.settle()
-    tab.page.get_by_role("link", name="Juniper County Recorder UTCJF1").click()
-    tab.settle()
+    tab.enter("Search", "juniper")
+    tab.click(tab.page.get_by_role("link", name="Juniper County Recorder UTCJF1"))
     for page, item in (
         ("Organization Contact Information", "Contact"),
         ("Organization Services", "Services"),
@@ -58,7 +47,7 @@ def test_the_manuals_walk(
     kind: str, request: pytest.FixtureRequest, new_tab: Callable[..., Browsing]
 ) -> None:
     """Request for 3, accepted by one, Generate & Export for 12, and the CSV's tokens are live."""
-    server: Server = request.getfixturevalue(kind)
+    server: Dashboard = request.getfixturevalue(kind)
     tab, kept = new_tab(server.address), f"walk-{kind}"
     walk_to_tokens(tab, kept=kept)
 
@@ -80,8 +69,7 @@ def test_the_manuals_walk(
     user.menu("My API tokens")
     user.heading("My API tokens")
     user.picture(f"{kept}-own-pending")
-    user.button("Accept").first.click()
-    user.settle()
+    user.click(user.button("Accept").first)
     shown = user.page.get_by_test_id("stCode").locator("code").inner_text()
     assert shown.startswith("demo_")
     user.picture(f"{kept}-own-accepted")
@@ -93,7 +81,7 @@ def test_the_manuals_walk(
     tab.search(people[0])
     assert tab.cell(0, "API Token") == "✓"
     tab.picture(f"{kept}-check-mark")
-    before = live_digests(server.database)
+    before = live_digests(server)
     accepted = digests([shown], PEPPER)[0]
     assert accepted in before
 
@@ -112,7 +100,7 @@ def test_the_manuals_walk(
     assert len(rows) == 12
     assert [row["Username"] for row in rows][:9] == in_sight
     new = set(digests([row["API Token"] for row in rows], PEPPER))
-    after = live_digests(server.database)
+    after = live_digests(server)
     assert new <= after
     assert not new & before
     assert accepted not in after

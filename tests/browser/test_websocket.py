@@ -11,10 +11,9 @@ from streamlit.proto.BackMsg_pb2 import BackMsg
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection
 
-from tests.browser.browsing import Browsing, rows_of
+from tests.browser.browsing import PATIENCE, Browsing, rows_of
 from tests.browser.signing_in import (
     TOKENS,
-    Desk,
     asks_to_sign_in,
     rerun,
     sign_in,
@@ -23,6 +22,7 @@ from tests.browser.signing_in import (
     stream_of,
 )
 from tests.streamlit_internals.test_messages import OPERATIONS, TYPES, of_type
+from tests.support.dashboards import Dashboard
 from tests.support.processes import wait_for
 
 pytestmark = pytest.mark.browser
@@ -41,44 +41,43 @@ def with_state(size: int) -> bytes:
 
 
 @pytest.fixture(scope="module")
-def noting(start, oidc) -> Desk:
+def noting(dashboards, demo, oidc) -> Dashboard:
     """A dashboard that notes each message that reaches a session."""
-    return start(command=("uvicorn", "tests.browser.noting_app:app"), **oidc)
+    command = ("uvicorn", "tests.browser.noting_app:app")
+    return dashboards.start(content=demo, command=command, **oidc)
 
 
 @pytest.fixture(scope="module")
-def browsers(noting, chromium) -> Iterator[dict[str, Browsing]]:
+def browsers(noting, tabs) -> Iterator[dict[str, Browsing]]:
     """An ordinary user and an administrator, signed in."""
-    contexts = {name: chromium.new_context() for name in ("adoyle", "mhale")}
-    tabs = {name: Browsing(c.new_page(), noting.address) for name, c in contexts.items()}
-    for name, tab in tabs.items():
-        tab.open("my-api-tokens")
-        sign_in(tab, name)
-    yield tabs
-    for context in contexts.values():
-        context.close()
+    with tabs.opener() as open_tab:
+        signed_in = {name: open_tab(noting.address) for name in ("adoyle", "mhale")}
+        for name, tab in signed_in.items():
+            tab.open("my-api-tokens")
+            sign_in(tab, name)
+        yield signed_in
 
 
-def taken(desk: Desk) -> list[str]:
+def taken(desk: Dashboard) -> list[str]:
     """Return what has reached a session, in turn."""
     lines = desk.log.read_text(errors="replace").splitlines()
     return [line.removeprefix("taken: ") for line in lines if line.startswith("taken: ")]
 
 
-def passes(desk: Desk, socket: ClientConnection, name: str) -> bool:
+def passes(desk: Dashboard, socket: ClientConnection, name: str) -> bool:
     """Send one message and a heartbeat; tell whether the first one reached the session."""
     before, heartbeats = len(taken(desk)), 2 if name == "app_heartbeat" else 1
     socket.send(of_type(name))
     socket.send(of_type("app_heartbeat"))
-    wait_for(lambda: taken(desk)[before:].count("app_heartbeat") == heartbeats, 20)
+    wait_for(lambda: taken(desk)[before:].count("app_heartbeat") == heartbeats, PATIENCE)
     return name in taken(desk)[before:]
 
 
-def sessions(desk: Desk, socket: ClientConnection) -> int:
+def sessions(desk: Dashboard, socket: ClientConnection) -> int:
     """Return how many sessions there are; `socket` is one that asks."""
     before = len(taken(desk))
     socket.send(of_type("app_heartbeat"))
-    wait_for(lambda: len(taken(desk)) > before, 20)
+    wait_for(lambda: len(taken(desk)) > before, PATIENCE)
     lines = desk.log.read_text(errors="replace").splitlines()
     return int([line for line in lines if line.startswith("sessions: ")][-1].partition(" ")[2])
 
@@ -87,7 +86,7 @@ def close_code(socket: ClientConnection) -> int | None:
     """Read to the end of a connection that the server closes, and return with which code."""
     with suppress(ConnectionClosed):
         while True:
-            socket.recv(timeout=20)
+            socket.recv(timeout=PATIENCE)
     return socket.close_code
 
 
@@ -178,7 +177,7 @@ class TestStrangers:
                 assert close_code(socket) == 1013
             for socket in sockets[-100:]:
                 socket.send(of_type("app_heartbeat"))
-            wait_for(lambda: sessions(noting, person) == before + 100, 20)
+            wait_for(lambda: sessions(noting, person) == before + 100, PATIENCE)
             step("the sign-in page still comes, for whoever is next")
             tab.page.context.clear_cookies()
             tab.open("organizations")
@@ -186,7 +185,7 @@ class TestStrangers:
             step("when all are gone, so are their sessions")
             tab.page.goto("about:blank")
             open_sockets.close()
-            wait_for(lambda: sessions(noting, person) == before, 20)
+            wait_for(lambda: sessions(noting, person) == before, PATIENCE)
 
     def test_download_again_outlives_a_message_that_clears_caches(self, noting, browsers):
         """It emptied the store of secrets of everybody."""
@@ -201,7 +200,7 @@ class TestStrangers:
                 socket.send(of_type("app_heartbeat"))
             before = len(taken(noting))
             somebody.send(of_type("app_heartbeat"))
-            wait_for(lambda: len(taken(noting)) > before, 20)
+            wait_for(lambda: len(taken(noting)) > before, PATIENCE)
         expect(tab.button("Download again")).to_be_visible()
         with tab.page.expect_download() as started:
             tab.button("Download again").click()

@@ -1,0 +1,78 @@
+"""Every wait of the browser's tests is on a condition; no browser is needed to see that."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).parent
+SLEEPS = {"sleep", "wait_for_timeout"}
+WITH_SECONDS = {
+    *("wait", "wait_for", "join", "settimeout"),
+    *("set_default_timeout", "set_default_navigation_timeout"),
+}
+# The one loop that looks again and again: its clock, and the pause between two looks.
+ALLOWED = ["browsing.py: monotonic", "browsing.py: monotonic", "browsing.py: wait_for_timeout"]
+
+
+def is_number(node: ast.expr) -> bool:
+    """Tell whether a number is written there, or a sum of numbers."""
+    if isinstance(node, ast.BinOp):
+        return is_number(node.left) and is_number(node.right)
+    return isinstance(node, ast.Constant) and isinstance(node.value, int | float)
+
+
+def waits_in(source: str) -> list[str]:
+    """Return the calls that wait for a time instead of a condition, or keep one's own clock."""
+    found = []
+    for node in ast.walk(ast.parse(source)):
+        if not isinstance(node, ast.Call):
+            continue
+        name = getattr(node.func, "attr", getattr(node.func, "id", ""))
+        numbers = [k for k in node.keywords if k.arg == "timeout" and is_number(k.value)]
+        if name in WITH_SECONDS:
+            numbers += [argument for argument in node.args if is_number(argument)]
+        if numbers or name in {*SLEEPS, "monotonic"}:
+            found.append(name)
+    return found
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "time.sleep(1)",
+        "sleep(pause)",
+        "tab.page.wait_for_timeout(20)",
+        "threading.Event().wait(3)",
+        "wait_for(lambda: done, 20)",
+        "expect(cell).to_be_visible(timeout=5_000)",
+        "socket.recv(timeout=2 * 10)",
+        "context.set_default_timeout(20_000)",
+        "deadline = time.monotonic() + PATIENCE",
+    ],
+)
+def test_a_time_in_place_of_a_condition_is_found(source):
+    """Each way to wait for a time."""
+    assert len(waits_in(source)) == 1
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "expect(cell).to_be_visible(timeout=PATIENCE)",
+        "tab.wait_for(lambda: done, 'it is not done')",
+        "thread.join()",
+        "time.time() - 13 * 3600",
+    ],
+)
+def test_a_condition_is_not(source):
+    """What the tests may do."""
+    assert waits_in(source) == []
+
+
+def test_every_wait_is_on_a_condition():
+    """In all files of this folder; how long a condition may take has one name."""
+    files = [path for path in sorted(HERE.glob("*.py")) if path != Path(__file__)]
+    assert len(files) > 20
+    found = [f"{path.name}: {call}" for path in files for call in waits_in(path.read_text())]
+    assert sorted(found) == ALLOWED
