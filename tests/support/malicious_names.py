@@ -37,7 +37,7 @@ PEOPLE = [
     ("=cmd|'/C-calc'!A0", FORMULA, "@evil.example".rjust(20, "+")),
     ("@SUM(1)", "+1;=2", "-a@evil.example"),
     ("-2+3", "-2+3", "a@b;=cmd"),
-    ("\u200fmarks\u200e", "\u200f=1+1 \u05d0\u05d1", "%1@evil.example"),
+    ("marks", "\u200d=1+1 \u05d0\u05d1", "%1@evil.example"),
     ("long", "=" + "x" * 199, "long@evil.example"),
     ("\uff1dwide", "\uff1d1+1", "\uff0bw@evil.example"),
     ("inactive<img/src=x>", f"{HTML} {MARKDOWN}"[:200], "i@evil.example"),
