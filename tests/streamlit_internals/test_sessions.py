@@ -31,7 +31,7 @@ def close(storage: SignedInSessions, session: Closed) -> None:
         storage.delete(session.id)
 
 
-SIGNED_IN = {"desk": Session(username="mhale")}
+SIGNED_IN = {"session": Session(username="mhale")}
 
 
 class TestSignedInSessions:
@@ -43,7 +43,7 @@ class TestSignedInSessions:
         close(storage, session)
         assert (storage.get("s1").session, session.resumable) == (session, True)
 
-    @pytest.mark.parametrize("state", [{}, {"desk": Session()}, {"a": "x" * 1_000}])
+    @pytest.mark.parametrize("state", [{}, {"session": Session()}, {"a": "x" * 1_000}])
     def test_a_session_without_a_person_is_shut_down(self, state):
         """Whatever its state is."""
         storage, session = SignedInSessions(60, has_person), Closed("s1", state)
