@@ -17,8 +17,8 @@ from lib.streamlit_internals.uploads import LimitedUploads
 from lib.ui.auth import connections, providers
 from lib.ui.navigation import page_registry
 from lib.web import security_middleware
+from lib.web.api_endpoints import Api, LazyApi, routes
 from lib.web.cookies import CookieLimits
-from lib.web.endpoints import Api, LazyApi, routes
 from lib.web.return_to import ReturnTo
 from lib.web.route_access import AccessChecks, RouteGuard
 from lib.web.sign_out import SignOut

@@ -17,8 +17,7 @@ from lib.domain import token_format
 from lib.domain.access import Actor
 from lib.domain.approvals import Approval
 from lib.domain.audit import Event, EventAction, clean_reason
-from lib.domain.clock import DAY, HOUR, Moment, iso
-from lib.domain.csv_writer import csv_bytes
+from lib.domain.clock import DAY, HOUR, Moment
 from lib.domain.errors import (
     ApprovalExpiredError,
     ApprovalMissingError,
@@ -37,6 +36,7 @@ from lib.domain.states import Action, ApprovalState, Origin
 from lib.domain.token_format import Minting
 from lib.domain.tokens import UserInScope, UserSnapshot
 from lib.operations.access import require
+from lib.operations.export_csv import export_csv
 from lib.operations.unit_of_work import UnitOfWork
 from lib.store import approval_queries, operation_queries, token_queries
 from lib.store.engine import reading
@@ -44,18 +44,6 @@ from lib.store.engine import reading
 _log = logging.getLogger(__name__)
 
 APPROVAL_LASTS = HOUR  # from the request to the answer, and again from the answer to the download
-
-CSV_HEADER = (
-    "Organization ID",
-    "Organization",
-    "Service",
-    "Name",
-    "Username",
-    "Email",
-    "API Token",
-    "Generated At",
-    "Expires",
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -312,7 +300,7 @@ def _generate(
     minting: Minting,
 ) -> Outcome:
     tokens = token_format.mint(len(receivers), minting.prefix)
-    csv = _csv(scope, receivers, tokens, now)
+    csv = export_csv(scope, receivers, tokens, now)
     sha256 = hashlib.sha256(csv).hexdigest()
     _record(connection, now, plan, plan.csv_name, sha256)
     rows = zip(
@@ -353,19 +341,6 @@ def _receipt(plan: Plan, now: Moment, csv_name: str = "", csv_sha256: str = "") 
         csv_name,
         csv_sha256,
         plan.preview.skipped,
-    )
-
-
-def _csv(scope: Scope, users: Iterable[UserInScope], tokens: Iterable[str], now: Moment) -> bytes:
-    place = (scope.organization_id, scope.organization_name, scope.service_name)
-    ends = scope.policy.ends(now)
-    at, expires = iso(now), "" if ends is None else iso(ends)
-    return csv_bytes(
-        CSV_HEADER,
-        (
-            (*place, user.name, user.username, user.email, token, at, expires)
-            for user, token in zip(users, tokens, strict=True)
-        ),
     )
 
 

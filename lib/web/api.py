@@ -1,4 +1,6 @@
-"""The API without the dashboard, for `uvicorn lib.web.api:app`: the routes of lib.web.endpoints.
+"""The API without the dashboard, for `uvicorn lib.web.api:app`.
+
+Its routes are in lib.web.api_endpoints.
 
 It is meant for many checks: it can run with several workers, and imports neither Streamlit nor
 pandas.
@@ -14,7 +16,7 @@ from lib.operations.database import open_database
 from lib.operations.unit_of_work import UnitOfWork
 from lib.settings import read_settings
 from lib.web import security_middleware
-from lib.web.endpoints import Api, LazyApi, routes
+from lib.web.api_endpoints import Api, LazyApi, routes
 from lib.web.factory import make_api
 
 _settings = read_settings()

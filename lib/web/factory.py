@@ -7,7 +7,7 @@ from lib.domain.token_format import Minting
 from lib.operations.unit_of_work import UnitOfWork
 from lib.operations.verification.token_verifier import TokenVerifier
 from lib.settings import Settings
-from lib.web.endpoints import Api
+from lib.web.api_endpoints import Api
 from lib.web.failure_log import FailureLog
 
 

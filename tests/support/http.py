@@ -14,7 +14,7 @@ from starlette.testclient import TestClient
 from lib.domain.token_format import Minting
 from lib.operations import credentials
 from lib.operations.verification.token_verifier import TokenVerifier
-from lib.web.endpoints import Api, LazyApi, routes
+from lib.web.api_endpoints import Api, LazyApi, routes
 from lib.web.failure_log import FailureLog
 from tests.support.actions import MovableClock
 from tests.support.directory import MINTING, SERVICE, unit_of_work

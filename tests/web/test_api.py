@@ -16,7 +16,7 @@ from lib.domain.token_format import mint
 from lib.operations.verification.token_verifier import TokenVerifier
 from lib.store.async_token_lookup import AsyncTokenLookup
 from lib.store.token_lookup import TokenLookup
-from lib.web.endpoints import LazyApi
+from lib.web.api_endpoints import LazyApi
 from tests.support.actions import act, change, give, select
 from tests.support.database_facts import NOW
 from tests.support.directory import ORG, SERVICE, build
@@ -658,7 +658,7 @@ class TestThreads:
     def test_a_blocked_thread_gives_503_in_time(self, api, monkeypatch):
         """The request does not wait for it."""
         held = threading.Event()
-        monkeypatch.setattr("lib.web.endpoints._SECONDS", 0.05)
+        monkeypatch.setattr("lib.web.api_endpoints._SECONDS", 0.05)
         monkeypatch.setattr(api.api.verifier, "is_ready", lambda: held.wait(20))
         assert problem(api.client.get("/readyz")) == (503, "temporarily_unavailable")
         held.set()

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from lib.domain.states import Holding
 from lib.operations.database import open_database
-from lib.web import endpoints
+from lib.web import api_endpoints
 from lib.web.openapi import DOCUMENT
 from tests.support.actions import give
 from tests.support.directory import SERVICE, build
@@ -66,7 +66,7 @@ class TestDocument:
 
     def test_the_document_has_every_route(self):
         """Except the one for unknown paths."""
-        routes = endpoints.routes(endpoints.LazyApi(lambda: pytest.fail("opened")))
+        routes = api_endpoints.routes(api_endpoints.LazyApi(lambda: pytest.fail("opened")))
         paths = {route.path.replace("{rest:any}", "{rest}") for route in routes}
         assert set(DOCUMENT["paths"]) == paths - {"/api/v1/{rest}"}
 

@@ -14,10 +14,9 @@ from lib.domain.search import LONGEST_SEARCH
 from lib.operations import activity, directory
 from lib.operations.activity import LONGEST_EXPORT, Page, progress
 from lib.operations.audited_download import audited_download
-from lib.ui.activity import event_table
+from lib.ui.activity import event_table, keyset_pager
 from lib.ui.activity.event_table import PAGE
 from lib.ui.app_context import AppContext, app_context
-from lib.ui.components import keyset_pager
 from lib.ui.session import set_value, value
 from lib.wording.activity import (
     KINDS,

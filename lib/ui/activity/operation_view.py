@@ -20,11 +20,10 @@ from lib.operations import activity
 from lib.operations.actions import read_results
 from lib.operations.activity import OperationView
 from lib.operations.audited_download import audited_download
-from lib.ui.activity import event_table
+from lib.ui.activity import event_table, keyset_pager
 from lib.ui.activity.event_table import PAGE
 from lib.ui.app_context import app_context
 from lib.ui.auth import permissions
-from lib.ui.components import keyset_pager
 from lib.ui.components.definition_list import UNKNOWN, render_definitions
 from lib.ui.components.table_size import table_height
 from lib.ui.navigation import activity_links, scope

@@ -12,10 +12,9 @@ from lib.domain.states import Origin, Status, TokenState
 from lib.domain.tokens import OwnToken
 from lib.operations import activity
 from lib.operations.activity import PersonView
-from lib.ui.activity import event_table, off_boarding
+from lib.ui.activity import event_table, keyset_pager, off_boarding
 from lib.ui.activity.event_table import PAGE
 from lib.ui.app_context import app_context
-from lib.ui.components import keyset_pager
 from lib.ui.components.definition_list import UNKNOWN, render_definitions
 from lib.ui.components.table_size import table_height
 from lib.ui.navigation import activity_links
