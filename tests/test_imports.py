@@ -97,7 +97,7 @@ BETWEEN_FEATURES = {
 }
 
 #: Names of Streamlit that its documentation has. All others are private.
-PUBLIC_STREAMLIT = {"streamlit", "streamlit.Page", "streamlit.delta_generator.DeltaGenerator"}
+PUBLIC_STREAMLIT = {"streamlit", "streamlit.Page"}
 
 
 class Import(NamedTuple):

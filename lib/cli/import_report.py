@@ -134,7 +134,7 @@ def _roles_left(roles: Iterable[RoleLeft]) -> Iterator[str]:
 def report_json(report: Report) -> str:
     """Return the same as one line of JSON."""
     missing = report.missing
-    told: dict[str, Any] = {
+    body: dict[str, Any] = {
         "accepted": report.accepted,
         "dry_run": report.dry_run,
         "written": report.written,
@@ -160,7 +160,7 @@ def report_json(report: Report) -> str:
         ],
         "tokens_that_work_again": report.work_again,
     }
-    return json.dumps(told)
+    return json.dumps(body)
 
 
 def _file(file: FileReport) -> dict[str, Any]:

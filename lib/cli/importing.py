@@ -32,13 +32,13 @@ def declare(add: Callable[..., argparse.ArgumentParser]) -> None:
         help="add and update a directory from CSV files",
         description="Add and update a directory from CSV files, in one transaction.",
     )
-    for name, sheet in SCHEMAS.items():
+    for name, schema in SCHEMAS.items():
         importer.add_argument(
             f"--{name}",
             type=Path,
             action="append",
             metavar="F.csv",
-            help=f"columns {', '.join(sheet.checks)}",
+            help=f"columns {', '.join(schema.checks)}",
         )
     _declare_reading(importer)
     _declare_missing(importer)

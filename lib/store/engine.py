@@ -10,7 +10,7 @@ from types import ModuleType
 from typing import Any, cast
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from sqlalchemy import Connection, Dialect, Engine, create_engine, event, make_url
+from sqlalchemy import Connection, Dialect, Engine, Transaction, create_engine, event, make_url
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
@@ -95,10 +95,8 @@ def writing(engine: Engine) -> Iterator[Connection]:
 
     Raises DatabaseUnavailableError or a subclass.
     """
-    with _translate_errors(), engine.connect() as connection:
-        connection.execution_options(**{_WRITES: True})  # changes it in place
-        with connection.begin():
-            yield connection
+    with _translate_errors(), engine.connect() as connection, _begin_writing(connection):
+        yield connection
 
 
 @contextlib.contextmanager
@@ -113,11 +111,10 @@ def migrating(engine: Engine) -> Iterator[Connection]:
             yield connection
         return
     with _translate_errors(), engine.connect() as connection:
-        connection.execution_options(**{_WRITES: True})  # changes it in place
         driver = cast("sqlite3.Connection", connection.connection.driver_connection)
         driver.execute("PRAGMA foreign_keys=OFF")  # within a transaction it would do nothing
         try:
-            with connection.begin():
+            with _begin_writing(connection):
                 yield connection
                 broken = connection.exec_driver_sql("PRAGMA foreign_key_check").all()
                 if broken:
@@ -125,6 +122,11 @@ def migrating(engine: Engine) -> Iterator[Connection]:
                     raise ValueError(msg)
         finally:
             driver.execute("PRAGMA foreign_keys=ON")
+
+
+def _begin_writing(connection: Connection) -> Transaction:
+    connection.execution_options(**{_WRITES: True})  # changes it in place
+    return connection.begin()
 
 
 def _open_sqlite(url: str, busy_seconds: float) -> Engine:

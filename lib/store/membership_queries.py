@@ -12,7 +12,7 @@ from lib.domain.clock import Moment
 from lib.domain.roles import Grant, Role
 from lib.store.bulk import ids_parameter, with_ids
 
-# Verify says yes to these (lookups.LIVE_TOKEN): live, with a secret, and all three active.
+# Verify says yes to these (token_lookup.LIVE_TOKEN): live, with a secret, and all three active.
 _WORKING_TOKENS = (
     "token t JOIN member w ON w.organization_id = t.organization_id AND w.member_id = t.member_id"
     " JOIN organization o ON o.organization_id = t.organization_id"

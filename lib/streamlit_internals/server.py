@@ -86,11 +86,11 @@ def claims_of(connection: HTTPConnection) -> dict[str, Any] | None:
     return claims if isinstance(claims, dict) and claims.get("is_logged_in") else None
 
 
-def headers_of_session(session_id: str) -> list[tuple[str, str]]:
-    """Return the request headers of a browser session's WebSocket; none when it is closed."""
+def headers_of_session(session_id: str) -> list[tuple[str, str]] | None:
+    """Return the request headers of a browser session's WebSocket; None when it is closed."""
     client = get_instance().get_client(session_id)
     context = client.client_context if client else None
-    return list(context.headers) if context else []
+    return None if context is None else list(context.headers)
 
 
 def is_host_allowed(host: str | None) -> bool:

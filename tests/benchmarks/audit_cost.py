@@ -3,7 +3,7 @@
 Run: `python -m tests.benchmarks.audit_cost [sqlite|postgresql] [users …]`
 
 Both run in turn, each on a copy of one database in one process; the ratio of the medians is held
-against the limit of 1.10. Without means a ledger that records nothing.
+against the limit of 1.10. Without means a unit of work that records nothing.
 """
 
 import gc
@@ -29,7 +29,7 @@ LIMIT = 1.10
 
 
 class Silent(UnitOfWork):
-    """A ledger that records nothing."""
+    """A unit of work that records nothing."""
 
     __slots__ = ()
 

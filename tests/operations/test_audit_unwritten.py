@@ -106,7 +106,7 @@ OTHERS: Acts = {
         w.unit_of_work, "mhale", "192.0.2.9"
     ),
 }
-#: What is given a ledger and writes nothing but a refusal.
+#: What is given a unit of work and writes nothing but a refusal.
 READING = {
     "actions.plan_action",
     "off_boarding.plan_off_boarding",

@@ -190,7 +190,7 @@ class TestRepresentation:
         assert [token for token in tokens if token[:20] in shown] == []
         assert ORG in shown
         assert "pepper" not in shown
-        assert "Vault" not in shown
+        assert "OneTimeSecrets" not in shown
 
 
 class TestClosedConfirmation:

@@ -37,7 +37,7 @@ _INVISIBLE = re.compile(
 # the forms of one ideograph: in names they mean something.
 _IN_NAMES = re.compile(r"[\u180b-\u180f\u200c\u200d\ufe00-\ufe0f\U000e0100-\U000e01ef]")
 _LINE_BREAK = re.compile(r"\r\n?")
-_ORGANIZATION_ID = re.compile(r"[A-Z0-9]{6}")
+ORGANIZATION_ID = re.compile(r"[A-Z0-9]{6}")
 _SERVICE_ID = re.compile(SERVICE_ID)
 _USERNAME = re.compile(r"\S+")
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+")
@@ -191,7 +191,7 @@ def seats(cell: str) -> int | None:
 
 
 organization_id = identifier(
-    LONGEST_TEXT, _ORGANIZATION_ID, "must be 6 characters, each a capital letter A-Z or a digit 0-9"
+    LONGEST_TEXT, ORGANIZATION_ID, "must be 6 characters, each a capital letter A-Z or a digit 0-9"
 )
 service_id = identifier(
     LONGEST_TEXT, _SERVICE_ID, "must be 1 to 32 lower-case letters a-z, digits or hyphens"

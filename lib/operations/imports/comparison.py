@@ -76,7 +76,7 @@ class Comparison:
 
 @dataclass(slots=True)
 class UserComparison(Comparison):
-    """The users file against what is stored, and what is told of people besides.
+    """The users file against what is stored, and what the report says of people besides.
 
     `suspects` are rows that may give a username to somebody else; they are not taken yet.
     `places` are all organizations of all people named. `named_active` counts, by organization, the
@@ -94,7 +94,7 @@ class UserComparison(Comparison):
 
 
 def compare_others(connection: Connection, files: Mapping[str, Parsed]) -> dict[str, Comparison]:
-    """Return the comparison of each of `files`, by name, in the order of SHEETS without users."""
+    """Return the comparison of each of `files`, by name, in the order of SCHEMAS without users."""
     done: dict[str, Comparison] = {}
     for name, parsed in files.items():
         found = done[name] = Comparison(name, parsed.rows.emptied(), parsed.refusals.copy())

@@ -50,7 +50,7 @@ def read_records(content: bytes) -> Iterator[Record]:
     The text is decoded piece by piece, so that a large file is never in memory twice.
 
     Raises:
-        FileFault: The file is empty, is no CSV, or is in an encoding other than UTF-8 and UTF-16.
+        FileError: The file is empty, is no CSV, or is in an encoding other than UTF-8 and UTF-16.
     """
     encoding = _encoding(content)
     try:

@@ -31,7 +31,7 @@ def read_map(options: Iterable[str], fields: Iterable[str]) -> Mapping[str, Temp
     `{Header}` stands for a cell, `{{` and `}}` for braces, anything else for itself.
 
     Raises:
-        MapFault: An option has another form, names no field, or one that another option named.
+        FieldMapError: An option has another form, names no field, or one that another option named.
     """
     known, templates = tuple(fields), {}
     for option in options:

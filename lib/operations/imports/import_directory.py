@@ -59,16 +59,16 @@ def import_directory(
     files: Mapping[str, Parsed],
     import_options: ImportOptions = _NO_OPTIONS,
 ) -> Report:
-    """Add and update what `files` (by name, of SHEETS) say, in one transaction of its own.
+    """Add and update what `files` (by name, of SCHEMAS) say, in one transaction of its own.
 
     Nothing is written when any row is refused, unless `skip_bad_rows`; the report's counts then
     are what would have been done.
 
     Raises:
-        UnknownPerson: `same_person` names somebody whom the directory does not have.
-        LastAdministrator: Nobody would be left to grant roles; nothing was changed.
-        AuditUnwritten: The audit trail did not take the event; nothing was changed.
-        StoreUnavailable: The database did not take part; nothing was changed.
+        UnknownPersonError: `same_person` names somebody whom the directory does not have.
+        LastAdministratorError: Nobody would be left to grant roles; nothing was changed.
+        AuditNotWrittenError: The audit trail did not take the event; nothing was changed.
+        DatabaseUnavailableError: The database did not take part; nothing was changed.
     """
     event = Event(EventAction.IMPORT, COMMAND_LINE.username, COMMAND_LINE.address)
     transaction = (
@@ -133,7 +133,7 @@ def import_into(
     named = files.get(USERS, NOBODY)
     users = compare_users(connection, named, others, same_person, now)
     gone = missing.find_missing(connection, named, users)
-    told = missing.tell_missing(
+    missing_report = missing.report_missing(
         connection,
         gone,
         users,
@@ -144,11 +144,11 @@ def import_into(
     found = others | ({USERS: users} if USERS in files else {})
     reports = {name: _file_report(files[name], compared) for name, compared in found.items()}
     elsewhere = membership_queries.tokens_of_members(connection, users.elsewhere, now)
-    refused = told.refused or any(file.refused for file in reports.values())
-    accepted = not told.refused and (import_options.skip_bad_rows or not refused)
-    report = Report(reports, accepted, import_options.dry_run, told, tuple(elsewhere))
+    rows_are_good = not any(file.refused for file in reports.values())
+    accepted = not missing_report.refused and (import_options.skip_bad_rows or rows_are_good)
+    report = Report(reports, accepted, import_options.dry_run, missing_report, tuple(elsewhere))
     if accepted:
-        gone = gone if told.deactivated else MissingMembers()
+        gone = gone if missing_report.deactivated else MissingMembers()
         report = replace(
             report,
             same_person=tuple(sorted(users.same_person)),
@@ -160,7 +160,7 @@ def import_into(
 
 
 def _same_person(connection: Connection, import_options: ImportOptions) -> frozenset[str]:
-    """Return the usernames of `same_person`. Raises UnknownPerson for one who is not stored."""
+    """Return the usernames of `same_person`. Raises UnknownPersonError where one is not stored."""
     same = frozenset(map(as_username, import_options.same_person))
     stored = import_queries.stored_accounts(connection, set(map(possible_name, same)))
     if unknown := same - stored.keys():

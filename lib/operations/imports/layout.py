@@ -14,8 +14,8 @@ from lib.operations.imports.packed import Row, Values
 from lib.operations.imports.refusals import Refusal
 from lib.operations.imports.schema import SCHEMAS, ImportSchema
 
-_MOST_TOLD = 40  # columns that a sentence names
-_LONGEST_TOLD = 60  # characters of a header's cell
+_MOST_LISTED = 40  # columns that a sentence names
+_LONGEST_LISTED = 60  # characters of a header's cell
 _ONE_MORE = "is one cell more than the header has; put text with a comma in quotation marks"
 _DOES_NOT_COUNT = re.compile(r"[\s_\u2010-\u2015\u2212-]+")
 
@@ -75,38 +75,40 @@ def _cell(cells: Sequence[str], source: Source) -> str:
 
 
 def lay_out(name: str, header: Sequence[str], templates: Mapping[str, Template]) -> Layout:
-    """Return how the rows below `header` are read, for the file `name` (a key of SHEETS).
+    """Return how the rows below `header` are read, for the file `name` (a key of SCHEMAS).
 
     Case, spaces, hyphens and underscores do not count in a header.
 
     Raises:
-        FileFault: A field has no column, or two columns have one name.
-        MapFault: A template names a column that is not there.
+        FileError: A field has no column, or two columns have one name.
+        FieldMapError: A template names a column that is not there.
     """
-    sheet, shown = SCHEMAS[name], [_shown(cell) for cell in header]
+    schema, shown = SCHEMAS[name], [_shown(cell) for cell in header]
     at = _places(shown)
     sources = {field: _template_source(field, templates[field], at, shown) for field in templates}
-    for field in sheet.checks:
+    for field in schema.checks:
         if field not in sources and _folded(field) in at:
             sources[field] = at[_folded(field)]
-    if missing := [field for field in sheet.required if field not in sources]:
+    if missing := [field for field in schema.required if field not in sources]:
         raise FileError(_what_is_missing(name, missing, shown, at))
-    fields = tuple(Field(n, check, sources[n]) for n, check in sheet.checks.items() if n in sources)
+    fields = tuple(
+        Field(n, check, sources[n]) for n, check in schema.checks.items() if n in sources
+    )
     used = {place for field in fields for place in _cells_of(field.source)}
     ignored = tuple(cell for place, cell in enumerate(shown) if cell and place not in used)
-    return Layout(fields, len(header), ignored, _told_sources(fields, templates, shown))
+    return Layout(fields, len(header), ignored, _shown_sources(fields, templates, shown))
 
 
-def _told_sources(
+def _shown_sources(
     fields: Iterable[Field], templates: Mapping[str, Template], shown: Sequence[str]
 ) -> dict[str, str]:
-    told = {
+    shown_sources = {
         field.name: templates[field.name].written
         if field.name in templates
         else shown[next(iter(_cells_of(field.source)))]
         for field in fields
     }
-    return {field: source for field, source in told.items() if source.lower() != field}
+    return {field: source for field, source in shown_sources.items() if source.lower() != field}
 
 
 def _cells_of(source: Source) -> Iterable[int]:
@@ -130,7 +132,7 @@ def _places(shown: Sequence[str]) -> dict[str, int]:
     if counts and max(counts.values()) > 1:
         twice = [cell for cell, name in zip(shown, folded, strict=True) if counts[name] > 1]
         msg = (
-            f"the first line names a column twice: {_told(twice)} (case, spaces, hyphens and"
+            f"the first line names a column twice: {_listed(twice)} (case, spaces, hyphens and"
             " underscores do not count); delete or rename one"
         )
         raise FileError(msg)
@@ -146,7 +148,7 @@ def _template_source(
     )
     if -1 in source:
         wrong = template.pieces[source.index(-1)].text
-        msg = f"{field}: the file has no column {wrong!r}; it has the columns {_told(shown)}"
+        msg = f"{field}: the file has no column {wrong!r}; it has the columns {_listed(shown)}"
         raise FieldMapError(msg)
     return source
 
@@ -156,18 +158,20 @@ def _what_is_missing(
 ) -> str:
     them = "it" if len(missing) == 1 else "them"
     fix = f"name {them} in the first line, or map {them}: --map '{missing[0]}={{Header}}'"
-    fitting = [other for other, sheet in SCHEMAS.items() if other != name and _fits(sheet, at)]
+    fitting = [other for other, schema in SCHEMAS.items() if other != name and _fits(schema, at)]
     if fitting:
         fix = f"this looks like the {fitting[0]} file, so name it with --{fitting[0]}"
-    return f"has the columns {_told(shown)}; it lacks {' and '.join(missing)}; {fix}"
+    return f"has the columns {_listed(shown)}; it lacks {' and '.join(missing)}; {fix}"
 
 
-def _fits(sheet: ImportSchema, at: Mapping[str, int]) -> bool:
-    return all(_folded(field) in at for field in sheet.required)
+def _fits(schema: ImportSchema, at: Mapping[str, int]) -> bool:
+    return all(_folded(field) in at for field in schema.required)
 
 
-def _told(columns: Sequence[str]) -> str:
-    named = [cell if len(cell) <= _LONGEST_TOLD else f"{cell[:_LONGEST_TOLD]}…" for cell in columns]
+def _listed(columns: Sequence[str]) -> str:
+    named = [
+        cell if len(cell) <= _LONGEST_LISTED else f"{cell[:_LONGEST_LISTED]}…" for cell in columns
+    ]
     named = [cell for cell in named if cell]
-    more = len(named) - _MOST_TOLD
-    return ", ".join(named[:_MOST_TOLD]) + (f" and {more:,} more" if more > 0 else "")
+    more = len(named) - _MOST_LISTED
+    return ", ".join(named[:_MOST_LISTED]) + (f" and {more:,} more" if more > 0 else "")

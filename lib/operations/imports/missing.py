@@ -49,7 +49,7 @@ def find_missing(connection: Connection, parsed: Parsed, users: UserComparison) 
     return found
 
 
-def tell_missing(
+def report_missing(
     connection: Connection,
     found: MissingMembers,
     users: UserComparison,

@@ -3,13 +3,12 @@
 Nothing here asks the database: what a file says about itself alone.
 """
 
-import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from lib.operations.imports import packed
-from lib.operations.imports.cell_checks import clean
+from lib.operations.imports.cell_checks import ORGANIZATION_ID, clean
 from lib.operations.imports.csv_reader import read_records
 from lib.operations.imports.field_map import Template
 from lib.operations.imports.layout import lay_out
@@ -18,7 +17,6 @@ from lib.operations.imports.refusals import Refusal, Refusals
 from lib.operations.imports.row_conflicts import conflicts
 from lib.operations.imports.schema import SCHEMAS, USERS
 
-_ORGANIZATION_ID = re.compile(r"[A-Z0-9]{6}")
 _AS_NAMED: Mapping[str, Template] = MappingProxyType({})
 
 
@@ -42,13 +40,13 @@ NOBODY = Parsed(PackedRows(SCHEMAS[USERS].checks), Refusals(), (), {}, ())
 
 
 def parse(name: str, content: bytes, templates: Mapping[str, Template] = _AS_NAMED) -> Parsed:
-    """Return the rows of the file `name` (a key of SHEETS), checked as far as the file alone goes.
+    """Return the rows of the file `name` (a key of SCHEMAS), checked as far as the file alone goes.
 
     `templates` says what a field is made of, where that is no column of its own name.
 
     Raises:
-        FileFault: The file is no CSV that can be read, or its header is not what it must be.
-        MapFault: A template names a column that is not there.
+        FileError: The file is no CSV that can be read, or its header is not what it must be.
+        FieldMapError: A template names a column that is not there.
     """
     records = read_records(content)
     layout = lay_out(name, next(records).cells, templates)
@@ -60,7 +58,7 @@ def parse(name: str, content: bytes, templates: Mapping[str, Template] = _AS_NAM
         if isinstance(row, Refusal):
             refusals.add(row, layout.cell(cells, SCHEMAS[name].key[0]))
             place = layout.cell(cells, "organization_id")
-            if _ORGANIZATION_ID.fullmatch(place):
+            if ORGANIZATION_ID.fullmatch(place):
                 places.add(place)
         else:
             rows.add(row)

@@ -7,7 +7,7 @@ from lib.domain.search import caseless
 from lib.operations.imports.cell_checks import visible
 from lib.operations.imports.packed import Packed
 
-MOST_TOLD = 10_000  # refusals of a file that are told; more would fill memory, and nobody reads
+MOST_LISTED = 10_000  # refusals of a file that are listed; more would fill the memory
 
 
 class Refusal(NamedTuple):
@@ -24,19 +24,19 @@ class Refusals:
 
     def __init__(self) -> None:
         """Begin with none."""
-        self._told: list[Refusal] = []
+        self._listed: list[Refusal] = []
         self._names: Packed[str] = Packed(1)
 
     def add(self, refusal: Refusal, named: str) -> None:
         """Add the refusal of a row whose first key column is `named`."""
-        if len(self._told) < MOST_TOLD:
-            self._told.append(refusal)
+        if len(self._listed) < MOST_LISTED:
+            self._listed.append(refusal)
         self._names.add(0, caseless(visible(named)))
 
     def copy(self) -> "Refusals":
         """Return the same, to which more can be added."""
         copied = Refusals()
-        copied._told = [*self._told]
+        copied._listed = [*self._listed]
         for name in self._names.part(0):
             copied._names.add(0, name)
         return copied
@@ -46,8 +46,8 @@ class Refusals:
         return self._names.part(0)
 
     def __iter__(self) -> Iterator[Refusal]:
-        """Yield the refusals that are told, by line."""
-        return iter(sorted(self._told))
+        """Yield the refusals that are listed, by line."""
+        return iter(sorted(self._listed))
 
     def __len__(self) -> int:
         """Return how many rows are refused."""

@@ -9,7 +9,7 @@ from lib.store.membership_queries import MemberTokens, RoleLeft
 
 @dataclass(frozen=True, slots=True)
 class FileReport:
-    """What became of one file. Counts are rows of the file; of many refusals the first are told.
+    """What became of one file. Counts are rows of the file; of many refusals the first are listed.
 
     `sources` says what a field is read from, where that is no column of its own name.
     """

@@ -27,13 +27,13 @@ _lines = check.lines(LONGEST_TEXT)
 _status = check.one_of(Status)
 
 
-def _sheet(key: Sequence[str], required: Mapping[str, Check], **optional: Check) -> ImportSchema:
+def _schema(key: Sequence[str], required: Mapping[str, Check], **optional: Check) -> ImportSchema:
     return ImportSchema(tuple(key), {**required, **optional}, tuple(required))
 
 
 #: What each file may hold, in the order in which files are taken.
 SCHEMAS: Mapping[str, ImportSchema] = MappingProxyType({
-    "organizations": _sheet(
+    "organizations": _schema(
         ("organization_id",),
         {
             "organization_id": check.organization_id,
@@ -51,8 +51,8 @@ SCHEMAS: Mapping[str, ImportSchema] = MappingProxyType({
         hours=_lines,
         document_types=_lines,
     ),
-    "services": _sheet(("service",), {"service": check.service_id, "name": _name}),
-    "subscriptions": _sheet(
+    "services": _schema(("service",), {"service": check.service_id, "name": _name}),
+    "subscriptions": _schema(
         ("organization_id", "service"),
         {
             "organization_id": check.organization_id,
@@ -70,7 +70,7 @@ SCHEMAS: Mapping[str, ImportSchema] = MappingProxyType({
         notify_fees=_line,
         notify_to=_lines,
     ),
-    USERS: _sheet(
+    USERS: _schema(
         ("username", "organization_id"),
         {
             "username": check.username,

@@ -71,11 +71,11 @@ def read_rows(connection: Connection, name: str, first_keys: Iterable[str]) -> d
     """Return stored rows as rows of the file `name`, by key, with one of the first key columns."""
     if name == USERS:
         return read_people(connection, first_keys).rows()
-    sheet = SCHEMAS[name]
-    columns = [column_of(column) for column in sheet.checks]
+    schema = SCHEMAS[name]
+    columns = [column_of(column) for column in schema.checks]
     rows = import_queries.stored_rows(connection, TABLES[name], columns, columns[0], first_keys)
-    renamed = (dict(zip(sheet.checks, row.values(), strict=True)) for row in rows)
-    return {key_of(row, sheet.key): row for row in renamed}
+    renamed = (dict(zip(schema.checks, row.values(), strict=True)) for row in rows)
+    return {key_of(row, schema.key): row for row in renamed}
 
 
 def column_of(field: str) -> str:

@@ -40,8 +40,10 @@ def download_owner(connection: HTTPConnection) -> str:
 def owner_of_session(session_id: str) -> str:
     """Return the owner of the downloads of a browser session; empty when the session is closed."""
     sent = headers_of_session(session_id)
+    if sent is None:
+        return ""
     headers = [(n.lower().encode("latin-1"), v.encode("latin-1")) for n, v in sent]
-    return download_owner(HTTPConnection({"type": "http", "headers": headers})) if headers else ""
+    return download_owner(HTTPConnection({"type": "http", "headers": headers}))
 
 
 def end_sign_in(connection: HTTPConnection) -> None:
@@ -66,7 +68,7 @@ def may_upload(connection: HTTPConnection) -> bool:
 
 
 def session_status(connection: HTTPConnection) -> SessionStatus:
-    """Return the status of the browser's sign-in; OUT when the database is unavailable."""
+    """Return the status of the browser's sign-in; NONE when the database is unavailable."""
     from lib.ui.auth import sign_in  # noqa: PLC0415
 
     claims = claims_of(connection)

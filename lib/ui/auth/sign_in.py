@@ -19,6 +19,7 @@ from lib.domain.states import SessionStatus
 from lib.operations import directory, sign_in_sessions
 from lib.operations.sign_in_sessions import LoginClaims, SessionLimits
 from lib.settings import Settings
+from lib.streamlit_internals.elements import Container
 from lib.streamlit_internals.runtime import session_id
 from lib.ui.app_context import app_context
 from lib.ui.auth import providers
@@ -300,9 +301,7 @@ def _refusal_text(refusal: SignInRefusedError) -> tuple[str, str]:
     )
 
 
-def _page_without_menu(
-    declare: DeclarePages, heading: str, text: str
-) -> st.delta_generator.DeltaGenerator:
+def _page_without_menu(declare: DeclarePages, heading: str, text: str) -> Container:
     """Draw a page without a menu; return the container below its text, for buttons."""
     declare()
     st.set_page_config(page_title=heading)

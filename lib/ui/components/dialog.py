@@ -4,11 +4,11 @@ from collections.abc import Callable, Sequence
 
 import pandas as pd
 import streamlit as st
-from streamlit.delta_generator import DeltaGenerator
 
 from lib.domain.audit import LONGEST_REASON
 from lib.domain.errors import PlanOutdatedError
 from lib.domain.operations import Receipt
+from lib.streamlit_internals.elements import Container
 from lib.ui.components import skipped_users
 from lib.wording.formats import clock_time, plain
 from lib.wording.labels import HOLDINGS
@@ -26,7 +26,7 @@ def reason_field(key: str) -> None:
     )
 
 
-def dialog_buttons() -> DeltaGenerator:
+def dialog_buttons() -> Container:
     """Return the row for a dialog's buttons: first the one that cancels, then the one that acts."""
     return st.container(horizontal=True, horizontal_alignment="right")
 

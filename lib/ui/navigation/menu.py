@@ -1,6 +1,7 @@
 """The menu: each level of the manual has its own items, and the open page is marked."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import streamlit as st
 from streamlit import Page
@@ -117,12 +118,15 @@ def _level(
     return heading, _back(LICENSE, service), [_page(NOTIFICATIONS), _page(TOKENS)]
 
 
-def _page(item: PageEntry, *, title: str = "", icon: str = "", hidden: bool = False) -> Page:
+def _page(
+    item: PageEntry, *, title: str = "", icon: str = "", hidden: bool = False, default: bool = False
+) -> Page:
     return st.Page(
         item.file,
         title=title or item.title,
         icon=f":material/{icon or item.icon}:",
         url_path=item.url_path,
+        default=default,
         visibility="hidden" if hidden else "visible",
     )
 
@@ -132,14 +136,7 @@ def _root(*, hidden: bool = False) -> Page:
 
     It does not redirect to `/organizations`: the browser's Back would always land there again.
     """
-    return st.Page(
-        ORGANIZATIONS.file,
-        title=ORGANIZATIONS.title,
-        icon=f":material/{ORGANIZATIONS.icon}:",
-        url_path="root",
-        default=True,
-        visibility="hidden" if hidden else "visible",
-    )
+    return _page(replace(ORGANIZATIONS, url_path="root"), hidden=hidden, default=True)
 
 
 def _back(item: PageEntry, title: str = "") -> Page:
