@@ -15,7 +15,7 @@ from lib.domain.clock import Clock
 from lib.domain.token_format import Minting
 from lib.operations.database import open_database
 from lib.operations.grants import appoint_first
-from lib.operations.one_time_secrets import OneTimeSecrets
+from lib.operations.secret_retention import OneTimeSecrets
 from lib.operations.unit_of_work import UnitOfWork
 from lib.settings import Settings, read_settings
 from lib.streamlit_internals.runtime import session_id

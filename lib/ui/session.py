@@ -9,7 +9,7 @@ import streamlit as st
 
 from lib.domain.operations import Receipt
 from lib.domain.plan import Plan
-from lib.operations.export_download import ExportDownload
+from lib.operations.minting_download import MintingDownload
 from lib.operations.off_boarding import OffBoarding
 from lib.operations.recall import Recall
 
@@ -29,7 +29,7 @@ class OpenConfirmation:
 
     plan: Plan
     step: Step = Step.FIRST
-    download: ExportDownload | None = None
+    download: MintingDownload | None = None
     error: Exception | None = None
     reason: str = ""
     approved: bool = False
@@ -52,7 +52,7 @@ class FinishedOperation:
     """A finished operation. The page shows its receipt until `Done` is pressed."""
 
     receipt: Receipt
-    download: ExportDownload | None = None
+    download: MintingDownload | None = None
 
 
 @dataclass

@@ -24,10 +24,10 @@ from lib.operations import (
     sign_in_sessions,
 )
 from lib.operations.audited_download import DownloadNotRecordedError
-from lib.operations.export_download import ExportDownload
 from lib.operations.imports.import_directory import import_directory
 from lib.operations.imports.parse import parse
-from lib.operations.one_time_secrets import OneTimeSecrets, SecretKey
+from lib.operations.minting_download import MintingDownload
+from lib.operations.secret_retention import OneTimeSecrets, SecretKey
 from lib.operations.sign_in_sessions import LoginClaims, SessionLimits
 from lib.operations.unit_of_work import UnitOfWork
 from lib.operations.verification.usage_recorder import UsageRecorder
@@ -121,7 +121,7 @@ READING = {
 }
 #: What is tested by itself, further down.
 ALONE = {
-    "export_download.ExportDownload",
+    "minting_download.MintingDownload",
     "usage_recorder.UsageRecorder",
     "token_verifier.TokenVerifier",
 }
@@ -227,7 +227,7 @@ class TestFiles:
         ids = build(engine, 3)
         planned, one_time_secrets = plan(engine, Action.GENERATE, ids), OneTimeSecrets()
         key = SecretKey("session", ADMIN.username, planned.operation_id)
-        delivered = ExportDownload(
+        delivered = MintingDownload(
             unit_of_work(engine, clock),
             MINTING,
             one_time_secrets,

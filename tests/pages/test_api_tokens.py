@@ -17,8 +17,8 @@ from lib.domain.clock import DAY
 from lib.domain.states import Action, Holding
 from lib.domain.token_format import is_well_formed
 from lib.operations.actions import execute, plan_action
-from lib.operations.export_download import DownloadNotRecordedError, ExportDownload
-from lib.operations.one_time_secrets import OneTimeSecrets
+from lib.operations.minting_download import DownloadNotRecordedError, MintingDownload
+from lib.operations.secret_retention import OneTimeSecrets
 from lib.settings import ROOT
 from lib.store.engine import open_engine, writing
 from lib.ui.app_context import app_context
@@ -163,7 +163,7 @@ def export(at: AppTest, rows: Iterable[int] = EVERYONE) -> list[str]:
     return [row["API Token"] for row in csv_rows(content)]
 
 
-def download_of(at: AppTest) -> ExportDownload:
+def download_of(at: AppTest) -> MintingDownload:
     """Return what the download button calls."""
     confirming = session_of(at).open_confirmation
     assert confirming

@@ -525,7 +525,7 @@ PARTS = {
     "actions.make_plan": "inside the transaction of who has asked for leave",
     "actions.event_of": "makes an event, and does nothing",
     "sign_in_sessions.record_page_refusal": "records a refusal",
-    "export_download.ExportDownload": "calls execute and audited_download",
+    "minting_download.MintingDownload": "calls execute and audited_download",
 }
 
 

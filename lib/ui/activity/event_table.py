@@ -10,7 +10,7 @@ from lib.domain.activity import ActivityRow
 from lib.domain.clock import Moment
 from lib.operations.activity import progress
 from lib.ui.components.definition_list import UNKNOWN
-from lib.ui.components.table_size import ROW_HEIGHT, table_height
+from lib.ui.components.row_height import ROW_HEIGHT, table_height
 from lib.ui.navigation import activity_links
 from lib.ui.navigation.activity_links import Link
 from lib.wording.activity import PROGRESS, event_actor, event_label, event_reason, event_users

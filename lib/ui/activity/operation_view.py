@@ -25,7 +25,7 @@ from lib.ui.activity.event_table import PAGE
 from lib.ui.app_context import app_context
 from lib.ui.auth import permissions
 from lib.ui.components.definition_list import UNKNOWN, render_definitions
-from lib.ui.components.table_size import table_height
+from lib.ui.components.row_height import table_height
 from lib.ui.navigation import activity_links, scope
 from lib.ui.session import session
 from lib.ui.tokens import approvals

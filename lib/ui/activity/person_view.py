@@ -16,7 +16,7 @@ from lib.ui.activity import event_table, keyset_pager, off_boarding
 from lib.ui.activity.event_table import PAGE
 from lib.ui.app_context import app_context
 from lib.ui.components.definition_list import UNKNOWN, render_definitions
-from lib.ui.components.table_size import table_height
+from lib.ui.components.row_height import table_height
 from lib.ui.navigation import activity_links
 from lib.ui.navigation.activity_links import Link
 from lib.wording.activity import token_end, token_start

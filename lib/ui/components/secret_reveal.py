@@ -6,7 +6,7 @@ page.
 
 import streamlit as st
 
-from lib.operations.one_time_secrets import SecretKey
+from lib.operations.secret_retention import SecretKey
 from lib.ui.app_context import app_context
 from lib.ui.session import session
 

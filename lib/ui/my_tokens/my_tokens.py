@@ -11,7 +11,7 @@ from lib.domain.plural import counted
 from lib.domain.states import Origin
 from lib.domain.tokens import OwnToken
 from lib.operations import own_tokens
-from lib.operations.one_time_secrets import SecretKey
+from lib.operations.secret_retention import SecretKey
 from lib.streamlit_internals.runtime import session_id
 from lib.ui.app_context import AppContext, app_context
 from lib.ui.auth import permissions

@@ -10,7 +10,7 @@ from lib.domain.directory import Subscription
 from lib.domain.errors import DeskError
 from lib.domain.roles import Permission
 from lib.operations import credentials
-from lib.operations.one_time_secrets import SecretKey
+from lib.operations.secret_retention import SecretKey
 from lib.streamlit_internals.runtime import session_id
 from lib.ui.app_context import app_context
 from lib.ui.auth import permissions

@@ -19,7 +19,7 @@ from lib.operations.recall import Recall
 from lib.ui.app_context import app_context
 from lib.ui.auth import permissions
 from lib.ui.components import dialog
-from lib.ui.components.table_size import table_height
+from lib.ui.components.row_height import table_height
 from lib.ui.navigation import activity_links
 from lib.ui.session import OpenRecall, session, set_value, value
 from lib.wording.formats import either, plain

@@ -11,8 +11,8 @@ from lib.domain.plural import counted
 from lib.domain.states import Action
 from lib.operations import approvals
 from lib.operations.actions import execute, needs_approval
-from lib.operations.export_download import ExportDownload
-from lib.operations.one_time_secrets import SecretKey
+from lib.operations.minting_download import MintingDownload
+from lib.operations.secret_retention import SecretKey
 from lib.streamlit_internals.runtime import session_id
 from lib.ui.app_context import app_context
 from lib.ui.auth import permissions
@@ -238,10 +238,10 @@ def _render_error(error: Exception) -> None:
             st.rerun()
 
 
-def _download_of(confirming: OpenConfirmation) -> ExportDownload:
+def _download_of(confirming: OpenConfirmation) -> MintingDownload:
     if confirming.download is None:
         shared, plan, remembered = app_context(), confirming.plan, session()
-        download = ExportDownload(
+        download = MintingDownload(
             shared.unit_of_work,
             shared.minting,
             shared.one_time_secrets,

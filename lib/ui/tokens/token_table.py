@@ -17,7 +17,7 @@ from lib.domain.search import LONGEST_SEARCH
 from lib.domain.tokens import TokenRow
 from lib.operations import token_list
 from lib.ui.app_context import app_context
-from lib.ui.components.table_size import ROW_HEIGHT, table_height
+from lib.ui.components.row_height import ROW_HEIGHT, table_height
 from lib.ui.navigation.scope import OpenScope
 from lib.ui.session import MatchingUsers, TableFrame, session, set_value
 from lib.wording.formats import day, plain

@@ -11,8 +11,8 @@ from sqlalchemy import text
 
 from lib.domain.errors import DatabaseBusyError, DeskError, NotAllowedError, PlanOutdatedError
 from lib.domain.states import Action
-from lib.operations.export_download import DownloadNotRecordedError, ExportDownload
-from lib.operations.one_time_secrets import OneTimeSecrets, SecretKey
+from lib.operations.minting_download import DownloadNotRecordedError, MintingDownload
+from lib.operations.secret_retention import OneTimeSecrets, SecretKey
 from lib.store.engine import open_engine, writing
 from tests.support.actions import act, change, csv_rows, later, live_matches, plan, select
 from tests.support.directory import MINTING, ORG, build, by, unit_of_work
@@ -26,11 +26,11 @@ def one_time_secrets():
     one_time_secrets.drop_session("session")
 
 
-def make_download(engine, one_time_secrets, ids, action=Action.GENERATE) -> ExportDownload:
+def make_download(engine, one_time_secrets, ids, action=Action.GENERATE) -> MintingDownload:
     """Return the download of an export to `ids`."""
     planned = plan(engine, action, ids)
     key = SecretKey("session", "mhale", planned.operation_id)
-    return ExportDownload(
+    return MintingDownload(
         unit_of_work(engine, later),
         MINTING,
         one_time_secrets,
@@ -91,7 +91,7 @@ class TestDownload:
         first = make_download(engine, one_time_secrets, build(engine, 2))
         first()
         key = first.key._replace(session="other")
-        second = ExportDownload(
+        second = MintingDownload(
             unit_of_work(engine, later),
             MINTING,
             one_time_secrets,

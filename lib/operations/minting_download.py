@@ -18,14 +18,14 @@ from lib.domain.roles import Permission
 from lib.domain.token_format import Minting
 from lib.operations.actions import execute
 from lib.operations.audited_download import DownloadNotRecordedError, audited_download
-from lib.operations.one_time_secrets import OneTimeSecrets, SecretKey
+from lib.operations.secret_retention import OneTimeSecrets, SecretKey
 from lib.operations.unit_of_work import UnitOfWork
 
 _log = logging.getLogger(__name__)
 
 
 @dataclass
-class ExportDownload:
+class MintingDownload:
     """One confirmed export. `receipt` or `error` is set when the operation has ended.
 
     `is_open` tells whether the confirmation of this export is still on the screen. A click that

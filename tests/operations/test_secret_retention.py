@@ -5,7 +5,7 @@ from itertools import product
 
 import pytest
 
-from lib.operations.one_time_secrets import OneTimeSecrets, SecretKey
+from lib.operations.secret_retention import OneTimeSecrets, SecretKey
 
 KEY = SecretKey("session", "mhale", "operation")
 
