@@ -6,13 +6,14 @@ from typing import Any
 
 import pytest
 
+from lib.domain.actions import ACTIONS
 from lib.domain.csv_writer import disarm, undo_disarm
 from lib.domain.roles import PERMISSIONS, Permission, Role
 from lib.domain.states import Action
 from lib.operations.imports.schema import SCHEMAS
 from lib.settings import ROOT, Settings
 from lib.ui.navigation import menu
-from lib.wording.labels import ACTIONS, PERMISSION_WORDS
+from lib.wording.labels import PERMISSION_WORDS
 
 README = (ROOT / "README.md").read_text()
 
@@ -38,8 +39,8 @@ class TestReadme:
     @pytest.mark.parametrize("action", Action)
     def test_it_names_every_action_as_the_menu_does(self, action: Action) -> None:
         """Both names of each action stand in README."""
-        assert ACTIONS[action].one in README
-        assert ACTIONS[action].many in README
+        assert ACTIONS[action].name_for_one in README
+        assert ACTIONS[action].name_for_many in README
 
     @pytest.mark.parametrize(
         "item", [*menu.TOP_PAGES, *menu.ORGANIZATION_PAGES], ids=lambda item: item.url_path

@@ -4,22 +4,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
-from lib.domain.audit import EventAction
+from lib.domain.audit import EventAction, Recorded
 from lib.domain.clock import Moment
-from lib.domain.states import Action, ApprovalState, Origin, TokenState
+from lib.domain.states import Action, ApprovalState, Origin, OwnStep, TokenState
 
 
-class Kind(StrEnum):
-    """The kind of event to list. A value that is also an EventAction lists that event only."""
+class Group(StrEnum):
+    """A group of events to list."""
 
     OPERATIONS = "operations"
     EVERYTHING = "everything"
-    REQUEST = "request"
-    REMOVE = "remove"
-    CANCEL = "cancel"
-    GENERATE = "generate"
     APPROVALS = "approvals"
     OWN_STEPS = "own-steps"
     DOWNLOAD = "download"
@@ -29,24 +25,29 @@ class Kind(StrEnum):
     IMPORT = "import"
 
 
-_ACTIONS = tuple(EventAction(action.value) for action in Action)
+#: What Activity lists: a group of events, or the operations of one action.
+Kind: TypeAlias = Group | Action
 
-#: The events of each kind. A kind that is missing here lists the event of the same name.
-KINDS: Mapping[Kind, tuple[EventAction, ...]] = MappingProxyType(
+#: The events of each kind, in the order of the filter.
+KINDS: Mapping[Kind, tuple[Recorded, ...]] = MappingProxyType(
     {
         # An operation may begin with a request for approval, and may end there.
-        Kind.OPERATIONS: (*_ACTIONS, EventAction.ASK_APPROVAL),
-        Kind.EVERYTHING: tuple(EventAction),
-        Kind.APPROVALS: (EventAction.ASK_APPROVAL, EventAction.APPROVE, EventAction.REJECT),
-        Kind.OWN_STEPS: (EventAction.ACCEPT, EventAction.DECLINE, EventAction.FIRST_USE),
-        Kind.SIGN_INS: (EventAction.SIGN_IN, EventAction.SIGN_OUT),
-        Kind.ACCESS: (
+        Group.OPERATIONS: (*Action, EventAction.ASK_APPROVAL),
+        Group.EVERYTHING: (*Action, *OwnStep, *EventAction),
+        **{action: (action,) for action in Action},
+        Group.APPROVALS: (EventAction.ASK_APPROVAL, EventAction.APPROVE, EventAction.REJECT),
+        Group.OWN_STEPS: (*OwnStep, EventAction.FIRST_USE),
+        Group.DOWNLOAD: (EventAction.DOWNLOAD,),
+        Group.ACCESS: (
             EventAction.GRANT,
             EventAction.REVOKE,
             EventAction.CREDENTIAL,
             EventAction.END_CREDENTIAL,
             EventAction.POLICY,
         ),
+        Group.REFUSAL: (EventAction.REFUSAL,),
+        Group.SIGN_INS: (EventAction.SIGN_IN, EventAction.SIGN_OUT),
+        Group.IMPORT: (EventAction.IMPORT,),
     }
 )
 #: The subject of these events is a credential of a service, not a person.
@@ -61,16 +62,16 @@ class ActivityFilter:
     moment included) until `until` (this moment excluded).
     """
 
-    kind: Kind = Kind.OPERATIONS
+    kind: Kind = Group.OPERATIONS
     person: str = ""
     organization_id: str = ""
     since: Moment | None = None
     until: Moment | None = None
 
     @property
-    def actions(self) -> tuple[EventAction, ...]:
-        """Return the actions that match."""
-        return KINDS.get(self.kind) or (EventAction(self.kind.value),)
+    def actions(self) -> tuple[Recorded, ...]:
+        """Return what the events record that match."""
+        return KINDS[self.kind]
 
 
 class Progress(StrEnum):
@@ -93,7 +94,7 @@ class ActivityRow(NamedTuple):
 
     event_id: str
     happened_at: Moment
-    action: EventAction
+    action: Recorded
     actor: str
     actor_name: str
     address: str

@@ -16,9 +16,10 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
 from operator import itemgetter
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 from lib.domain.clock import Moment
+from lib.domain.states import Action, OwnStep
 
 LONGEST_REASON = 500  # characters
 NO_MAC = bytes(32)  # before the first event of a chain
@@ -30,14 +31,8 @@ BY_COMMAND = frozenset({COMMAND_LINE, FIRST_ADMINISTRATORS, DEMO_DATA})
 
 
 class EventAction(StrEnum):
-    """What happened. Actions and a user's own steps have the names of Action and OwnStep."""
+    """What happened, where it was neither a bulk action nor a user's own step."""
 
-    REQUEST = "request"
-    REMOVE = "remove"
-    CANCEL = "cancel"
-    GENERATE = "generate"
-    ACCEPT = "accept"
-    DECLINE = "decline"
     FIRST_USE = "first-use"
     ASK_APPROVAL = "ask-approval"
     APPROVE = "approve"
@@ -54,6 +49,19 @@ class EventAction(StrEnum):
     REFUSAL = "refusal"
 
 
+#: What an event records: a bulk action, a user's own step, or anything else.
+Recorded: TypeAlias = Action | OwnStep | EventAction
+
+_RECORDED: Mapping[str, Recorded] = {
+    each.value: each for kind in (Action, OwnStep, EventAction) for each in kind
+}
+
+
+def recorded(value: str) -> Recorded:
+    """Return what an event records, from its stored value. Raises KeyError for an unknown one."""
+    return _RECORDED[value]
+
+
 class Event(NamedTuple):
     """One event before it is written. It never holds a secret.
 
@@ -63,7 +71,7 @@ class Event(NamedTuple):
     rows of the operation name them. `organization_id` names the chain.
     """
 
-    action: EventAction
+    action: Recorded
     actor: str
     address: str
     organization_id: str = GLOBAL_CHAIN

@@ -15,8 +15,9 @@ from sqlalchemy import Connection, Engine
 from lib.domain import plan as planning
 from lib.domain import token_format
 from lib.domain.access import Actor
+from lib.domain.actions import ACTIONS
 from lib.domain.approvals import Approval
-from lib.domain.audit import Event, EventAction, clean_reason
+from lib.domain.audit import Event, clean_reason
 from lib.domain.clock import DAY, HOUR, Moment
 from lib.domain.errors import (
     ApprovalExpiredError,
@@ -72,7 +73,7 @@ def plan_action(
     of the organization.
     """
     attempt = Event(
-        EventAction(action.value),
+        action,
         actor.username,
         actor.address,
         organization_id,
@@ -80,7 +81,7 @@ def plan_action(
         users=len(member_ids),
     )
     with unit_of_work.refusals_recorded(attempt), reading(unit_of_work.engine) as connection:
-        require(connection, actor.username, Permission(action.value), organization_id)
+        require(connection, actor.username, ACTIONS[action].permission, organization_id)
         return make_plan(
             connection, unit_of_work.clock(), actor, action, organization_id, service_id, member_ids
         )
@@ -123,7 +124,7 @@ def execute(
     """
     event = event_of(plan, actor, reason)
     with unit_of_work.transaction(event) as connection:
-        permission = Permission(plan.action.value)
+        permission = ACTIONS[plan.action].permission
         require(connection, actor.username, permission, plan.scope.organization_id)
         if actor.username != plan.actor:
             raise NotAllowedError(actor.username, permission)
@@ -207,7 +208,7 @@ def read_results(
 def event_of(plan: Plan, actor: Actor, reason: str = "") -> Event:
     """Return the audit event for executing `plan`: who, from where, what, on how many, and why."""
     return Event(
-        EventAction(plan.action.value),
+        plan.action,
         actor.username,
         actor.address,
         plan.scope.organization_id,

@@ -42,7 +42,6 @@ _CHUNK = 5_000
 _EVENTS_OF_ONE = 200  # events of one operation: it may have been downloaded many times
 _OPEN_APPROVALS = 200
 _LAST: tuple[Moment, str] = (1 << 62, "")  # later than the end of any token
-_OPERATIONS = {EventAction(action.value) for action in Action}
 
 
 class Page(NamedTuple):
@@ -298,7 +297,7 @@ def progress(event: ActivityRow, now: Moment) -> Progress | None:
     """
     if event.action is EventAction.REFUSAL:
         return Progress.REFUSED
-    if event.action in _OPERATIONS:
+    if event.action in set(Action):
         return Progress.DONE
     if event.action is not EventAction.ASK_APPROVAL or event.approval is None:
         return None

@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 from lib.domain import roles
 from lib.domain.access import Actor
 from lib.domain.activity import Membership, Person
-from lib.domain.audit import Event, EventAction
+from lib.domain.audit import Event
 from lib.domain.clock import Moment
 from lib.domain.errors import (
     NotAllowedError,
@@ -173,4 +173,4 @@ def _receipt(connection: Connection, plan: Plan) -> Receipt | None:
 def _attempt(actor: Actor, username: str, plan: Plan | None = None) -> Event:
     if plan is not None:
         return event_of(plan, actor)._replace(subject=username)
-    return Event(EventAction.REMOVE, actor.username, actor.address, subject=username)
+    return Event(Action.REMOVE, actor.username, actor.address, subject=username)

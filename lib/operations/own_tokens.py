@@ -6,7 +6,7 @@ from sqlalchemy import Connection, Engine
 
 from lib.domain import token_format
 from lib.domain.access import Actor
-from lib.domain.audit import Event, EventAction
+from lib.domain.audit import Event
 from lib.domain.clock import Clock, Moment
 from lib.domain.errors import StepRefusedError, TokenNotPendingError, UnknownPlaceError
 from lib.domain.lifecycle import decide
@@ -88,7 +88,7 @@ def _execute(
 
 def _event(actor: Actor, pending: OwnToken, step: OwnStep) -> Event:
     return Event(
-        EventAction(step.value),
+        step,
         actor.username,
         actor.address,
         pending.organization_id,

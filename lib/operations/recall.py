@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 
 from lib.domain import roles, token_format
 from lib.domain.access import Actor
-from lib.domain.audit import Event, EventAction
+from lib.domain.audit import Event
 from lib.domain.clock import Moment
 from lib.domain.errors import NotAllowedError, NothingToDoError
 from lib.domain.ids import new_id
@@ -20,7 +20,7 @@ from lib.domain.lifecycle import ENDS
 from lib.domain.operations import Receipt
 from lib.domain.plan import Plan
 from lib.domain.roles import Permission, Reach
-from lib.domain.states import TokenState
+from lib.domain.states import Action, TokenState
 from lib.domain.token_format import Minting
 from lib.domain.tokens import LeakedToken
 from lib.operations.access import reach, require
@@ -71,7 +71,7 @@ def look_up(unit_of_work: UnitOfWork, actor: Actor, text: str, minting: Minting)
 
     Nothing is written. Raises NotAllowedError.
     """
-    attempt = Event(EventAction.REMOVE, actor.username, actor.address)
+    attempt = Event(Action.REMOVE, actor.username, actor.address)
     with unit_of_work.refusals_recorded(attempt), reading(unit_of_work.engine) as connection:
         within = reach(connection, actor.username, Permission.RECALL)
         return _look_up(connection, unit_of_work.clock(), actor, text, minting, within)
@@ -82,7 +82,7 @@ def widen(unit_of_work: UnitOfWork, actor: Actor, recall: Recall) -> Recall:
 
     Raises NotAllowedError.
     """
-    attempt = Event(EventAction.REMOVE, actor.username, actor.address)
+    attempt = Event(Action.REMOVE, actor.username, actor.address)
     with unit_of_work.refusals_recorded(attempt), reading(unit_of_work.engine) as connection:
         reach(connection, actor.username, Permission.RECALL)
         for organization_id, _ in recall.operations:

@@ -1,8 +1,8 @@
 """Revocation by whoever has the token (RFC 7009). Who finds a leaked token can end it."""
 
-from lib.domain.audit import Event, EventAction
+from lib.domain.audit import Event
 from lib.domain.lifecycle import ENDS, ending
-from lib.domain.states import TokenState
+from lib.domain.states import Action, TokenState
 from lib.domain.tokens import FoundToken
 from lib.operations.unit_of_work import UnitOfWork
 from lib.store import operation_queries, token_queries
@@ -16,7 +16,7 @@ def end(unit_of_work: UnitOfWork, found: FoundToken, address: str, asked_by: str
     """
     place = (found.organization_id, found.service_id)
     attempt = Event(
-        EventAction.REMOVE,
+        Action.REMOVE,
         "",
         address,
         *place,
@@ -41,5 +41,5 @@ def end(unit_of_work: UnitOfWork, found: FoundToken, address: str, asked_by: str
         token_queries.end_token(
             connection, found.organization_id, found.token_id, now, was=state, becomes=becomes
         )
-        unit_of_work.record(connection, attempt._replace(action=EventAction(ENDS[state].value)))
+        unit_of_work.record(connection, attempt._replace(action=ENDS[state]))
     return True

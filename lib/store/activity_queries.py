@@ -17,13 +17,13 @@ from lib.domain.activity import (
     ActivityFilter,
     ActivityRow,
     EndedToken,
-    Kind,
+    Group,
     Membership,
     OperationFacts,
     Person,
     ResultLine,
 )
-from lib.domain.audit import EventAction
+from lib.domain.audit import recorded
 from lib.domain.clock import Moment
 from lib.domain.ids import first_id
 from lib.domain.roles import Reach
@@ -88,7 +88,7 @@ def _ranges(wanted: ActivityFilter, within: Reach) -> Iterator[_Range]:
     places = [wanted.organization_id] if wanted.organization_id else within
     if within is not None and wanted.organization_id and wanted.organization_id not in within:
         return
-    every = wanted.kind is Kind.EVERYTHING
+    every = wanted.kind is Group.EVERYTHING
     if wanted.person:
         for place in [None] if places is None else sorted(places):
             yield from _ranges_of_person(wanted, place)
@@ -117,7 +117,7 @@ def _ranges_of_person(wanted: ActivityFilter, place: str | None) -> Iterator[_Ra
             these = ", ".join(f"'{action.value}'" for action in wanted.actions)
             # An expression: with the plain column SQLite chose the index by action, and read all
             # events of the organization that have this action.
-            some = "" if wanted.kind is Kind.EVERYTHING else f" AND action || '' IN ({these})"
+            some = "" if wanted.kind is Group.EVERYTHING else f" AND action || '' IN ({these})"
             yield _Range((("organization_id", place), who), f"{also}{some}")
 
 
@@ -184,7 +184,7 @@ def has_events(connection: Connection, username: str, within: Iterable[str]) -> 
 def _event(row: Any) -> ActivityRow:  # noqa: ANN401 - a row of the driver's
     found = ActivityRow._make(row)
     return found._replace(
-        action=EventAction(found.action),
+        action=recorded(found.action),
         approval=ApprovalState(found.approval) if found.approval else None,
     )
 

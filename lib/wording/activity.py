@@ -3,34 +3,30 @@
 from collections.abc import Callable
 from typing import Literal, NamedTuple
 
-from lib.domain.activity import ActivityRow, EndedToken, Kind, Progress
-from lib.domain.audit import BY_COMMAND, EventAction
+from lib.domain.actions import ACTIONS, action_name
+from lib.domain.activity import ActivityRow, EndedToken, Group, Kind, Progress
+from lib.domain.audit import BY_COMMAND, EventAction, Recorded
 from lib.domain.clock import Moment, when
 from lib.domain.roles import Role
-from lib.domain.states import Action, Origin, TokenState
-from lib.wording.labels import ACTIONS, ROLES, action_name
+from lib.domain.states import Action, Origin, OwnStep, TokenState
+from lib.wording.labels import ROLES
 
 COMMAND_LINE = "Command line"
 
-_ACTIONS = {action.value: action for action in Action}
-
-KINDS = {
-    Kind.OPERATIONS: "Operations",
-    Kind.EVERYTHING: "Everything",
-    Kind.REQUEST: ACTIONS[Action.REQUEST].many,
-    Kind.REMOVE: ACTIONS[Action.REMOVE].many,
-    Kind.CANCEL: ACTIONS[Action.CANCEL].many,
-    Kind.GENERATE: ACTIONS[Action.GENERATE].many,
-    Kind.APPROVALS: "Approvals",
-    Kind.OWN_STEPS: "Accepted, declined, used",
-    Kind.DOWNLOAD: "Downloads",
-    Kind.ACCESS: "Access and policies",
-    Kind.REFUSAL: "Refusals",
-    Kind.SIGN_INS: "Sign-ins",
-    Kind.IMPORT: "Imports",
+KINDS: dict[Kind, str] = {
+    Group.OPERATIONS: "Operations",
+    Group.EVERYTHING: "Everything",
+    **{action: entry.name_for_many for action, entry in ACTIONS.items()},
+    Group.APPROVALS: "Approvals",
+    Group.OWN_STEPS: "Accepted, declined, used",
+    Group.DOWNLOAD: "Downloads",
+    Group.ACCESS: "Access and policies",
+    Group.REFUSAL: "Refusals",
+    Group.SIGN_INS: "Sign-ins",
+    Group.IMPORT: "Imports",
 }
 #: These events belong to no organization: only who may see all organizations can choose them.
-ONLY_EVERYWHERE = {Kind.SIGN_INS, Kind.IMPORT}
+ONLY_EVERYWHERE = {Group.SIGN_INS, Group.IMPORT}
 
 
 class Sign(NamedTuple):
@@ -77,8 +73,8 @@ _REFUSAL_REASONS = {
 }
 
 _REFUSED_STEPS = {
-    EventAction.ACCEPT: "Accept",
-    EventAction.DECLINE: "Decline",
+    OwnStep.ACCEPT: "Accept",
+    OwnStep.DECLINE: "Decline",
     EventAction.ASK_APPROVAL: "Ask for approval",
     EventAction.APPROVE: "Approve",
     EventAction.REJECT: "Reject",
@@ -96,9 +92,8 @@ _REFUSED_STEPS = {
 
 def event_label(event: ActivityRow) -> str:
     """Return the label of an event, in the manual's words for the four actions."""
-    action = _ACTIONS.get(event.action.value)
-    if action:
-        name = action_name(action, event.users)
+    if isinstance(event.action, Action):
+        name = action_name(event.action, event.users)
         return f"{name}: {event.subject}" if event.subject else name
     label = _EVENT_LABELS.get(event.action)
     return label(event) if label else _readable(event.action.value)
@@ -159,8 +154,8 @@ def _refusal_label(event: ActivityRow) -> str:
     step, _, _ = event.detail.partition(": ")
     if step == "page":
         return "Refused: open a page"
-    if step in _ACTIONS:
-        return f"Refused: {ACTIONS[_ACTIONS[step]].many}"
+    if step in set(Action):
+        return f"Refused: {ACTIONS[Action(step)].name_for_many}"
     known = next((word for action, word in _REFUSED_STEPS.items() if action.value == step), None)
     return f"Refused: {known or _readable(step)}"
 
@@ -180,13 +175,13 @@ def _role_name(event: ActivityRow) -> str:
     return ROLES[Role(event.detail)] if event.detail in set(Role) else event.detail
 
 
-_EVENT_LABELS: dict[EventAction, Callable[[ActivityRow], str]] = {
-    EventAction.ACCEPT: lambda _: "Accepted a token",
-    EventAction.DECLINE: lambda _: "Declined a token",
+_EVENT_LABELS: dict[Recorded, Callable[[ActivityRow], str]] = {
+    OwnStep.ACCEPT: lambda _: "Accepted a token",
+    OwnStep.DECLINE: lambda _: "Declined a token",
     EventAction.FIRST_USE: lambda _: "First used a token",
-    EventAction.ASK_APPROVAL: lambda _: f"Asked: {ACTIONS[Action.GENERATE].many}",
-    EventAction.APPROVE: lambda _: f"Approved: {ACTIONS[Action.GENERATE].many}",
-    EventAction.REJECT: lambda _: f"Rejected: {ACTIONS[Action.GENERATE].many}",
+    EventAction.ASK_APPROVAL: lambda _: f"Asked: {ACTIONS[Action.GENERATE].name_for_many}",
+    EventAction.APPROVE: lambda _: f"Approved: {ACTIONS[Action.GENERATE].name_for_many}",
+    EventAction.REJECT: lambda _: f"Rejected: {ACTIONS[Action.GENERATE].name_for_many}",
     EventAction.DOWNLOAD: lambda event: f"Downloaded {event.detail or 'a file'}",
     EventAction.SIGN_IN: lambda _: "Signed in",
     EventAction.SIGN_OUT: _sign_out_label,

@@ -16,10 +16,15 @@ def plain(text: str) -> str:
     return _MARKDOWN.sub(r"\\\1", _LINKS.sub(_JOINER, text.replace("\n", " ")))
 
 
-def either(number: int, one_or_many: str) -> str:
+def either(number: int, text: str) -> str:
     """Return `number` with the fitting half of `one|many`: `1 token`, `2 tokens`."""
-    one, many = one_or_many.split("|")
-    return f"{number:,} {one if number == 1 else many}"
+    return f"{number:,} {one_or_many(number, text)}"
+
+
+def one_or_many(number: int, text: str) -> str:
+    """Return the half of `one|many` that fits `number`; a text without `|` fits every number."""
+    one, _, many = text.partition("|")
+    return one if number == 1 or not many else many
 
 
 def day(moment: Moment | None) -> date | None:
@@ -29,4 +34,5 @@ def day(moment: Moment | None) -> date | None:
 
 def clock_time(moment: Moment) -> str:
     """Return `moment` in UTC as `Nov 24, 2026 10:42 UTC`."""
-    return when(moment).strftime("%b %-d, %Y %H:%M UTC")
+    at = when(moment)  # Windows has no `%-d`
+    return f"{at:%b} {at.day}, {at:%Y %H:%M} UTC"

@@ -1,52 +1,9 @@
-"""Tables of words: names of actions, states, filters, roles, permissions and types."""
-
-from dataclasses import dataclass
+"""Tables of words: names of states, filters, roles, permissions and types."""
 
 from lib.domain.access import Actor
+from lib.domain.actions import ACTIONS
 from lib.domain.roles import Permission, Role
-from lib.domain.states import Action, Holding, OrganizationType, Status
-
-
-@dataclass(frozen=True, slots=True)
-class ActionWords:
-    """The words of one action.
-
-    `one` and `many` are its names for one user and for several. `does` and `did` are parts of a
-    sentence about N users, as `one|many` for `formats.either`.
-    """
-
-    one: str
-    many: str
-    does: str
-    did: str
-
-
-ACTIONS = {
-    Action.REQUEST: ActionWords(
-        "Request New API Token",
-        "Add New Tokens",
-        "is asked to accept a new token|are asked to accept a new token",
-        "new token requested|new tokens requested",
-    ),
-    Action.REMOVE: ActionWords(
-        "Remove API Token",
-        "Remove Tokens",
-        "loses the accepted token|lose the accepted token",
-        "token removed|tokens removed",
-    ),
-    Action.CANCEL: ActionWords(
-        "Cancel Pending Request",
-        "Cancel Pending Requests",
-        "has the pending request ended|have the pending request ended",
-        "pending request cancelled|pending requests cancelled",
-    ),
-    Action.GENERATE: ActionWords(
-        "Generate & Export Token",
-        "Generate & Export Tokens",
-        "gets a new token|get a new token",
-        "token generated and exported|tokens generated and exported",
-    ),
-}
+from lib.domain.states import Holding, OrganizationType, Status
 
 #: Pending is a request, or an exported token: it works already, and nobody has used it yet.
 PENDING_ENDS = "pending request or exported token ends|pending requests or exported tokens end"
@@ -83,10 +40,7 @@ PERMISSION_WORDS = {
     Permission.COVERAGE: "See token coverage",
     Permission.ACTIVITY: "See activity: who did what, and on whom",
     Permission.EXPORT: "Download coverage and activity as CSV, without secrets",
-    Permission.REQUEST: "Request new API tokens",
-    Permission.REMOVE: "Remove API tokens",
-    Permission.CANCEL: "Cancel pending requests",
-    Permission.GENERATE: "Generate & export tokens",
+    **{entry.permission: entry.permission_label for entry in ACTIONS.values()},
     Permission.OFF_BOARD: "End all tokens and requests of one person (off-boarding)",
     Permission.APPROVE: "Approve what another API administrator asks for (four eyes)",
     Permission.RECALL: "Recall leaked tokens",
@@ -105,12 +59,6 @@ TYPE_ICONS = {
     OrganizationType.RECIPIENT: ":material/account_balance:",
     OrganizationType.SUBMITTER: ":material/work:",
 }
-
-
-def action_name(action: Action, users: int) -> str:
-    """Return the menu's name of `action` for this number of selected users (ruling 1)."""
-    words = ACTIONS[action]
-    return words.one if users == 1 else words.many
 
 
 def role_names(actor: Actor) -> str:

@@ -1,11 +1,11 @@
 """Sentences about a plan, a receipt and an error."""
 
 from lib.domain import errors
+from lib.domain.actions import ACTIONS
 from lib.domain.operations import Receipt
 from lib.domain.plan import Plan
-from lib.domain.states import Action
-from lib.wording.formats import either
-from lib.wording.labels import ACTIONS, PENDING_ENDS
+from lib.wording.formats import either, one_or_many
+from lib.wording.labels import PENDING_ENDS
 
 
 def plan_sentence(plan: Plan) -> str:
@@ -19,31 +19,21 @@ def plan_sentence(plan: Plan) -> str:
 
 def plan_details(plan: Plan) -> list[str]:
     """Return what will happen, one Markdown sentence for each bullet."""
-    counts, details = plan.preview, []
+    counts, entry, details = plan.preview, ACTIONS[plan.action], []
     if counts.tokens_ending:
-        ends = (
-            "token is replaced|tokens are replaced"
-            if plan.action is Action.GENERATE
-            else "token is removed|tokens are removed"
-        )
         stop = "stops" if counts.tokens_ending == 1 else "stop"
         recent = (
             f", {counts.recently_used:,} of them used in the last 7 days"
             if counts.recently_used
             else ""
         )
-        details.append(f"**{either(counts.tokens_ending, ends)}** and {stop} working{recent}")
+        details.append(f"**{either(counts.tokens_ending, entry.ends)}** and {stop} working{recent}")
     if counts.pending_ending:
         details.append(either(counts.pending_ending, PENDING_ENDS))
-    if counts.changed and plan.action is Action.GENERATE:
-        users = (
-            "The user shows"
-            if counts.changed == 1
-            else f"Each of the {counts.changed:,} users shows"
+    if counts.changed and entry.afterwards:
+        details.append(
+            one_or_many(counts.changed, entry.afterwards).format(users=f"{counts.changed:,}")
         )
-        details.append(f"{users} Pending until the new token is first used")
-    if counts.changed and plan.action is Action.REQUEST:
-        details.append("Each user shows Pending until they accept; a token they have keeps working")
     return details
 
 

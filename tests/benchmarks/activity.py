@@ -17,9 +17,10 @@ from pathlib import Path
 from sqlalchemy import Engine, text
 from streamlit.testing.v1 import AppTest
 
-from lib.domain.activity import ActivityFilter, Kind
+from lib.domain.activity import ActivityFilter, Group
 from lib.domain.audit import GLOBAL_CHAIN, NO_MAC, EventAction, SealedEvent
 from lib.domain.ids import new_ids
+from lib.domain.states import Action, OwnStep
 from lib.operations.database import open_database
 from lib.store import activity_queries, tables
 from lib.store.bulk import insert_many
@@ -35,15 +36,15 @@ ORGANIZATIONS = [f"UT{n:04}" for n in range(50)]
 STAFF = ["mhale", *(f"staff{n}" for n in range(20))]
 #: How often each happens. A busy desk: most events are of users, one in four is an operation.
 SHARES = {
-    EventAction.ACCEPT: 20,
+    OwnStep.ACCEPT: 20,
     EventAction.FIRST_USE: 25,
     EventAction.SIGN_IN: 20,
     EventAction.DOWNLOAD: 5,
     EventAction.REFUSAL: 2,
-    EventAction.REQUEST: 10,
-    EventAction.REMOVE: 6,
-    EventAction.CANCEL: 2,
-    EventAction.GENERATE: 10,
+    Action.REQUEST: 10,
+    Action.REMOVE: 6,
+    Action.CANCEL: 2,
+    Action.GENERATE: 10,
 }
 RARE = 997  # one event in so many is a grant
 PAGE = 51
@@ -62,7 +63,7 @@ def fill(engine: Engine, events: int) -> None:
         action = EventAction.GRANT if n % RARE == 0 else action
         at, place = begin + n * 1_000, draw.choice(ORGANIZATIONS)
         user = f"{place.lower()}-u{n % 20}"
-        own = action in {EventAction.ACCEPT, EventAction.FIRST_USE, EventAction.SIGN_IN}
+        own = action in {OwnStep.ACCEPT, EventAction.FIRST_USE, EventAction.SIGN_IN}
         chain = GLOBAL_CHAIN if action is EventAction.SIGN_IN else place
         numbers[chain] += 1
         (event_id,) = new_ids(1, at)
@@ -99,15 +100,15 @@ def queries(engine: Engine) -> dict[str, float]:
     middle = f"{NOW - EVENTS * 500:012x}"
     looks = {
         "operations": (ActivityFilter(), None, ""),
-        "everything": (ActivityFilter(Kind.EVERYTHING), None, ""),
-        "rare (access)": (ActivityFilter(Kind.ACCESS), None, ""),
+        "everything": (ActivityFilter(Group.EVERYTHING), None, ""),
+        "rare (access)": (ActivityFilter(Group.ACCESS), None, ""),
         "a person": (ActivityFilter(person="staff7"), None, ""),
-        "a person, everything": (ActivityFilter(Kind.EVERYTHING, "staff7"), None, ""),
+        "a person, everything": (ActivityFilter(Group.EVERYTHING, "staff7"), None, ""),
         "an organization": (ActivityFilter(organization_id=ORGANIZATIONS[7]), None, ""),
         "older, in the middle": (ActivityFilter(), None, middle),
         "a day": (ActivityFilter(since=NOW - 3 * 86_400_000, until=NOW - 2 * 86_400_000), None, ""),
         "support of one organization": (ActivityFilter(), here, ""),
-        "the same, a person": (ActivityFilter(Kind.EVERYTHING, "staff7"), here, ""),
+        "the same, a person": (ActivityFilter(Group.EVERYTHING, "staff7"), here, ""),
     }
     with reading(engine) as connection:
         return {

@@ -18,8 +18,9 @@ from pathlib import Path
 
 from sqlalchemy import Engine, text
 
-from lib.domain.audit import GLOBAL_CHAIN, AuditKeyring, ChainHead, Event, EventAction, SealedEvent
+from lib.domain.audit import GLOBAL_CHAIN, AuditKeyring, ChainHead, Event, SealedEvent
 from lib.domain.ids import new_ids
+from lib.domain.states import Action
 from lib.operations.audit import verify
 from lib.operations.database import open_database
 from lib.store import tables
@@ -55,7 +56,7 @@ def _ids() -> list[str]:
 
 def _event(chain: str, turn: int) -> Event:
     return Event(
-        EventAction.GENERATE,
+        Action.GENERATE,
         "mhale",
         "192.0.2.7",
         chain,

@@ -12,16 +12,16 @@ from lib.domain.audit import (
     AuditKeyring,
     ChainHead,
     Event,
-    EventAction,
     SealedEvent,
     clean_reason,
 )
 from lib.domain.audit_verification import ChainVerifier
+from lib.domain.states import Action
 
 SEAL = AuditKeyring.of({1: b"p" * 32, 3: b"q" * 32})
 START = ChainHead()
 NOW = 1_796_000_000_000
-EVENT = Event(EventAction.REMOVE, "mhale", "192.0.2.7", "UTCJF1", subject="x", users=2)
+EVENT = Event(Action.REMOVE, "mhale", "192.0.2.7", "UTCJF1", subject="x", users=2)
 texts = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=8)
 columns = st.builds(
     SealedEvent,

@@ -5,7 +5,7 @@ from itertools import product
 import pytest
 
 from lib.domain.access import Actor
-from lib.domain.activity import ActivityFilter, Kind, Progress
+from lib.domain.activity import ActivityFilter, Group, Progress
 from lib.domain.audit import Event, EventAction
 from lib.domain.clock import DAY, HOUR, MINUTE
 from lib.domain.errors import NotAllowedError
@@ -66,7 +66,7 @@ class TestList:
         (row,), older = listed(engine)
         assert not older
         assert (row.action, row.actor, row.actor_name) == (
-            EventAction.REMOVE,
+            Action.REMOVE,
             "mhale",
             "Morgan Hale",
         )
@@ -77,7 +77,7 @@ class TestList:
     def test_pages_of_the_list_follow_each_other_without_gaps(self, engine):
         """A page starts after the last event of the page before. The last has no older events."""
         build(engine, 1)
-        events = [Event(EventAction.REMOVE, "mhale", "", ORG, users=n) for n in range(7)]
+        events = [Event(Action.REMOVE, "mhale", "", ORG, users=n) for n in range(7)]
         add_events(engine, [(NOW + n, event) for n, event in enumerate(events)])
         first = listed(engine, limit=5)
         rest = listed(engine, limit=5, before=first.rows[-1].event_id)
@@ -95,10 +95,10 @@ class TestList:
         add_events(
             engine, [(NOW, Event(EventAction.REFUSAL, "mhale", "", chain)) for chain in chains]
         )
-        found = {row.organization_id for row in listed(engine, who, kind=Kind.EVERYTHING).rows}
+        found = {row.organization_id for row in listed(engine, who, kind=Group.EVERYTHING).rows}
         assert Permission.ACTIVITY in PERMISSIONS[role]
         assert found == ({*chains} if place is None else {place})
-        foreign = listed(engine, who, kind=Kind.EVERYTHING, organization_id=OTHER).rows
+        foreign = listed(engine, who, kind=Group.EVERYTHING, organization_id=OTHER).rows
         assert bool(foreign) == (place in {None, OTHER})
 
     def test_every_read_is_refused_without_a_role(self, engine):
@@ -124,7 +124,7 @@ class TestList:
         """An analyst's file has their organization. Support has none."""
         for organization_id in (ORG, OTHER):
             build(engine, 1, organization_id=organization_id)
-        events = [Event(EventAction.REMOVE, "mhale", "", place) for place in (ORG, OTHER)]
+        events = [Event(Action.REMOVE, "mhale", "", place) for place in (ORG, OTHER)]
         add_events(engine, shuffled(50, 1, events))
         who = someone(engine, Grant(Role.ANALYST, ORG), Grant(Role.SUPPORT, OTHER))
         rows = list(activity.export_events(engine, who, ActivityFilter()))
@@ -136,7 +136,7 @@ class TestList:
         monkeypatch.setattr(activity, "LONGEST_EXPORT", 25)
         monkeypatch.setattr(activity, "_CHUNK", 10)
         build(engine, 1)
-        add_events(engine, shuffled(60, 1, [Event(EventAction.REMOVE, "mhale", "", ORG)]))
+        add_events(engine, shuffled(60, 1, [Event(Action.REMOVE, "mhale", "", ORG)]))
         rows = list(activity.export_events(engine, ADMIN, ActivityFilter()))
         assert [r.event_id for r in rows] == [r.event_id for r in listed(engine, limit=25).rows]
 
@@ -375,7 +375,7 @@ def test_nothing_that_is_read_holds_a_digest(engine):
             activity.open_person(engine, later, ADMIN, "utcjf1-u0"),
             activity.list_ended_tokens(engine, later, ADMIN, "utcjf1-u0", limit=9),
             activity.open_operation(engine, later, ADMIN, ORG, planned.operation_id),
-            list(activity.export_events(engine, ADMIN, ActivityFilter(Kind.EVERYTHING))),
+            list(activity.export_events(engine, ADMIN, ActivityFilter(Group.EVERYTHING))),
         )
     )
     assert not [digest for digest in digests if digest in seen]

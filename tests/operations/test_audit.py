@@ -8,8 +8,9 @@ import pytest
 from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
 
-from lib.domain.audit import GLOBAL_CHAIN, AuditKeyring, ChainHead, Event, EventAction, SealedEvent
+from lib.domain.audit import GLOBAL_CHAIN, AuditKeyring, ChainHead, Event, SealedEvent
 from lib.domain.audit_verification import BadEvent, TamperingKind
+from lib.domain.states import Action
 from lib.operations.audit import anchor, verify, verify_within
 from lib.store import audit_queries
 from lib.store.engine import writing
@@ -26,7 +27,7 @@ LENGTHS = (90, 70, 40)
 def event(chain: str, number: int = 0) -> Event:
     """Return an event number `number` of a chain."""
     return Event(
-        EventAction.GENERATE,
+        Action.GENERATE,
         f"actor{number}",
         "192.0.2.7",
         chain,

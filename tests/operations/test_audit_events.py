@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import Engine
 
 from lib.domain.access import Actor
-from lib.domain.audit import GLOBAL_CHAIN, LONGEST_REASON, Event, EventAction
+from lib.domain.audit import GLOBAL_CHAIN, LONGEST_REASON, Event, EventAction, recorded
 from lib.domain.errors import DeskError
 from lib.domain.roles import Grant, Permission, Role
 from lib.domain.states import Action, Holding
@@ -38,7 +38,7 @@ def events(engine: Engine, do: Callable[[], object]) -> list[Event]:
 def stored(engine: Engine) -> list[Event]:
     """Return every event as it was before it got its hash."""
     rows = select(engine, f"SELECT {COLUMNS} FROM audit_event ORDER BY organization_id, number")
-    return [Event(EventAction(row[0]), *row[1:]) for row in rows]
+    return [Event(recorded(row[0]), *row[1:]) for row in rows]
 
 
 class TestActions:
@@ -58,7 +58,7 @@ class TestActions:
         )
         assert found == [
             Event(
-                EventAction(action.value),
+                action,
                 "mhale",
                 HERE,
                 ORG,
@@ -147,9 +147,7 @@ class TestOwnSteps:
             "accept": lambda: own_tokens.accept(unit_of_work(engine), actor, pending, MINTING),
             "decline": lambda: own_tokens.decline(unit_of_work(engine), actor, pending),
         }[step]
-        wanted = Event(
-            EventAction(step), actor.username, HERE, ORG, SERVICE, subject="utcjf1-u0", users=1
-        )
+        wanted = Event(step, actor.username, HERE, ORG, SERVICE, subject="utcjf1-u0", users=1)
         assert events(engine, do) == [wanted]
         refused = wanted._replace(action=EventAction.REFUSAL, detail=f"{step}: TokenGone")
         assert events(engine, do) == [refused]
@@ -185,7 +183,7 @@ class TestApprovals:
         assert (own.action, own.detail) == (EventAction.REFUSAL, f"{action}: OwnApproval")
         assert events(engine, lambda: answer(OTHER_ADMIN)) == [
             asked._replace(
-                action=EventAction(action),
+                action=recorded(action),
                 actor=OTHER_ADMIN.username,
                 address="",
                 subject="mhale",

@@ -5,6 +5,7 @@ from datetime import date
 import pytest
 
 from lib.domain.access import Actor
+from lib.domain.activity import KINDS, Group
 from lib.domain.audit import Event, EventAction
 from lib.domain.clock import HOUR, MINUTE
 from lib.domain.states import Action
@@ -103,7 +104,11 @@ class TestList:
     def test_list_with_every_kind_of_event_has_a_label_for_each(self, demo, open_page):
         """Refusals of all kinds are among them."""
         details = ["remove: NotAllowed", "page: access in UTCJF1", "sign-in: Inactive", "odd"]
-        events = [Event(a, ADMIN, "", ORG, subject=USER) for a in EventAction if a != "refusal"]
+        events = [
+            Event(a, ADMIN, "", ORG, subject=USER)
+            for a in KINDS[Group.EVERYTHING]
+            if a is not EventAction.REFUSAL
+        ]
         events += [Event(EventAction.REFUSAL, ADMIN, "", ORG, detail=d) for d in details]
         execute_sql(demo, "DROP TRIGGER audit_event_no_delete")
         execute_sql(demo, "DELETE FROM audit_event")
@@ -157,7 +162,7 @@ class TestList:
 
     def test_pager_goes_to_the_oldest_page_and_back(self, demo, open_page):
         """Another filter begins at its first page."""
-        event = Event(EventAction.REMOVE, ADMIN, "", ORG, operation_id="0")
+        event = Event(Action.REMOVE, ADMIN, "", ORG, operation_id="0")
         events = [event._replace(users=n) for n in range(120)]
         add_events(demo, [(n, e) for n, e in enumerate(events)])
         at = open_page("activity")

@@ -1,6 +1,6 @@
 """Help: the topics of the manual, for those who have the permission."""
 
-from lib.wording.labels import ACTIONS
+from lib.domain.actions import ACTIONS
 from tests.support.page import USER, links, values
 
 
@@ -11,8 +11,8 @@ class TestHelp:
         """The name for one user and the name for several."""
         words = " ".join(values(open_page("help").main.markdown))
         for action in ACTIONS.values():
-            assert f"**{action.one}**" in words
-            assert f"**{action.many}**" in words
+            assert f"**{action.name_for_one}**" in words
+            assert f"**{action.name_for_many}**" in words
 
     def test_help_explains_the_check_mark_and_pending(self, open_page):
         """Above the topics."""

@@ -6,8 +6,8 @@ import pytest
 from sqlalchemy import event as hooks
 from sqlalchemy import text
 
-from lib.domain.activity import ActivityFilter, Kind
-from lib.domain.audit import GLOBAL_CHAIN, Event, EventAction, SealedEvent
+from lib.domain.activity import KINDS, ActivityFilter, Group
+from lib.domain.audit import GLOBAL_CHAIN, Event, SealedEvent
 from lib.store import activity_queries
 from lib.store.engine import reading
 from tests.support.activity import add_events, shuffled
@@ -28,7 +28,9 @@ def stored(engine) -> list[SealedEvent]:
     build(engine, 1, organization_id="NVTBL2")
     kinds = [
         Event(action, actor, "192.0.2.7", place, subject=subject)
-        for action, actor, place, subject in product(EventAction, PEOPLE, PLACES, PEOPLE)
+        for action, actor, place, subject in product(
+            KINDS[Group.EVERYTHING], PEOPLE, PLACES, PEOPLE
+        )
     ]
     return add_events(engine, shuffled(EVENTS, 3, kinds))
 
@@ -67,12 +69,12 @@ class TestPages:
         checked = 0
         with reading(engine) as connection:
             for kind, person, place, when, within in product(
-                Kind, ("", "mhale", "nobody"), ("", "UTCJF1"), dates, REACHES
+                KINDS, ("", "mhale", "nobody"), ("", "UTCJF1"), dates, REACHES
             ):
                 wanted = ActivityFilter(kind, person, place, *when)
                 assert paged(connection, wanted, within) == expected(stored, wanted, within)
                 checked += 1
-        assert checked == len(Kind) * 3 * 2 * 3 * 4
+        assert checked == len(KINDS) * 3 * 2 * 3 * 4
 
     def test_more_organizations_than_one_statement_reads(self, engine, stored):
         """With many ranges the results of several statements are merged."""
@@ -84,7 +86,7 @@ class TestPages:
     @pytest.mark.usefixtures("stored")
     def test_what_belongs_to_no_organization_is_for_all_organizations_alone(self, engine):
         """Events without an organization are visible only with access to all organizations."""
-        wanted = ActivityFilter(Kind.EVERYTHING)
+        wanted = ActivityFilter(Group.EVERYTHING)
         with reading(engine) as connection:
             rows = activity_queries.newest_events(connection, wanted, REACHES[2], "", EVENTS)
         assert rows
@@ -112,7 +114,7 @@ class TestPlans:
     @pytest.mark.parametrize("url", ["sqlite"], indirect=True)
     @pytest.mark.parametrize("within", REACHES[:3], ids=["all", "one", "two"])
     @pytest.mark.parametrize("person", ["", "mhale"])
-    @pytest.mark.parametrize("kind", [Kind.OPERATIONS, Kind.EVERYTHING, Kind.REFUSAL])
+    @pytest.mark.parametrize("kind", [Group.OPERATIONS, Group.EVERYTHING, Group.REFUSAL])
     def test_every_range_is_a_range_of_an_index(self, engine, stored, kind, person, within):
         """Each part of the UNION searches an index that has the order of the page."""
         asked = []
@@ -134,7 +136,7 @@ class TestPlans:
             assert all("actor=?" in line or "subject=?" in line for line in reads)
         if within:
             assert all("organization_id=?" in line for line in reads)
-        if kind is not Kind.EVERYTHING and not (person and within):
+        if kind is not Group.EVERYTHING and not (person and within):
             assert all("action=?" in line for line in reads)
 
     @pytest.mark.parametrize("url", ["sqlite"], indirect=True)
@@ -166,7 +168,7 @@ class TestPlans:
         with reading(engine) as connection:
             connection.execute(text("SET LOCAL enable_seqscan = off"))
             connection.execute(text("SET LOCAL enable_sort = off"))
-            for kind, person in product((Kind.OPERATIONS, Kind.EVERYTHING), ("", "mhale")):
+            for kind, person in product((Group.OPERATIONS, Group.EVERYTHING), ("", "mhale")):
                 wanted = ActivityFilter(kind, person)
                 rows = activity_queries.newest_events(connection, wanted, None, "", PAGE)
                 assert [r.event_id for r in rows] == expected(stored, wanted, None)[:PAGE]

@@ -4,8 +4,9 @@ import pytest
 from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
 
-from lib.domain.audit import AuditKeyring, ChainHead, Event, EventAction, SealedEvent
+from lib.domain.audit import AuditKeyring, ChainHead, Event, SealedEvent
 from lib.domain.errors import AuditNotWrittenError
+from lib.domain.states import Action
 from lib.store import audit_queries
 from lib.store.bulk import stream
 from lib.store.engine import reading, writing
@@ -17,7 +18,7 @@ A, B = "UTCJF1", "UTTAN1"
 
 def event(chain: str = A, **facts: object) -> Event:
     """Return an event of one organization."""
-    return Event(EventAction.REMOVE, "mhale", "192.0.2.7", chain)._replace(**facts)
+    return Event(Action.REMOVE, "mhale", "192.0.2.7", chain)._replace(**facts)
 
 
 @pytest.fixture

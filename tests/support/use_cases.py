@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Engine
 
 from lib.domain.access import Actor
-from lib.domain.activity import ActivityFilter, Kind, OperationFacts
+from lib.domain.activity import ActivityFilter, Group, OperationFacts
 from lib.domain.errors import NotAllowedError, TokenNotPendingError
 from lib.domain.ids import new_id
 from lib.domain.plan import Plan
@@ -53,7 +53,7 @@ from tests.support.directory import (
 OWN, OTHER = "UTCJF1", "UTTAN1"
 PLACES = (OWN, OTHER)
 REST_ONLY = "rest-only.csv"  # in an event that belongs to no organization
-EVERYTHING = ActivityFilter(Kind.EVERYTHING)
+EVERYTHING = ActivityFilter(Group.EVERYTHING)
 UNTOUCHED = {"audit_event", "audit_head"}  # a refusal writes there, and nowhere else
 
 

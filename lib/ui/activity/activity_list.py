@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 import streamlit as st
 
 from lib.domain.access import Actor
-from lib.domain.activity import ActivityFilter, ActivityRow, Kind, Person
+from lib.domain.activity import ActivityFilter, ActivityRow, Group, Person
 from lib.domain.clock import Moment, iso
 from lib.domain.csv_writer import csv_bytes
 from lib.domain.plural import counted
@@ -82,7 +82,7 @@ def activity_filters(actor: Actor) -> ActivityFilter | None:
     if person is None and (search or "").strip():
         return None
     return ActivityFilter(
-        Kind(kind or Kind.OPERATIONS),
+        kind or Group.OPERATIONS,
         person.username if person else "",
         organization_id,
         _midnight(since) if since else None,
@@ -235,7 +235,7 @@ def _is_filtered(wanted: ActivityFilter) -> bool:
 
 
 def _clear() -> None:
-    set_value(_KIND, Kind.OPERATIONS)
+    set_value(_KIND, Group.OPERATIONS)
     for key in (_PERSON, _ORGANIZATION):
         set_value(key, "")
     for key in (_FROM, _TO):

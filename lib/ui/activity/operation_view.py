@@ -7,6 +7,7 @@ import pandas as pd
 import streamlit as st
 
 from lib.domain.access import Actor
+from lib.domain.actions import action_name
 from lib.domain.activity import ActivityRow, OperationFacts, ResultLine
 from lib.domain.audit import EventAction
 from lib.domain.clock import compact
@@ -31,7 +32,6 @@ from lib.ui.session import session
 from lib.ui.tokens import approvals
 from lib.wording.activity import PROGRESS, event_actor, event_label, event_reason, person_label
 from lib.wording.formats import clock_time, plain
-from lib.wording.labels import action_name
 
 _RESULTS = "operation_results"
 _SEARCH = "operation_search"

@@ -7,7 +7,7 @@ import pandas as pd
 import streamlit as st
 
 from lib.domain.access import Actor, GrantRow
-from lib.domain.activity import ActivityFilter, EndedToken, Kind
+from lib.domain.activity import ActivityFilter, EndedToken, Group
 from lib.domain.states import Origin, Status, TokenState
 from lib.domain.tokens import OwnToken
 from lib.operations import activity
@@ -190,7 +190,7 @@ def _token_link(token: EndedToken) -> Link | None:
 def _render_events(actor: Actor, view: PersonView) -> None:
     """Draw the events by the person, and the events about the person by name."""
     st.subheader("Activity", anchor=False)
-    wanted = ActivityFilter(Kind.EVERYTHING, view.person.username)
+    wanted = ActivityFilter(Group.EVERYTHING, view.person.username)
     before = keyset_pager.page_start(_EVENTS, (actor.username, wanted))
     page = activity.list_events(app_context().engine, actor, wanted, before=before, limit=PAGE)
     if not page.rows:

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import streamlit as st
 
 from lib.domain.access import Actor
+from lib.domain.actions import ACTIONS, ActionEntry
 from lib.domain.roles import Permission
 from lib.ui.navigation import scope
 from lib.ui.session import session
@@ -38,6 +39,14 @@ def _on_tokens_page(wish: str, how: str, permission: Permission = Permission.REA
     return Topic(wish, how, "api_tokens.py", "API 2.0 Tokens", "vpn_key", permission)
 
 
+def _of_action(entry: ActionEntry) -> Topic:
+    how = (
+        f"Mark the users' checkboxes, then choose **{entry.name_for_one}** "
+        f"(**{entry.name_for_many}** for several users) under **Actions**. {entry.help}"
+    )
+    return _on_tokens_page(entry.wish, how, entry.permission)
+
+
 STAFF_TOPICS = (
     _OPEN,
     _on_tokens_page(
@@ -45,32 +54,7 @@ STAFF_TOPICS = (
         "Pick **Organization** and **Service**. A user with a check mark under **API Token** has "
         "accepted one.",
     ),
-    _on_tokens_page(
-        "request a new API token",
-        "Mark the users' checkboxes, then choose **Request New API Token** under **Actions**; for "
-        "several users it is called **Add New Tokens**. Each user is asked to accept it under My "
-        "API tokens, and sees it there once. A token that they have works until then.",
-        Permission.REQUEST,
-    ),
-    _on_tokens_page(
-        "remove an API token",
-        "Mark the users' checkboxes, then choose **Remove API Token** (**Remove Tokens**) under "
-        "**Actions**. Removed tokens stop working at once; what is Pending stays.",
-        Permission.REMOVE,
-    ),
-    _on_tokens_page(
-        "cancel a pending request",
-        "Mark the users' checkboxes, then choose **Cancel Pending Request** (**Cancel Pending "
-        "Requests**) under **Actions**. Accepted tokens stay.",
-        Permission.CANCEL,
-    ),
-    _on_tokens_page(
-        "generate tokens and see them",
-        "Mark the users' checkboxes, then choose **Generate & Export Token** (**Generate & Export "
-        "Tokens**) under **Actions**. Every existing token of these users is replaced, so it is "
-        "confirmed twice. The new tokens come as a CSV, the only place where they can be read.",
-        Permission.GENERATE,
-    ),
+    *(_of_action(entry) for entry in ACTIONS.values()),
     Topic(
         "see who lacks a token",
         "Shares by organization and service, the lowest first. Choose a row to open its tokens.",

@@ -3,8 +3,8 @@
 import streamlit as st
 
 from lib.domain.access import Actor
+from lib.domain.actions import ACTIONS, action_name
 from lib.domain.directory import Subscription
-from lib.domain.roles import Permission
 from lib.domain.states import Action
 from lib.operations.actions import plan_action
 from lib.ui.app_context import app_context
@@ -12,7 +12,6 @@ from lib.ui.auth import permissions
 from lib.ui.navigation.scope import OpenScope
 from lib.ui.session import OpenConfirmation, session, set_value, value
 from lib.ui.tokens.token_table import VisibleUsers
-from lib.wording.labels import action_name
 
 REASON = "confirm_reason"
 _ACTIONS = "tokens_actions"
@@ -60,7 +59,7 @@ def render_action_bar(here: OpenScope, chosen: Subscription, shown: VisibleUsers
 
 def allowed_actions(actor: Actor, organization_id: str) -> list[Action]:
     """Return the actions that `actor` may do in an organization, in the order of the menu."""
-    return [a for a in Action if actor.may(Permission(a.value), organization_id)]
+    return [a for a in Action if actor.may(ACTIONS[a].permission, organization_id)]
 
 
 def _selected_sentence() -> str:

@@ -5,6 +5,7 @@ The session knows which one is open, so each run draws its dialog until somebody
 
 import streamlit as st
 
+from lib.domain.actions import action_name
 from lib.domain.errors import DeskError
 from lib.domain.plan import Plan
 from lib.domain.plural import counted
@@ -29,7 +30,6 @@ from lib.ui.session import (
 )
 from lib.ui.tokens import action_bar
 from lib.wording.formats import either, plain
-from lib.wording.labels import action_name
 from lib.wording.sentences import explain, plan_details, plan_sentence
 
 _POLL = "400ms"
