@@ -76,16 +76,12 @@ def end_by_command(unit_of_work: UnitOfWork, client_id: str) -> bool:
 
 
 def service_of(found: FoundCredential | None, client_secret: str, minting: Minting) -> str | None:
-    """Return the service id of `found` when `client_secret` is its secret; else None.
-
-    An unknown client takes the same time as a wrong secret.
-    """
-    pepper = minting.peppers.get(found.pepper if found else minting.pepper_number)
-    if pepper is None:
+    """Return the service id of `found` when `client_secret` is its secret; else None."""
+    pepper = minting.peppers.get(found.pepper) if found else None
+    if found is None or pepper is None:
         return None
     (digest,) = token_format.digests([client_secret], pepper)
-    same = hmac.compare_digest(digest, found.digest if found else bytes(len(digest)))
-    return found.service_id if found and same else None
+    return found.service_id if hmac.compare_digest(digest, found.digest) else None
 
 
 def _create(

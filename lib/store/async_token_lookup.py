@@ -13,24 +13,22 @@ from typing import Any, TypeAlias
 from sqlalchemy import Engine
 
 from lib.domain.errors import DatabaseUnavailableError
+from lib.domain.tokens import FoundToken
 from lib.store.token_lookup import (
     CREDENTIAL,
     LIVE_TOKEN,
     TIMEOUT_SECONDS,
     FoundCredential,
-    LookupResult,
     database_error_from_driver,
-    lookup_result,
+    found_token,
 )
 
 _MOST = 100  # keys in one statement
 
-# As in lib.store.token_lookup: for each digest the first live token at or after it.
 _BY_DIGESTS = (
     f"SELECT asked.place, {LIVE_TOKEN.columns}"
-    " FROM unnest(%s::bytea[]) WITH ORDINALITY AS asked (digest, place) CROSS JOIN LATERAL"
-    " (SELECT d.* FROM token d WHERE d.digest >= asked.digest AND d.ended_at IS NULL"
-    f" ORDER BY d.digest LIMIT 1) t {LIVE_TOKEN.joins}"
+    " FROM unnest(%s::bytea[]) WITH ORDINALITY AS asked (digest, place)"
+    f" JOIN token t ON t.digest = asked.digest AND t.ended_at IS NULL {LIVE_TOKEN.joins}"
 )
 # One generic plan for any number of digests, since planning takes longer than the query itself.
 # Hash and merge joins are off: for a hundred digests PostgreSQL would read whole tables.
@@ -57,16 +55,10 @@ class AsyncTokenLookup:
         self._tokens = _Batches(engine, _BY_DIGESTS)
         self._credentials = _Batches(engine, _BY_CLIENT_IDS)
 
-    async def tokens(self, digests: Sequence[bytes]) -> list[LookupResult | None]:
-        """Return what TokenLookup.token returns, for each of `digests`.
-
-        Raises DatabaseUnavailableError.
-        """
+    async def tokens(self, digests: Sequence[bytes]) -> list[FoundToken]:
+        """Return the live tokens that have one of `digests`. Raises DatabaseUnavailableError."""
         rows = await asyncio.gather(*map(self._tokens.row, digests))
-        return [
-            lookup_result(row, digest) if row else None
-            for row, digest in zip(rows, digests, strict=True)
-        ]
+        return [found_token(row) for row in rows if row]
 
     async def credential(self, client_id: str) -> FoundCredential | None:
         """Return what TokenLookup.credential returns. Raises DatabaseUnavailableError."""

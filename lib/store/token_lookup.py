@@ -28,7 +28,7 @@ class LiveTokenSql(NamedTuple):
 
 
 LIVE_TOKEN = LiveTokenSql(
-    "t.digest, t.organization_id, t.service_id, t.token_id, t.member_id, m.username,"
+    "t.organization_id, t.service_id, t.token_id, t.member_id, m.username,"
     # The token of a request is made when the user accepts.
     " t.state, CASE WHEN t.origin = 'request' THEN t.accepted_at ELSE t.created_at END,"
     " t.expires_at, m.status = 'active' AND o.status = 'active' AND b.status = 'active'",
@@ -36,12 +36,9 @@ LIVE_TOKEN = LiveTokenSql(
     " JOIN organization o ON o.organization_id = t.organization_id"
     " JOIN subscription b ON b.organization_id = t.organization_id AND b.service_id = t.service_id",
 )
-# The first live token at this digest or after it: the right one, or its neighbour. So a miss reads
-# as many rows as a hit, and the response time tells a service nothing about foreign tokens.
 _BY_DIGEST = (
     f"SELECT {LIVE_TOKEN.columns} FROM token t {LIVE_TOKEN.joins}"
-    " WHERE t.digest = (SELECT d.digest FROM token d WHERE d.digest >= ? AND d.ended_at IS NULL"
-    " ORDER BY d.digest LIMIT 1) AND t.ended_at IS NULL"
+    " WHERE t.digest = ? AND t.ended_at IS NULL"
 )
 #: SQL for the fields of FoundCredential.
 CREDENTIAL = "c.service_id, c.digest, c.pepper FROM service_credential c"
@@ -53,13 +50,6 @@ class FoundCredential(NamedTuple):
     service_id: str
     digest: bytes
     pepper: int
-
-
-class LookupResult(NamedTuple):
-    """A live token. `same`: it has the digest that was looked up; else it is a neighbour."""
-
-    token: FoundToken
-    same: bool
 
 
 class TokenLookup:
@@ -75,13 +65,10 @@ class TokenLookup:
         self._engine = _own_engine(engine, seconds)
         self._idle: deque[Any] = deque()
 
-    def token(self, digest: bytes) -> LookupResult | None:
-        """Return the live token with this digest, else the next one; None if there is neither.
-
-        Raises DatabaseUnavailableError.
-        """
+    def token(self, digest: bytes) -> FoundToken | None:
+        """Return the live token with this digest, or None. Raises DatabaseUnavailableError."""
         row = self._fetch_one(_BY_DIGEST, digest)
-        return lookup_result(row, digest) if row else None
+        return found_token(row) if row else None
 
     def credential(self, client_id: str) -> FoundCredential | None:
         """Return the live credential of `client_id`, or None.
@@ -157,9 +144,9 @@ class TokenLookup:
         return (f"SET statement_timeout = {self._seconds * 1000}",)
 
 
-def lookup_result(row: Sequence[Any], digest: bytes) -> LookupResult:
-    """Return `row`, which has the columns of LIVE_TOKEN, as the result for `digest`."""
-    return LookupResult(FoundToken._make((*row[1:-1], bool(row[-1]))), bytes(row[0]) == digest)
+def found_token(row: Sequence[Any]) -> FoundToken:
+    """Return `row`, which has the columns of LIVE_TOKEN, as a token."""
+    return FoundToken._make((*row[:-1], bool(row[-1])))
 
 
 def database_error_from_driver(error: Exception, engine: Engine) -> DatabaseUnavailableError:

@@ -2,8 +2,6 @@
 
 import asyncio
 import contextlib
-from collections.abc import Iterable
-from operator import attrgetter
 
 from lib.domain import token_format
 from lib.domain.clock import Moment
@@ -16,7 +14,7 @@ from lib.operations.unit_of_work import UnitOfWork
 from lib.operations.verification.usage_recorder import UsageRecorder
 from lib.store.async_token_lookup import AsyncTokenLookup
 from lib.store.migrate import is_newest
-from lib.store.token_lookup import LookupResult, TokenLookup
+from lib.store.token_lookup import TokenLookup
 
 
 class TokenVerifier:
@@ -52,7 +50,7 @@ class TokenVerifier:
         """
         if self._in_loop:
             found = await self._in_loop.tokens(self._digests(token))
-            return self._evaluate(_best_match(found), service_id)
+            return self._evaluate(next(iter(found), None), service_id)
         if self._readers_never_wait:
             with contextlib.suppress(DatabaseBusyError):
                 return self._evaluate(self._lookup(token, self._no_wait_lookups), service_id)
@@ -64,11 +62,11 @@ class TokenVerifier:
         With `service_id`, a token of another service does not count. `address` is that of the
         caller, for the audit event. Raises DatabaseUnavailableError and AuditNotWrittenError.
         """
-        result = self._lookup(token, self._lookups)
-        if result is None or not result.same or not _is_for_service(result.token, service_id):
+        found = self._lookup(token, self._lookups)
+        if found is None or not _is_for_service(found, service_id):
             return False
         asked_by = f"service {service_id}" if service_id else "its holder"
-        return revocation.end(self.unit_of_work, result.token, address, asked_by)
+        return revocation.end(self.unit_of_work, found, address, asked_by)
 
     def service_of(self, client_id: str, client_secret: str) -> str | None:
         """Return the id of the service with this credential; None when it is wrong.
@@ -97,14 +95,13 @@ class TokenVerifier:
         if self._in_loop:
             self._in_loop.close()
 
-    def _lookup(self, token: str, lookups: TokenLookup) -> LookupResult | None:
-        return _best_match([lookups.token(digest) for digest in self._digests(token)])
+    def _lookup(self, token: str, lookups: TokenLookup) -> FoundToken | None:
+        return next(filter(None, map(lookups.token, self._digests(token))), None)
 
     def _digests(self, token: str) -> list[bytes]:
         """Return the token's digest under every pepper; none without the form of a token.
 
-        Every digest is looked up, even after a match, so that the time tells nothing. White space
-        around the token is removed here, for checks and for revocation.
+        White space around the token is removed here, for checks and for revocation.
         """
         token = token_format.trim(token)
         if not token_format.is_well_formed(token, self.minting.prefix):
@@ -113,30 +110,19 @@ class TokenVerifier:
             token_format.digests([token], pepper)[0] for pepper in self.minting.peppers.values()
         ]
 
-    def _evaluate(self, result: LookupResult | None, service_id: str | None) -> FoundToken | None:
-        """Return the token if it is good now, and note its use; else None.
-
-        A bad token takes the same steps as a good one, so that the time tells nothing. For an
-        unknown token `result` is a neighbouring row (`same` is False).
-        """
-        if result is None:
-            return None
+    def _evaluate(self, found: FoundToken | None, service_id: str | None) -> FoundToken | None:
+        """Return `found` if it is good now, and note its use; else None."""
         now = self.unit_of_work.clock()
-        found = result.token
-        good = (
-            result.same
-            & found.active
-            & _is_for_service(found, service_id)
-            & _is_unexpired(found, now)
-        )
-        noted = self.uses.has(found, now)
-        if good & (not noted):
+        if (
+            found is None
+            or not found.active
+            or not _is_for_service(found, service_id)
+            or not _is_unexpired(found, now)
+        ):
+            return None
+        if not self.uses.has(found, now):
             self.uses.note(found, now)
-        return (None, found)[good]
-
-
-def _best_match(found: Iterable[LookupResult | None]) -> LookupResult | None:
-    return max(filter(None, found), key=attrgetter("same"), default=None)
+        return found
 
 
 def _is_for_service(found: FoundToken, service_id: str | None) -> bool:
