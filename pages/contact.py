@@ -3,7 +3,8 @@
 import streamlit as st
 
 from lib.ui.components.definition_list import render_definitions, warn_when_inactive
-from lib.ui.navigation import scope
+from lib.ui.navigation import links, scope
+from lib.ui.navigation.page_registry import SERVICES
 from lib.wording.labels import STATUS, TYPES
 
 st.header("Organization Contact Information", anchor=False)
@@ -27,9 +28,4 @@ render_definitions(
         "Document types accepted": organization.document_types,
     }
 )
-st.page_link(
-    "services.py",
-    label=":blue[Services]",
-    icon=":material/apps:",
-    query_params=scope.query_params(organization.organization_id),
-)
+links.page_link(SERVICES, scope.query_params(organization.organization_id))

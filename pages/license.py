@@ -10,7 +10,8 @@ from lib.ui.components.definition_list import (
     seats_text,
     warn_when_inactive,
 )
-from lib.ui.navigation import scope
+from lib.ui.navigation import links, scope
+from lib.ui.navigation.page_registry import NOTIFICATIONS
 from lib.ui.organizations import expiry_form
 from lib.wording.formats import plain
 from lib.wording.labels import STATUS
@@ -38,9 +39,4 @@ render_definitions(
 )
 st.caption("A seat is used by each active user with an accepted token.")
 expiry_form.render_expiry_form(here, subscription)
-st.page_link(
-    "notifications.py",
-    label=":blue[Notifications]",
-    icon=":material/notifications:",
-    query_params=scope.query_params(organization_id, service_id),
-)
+links.page_link(NOTIFICATIONS, scope.query_params(organization_id, service_id))

@@ -3,7 +3,8 @@
 import streamlit as st
 
 from lib.ui.components.definition_list import render_definitions, warn_when_inactive
-from lib.ui.navigation import scope
+from lib.ui.navigation import links, scope
+from lib.ui.navigation.page_registry import TOKENS
 
 st.header("Notifications", anchor=False)
 here, subscription = scope.require_subscription()
@@ -18,9 +19,4 @@ render_definitions(
         "Sent to": subscription.notify_to,
     }
 )
-st.page_link(
-    "api_tokens.py",
-    label=":blue[API 2.0 Tokens]",
-    icon=":material/vpn_key:",
-    query_params=scope.query_params(subscription.organization_id, subscription.service_id),
-)
+links.page_link(TOKENS, scope.query_params(subscription.organization_id, subscription.service_id))

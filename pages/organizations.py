@@ -6,7 +6,8 @@ from lib.domain.roles import Permission
 from lib.operations import directory
 from lib.ui.app_context import app_context
 from lib.ui.auth import permissions
-from lib.ui.navigation import scope
+from lib.ui.navigation import links, scope
+from lib.ui.navigation.page_registry import CONTACT
 from lib.ui.organizations import organization_list
 
 st.header("Organizations", anchor=False)
@@ -34,4 +35,4 @@ if not listed:
 pressed = organization_list.render_organizations(listed)
 organization_list.render_pager(total, len(listed))
 if pressed:
-    st.switch_page("contact.py", query_params=scope.query_params(pressed.organization_id))
+    links.open_page(CONTACT, scope.query_params(pressed.organization_id))

@@ -8,7 +8,16 @@ import streamlit as st
 from lib.domain.access import Actor
 from lib.domain.actions import ACTIONS, ActionEntry
 from lib.domain.roles import Permission
-from lib.ui.navigation import scope
+from lib.ui.navigation import links, scope
+from lib.ui.navigation.page_registry import (
+    ACCESS,
+    ACTIVITY,
+    COVERAGE,
+    MY_TOKENS,
+    ORGANIZATIONS,
+    TOKENS,
+    PageEntry,
+)
 from lib.ui.session import session
 from lib.wording.labels import role_names
 
@@ -18,9 +27,7 @@ class Topic(NamedTuple):
 
     wish: str
     how: str
-    page: str
-    place: str
-    icon: str
+    page: PageEntry
     permission: Permission | None = Permission.READ
 
 
@@ -29,14 +36,12 @@ _OPEN = Topic(
     "In Organizations, find the organization with **Search** or the filters, then select its name "
     "or its status. In the menu go on to **Services**, the service (eRecording first), "
     "**Notifications** and **API 2.0 Tokens**.",
-    "organizations.py",
-    "Organizations",
-    "apartment",
+    ORGANIZATIONS,
 )
 
 
 def _on_tokens_page(wish: str, how: str, permission: Permission = Permission.READ) -> Topic:
-    return Topic(wish, how, "api_tokens.py", "API 2.0 Tokens", "vpn_key", permission)
+    return Topic(wish, how, TOKENS, permission)
 
 
 def _of_action(entry: ActionEntry) -> Topic:
@@ -58,36 +63,28 @@ STAFF_TOPICS = (
     Topic(
         "see who lacks a token",
         "Shares by organization and service, the lowest first. Choose a row to open its tokens.",
-        "coverage.py",
-        "Token coverage",
-        "grid_on",
+        COVERAGE,
         Permission.COVERAGE,
     ),
     Topic(
         "see who did what",
         "Operations, sign-ins, refusals and changes of access, newest first. Open an operation to "
         "see its users; open a person to see everything about them.",
-        "activity.py",
-        "Activity",
-        "history",
+        ACTIVITY,
         Permission.ACTIVITY,
     ),
     Topic(
         "end all tokens of a person who leaves",
         "Open the person under **Activity**, then **End all tokens and requests**: in every "
         "organization and service, in one confirmed step.",
-        "activity.py",
-        "Activity",
-        "history",
+        ACTIVITY,
         Permission.OFF_BOARD,
     ),
     Topic(
         "grant or revoke a role",
         "Grant a role for all organizations or for some, or revoke it. The change takes effect at "
         "the person's next click.",
-        "access.py",
-        "Access",
-        "admin_panel_settings",
+        ACCESS,
         Permission.ACCESS,
     ),
 )
@@ -97,16 +94,12 @@ USER_TOPICS = (
         "accept a token requested for me",
         "Press **Accept**, copy the token, then press **I have copied it**: it is shown once only. "
         "If you have it from a CSV, accepting shows nothing; its first use accepts it too.",
-        "my_api_tokens.py",
-        "My API tokens",
-        "key",
+        MY_TOKENS,
     ),
     Topic(
         "decline a token requested for me",
         "Press **Decline** and confirm. A token from a CSV stops working; a request just ends.",
-        "my_api_tokens.py",
-        "My API tokens",
-        "key",
+        MY_TOKENS,
     ),
 )
 
@@ -133,16 +126,9 @@ def _section(title: str, topics: Iterable[Topic]) -> None:
 def _link(topic: Topic) -> None:
     """Draw the link; the API Tokens page opens at the person's last organization."""
     place = session().place
-    below = topic.page == "api_tokens.py"
-    if below and not place.organization_id:
-        page, label, icon = _OPEN.page, "Choose an organization first", _OPEN.icon
+    if topic.page is not TOKENS:
+        links.page_link(topic.page)
+    elif place.organization_id:
+        links.page_link(TOKENS, scope.query_params(place.organization_id, place.service_id))
     else:
-        page, label, icon = topic.page, topic.place, topic.icon
-    st.page_link(
-        page,
-        label=f":blue[{label}]",
-        icon=f":material/{icon}:",
-        query_params=scope.query_params(place.organization_id, place.service_id)
-        if page == "api_tokens.py"
-        else None,
-    )
+        links.page_link(ORGANIZATIONS, label=":blue[Choose an organization first]")

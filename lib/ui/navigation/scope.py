@@ -13,6 +13,8 @@ from lib.operations import directory
 from lib.streamlit_internals.runtime import session_id
 from lib.ui.app_context import app_context
 from lib.ui.auth import permissions
+from lib.ui.navigation import links
+from lib.ui.navigation.page_registry import ORGANIZATIONS, SERVICES
 from lib.ui.session import Place, session
 from lib.wording.formats import plain
 
@@ -121,11 +123,10 @@ def require_subscription() -> tuple[OpenScope, Subscription]:
             f"{plain(here.organization.name)} does not subscribe to {wanted or 'any service'}.",
             icon=":material/block:",
         )
-        st.page_link(
-            "services.py",
+        links.page_link(
+            SERVICES,
+            query_params(here.organization.organization_id),
             label="See what it subscribes to",
-            icon=":material/apps:",
-            query_params=query_params(here.organization.organization_id),
         )
         st.stop()
     return here, here.subscription
@@ -133,5 +134,5 @@ def require_subscription() -> tuple[OpenScope, Subscription]:
 
 def _not_found(sentence: str) -> NoReturn:
     st.warning(sentence, icon=":material/search_off:")
-    st.page_link("organizations.py", label="Choose an organization", icon=":material/apartment:")
+    links.page_link(ORGANIZATIONS, label="Choose an organization")
     st.stop()
