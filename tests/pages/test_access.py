@@ -12,7 +12,6 @@ from lib.store.engine import writing
 from lib.ui.access.access_form import granted_sentence
 from lib.ui.access.access_list import loss_sentence
 from lib.ui.components.definition_list import DASH
-from lib.wording.formats import plain
 from lib.wording.labels import PERMISSION_WORDS, ROLES
 from tests.support.database_facts import NOW
 from tests.support.page import MARKUP, USER, execute_sql, query, values
@@ -180,7 +179,7 @@ class TestGranting:
     ):
         """An empty place does not mean all organizations."""
         at = grant(open_page("access"), username, role, *places)
-        assert values(at.error) == [plain(f"Nothing was granted: fill in {missing}, then grant.")]
+        assert values(at.error) == [f"Nothing was granted: fill in {missing}, then grant."]
         assert granted(demo, USER) == set()
 
     @pytest.mark.parametrize("username", ["nobody", MARKUP, "x" * 10_000, "a\0b", "\u202ex"])
