@@ -331,6 +331,23 @@ class TestPlan:
         assert at.button(key=key).disabled
 
 
+class TestSteps:
+    """The steps are counted from the first confirmation on, an approval included."""
+
+    @pytest.fixture(autouse=True)
+    def _four_eyes(self, monkeypatch):
+        monkeypatch.setenv("TOKEN_DESK_FOUR_EYES", "2")
+
+    @pytest.mark.parametrize(("rows", "of"), [(EVERYONE, 3), ([0], 2)])
+    def test_steps_when_an_approval_is_needed_are_three_from_the_first_on(self, at, rows, of):
+        """Before, `Step 1 of 2` was followed by `Step 2 of 3`."""
+        choose(at, Action.GENERATE, rows)
+        assert f"Step 1 of {of}. Nothing has changed yet." in texts_of(at)
+        press(at, "confirm_next")
+        assert f"Step 2 of {of}. Nothing has changed yet." in texts_of(at)
+        assert has(at, "confirm_ask") is (of == 3)
+
+
 class TestNothingDone:
     """Closing a confirmation changes nothing."""
 

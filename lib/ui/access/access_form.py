@@ -19,6 +19,8 @@ from lib.wording.formats import plain
 from lib.wording.labels import EVERYWHERE, PERMISSION_WORDS, ROLES
 
 _USERNAME, _ROLE, _WHERE = "access_username", "access_role", "access_where"
+RESULTS = "Download the results of an operation"
+_TICK = ":green[✓]"
 _ALL = ""  # stands for all organizations among the ids
 _FEW = 3  # organizations that a sentence names
 WIDTH = 885
@@ -60,16 +62,16 @@ def render_role_table() -> None:
             "A role applies to the organizations it is granted for. Everybody can manage their own "
             "tokens without a role. A change takes effect at the person's next click."
         )
-    frame = pd.DataFrame(
-        {
-            ROLES[role]: {
-                PERMISSION_WORDS[each]: ":green[✓]" if each in PERMISSIONS[role] else DASH
-                for each in Permission
-            }
-            for role in Role
-        }
-    )
+    frame = pd.DataFrame({ROLES[role]: _role_column(role) for role in Role})
     st.table(frame, border="horizontal", width=WIDTH)
+
+
+def _role_column(role: Role) -> dict[str, str]:
+    """Return what a role may do, by what is to be done; the last line is ruling 11."""
+    held = PERMISSIONS[role]
+    signs = {PERMISSION_WORDS[each]: _TICK if each in held else DASH for each in Permission}
+    own = "Own operations" if Permission.ACTIVITY in held else DASH
+    return signs | {RESULTS: _TICK if Permission.EXPORT in held else own}
 
 
 def _places(actor: Actor) -> dict[str, str]:
