@@ -12,7 +12,7 @@ operation, person = st.query_params.get("operation", ""), st.query_params.get("p
 if not (operation or person):
     st.header("Activity", anchor=False)
 actor = permissions.require_permission(Permission.ACTIVITY)
-session().open_activity_view(operation or person)
+session().open_view(operation or person)
 
 if operation:
     operation_view.render_operation(actor, operation)

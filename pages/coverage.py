@@ -6,7 +6,7 @@ from lib.domain.roles import Permission
 from lib.operations import directory
 from lib.ui.app_context import app_context
 from lib.ui.auth import permissions
-from lib.ui.coverage import coverage_view
+from lib.ui.coverage import coverage_chart, coverage_view
 from lib.ui.navigation import scope
 
 st.header("Token coverage", anchor=False)
@@ -30,5 +30,5 @@ if not rows:
 with st.container(gap="xxsmall"):
     st.markdown(coverage_view.totals_sentence(rows))
     st.caption("A user counts once for each service of the organization.")
-coverage_view.render_heat_map(rows, order, directory.services(app_context().engine))
+coverage_chart.render_heat_map(rows, order, directory.services(app_context().engine))
 coverage_view.render_coverage_table(rows, actor)

@@ -6,6 +6,7 @@ from lib.domain.states import TokenState
 from lib.operations import own_tokens as use_cases
 from lib.ui.app_context import app_context
 from lib.ui.auth import permissions
+from lib.ui.components.message import render_message
 from lib.ui.my_tokens import my_tokens
 
 st.header("My API tokens", anchor=False)
@@ -15,7 +16,7 @@ mine = use_cases.list_own(app_context().engine, app_context().clock, actor)
 pending = [token for token in mine if token.state is TokenState.PENDING]
 accepted = [token for token in mine if token.state is TokenState.ACCEPTED]
 
-my_tokens.render_flash()
+render_message(width=my_tokens.WIDTH)
 my_tokens.render_new_token(actor, mine)
 if not mine:
     my_tokens.render_no_tokens()

@@ -10,7 +10,7 @@ import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection
 
 from lib.domain import plan as planning
 from lib.domain import token_format
@@ -30,7 +30,7 @@ from lib.domain.errors import (
 )
 from lib.domain.ids import new_id, new_ids
 from lib.domain.lifecycle import ending
-from lib.domain.operations import Receipt, ResultRow, Scope
+from lib.domain.operations import Receipt, Scope
 from lib.domain.plan import Plan
 from lib.domain.roles import Permission
 from lib.domain.states import Action, ApprovalState, Origin
@@ -194,15 +194,6 @@ def check_plan(connection: Connection, now: Moment, plan: Plan) -> None:
     if scope is None:
         raise UnknownPlaceError(organization_id, service_id)
     _compare(connection, now, plan, scope)
-
-
-def read_results(
-    engine: Engine, actor: Actor, organization_id: str, operation_id: str
-) -> tuple[ResultRow, ...]:
-    """Return the result row of each user of an operation. Raises NotAllowedError."""
-    with reading(engine) as connection:
-        require(connection, actor.username, Permission.ACTIVITY, organization_id)
-        return tuple(operation_queries.result_rows(connection, organization_id, operation_id))
 
 
 def event_of(plan: Plan, actor: Actor, reason: str = "") -> Event:

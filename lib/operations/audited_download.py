@@ -1,7 +1,8 @@
 """Downloads with an audit event. The event is written first; without it there is no file."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from lib.domain.access import Actor
@@ -36,14 +37,21 @@ def audited_download(
     """
 
     def download() -> bytes:
-        try:
+        with refused_without_text():
             record_download(unit_of_work, actor, permission, file_name, **place)
             return make()
-        except DeskError as error:
-            _log.warning("no download: %s", type(error).__name__)
-            raise DownloadNotRecordedError from None
 
     return download
+
+
+@contextmanager
+def refused_without_text() -> Iterator[None]:
+    """Log an error of ours by its name, and raise DownloadNotRecordedError instead."""
+    try:
+        yield
+    except DeskError as error:
+        _log.warning("no download: %s", type(error).__name__)
+        raise DownloadNotRecordedError from None
 
 
 def record_download(

@@ -1,19 +1,21 @@
-"""The state of one browser session: everything that is kept between reruns. Never a token."""
+"""The state of one browser session: everything that is kept between reruns. Never a token.
+
+Each feature keeps its state in a dataclass of its own, which `page_state` makes. All of these are
+replaced whole when the page, the place or the person changes. What survives is in `Session`.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import streamlit as st
 
-from lib.domain.operations import Receipt
 from lib.domain.plan import Plan
 from lib.operations.minting_download import MintingDownload
-from lib.operations.off_boarding import OffBoarding
-from lib.operations.recall import Recall
 
 _KEY = "session"
+_T = TypeVar("_T")
 
 
 class Step(IntEnum):
@@ -25,13 +27,18 @@ class Step(IntEnum):
 
 @dataclass
 class OpenConfirmation:
-    """An action whose confirmation is open: from the first confirmation to the result."""
+    """An action whose confirmation is open: from the first confirmation to the result.
+
+    `needs_approval` tells whether a second API administrator must approve the plan, and `approved`
+    whether that has happened.
+    """
 
     plan: Plan
     step: Step = Step.FIRST
     download: MintingDownload | None = None
     error: Exception | None = None
     reason: str = ""
+    needs_approval: bool = False
     approved: bool = False
 
     @property
@@ -48,33 +55,11 @@ class ApprovedPlan(NamedTuple):
 
 
 @dataclass
-class FinishedOperation:
-    """A finished operation. The page shows its receipt until `Done` is pressed."""
+class Place:
+    """The organization and the service that the URL names; an empty id for none."""
 
-    receipt: Receipt
-    download: MintingDownload | None = None
-
-
-@dataclass
-class TableFrame:
-    """The rows of the token table that the browser has.
-
-    The frame stays the same object until its rows change, so that a tick sends no rows.
-    """
-
-    made_from: tuple[Any, ...] = ()
-    number: int = 0
-    frame: Any = None
-
-
-@dataclass
-class MatchingUsers:
-    """The users who match the search. They are read once per search, filter and revision."""
-
-    made_from: tuple[Any, ...] = ()
-    member_ids: list[str] = field(default_factory=list)
-    members: frozenset[str] = frozenset()
-    users: int = 0
+    organization_id: str = ""
+    service_id: str = ""
 
 
 @dataclass
@@ -89,46 +74,23 @@ class PagerState:
 
 
 @dataclass
-class OpenOffBoarding:
-    """An off-boarding: waiting for its confirmation, or done, with its receipts."""
+class Pagers:
+    """The pagers of a page's lists, by the name of the list."""
 
-    off_boarding: OffBoarding
-    error: Exception | None = None
-    receipts: tuple[Receipt, ...] = ()
+    by_name: dict[str, PagerState] = field(default_factory=dict)
 
 
-@dataclass
-class OpenApproval:
-    """The open confirmation of an answer to a request for approval (four eyes)."""
-
-    approve: bool
-    error: Exception | None = None
-
-
-@dataclass
-class OpenRecall:
-    """Leaked tokens that were found; `confirming` while the confirmation is open.
-
-    `wide` tells whether the other tokens of the same operations were added.
-    """
-
-    recall: Recall
-    wide: bool = False
-    confirming: bool = False
-    error: Exception | None = None
-
-
-@dataclass
-class Place:
-    """The organization and the service that the URL names; an empty id for none."""
-
-    organization_id: str = ""
-    service_id: str = ""
+#: What survives a change between the views of one page, such as Activity's list and an operation.
+_SURVIVES_VIEW = (Pagers,)
 
 
 @dataclass
 class Session:
-    """One browser session. All but the person and the place is reset when either changes."""
+    """One browser session. These fields, and nothing else, survive a change of page or place.
+
+    A change of person clears all but the refusals when people sign in. In demo mode, where anyone
+    can be anyone, it is a change of page.
+    """
 
     username: str = ""
     place: Place = field(default_factory=Place)
@@ -136,89 +98,72 @@ class Session:
     last_url: Place = field(default_factory=Place)
     #: Page, username, organization and service of the last run.
     last_page: tuple[str, ...] = ()
-    #: The ids of the members who are ticked in the token table.
-    selected: set[str] = field(default_factory=set)
-    selection_version: int = 0
-    matching_users: MatchingUsers = field(default_factory=MatchingUsers)
-    token_table_frame: TableFrame = field(default_factory=TableFrame)
-    open_confirmation: OpenConfirmation | None = None
-    approved_plan: ApprovedPlan | None = None
-    finished_operation: FinishedOperation | None = None
-    #: What the last step did, for the next run.
-    flash: str = ""
-    #: Why the last step did nothing, for the next run.
-    flash_error: str = ""
-    #: The accepted token, or the client id, whose secret is shown once.
-    new_token_id: str = ""
-    new_client_id: str = ""
-    #: What an open confirmation would decline, end or revoke.
-    declining_token_id: str = ""
-    ending_client_id: str = ""
-    revoking_grant_id: str = ""
+    #: The view of the open page: on Activity the open operation or person, empty for the list.
+    view: str = ""
     #: Refusals in the audit trail: each one is recorded once per browser session.
     recorded_refusals: set[tuple[str, ...]] = field(default_factory=set)
-    #: The operation or the person that is open on Activity; empty for the list.
-    activity_view: str = ""
-    pagers: dict[str, PagerState] = field(default_factory=dict)
-    open_approval: OpenApproval | None = None
-    open_off_boarding: OpenOffBoarding | None = None
-    open_recall: OpenRecall | None = None
-    recall_receipts: tuple[Receipt, ...] = ()
-    #: How many files were dropped on Recall: a new number makes an empty field.
-    files_dropped: int = 0
-
-    def select(self, member_ids: set[str]) -> None:
-        """Select exactly these users, and draw the table anew with their ticks."""
-        self.selected = member_ids
-        self.selection_version += 1
-
-    def clear_flash(self) -> None:
-        """Remove what the last step said, before the next step says something."""
-        self.flash = self.flash_error = ""
-
-    def forget_new_secret(self) -> None:
-        """Show no new token and no new client secret any more."""
-        self.new_token_id = self.new_client_id = ""
+    #: Survives only when its download has begun: the result appears when the person comes back.
+    open_confirmation: OpenConfirmation | None = None
+    #: On its way from Activity to the API Tokens page.
+    approved_plan: ApprovedPlan | None = None
+    #: The last of the numbers that make the keys of widgets new.
+    last_number: int = 0
+    #: The states of the features on the open page. They do not survive.
+    page_states: dict[type, Any] = field(default_factory=dict)
 
     def reset_page(self) -> None:
-        """Reset what belongs to a page, a person or a place. Call it when one of them changes.
-
-        A download that has begun is kept: its result appears when the person comes back.
-        """
-        self.select(set())
-        self.matching_users = MatchingUsers()
-        self.token_table_frame = TableFrame(number=self.token_table_frame.number)
+        """Replace what belongs to a page, a person or a place, when one of them changes."""
+        self.page_states, self.view = {}, ""
         if self.open_confirmation and not self.open_confirmation.download_begun:
             self.open_confirmation = None
-        self.finished_operation = None
-        self.clear_flash()
-        self.forget_new_secret()
-        self.declining_token_id = self.ending_client_id = self.revoking_grant_id = ""
-        self.open_recall, self.recall_receipts = None, ()
-        self.pagers = {}
-        self.open_activity_view("")
 
-    def open_activity_view(self, what: str) -> None:
-        """Open an operation or a person on Activity, or the list (`what` is empty then).
-
-        Closes what is open on another view of Activity.
-        """
-        if what != self.activity_view:
-            self.activity_view, self.flash = what, ""
-            self.open_approval = self.open_off_boarding = None
+    def open_view(self, view: str) -> None:
+        """Open a view of the page. What another view had open is replaced."""
+        if view != self.view:
+            self.view = view
+            self.page_states = {
+                kind: state for kind, state in self.page_states.items() if kind in _SURVIVES_VIEW
+            }
 
 
 def session() -> Session:
     """Return the state of this browser session; the first call makes an empty one."""
-    if _KEY not in st.session_state:
-        st.session_state[_KEY] = Session()
-    remembered: Session = st.session_state[_KEY]
+    remembered = st.session_state.get(_KEY)
+    if not isinstance(remembered, Session):
+        remembered = st.session_state[_KEY] = Session()
     return remembered
+
+
+def page_state(kind: type[_T]) -> _T:
+    """Return a feature's state on the open page; the first call on a page makes an empty one.
+
+    `kind` is the feature's dataclass, whose fields all have defaults.
+    """
+    states = session().page_states
+    if kind not in states:
+        states[kind] = kind()
+    state: _T = states[kind]
+    return state
+
+
+def reset(kind: type[Any]) -> None:
+    """Replace a feature's state on the open page by an empty one."""
+    session().page_states.pop(kind, None)
+
+
+def new_number() -> int:
+    """Return a number that this session has not had, for a widget's key.
+
+    Streamlit keeps the input of a widget by its key; a new key makes an empty widget.
+    """
+    session().last_number += 1
+    return session().last_number
 
 
 def has_person(state: Mapping[str, Any]) -> bool:
     """Tell whether a browser session has a signed-in person. `state` is its whole session state."""
-    return _KEY in state and bool(state[_KEY].username)
+    remembered = state.get(_KEY)
+    return isinstance(remembered, Session) and bool(remembered.username)
 
 
 def set_value(key: str, value: object) -> None:

@@ -16,6 +16,7 @@ from streamlit.testing.v1 import AppTest
 
 from lib.operations.database import open_database
 from lib.ui.app_context import _open
+from lib.ui.tokens.tokens_state import TokensState
 from tests.support.directory import ORG, SERVICE, build
 
 FRAME = Path(__file__).parents[2] / "pages" / "navigation.py"
@@ -51,7 +52,8 @@ def measure(users: int) -> str:
     assert at.header[0].value == "Recipient API Tokens"
 
     def tick(number: int) -> None:
-        key = f"tokens_table_{at.session_state['session'].token_table_frame.number}"
+        state = at.session_state["session"].page_states[TokensState]
+        key = f"tokens_table_{state.table_frame.number}"
         at.session_state[key] = {
             "edited_rows": {number % 50: {"Select": True}},
             "added_rows": [],

@@ -21,8 +21,9 @@ from lib.domain.lifecycle import ActiveFlags, Change, decide
 from lib.domain.operations import ChangedUser, ResultRow, SkippedUser
 from lib.domain.states import Action, Holding, Skip
 from lib.operations import own_tokens
-from lib.operations.actions import execute, plan_action, read_results
+from lib.operations.actions import execute, plan_action
 from lib.operations.export_csv import CSV_HEADER
+from lib.operations.results import read_results
 from lib.store.engine import writing
 from tests.support.actions import (
     LATER,

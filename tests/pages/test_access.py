@@ -9,10 +9,9 @@ from lib.domain.ids import new_id
 from lib.domain.roles import PERMISSIONS, Grant, Permission, Role
 from lib.store import grant_queries
 from lib.store.engine import writing
-from lib.ui.access.access_form import granted_sentence
+from lib.ui.access.access_form import RESULTS, granted_sentence
 from lib.ui.access.access_list import loss_sentence
 from lib.ui.components.definition_list import DASH
-from lib.wording.formats import plain
 from lib.wording.labels import PERMISSION_WORDS, ROLES
 from tests.support.database_facts import NOW
 from tests.support.page import MARKUP, USER, execute_sql, query, values
@@ -133,7 +132,13 @@ class TestTheTable:
         """Each tick is a permission of that role."""
         frame = open_page("access").table[0].value
         assert list(frame.columns) == [ROLES[role] for role in Role]
-        assert list(frame.index) == [PERMISSION_WORDS[each] for each in Permission]
+        assert list(frame.index) == [*(PERMISSION_WORDS[each] for each in Permission), RESULTS]
+        assert [sign.removeprefix(":green") for sign in frame.loc[RESULTS]] == [
+            "[✓]",
+            "Own operations",
+            "[✓]",
+        ]
+        frame = frame.drop(index=RESULTS)
         for role in Role:
             ticked = {word for word, sign in frame[ROLES[role]].items() if "✓" in sign}
             assert ticked == {PERMISSION_WORDS[each] for each in PERMISSIONS[role]}
@@ -180,7 +185,7 @@ class TestGranting:
     ):
         """An empty place does not mean all organizations."""
         at = grant(open_page("access"), username, role, *places)
-        assert values(at.error) == [plain(f"Nothing was granted: fill in {missing}, then grant.")]
+        assert values(at.error) == [f"Nothing was granted: fill in {missing}, then grant."]
         assert granted(demo, USER) == set()
 
     @pytest.mark.parametrize("username", ["nobody", MARKUP, "x" * 10_000, "a\0b", "\u202ex"])

@@ -302,6 +302,13 @@ class TestOperation:
         at = address_of(open_page, who, operation=act(demo, Action.REMOVE, 5))
         assert len(at.get("download_button")) == offered
 
+    def test_results_file_of_an_own_operation_is_offered_to_support(self, demo, open_page):
+        """Ruling 11."""
+        address = act(demo, Action.REMOVE, 5)
+        execute_sql(demo, "UPDATE operation SET actor = :who", who=SUPPORT)
+        at = address_of(open_page, SUPPORT, operation=address)
+        assert len(at.get("download_button")) == 1
+
 
 class TestFourEyes:
     """The approval of a second API administrator, on the page."""
@@ -336,6 +343,7 @@ class TestFourEyes:
         assert [i.label for i in mine.text_input if i.label.startswith("Type")] == [
             "Type 12 to confirm"
         ]
+        assert "Step 3 of 3. Nothing has changed yet." in values(mine.caption)
 
     def test_request_page_shows_who_granted_the_approvers_role(self, demo, asked, open_page):
         """To whom may answer, and to all once it is answered or done."""

@@ -23,7 +23,8 @@ from lib.settings import ROOT
 from lib.store.engine import open_engine, writing
 from lib.ui.app_context import app_context
 from lib.ui.session import Session
-from lib.ui.tokens import confirmations
+from lib.ui.tokens import export_confirmation
+from lib.ui.tokens.tokens_state import TokensState
 from tests.support.actions import csv_rows, everything, give
 from tests.support.directory import ADMIN, ORG, SERVICE, build, by, tokens
 from tests.support.page import FOR_STAFF, MARKUP, execute_sql, query, values
@@ -97,14 +98,20 @@ def run(at: AppTest) -> AppTest:
 
 
 def session_of(at: AppTest) -> Session:
-    """Return the session state of the page."""
+    """Return what the browser session remembers."""
     remembered: Session = at.session_state["session"]
     return remembered
 
 
+def state_of(at: AppTest) -> TokensState:
+    """Return what the page remembers while it is open."""
+    state: TokensState = session_of(at).page_states.get(TokensState, TokensState())
+    return state
+
+
 def tick(at: AppTest, rows: Iterable[int]) -> AppTest:
     """Tick users by their row."""
-    at.session_state[f"tokens_table_{session_of(at).token_table_frame.number}"] = {
+    at.session_state[f"tokens_table_{state_of(at).table_frame.number}"] = {
         "edited_rows": {row: {"Select": True} for row in rows},
         "added_rows": [],
         "deleted_rows": [],
@@ -324,6 +331,23 @@ class TestPlan:
         assert at.button(key=key).disabled
 
 
+class TestSteps:
+    """The steps are counted from the first confirmation on, an approval included."""
+
+    @pytest.fixture(autouse=True)
+    def _four_eyes(self, monkeypatch):
+        monkeypatch.setenv("TOKEN_DESK_FOUR_EYES", "2")
+
+    @pytest.mark.parametrize(("rows", "of"), [(EVERYONE, 3), ([0], 2)])
+    def test_steps_when_an_approval_is_needed_are_three_from_the_first_on(self, at, rows, of):
+        """Before, `Step 1 of 2` was followed by `Step 2 of 3`."""
+        choose(at, Action.GENERATE, rows)
+        assert f"Step 1 of {of}. Nothing has changed yet." in texts_of(at)
+        press(at, "confirm_next")
+        assert f"Step 2 of {of}. Nothing has changed yet." in texts_of(at)
+        assert has(at, "confirm_ask") is (of == 3)
+
+
 class TestNothingDone:
     """Closing a confirmation changes nothing."""
 
@@ -379,8 +403,8 @@ class TestNothingDone:
         before = everything(app_context().engine)
         choose(at, Action.GENERATE)
         with monkeypatch.context() as patched:
-            patched.setattr(confirmations, "session", lambda: session_of(at))
-            confirmations._ask_approval()
+            patched.setattr(export_confirmation, "session", lambda: session_of(at))
+            export_confirmation._ask_approval()
         assert everything(app_context().engine) == before
         assert session_of(at).open_confirmation
 
@@ -415,7 +439,7 @@ class TestDone:
             assert mentions(at, f"User 00000{user}, {reason.lower()}")
         assert "None selected" in texts_of(at)
         assert [b.label for b in at.download_button] == ["Download results"]
-        press(at, "receipt_done")
+        press(at, "tokens_done")
         assert not mentions(at, sentence)
 
     def test_receipt_with_more_than_three_skipped_users_has_a_table(self, at):
@@ -444,7 +468,7 @@ class TestDone:
         press(at, "confirm_do")
         after = tokens(app_context().engine)
         outcome = execute(app_context().unit_of_work, ADMIN, plan, app_context().minting)
-        assert outcome.receipt == session_of(at).finished_operation.receipt
+        assert outcome.receipt == state_of(at).finished_operation.receipt
         assert tokens(app_context().engine) == after
 
     def test_page_when_run_again_changes_nothing(self, at):
@@ -461,7 +485,7 @@ class TestDone:
     def test_table_after_a_request_shows_pending(self, at):
         """The check mark stays beside it."""
         press(choose(at, Action.REQUEST), "confirm_do")
-        signs = [list(s) for s in session_of(at).token_table_frame.frame["API Token"]]
+        signs = [list(s) for s in state_of(at).table_frame.frame["API Token"]]
         assert signs == [["Pending"], ["Pending"], ["✓", "Pending"], ["✓", "Pending"], ["✓"], []]
 
 
@@ -472,7 +496,7 @@ class TestExport:
         """Each user with a new token shows Pending."""
         exported = export(at)
         assert [is_well_formed(token, "demo") for token in exported] == [True] * 4
-        receipt = session_of(at).finished_operation.receipt
+        receipt = state_of(at).finished_operation.receipt
         assert "**4 tokens generated and exported**" in texts_of(at)
         assert mentions(at, "4 rows in UTCJF1\\-erecording\\-")
         assert at.code[0].value == f"SHA-256 {receipt.csv_sha256}"
@@ -485,7 +509,7 @@ class TestExport:
         download = download_of(at)
         first = download()
         assert download() == first
-        press(run(at), "receipt_done")
+        press(run(at), "tokens_done")
         assert not at.download_button
         with pytest.raises(DownloadNotRecordedError):
             download()
@@ -495,7 +519,7 @@ class TestExport:
         exported = export(at)
         assert len(exported) == 4
         texts = list(texts_in(at._session_state._state))
-        assert session_of(at).finished_operation.receipt.csv_sha256 in texts
+        assert state_of(at).finished_operation.receipt.csv_sha256 in texts
         assert [text for text in texts if has_any(text, exported)] == []
 
     def test_export_page_when_run_again_writes_nothing(self, at):
@@ -525,7 +549,7 @@ class TestExport:
         navigate(at)
         run(at)
         assert not app_context().one_time_secrets._kept
-        assert session_of(at).finished_operation is None
+        assert state_of(at).finished_operation is None
         assert not at.download_button
 
     def test_open_confirmation_when_the_organization_changes_is_closed(self, at):
@@ -766,7 +790,7 @@ class TestHandMade:
         )
         before = everything(app_context().engine)
         tick(at, [0])
-        session_of(at).selected |= set(foreign)
+        state_of(at).selected |= set(foreign)
         at.selectbox(key="tokens_actions").set_value(action)
         run(at)
         assert values(at.error) == [GONE]
@@ -782,7 +806,7 @@ class TestHandMade:
     )
     def test_table_edits_of_other_columns_select_nobody(self, at, edits):
         """Only ticks are read from the table."""
-        at.session_state[f"tokens_table_{session_of(at).token_table_frame.number}"] = {
+        at.session_state[f"tokens_table_{state_of(at).table_frame.number}"] = {
             "edited_rows": edits,
             "added_rows": [],
             "deleted_rows": [],
@@ -808,7 +832,7 @@ class TestHandMade:
         (key,) = [k for k in at._session_state.filtered_state if k.startswith("tokens_page_")]
         at.session_state[key] = 99
         run(at)
-        assert len(session_of(at).token_table_frame.frame)
+        assert len(state_of(at).table_frame.frame)
         assert demo.dialect.name == "sqlite"
 
 
@@ -862,7 +886,7 @@ class TestFaults:
             assert values(at.error) == [sentence]
         assert everything(engine) == before
         press(press(at, "confirm_again"), "confirm_do")
-        assert session_of(at).finished_operation.receipt.changed == 5 - len(SKIPPED[action])
+        assert state_of(at).finished_operation.receipt.changed == 5 - len(SKIPPED[action])
 
     @pytest.mark.parametrize(("fault", "sentence"), FAULTS)
     def test_download_when_the_database_fails_gives_no_file(self, at, fault: Fault, sentence):
@@ -889,7 +913,7 @@ class TestFaults:
         before = everything(empty)
         with fault(empty):
             answer(at, step, token_id)
-            assert values(at.info) == [sentence]
+            assert values(at.error) == [sentence]
             assert not at.code
         assert everything(empty) == before
         answer(at, step, token_id)
@@ -963,7 +987,7 @@ def texts_in(thing: Any, seen: dict[int, Any] | None = None) -> Iterator[str]:
     elif isinstance(thing, list | tuple | set | frozenset):
         for item in thing:
             yield from texts_in(item, seen)
-    elif dataclasses.is_dataclass(thing):
+    elif dataclasses.is_dataclass(thing) and not isinstance(thing, type):
         for field in dataclasses.fields(thing):
             yield from texts_in(getattr(thing, field.name), seen)
     elif hasattr(thing, "to_csv"):

@@ -8,8 +8,8 @@ import pytest
 
 from lib.domain.coverage import CoverageRow
 from lib.domain.states import OrganizationType
+from lib.ui.coverage.coverage_chart import CHART_ORGANIZATIONS
 from lib.ui.coverage.coverage_view import (
-    CHART_ORGANIZATIONS,
     coverage_csv,
     filtered_rows,
     totals_sentence,

@@ -10,6 +10,7 @@ from lib.domain.access import Actor
 from lib.domain.token_format import is_well_formed
 from lib.operations import own_tokens
 from lib.ui.app_context import app_context
+from lib.ui.components.secret_reveal import ShownSecret
 from tests.support.page import MARKUP, USER, execute_sql, press, query, values
 
 GONE = "This is no longer pending: it was accepted, declined or ended in the meantime."
@@ -35,7 +36,7 @@ def state(engine: Engine, token_id: str) -> str:
 
 def notices(at: AppTest) -> list[str]:
     """Return the messages of the last step."""
-    return values(at.main.info)
+    return [*values(at.main.info), *values(at.main.error)]
 
 
 class TestAccept:
@@ -85,7 +86,7 @@ class TestAccept:
         at.button(key=f"accept_{token_id}").click().run()
         token = at.code[0].value
         remembered = at.session_state["session"]
-        assert remembered.new_token_id == token_id
+        assert remembered.page_states[ShownSecret].made_by == token_id
         assert token not in repr(remembered)
         assert token.encode() not in pickle.dumps(remembered)
         assert token not in repr(at.session_state)

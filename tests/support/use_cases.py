@@ -31,6 +31,7 @@ from lib.operations import (
     own_tokens,
     policies,
     recall,
+    results,
     token_list,
 )
 from lib.operations.off_boarding import OffBoarding
@@ -261,6 +262,10 @@ def _fetching(w: World, a: Actor, p: str) -> Any:
     return make()
 
 
+def _fetching_results(w: World, a: Actor, p: str) -> Any:
+    return results.results_download(w.unit_of_work, a, w.places[p].operation, 1)()
+
+
 _LISTED = {"order": "name", "offset": 0, "limit": 25}
 _P = Permission
 
@@ -329,9 +334,9 @@ CASES = [
         for action in Action
     ),
     Case(
-        actions.read_results,
-        lambda w, a, p: actions.read_results(w.engine, a, p, w.places[p].operation.operation_id),
-        _P.ACTIVITY,
+        results.read_results,
+        lambda w, a, p: results.read_results(w.engine, a, p, w.places[p].operation.operation_id),
+        _P.EXPORT,
     ),
     Case(
         approvals.request,
@@ -376,6 +381,12 @@ CASES = [
     Case(
         audited_download.audited_download,
         _fetching,
+        _P.EXPORT,
+        refusals=(audited_download.DownloadNotRecordedError,),
+    ),
+    Case(
+        results.results_download,
+        _fetching_results,
         _P.EXPORT,
         refusals=(audited_download.DownloadNotRecordedError,),
     ),
@@ -526,6 +537,7 @@ PARTS = {
     "actions.event_of": "makes an event, and does nothing",
     "sign_in_sessions.record_page_refusal": "records a refusal",
     "minting_download.MintingDownload": "calls execute and audited_download",
+    "results.may_download_results": "asks the grants of the page; the download asks again",
 }
 
 

@@ -11,32 +11,27 @@ from lib.domain.roles import PERMISSIONS, Grant, Permission, Role, covers, reach
 from lib.operations import directory, grants
 from lib.ui.app_context import app_context
 from lib.ui.auth import permissions
+from lib.ui.components import message
 from lib.ui.components.definition_list import DASH
-from lib.ui.session import session, set_value, value
+from lib.ui.components.filters import filter_row
+from lib.ui.session import set_value, value
 from lib.wording.formats import plain
 from lib.wording.labels import EVERYWHERE, PERMISSION_WORDS, ROLES
 
 _USERNAME, _ROLE, _WHERE = "access_username", "access_role", "access_where"
+RESULTS = "Download the results of an operation"
+_TICK = ":green[✓]"
 _ALL = ""  # stands for all organizations among the ids
 _FEW = 3  # organizations that a sentence names
-_WIDTH = 885
-
-
-def render_messages() -> None:
-    """Draw what the last step did, or why it did nothing."""
-    remembered = session()
-    if remembered.flash_error:
-        st.error(plain(remembered.flash_error), icon=":material/error:", width=_WIDTH)
-    if remembered.flash:
-        st.success(plain(remembered.flash), icon=":material/check_circle:", width=_WIDTH)
+WIDTH = 885
 
 
 def render_grant_form(actor: Actor) -> None:
     """Draw the form; it offers the organizations where the actor may grant."""
     places = _places(actor)
     with (
-        st.form("access_form", border=False, width=_WIDTH),
-        st.container(horizontal=True, vertical_alignment="bottom", key="access_row"),
+        st.form("access_form", border=False, width=WIDTH),
+        filter_row("access_row"),
     ):
         st.text_input("Username", key=_USERNAME, width=200, placeholder="As the directory has it")
         st.selectbox(
@@ -67,16 +62,16 @@ def render_role_table() -> None:
             "A role applies to the organizations it is granted for. Everybody can manage their own "
             "tokens without a role. A change takes effect at the person's next click."
         )
-    frame = pd.DataFrame(
-        {
-            ROLES[role]: {
-                PERMISSION_WORDS[each]: ":green[✓]" if each in PERMISSIONS[role] else DASH
-                for each in Permission
-            }
-            for role in Role
-        }
-    )
-    st.table(frame, border="horizontal", width=_WIDTH)
+    frame = pd.DataFrame({ROLES[role]: _role_column(role) for role in Role})
+    st.table(frame, border="horizontal", width=WIDTH)
+
+
+def _role_column(role: Role) -> dict[str, str]:
+    """Return what a role may do, by what is to be done; the last line is ruling 11."""
+    held = PERMISSIONS[role]
+    signs = {PERMISSION_WORDS[each]: _TICK if each in held else DASH for each in Permission}
+    own = "Own operations" if Permission.ACTIVITY in held else DASH
+    return signs | {RESULTS: _TICK if Permission.EXPORT in held else own}
 
 
 def _places(actor: Actor) -> dict[str, str]:
@@ -94,8 +89,6 @@ def _places(actor: Actor) -> dict[str, str]:
 
 
 def _grant() -> None:
-    remembered = session()
-    remembered.clear_flash()
     username, role = str(value(_USERNAME) or "").strip(), value(_ROLE)
     chosen: Sequence[str] = value(_WHERE) or ()
     missing = [
@@ -104,14 +97,12 @@ def _grant() -> None:
         if not given
     ]
     if missing:
-        remembered.flash_error = (
-            f"Nothing was granted: fill in {' and '.join(missing)}, then grant."
-        )
+        message.refuse(f"Nothing was granted: fill in {' and '.join(missing)}, then grant.")
         return
     wanted = [Grant(role)] if _ALL in chosen else [Grant(role, place) for place in chosen]
-    with permissions.errors_as_flash():
+    with message.errors_as_message():
         new = grants.grant(app_context().unit_of_work, permissions.current_user(), username, wanted)
-        remembered.flash = granted_sentence(username, wanted, new)
+        message.say(plain(granted_sentence(username, wanted, new)))
         set_value(_USERNAME, "")
         set_value(_WHERE, [])
 

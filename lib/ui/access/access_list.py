@@ -1,6 +1,7 @@
 """The list of grants: search, table, pages, and the confirmation before one is revoked."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 import streamlit as st
 
@@ -11,9 +12,12 @@ from lib.domain.search import LONGEST_SEARCH, fold
 from lib.operations import grants
 from lib.ui.app_context import app_context
 from lib.ui.auth import permissions
-from lib.ui.components import dialog
+from lib.ui.components import dialog, message
 from lib.ui.components.definition_list import DASH, day_text
-from lib.ui.session import session, set_value, value
+from lib.ui.components.dialog import Dialog, DialogButton
+from lib.ui.components.empty_state import render_empty_state
+from lib.ui.components.filters import search_field
+from lib.ui.session import page_state, set_value, value
 from lib.wording.formats import plain
 from lib.wording.labels import EVERYWHERE, ROLES
 
@@ -24,20 +28,26 @@ _TABLE = 885
 _LONGEST = 34  # characters of a name; a longer one would take a third line
 
 
+@dataclass
+class _AccessState:
+    """What the page remembers while it is open: the grant that would be revoked; empty: none."""
+
+    revoking_grant_id: str = ""
+
+
 def render_grants(actor: Actor, granted: Sequence[GrantRow]) -> None:
     """Draw the search and the grants that match, a page at a time."""
-    st.text_input(
-        "Search",
-        key=_SEARCH,
-        width=360,
-        icon=":material/search:",
-        placeholder="Name, username, role or organization",
-        on_change=_go_to_first_page,
-        persist_state="session",
+    search = search_field(
+        "Search", "Name, username, role or organization", _SEARCH, 360, on_change=_go_to_first_page
     )
-    found = _matching(granted, value(_SEARCH) or "")
+    found = _matching(granted, search)
     if not found:
-        _render_no_match()
+        render_empty_state(
+            "No grant matches",
+            "Try fewer letters, or clear the search.",
+            clear="Clear search",
+            on_clear=_clear,
+        )
         return
     pages = -(-len(found) // ROWS)
     page = min(int(value(_PAGE) or 1), pages)
@@ -47,7 +57,7 @@ def render_grants(actor: Actor, granted: Sequence[GrantRow]) -> None:
         for row in shown:
             _row(row)
     _render_pager(len(found), len(granted), (page - 1) * ROWS, len(shown), pages)
-    _render_confirmation(actor, granted)
+    dialog.render_dialog(lambda: _describe(actor, granted))
 
 
 def _matching(granted: Iterable[GrantRow], search: str) -> list[GrantRow]:
@@ -59,13 +69,6 @@ def _matching(granted: Iterable[GrantRow], search: str) -> list[GrantRow]:
 def _searchable_text(row: GrantRow) -> str:
     place = (row.organization_name or EVERYWHERE, row.organization_id or "")
     return fold(" ".join((row.name, row.username, ROLES[row.role], *place)))
-
-
-def _render_no_match() -> None:
-    with st.container(gap="xxsmall"):
-        st.markdown("**No grant matches**")
-        st.caption("Try fewer letters, or clear the search.")
-    st.button("Clear search", on_click=_clear)
 
 
 def _head() -> None:
@@ -122,30 +125,30 @@ def _render_pager(found: int, all_: int, before: int, shown: int, pages: int) ->
             st.pagination(pages, max_visible_pages=5, key=_PAGE, persist_state="session")
 
 
-def _render_confirmation(actor: Actor, granted: Iterable[GrantRow]) -> None:
-    """Draw the confirmation while it is open and its grant exists."""
-    revoking = session().revoking_grant_id
-    for row in granted:
-        if row.grant_id == revoking:
-            st.dialog(f"Revoke {ROLES[row.role]}?", width="medium", on_dismiss=_dismiss)(
-                _dialog_body
-            )(actor, row)
-            return
-    session().revoking_grant_id = ""
+def _describe(actor: Actor, granted: Iterable[GrantRow]) -> Dialog | None:
+    """Return the confirmation while it is open and its grant exists."""
+    revoking = page_state(_AccessState).revoking_grant_id
+    row = next((row for row in granted if row.grant_id == revoking), None)
+    if row is None:
+        _dismiss()
+        return None
+    return Dialog(
+        "access",
+        f"Revoke {ROLES[row.role]}?",
+        f"{plain(row.name)} · {plain(row.username)}",
+        body=lambda: _draw_loss(actor, row),
+        quiet=DialogButton("Keep it", "access_keep", _dismiss),
+        primary=DialogButton("Revoke", "access_revoke", lambda: _revoke(row)),
+        dismiss=_dismiss,
+        step="",
+    )
 
 
-def _dialog_body(actor: Actor, row: GrantRow) -> None:
-    st.caption(f"{plain(row.name)} · {plain(row.username)}")
+def _draw_loss(actor: Actor, row: GrantRow) -> bool:
     st.markdown(f"**{loss_sentence(row)}**")
     if row.username == actor.username:
         st.markdown("This is your own role: you may lose this page with it.")
-    with dialog.dialog_buttons():
-        kept = st.button("Keep it", on_click=_dismiss, key="access_keep")
-        gone = st.button(
-            "Revoke", type="primary", on_click=_revoke, args=(row,), key="access_revoke"
-        )
-    if kept or gone:
-        st.rerun()
+    return True
 
 
 def loss_sentence(row: GrantRow) -> str:
@@ -159,26 +162,23 @@ def loss_sentence(row: GrantRow) -> str:
 
 
 def _open_confirmation(grant_id: str) -> None:
-    remembered = session()
-    remembered.clear_flash()
-    remembered.revoking_grant_id = grant_id
+    page_state(_AccessState).revoking_grant_id = grant_id
 
 
 def _dismiss() -> None:
-    session().revoking_grant_id = ""
+    page_state(_AccessState).revoking_grant_id = ""
 
 
 def _revoke(row: GrantRow) -> None:
-    remembered = session()
-    remembered.revoking_grant_id = ""
+    _dismiss()
     wanted = [Grant(row.role, row.organization_id)]
-    with permissions.errors_as_flash():
+    with message.errors_as_message():
         gone = grants.revoke(
             app_context().unit_of_work, permissions.current_user(), row.username, wanted
         )
         where = row.organization_id or EVERYWHERE
         lost = "is no longer" if gone else "was no longer"
-        remembered.flash = f"{row.name} {lost} {ROLES[row.role]} in {where}."
+        message.say(plain(f"{row.name} {lost} {ROLES[row.role]} in {where}."))
 
 
 def _clear() -> None:

@@ -10,13 +10,15 @@ from lib.domain.clock import Moment, iso
 from lib.domain.csv_writer import csv_bytes
 from lib.domain.plural import counted
 from lib.domain.roles import Permission
-from lib.domain.search import LONGEST_SEARCH
 from lib.operations import activity, directory
 from lib.operations.activity import LONGEST_EXPORT, Page, progress
 from lib.operations.audited_download import audited_download
 from lib.ui.activity import event_table, keyset_pager
 from lib.ui.activity.event_table import PAGE
 from lib.ui.app_context import AppContext, app_context
+from lib.ui.components.csv_download import render_csv_button
+from lib.ui.components.empty_state import render_empty_state
+from lib.ui.components.filters import choice, filter_row, search_field
 from lib.ui.session import set_value, value
 from lib.wording.activity import (
     KINDS,
@@ -58,31 +60,16 @@ def activity_filters(actor: Actor) -> ActivityFilter | None:
     """Draw the filters and return their values; None if no person fits the typed name."""
     everywhere = actor.may(Permission.ACTIVITY)
     kinds = [kind for kind in KINDS if everywhere or kind not in ONLY_EVERYWHERE]
-    with st.container(horizontal=True, vertical_alignment="bottom", key="activity_filter"):
-        kind = st.selectbox(
-            "Show",
-            kinds,
-            key=_KIND,
-            format_func=lambda one: KINDS.get(one, one),
-            width=180,
-            persist_state="session",
-        )
-        search = st.text_input(
-            "Person",
-            key=_PERSON,
-            width=170,
-            icon=":material/search:",
-            placeholder="Name or username",
-            max_chars=LONGEST_SEARCH,
-            persist_state="session",
-        )
-        person = _chosen_person(actor, (search or "").strip())
+    with filter_row("activity_filter"):
+        kind = choice("Show", {kind: KINDS[kind] for kind in kinds}, _KIND, 180)
+        search = search_field("Person", "Name or username", _PERSON, 170).strip()
+        person = _chosen_person(actor, search)
         organization_id = _chosen_organization(actor)
         since, until = _chosen_day("From", _FROM), _chosen_day("To", _TO)
-    if person is None and (search or "").strip():
+    if person is None and search:
         return None
     return ActivityFilter(
-        kind or Group.OPERATIONS,
+        kind,
         person.username if person else "",
         organization_id,
         _midnight(since) if since else None,
@@ -104,7 +91,7 @@ def render_activity_list(actor: Actor, wanted: ActivityFilter) -> None:
         st.caption(_range_text(page), width="content")
         st.space("stretch")
         keyset_pager.render_pager(_LIST, page.rows[-1].event_id if page.older else "")
-    with st.container(horizontal=True, vertical_alignment="bottom", key="activity_open"):
+    with filter_row("activity_open"):
         event_table.open_operation(page.rows, "activity_open_operation")
         event_table.open_person(event_table.people_in(page.rows), "activity_open_person")
         if actor.may_somewhere(Permission.EXPORT):
@@ -113,24 +100,29 @@ def render_activity_list(actor: Actor, wanted: ActivityFilter) -> None:
 
 def render_no_activity(*, filtered: bool) -> None:
     """Draw the empty state: nothing matches, or nothing was done yet; and what to do next."""
-    with st.container(gap="xxsmall"):
-        if filtered:
-            st.markdown("**Nothing matches**")
-            st.caption("Choose another kind, person, organization or time, or clear the filters.")
-        else:
-            st.markdown("**No activity yet**")
-            st.caption("Each action on an organization's API tokens is listed here, newest first.")
     if filtered:
-        st.button("Clear filters", on_click=_clear, key="activity_clear")
+        _render_no_match(
+            "Nothing matches",
+            "Choose another kind, person, organization or time, or clear the filters.",
+        )
+    else:
+        render_empty_state(
+            "No activity yet",
+            "Each action on an organization's API tokens is listed here, newest first.",
+        )
 
 
 def render_unknown_person() -> None:
     """Draw the empty state for a typed name that no person has."""
-    with st.container(gap="xxsmall"):
-        st.markdown("**No such person**")
-        looked_for = plain((value(_PERSON) or "")[:60])
-        st.caption(f"No name or username here contains “{looked_for}”. Try fewer letters.")
-    st.button("Clear filters", on_click=_clear, key="activity_clear")
+    looked_for = plain((value(_PERSON) or "")[:60])
+    _render_no_match(
+        "No such person",
+        f"No name or username here contains “{looked_for}”. Try fewer letters.",
+    )
+
+
+def _render_no_match(title: str, advice: str) -> None:
+    render_empty_state(title, advice, clear="Clear filters", on_clear=_clear, key="activity_clear")
 
 
 def activity_csv(shared: AppContext, actor: Actor, wanted: ActivityFilter) -> bytes:
@@ -166,30 +158,20 @@ def _offer_csv(shared: AppContext, actor: Actor, wanted: ActivityFilter) -> None
         return activity_csv(shared, actor, wanted)
 
     file = audited_download(shared.unit_of_work, actor, Permission.EXPORT, _FILE_NAME, make)
-    st.download_button(
+    render_csv_button(
         "Download as CSV",
         file,
-        file_name=_FILE_NAME,
-        mime="text/csv",
-        icon=":material/download:",
-        on_click="ignore",
-        help=f"All events that match, up to the newest {LONGEST_EXPORT:,}.",
-        key="activity_download",
+        _FILE_NAME,
+        "activity_download",
+        help_text=f"All events that match, up to the newest {LONGEST_EXPORT:,}.",
     )
 
 
 def _chosen_organization(actor: Actor) -> str:
     """Draw the selectbox of organizations; return the chosen id, empty for any."""
-    names = {"": "Any"} | directory.organization_names(app_context().engine, actor)
-    chosen = st.selectbox(
-        "Organization",
-        list(names),
-        key=_ORGANIZATION,
-        format_func=lambda one: f"{names.get(one, one)} · {one}" if one else names[""],
-        width=205,
-        persist_state="session",
-    )
-    return chosen or ""
+    names = directory.organization_names(app_context().engine, actor)
+    options = {"": "Any"} | {one: f"{name} · {one}" for one, name in names.items()}
+    return choice("Organization", options, _ORGANIZATION, 205)
 
 
 def _chosen_person(actor: Actor, search: str) -> Person | None:

@@ -4,7 +4,7 @@ from typing import Any
 
 import streamlit as st
 
-from lib.ui.session import PagerState, session
+from lib.ui.session import Pagers, PagerState, page_state
 
 
 def page_start(name: str, made_from: tuple[Any, ...]) -> str:
@@ -12,7 +12,7 @@ def page_start(name: str, made_from: tuple[Any, ...]) -> str:
 
     `made_from` is the filter. When it changes, the list goes back to its first page.
     """
-    pager = session().pagers.setdefault(name, PagerState())
+    pager = _pager(name)
     if pager.made_from != made_from:
         pager.made_from, pager.page_starts = made_from, []
     return pager.page_starts[-1] if pager.page_starts else ""
@@ -20,7 +20,7 @@ def page_start(name: str, made_from: tuple[Any, ...]) -> str:
 
 def pages_before(name: str) -> int:
     """Return how many pages of list `name` come before the open one."""
-    return len(session().pagers.setdefault(name, PagerState()).page_starts)
+    return len(_pager(name).page_starts)
 
 
 def render_pager(name: str, further: str, *, back: str = "Newer", on: str = "Older") -> None:
@@ -47,11 +47,15 @@ def render_pager(name: str, further: str, *, back: str = "Newer", on: str = "Old
     )
 
 
+def _pager(name: str) -> PagerState:
+    return page_state(Pagers).by_name.setdefault(name, PagerState())
+
+
 def _previous(name: str) -> None:
-    page_starts = session().pagers[name].page_starts
+    page_starts = _pager(name).page_starts
     if page_starts:
         page_starts.pop()
 
 
 def _next(name: str, further: str) -> None:
-    session().pagers[name].page_starts.append(further)
+    _pager(name).page_starts.append(further)

@@ -1,10 +1,11 @@
 """Off-boarding on a person's page: the plan, its confirmation, and its receipt."""
 
+from dataclasses import dataclass
+
 import pandas as pd
 import streamlit as st
 
 from lib.domain.access import Actor
-from lib.domain.errors import DeskError
 from lib.domain.operations import Receipt
 from lib.domain.plural import counted
 from lib.domain.roles import Permission
@@ -14,15 +15,33 @@ from lib.operations.activity import PersonView
 from lib.operations.off_boarding import OffBoarding
 from lib.ui.app_context import app_context
 from lib.ui.auth import permissions
-from lib.ui.components import dialog, skipped_users
+from lib.ui.components import dialog, message, skipped_users
+from lib.ui.components.dialog import Dialog, DialogButton
+from lib.ui.components.receipt_box import render_batch_receipt
 from lib.ui.navigation import activity_links
-from lib.ui.session import OpenOffBoarding, session, set_value, value
+from lib.ui.session import page_state, set_value, value
 from lib.wording.formats import either, plain
 from lib.wording.labels import PENDING_ENDS
-from lib.wording.sentences import explain, receipt_sentence
+from lib.wording.sentences import receipt_sentence
 
-_REASON = "off_boarding_reason"
+_KEY, _REASON = "off_boarding", "off_boarding_reason"
 _ONLY_YOURS = "Only the organizations that you manage are covered."
+
+
+@dataclass
+class _OpenOffBoarding:
+    """An off-boarding: waiting for its confirmation, or done, with its receipts."""
+
+    planned: OffBoarding
+    error: Exception | None = None
+    receipts: tuple[Receipt, ...] = ()
+
+
+@dataclass
+class _OffBoardingState:
+    """What the page of a person remembers while it is open."""
+
+    opened: _OpenOffBoarding | None = None
 
 
 def render_off_boarding(actor: Actor, view: PersonView) -> None:
@@ -36,24 +55,18 @@ def render_off_boarding(actor: Actor, view: PersonView) -> None:
             args=(view.person.username,),
             key="off_boarding_begin",
         )
-    open_now = session().open_off_boarding
-    if open_now and not open_now.receipts and _is_about(open_now, view.person.username):
-        title = f"End all tokens of {plain(view.person.name)}?"
-        st.dialog(title, width="medium", on_dismiss=_dismiss)(_dialog_body)(open_now)
+    dialog.render_dialog(lambda: _describe(view.person.username))
 
 
 def render_off_boarding_receipt() -> None:
-    """Draw an error of the last step, and what the off-boarding did until `Done` is pressed."""
-    remembered = session()
-    if remembered.flash_error:
-        st.error(remembered.flash_error, icon=":material/error:")
-        remembered.flash_error = ""
-    if remembered.open_off_boarding and remembered.open_off_boarding.receipts:
-        _render_receipt(remembered.open_off_boarding)
+    """Draw what the off-boarding did, until `Done` is pressed."""
+    done = page_state(_OffBoardingState).opened
+    if done and done.receipts:
+        _render_receipt(done)
 
 
-def _render_receipt(done: OpenOffBoarding) -> None:
-    plans = done.off_boarding.plans
+def _render_receipt(done: _OpenOffBoarding) -> None:
+    plans = done.planned.plans
 
     def draw(number: int, receipt: Receipt) -> None:
         scope = plans[number].scope
@@ -62,13 +75,7 @@ def _render_receipt(done: OpenOffBoarding) -> None:
         label = f"{receipt_sentence(receipt)} · {place}"
         activity_links.render_link(label, link, "link", f"left_{receipt.operation_id}")
 
-    dialog.render_batch_receipt(
-        done.receipts, _receipt_heading(done.receipts), draw, _dismiss, "off_boarding"
-    )
-
-
-def _is_about(open_now: OpenOffBoarding, username: str) -> bool:
-    return open_now.off_boarding.person.username == username
+    render_batch_receipt(done.receipts, _receipt_heading(done.receipts), draw, _dismiss, _KEY)
 
 
 def off_boarding_sentence(planned: OffBoarding) -> str:
@@ -83,23 +90,32 @@ def off_boarding_sentence(planned: OffBoarding) -> str:
     return f"{tokens}, {requests}."
 
 
-def _dialog_body(open_now: OpenOffBoarding) -> None:
-    planned = open_now.off_boarding
-    st.caption(" · ".join(map(plain, filter(None, (planned.person.name, planned.person.username)))))
-    if open_now.error:
-        _render_error(open_now.error)
-        return
+def _describe(username: str) -> Dialog | None:
+    """Return the confirmation while it is open and about this person."""
+    opened = page_state(_OffBoardingState).opened
+    if opened is None or opened.receipts or opened.planned.person.username != username:
+        return None
+    person = opened.planned.person
+    return Dialog(
+        _KEY,
+        f"End all tokens of {plain(person.name)}?",
+        " · ".join(map(plain, filter(None, (person.name, person.username)))),
+        body=lambda: _draw_plans(opened.planned),
+        quiet=DialogButton("Cancel", f"{_KEY}_cancel", _dismiss),
+        primary=DialogButton("End them all", f"{_KEY}_do", _end),
+        dismiss=_dismiss,
+        error=opened.error,
+        again=_look_again,
+    )
+
+
+def _draw_plans(planned: OffBoarding) -> bool:
     st.markdown(f"**{off_boarding_sentence(planned)}**")
     _table(planned)
     if not planned.everywhere:
         st.markdown(_ONLY_YOURS)
     dialog.reason_field(_REASON)
-    st.caption("Nothing has changed yet.")
-    with dialog.dialog_buttons():
-        if st.button("Cancel", on_click=_dismiss, key="off_boarding_cancel"):
-            st.rerun()
-        if st.button("End them all", type="primary", on_click=_end, key="off_boarding_do"):
-            st.rerun()
+    return True
 
 
 def _table(planned: OffBoarding) -> None:
@@ -117,16 +133,6 @@ def _table(planned: OffBoarding) -> None:
     skipped_users.render_small_table(pd.DataFrame(lines, columns=columns), "What ends")
 
 
-def _render_error(error: Exception) -> None:
-    st.error(explain(error), icon=":material/error:")
-    dialog.render_changed_users(error)
-    with dialog.dialog_buttons():
-        if st.button("Close", on_click=_dismiss, key="off_boarding_close"):
-            st.rerun()
-        if st.button("Look again", type="primary", on_click=_look_again, key="off_boarding_again"):
-            st.rerun()
-
-
 def _receipt_heading(receipts: tuple[Receipt, ...]) -> str:
     tokens = sum(r.changed for r in receipts if r.action is Action.REMOVE)
     requests = sum(r.changed for r in receipts if r.action is Action.CANCEL)
@@ -139,35 +145,33 @@ def _receipt_heading(receipts: tuple[Receipt, ...]) -> str:
 
 def _plan(username: str) -> None:
     set_value(_REASON, "")
-    with permissions.errors_as_flash():
+    with message.errors_as_message():
         planned = off_boarding.plan_off_boarding(
             app_context().unit_of_work, permissions.current_user(), username
         )
-        session().open_off_boarding = OpenOffBoarding(planned)
+        page_state(_OffBoardingState).opened = _OpenOffBoarding(planned)
 
 
 def _end() -> None:
     """Execute the plans. A second click finds no open confirmation and does nothing."""
-    open_now = session().open_off_boarding
-    if open_now is None or open_now.receipts:
+    opened = page_state(_OffBoardingState).opened
+    if opened is None or opened.receipts:
         return
-    try:
-        open_now.receipts = off_boarding.off_board(
+    with message.errors_in(opened):
+        opened.receipts = off_boarding.off_board(
             app_context().unit_of_work,
             permissions.current_user(),
-            open_now.off_boarding,
+            opened.planned,
             reason=value(_REASON, ""),
         )
-    except DeskError as error:
-        open_now.error = error
 
 
 def _look_again() -> None:
-    open_now = session().open_off_boarding
-    session().open_off_boarding = None
-    if open_now:
-        _plan(open_now.off_boarding.person.username)
+    opened = page_state(_OffBoardingState).opened
+    _dismiss()
+    if opened:
+        _plan(opened.planned.person.username)
 
 
 def _dismiss() -> None:
-    session().open_off_boarding = None
+    page_state(_OffBoardingState).opened = None

@@ -1,8 +1,5 @@
 """One operation on Activity: its facts, its progress, and the result for each user."""
 
-from collections.abc import Callable
-from functools import partial
-
 import pandas as pd
 import streamlit as st
 
@@ -10,25 +7,23 @@ from lib.domain.access import Actor
 from lib.domain.actions import action_name
 from lib.domain.activity import ActivityRow, OperationFacts, ResultLine
 from lib.domain.audit import EventAction
-from lib.domain.clock import compact
-from lib.domain.csv_writer import csv_bytes
 from lib.domain.errors import NotAllowedError
 from lib.domain.plural import counted
 from lib.domain.roles import Permission
-from lib.domain.search import LONGEST_SEARCH
 from lib.domain.states import Action
 from lib.operations import activity
-from lib.operations.actions import read_results
 from lib.operations.activity import OperationView
-from lib.operations.audited_download import audited_download
+from lib.operations.results import may_download_results, results_download, results_file_name
 from lib.ui.activity import event_table, keyset_pager
 from lib.ui.activity.event_table import PAGE
 from lib.ui.app_context import app_context
 from lib.ui.auth import permissions
+from lib.ui.components.csv_download import render_csv_button
 from lib.ui.components.definition_list import UNKNOWN, render_definitions
+from lib.ui.components.filters import filter_row, search_field
+from lib.ui.components.message import render_message
 from lib.ui.components.row_height import table_height
 from lib.ui.navigation import activity_links, scope
-from lib.ui.session import session
 from lib.ui.tokens import approvals
 from lib.wording.activity import PROGRESS, event_actor, event_label, event_reason, person_label
 from lib.wording.formats import clock_time, plain
@@ -49,8 +44,7 @@ def render_operation(actor: Actor, reference: str) -> None:
     action = view.done.action if view.done else Action.GENERATE
     st.header(action_name(action, users), anchor=False)
     activity_links.render_back_link()
-    if session().flash:
-        st.success(session().flash, icon=":material/check_circle:")
+    render_message()
     sign = PROGRESS[view.progress]
     st.badge(sign.word, icon=sign.icon, color=sign.colour)
     approvals.render_approval(actor, view)
@@ -154,33 +148,29 @@ def _render_results(actor: Actor, done: OperationFacts) -> None:
     total = done.changed + done.skipped
     search = ""
     if total > PAGE:
-        search = st.text_input(
-            "Search users",
-            key=_SEARCH,
-            width=360,
-            icon=":material/search:",
-            placeholder="Name, username or email",
-            max_chars=LONGEST_SEARCH,
-        )
+        search = search_field("Search users", "Name, username or email", _SEARCH, 360, kept=False)
     made_from = (actor.username, done.operation_id, search)
     key, _, member_id = keyset_pager.page_start(_RESULTS, made_from).partition(_SEPARATOR)
     rows, more = activity.list_results(
-        app_context().engine, actor, done, search or "", (key, member_id), PAGE
+        app_context().engine, actor, done, search, (key, member_id), PAGE
     )
     if rows:
         _results_table(rows)
     else:
         st.caption("No users match. Try fewer letters.")
     with st.container(horizontal=True, vertical_alignment="center", key="operation_foot"):
-        st.caption(_range_text(len(rows), total, search or ""), width="content")
+        st.caption(_range_text(len(rows), total, search), width="content")
         st.space("stretch")
         last = f"{rows[-1].sort_key}{_SEPARATOR}{rows[-1].member_id}" if more else ""
         keyset_pager.render_pager(_RESULTS, last, back="Previous", on="Next")
-    with st.container(horizontal=True, vertical_alignment="bottom", key="operation_open"):
+    with filter_row("operation_open"):
         people = {row.username: row.name for row in rows}
         event_table.open_person(people, "operation_open_person")
-        if actor.may(Permission.EXPORT, done.organization_id):
-            _offer_csv(actor, done)
+        if may_download_results(actor, done):
+            file = results_download(app_context().unit_of_work, actor, done, total)
+            render_csv_button(
+                "Download results", file, results_file_name(done), "operation_download"
+            )
 
 
 def _range_text(shown: int, total: int, search: str) -> str:
@@ -212,39 +202,6 @@ def _results_table(rows: list[ResultLine]) -> None:
 
 def _result(result: str) -> str:
     return "Done" if result == "done" else f"Skipped: {result}"
-
-
-def _offer_csv(actor: Actor, done: OperationFacts) -> None:
-    shared = app_context()
-    parts = (done.organization_id, done.service_id, done.action, compact(done.confirmed_at))
-    name = f"{'-'.join(parts)}.csv"
-    file = audited_download(
-        shared.unit_of_work,
-        actor,
-        Permission.EXPORT,
-        name,
-        _results_csv(actor, done),
-        organization_id=done.organization_id,
-        service_id=done.service_id,
-        operation_id=done.operation_id,
-        users=done.changed + done.skipped,
-    )
-    st.download_button(
-        "Download results",
-        file,
-        file_name=name,
-        mime="text/csv",
-        icon=":material/download:",
-        on_click="ignore",
-        key="operation_download",
-    )
-
-
-def _results_csv(actor: Actor, done: OperationFacts) -> Callable[[], bytes]:
-    read = partial(
-        read_results, app_context().engine, actor, done.organization_id, done.operation_id
-    )
-    return lambda: csv_bytes(("Name", "Username", "Email", "Result"), read())
 
 
 def _render_batch(batch: list[OperationFacts]) -> None:

@@ -16,6 +16,8 @@ from lib.ui.activity import event_table, keyset_pager, off_boarding
 from lib.ui.activity.event_table import PAGE
 from lib.ui.app_context import app_context
 from lib.ui.components.definition_list import UNKNOWN, render_definitions
+from lib.ui.components.filters import filter_row
+from lib.ui.components.message import render_message
 from lib.ui.components.row_height import table_height
 from lib.ui.navigation import activity_links
 from lib.ui.navigation.activity_links import Link
@@ -50,6 +52,7 @@ def render_person(actor: Actor, username: str) -> None:
         return
     st.header(plain(view.person.name or view.person.username), anchor=False)
     activity_links.render_back_link()
+    render_message()
     off_boarding.render_off_boarding_receipt()
     render_definitions(_facts(view))
     _render_live(view)
@@ -199,7 +202,7 @@ def _render_events(actor: Actor, view: PersonView) -> None:
     event_table.render_event_table(
         page.rows, app_context().clock(), "person_events_table", "Activity of this person"
     )
-    with st.container(horizontal=True, vertical_alignment="bottom", key="person_foot"):
+    with filter_row("person_foot"):
         event_table.open_operation(page.rows, "person_open_operation")
         st.space("stretch")
         keyset_pager.render_pager(_EVENTS, page.rows[-1].event_id if page.older else "")

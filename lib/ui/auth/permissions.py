@@ -13,6 +13,7 @@ from lib.domain.roles import PERMISSIONS, Permission, Role
 from lib.operations import directory, sign_in_sessions
 from lib.ui.app_context import app_context
 from lib.ui.auth import sign_in
+from lib.ui.components.message import render_error
 from lib.ui.session import session
 from lib.wording.formats import plain
 from lib.wording.labels import role_names
@@ -36,18 +37,8 @@ def errors_shown() -> Iterator[None]:
         yield
     except DeskError as error:
         _log.warning("refused: %s", error.code)
-        st.error(explain(error), icon=":material/error:")
+        render_error(explain(error))
         st.stop()
-
-
-@contextmanager
-def errors_as_flash() -> Iterator[None]:
-    """For callbacks, which cannot draw: keep the sentence of an error of ours for the next run."""
-    try:
-        yield
-    except DeskError as error:
-        _log.warning("refused: %s", error.code)
-        session().flash_error = explain(error)
 
 
 def require_sign_in(declare: sign_in.DeclarePages) -> Actor:

@@ -4,25 +4,35 @@ It is gone after ten minutes, when the person presses `I have copied it`, or whe
 page.
 """
 
+from dataclasses import dataclass
+
 import streamlit as st
 
 from lib.operations.secret_retention import SecretKey
 from lib.ui.app_context import app_context
-from lib.ui.session import session
+from lib.ui.components import message
+from lib.ui.session import reset
 
 _CHECK_EVERY = "10s"  # how soon the page notices that the ten minutes are over
 
 
+@dataclass
+class ShownSecret:
+    """Which new secret the page shows: the id of its token or credential; empty for none."""
+
+    made_by: str = ""
+
+
 @st.fragment(run_every=_CHECK_EVERY)
 def render_secret(key: SecretKey, heading: str, caption: str, gone: str, *, width: int) -> None:
-    """Draw the secret of `key`. When it is gone, rerun the page with `gone` as the flash.
+    """Draw the secret of `key`. When it is gone, rerun the page with `gone` as the message.
 
     `caption` and `gone` are Markdown; `width` is in pixels.
     """
     secret = app_context().one_time_secrets.get(key)
     if secret is None:
-        session().forget_new_secret()
-        session().flash = gone
+        reset(ShownSecret)
+        message.note(gone)
         st.rerun()
     with st.container(border=True, gap="xsmall", width=width):
         st.markdown(f"**{heading}**")
@@ -38,5 +48,4 @@ def render_secret(key: SecretKey, heading: str, caption: str, gone: str, *, widt
 
 def _forget(key: SecretKey) -> None:
     app_context().one_time_secrets.drop(key)
-    session().forget_new_secret()
-    session().clear_flash()
+    reset(ShownSecret)

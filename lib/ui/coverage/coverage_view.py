@@ -1,27 +1,26 @@
-"""Token coverage: filters, totals, the heat map, and the same figures as a table and as CSV."""
+"""Token coverage: filters, totals, and the figures as a table and as CSV."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from functools import partial
-from typing import Any, NamedTuple
 
-import altair as alt
 import pandas as pd
 import streamlit as st
 
 from lib.domain.access import Actor
 from lib.domain.coverage import CoverageRow
 from lib.domain.csv_writer import csv_bytes
-from lib.domain.directory import Service
 from lib.domain.roles import Permission
 from lib.operations.audited_download import audited_download
 from lib.ui.app_context import app_context
 from lib.ui.components import row_selection
-from lib.ui.components.definition_list import UNKNOWN, share_text
+from lib.ui.components.csv_download import render_csv_button
+from lib.ui.components.definition_list import UNKNOWN
+from lib.ui.components.empty_state import render_empty_state
+from lib.ui.components.filters import choice, filter_row
 from lib.ui.session import set_value, value
 from lib.wording.formats import either
 from lib.wording.labels import TYPES
 
-CHART_ORGANIZATIONS = 40
 CSV_HEADER = (
     "Organization ID",
     "Organization",
@@ -37,31 +36,17 @@ CSV_HEADER = (
 ORDERS = {"share": "Lowest share first", "name": "Name"}
 
 _FILE_NAME = "token-coverage.csv"
+_STATE, _TYPE = "coverage_state", "coverage_type"
 _TABLE, _OPEN, _CHOSEN = "coverage_table", "coverage_open", "coverage_chosen"
-_ROW_HEIGHT = 24  # pixels
-_NAME_WIDTH = 140
-_FONT = "Source Sans, sans-serif"  # the theme's; a chart's marks do not inherit it
-
-
-class _Colours(NamedTuple):
-    """Colours of the heat map: `ramp` from share 0 to 1; text has a contrast of 4.5 or more."""
-
-    ramp: tuple[str, str, str]
-    ink: str
-    quiet: str
-
-
-_LIGHT = _Colours(("#EAF1F1", "#ABD6CF", "#6FBFB2"), "#1B2430", "#44505E")
-_DARK = _Colours(("#1E2B33", "#24504F", "#2B746B"), "#E6EAF0", "#A9B4C0")
 
 
 def coverage_filters(states: Iterable[str]) -> tuple[str, str, str]:
     """Draw the filters; return state, type (each empty for any) and order, a key of ORDERS."""
     kinds = {kind.value: word for kind, word in TYPES.items()}
-    with st.container(horizontal=True, vertical_alignment="bottom", key="coverage_filter"):
-        state = _choose("State", {"": "Any"} | {s: s for s in states if s}, 140)
-        kind = _choose("Type", {"": "Any"} | kinds, 160)
-        order = _choose("Order", ORDERS, 180)
+    with filter_row("coverage_filter"):
+        state = choice("State", {"": "Any"} | {s: s for s in states if s}, _STATE, 140)
+        kind = choice("Type", {"": "Any"} | kinds, _TYPE, 160)
+        order = choice("Order", ORDERS, "coverage_order", 180)
     return state, kind, order
 
 
@@ -81,30 +66,6 @@ def totals_sentence(rows: Sequence[CoverageRow]) -> str:
     pending = either(sum(r.pending for r in rows), "is Pending|are Pending")
     none = either(sum(r.none for r in rows), "has neither|have neither")
     return f"**{accepted:,} of {users:,} {have}{share}**, {pending}, {none}."
-
-
-def render_heat_map(rows: Sequence[CoverageRow], order: str, services: Iterable[Service]) -> None:
-    """Draw the heat map of the 40 organizations with the lowest shares; columns are `services`."""
-    by_organization = _by_organization(rows)
-    worst = sorted(by_organization, key=lambda key: _share_of(by_organization[key]))
-    shown = worst[:CHART_ORGANIZATIONS]
-    if order == "name":
-        shown = [key for key in by_organization if key in set(shown)]
-    with st.container(gap="xxsmall"):
-        st.subheader("By organization and service", anchor=False)
-        st.caption(_chart_caption(len(shown), len(worst)))
-    labels = _labels({key: by_organization[key][0].organization_name for key in shown})
-    dark = st.context.theme.type == "dark"
-    st.altair_chart(
-        _chart(
-            [by_organization[key] for key in shown],
-            labels,
-            _labels({s.service_id: s.name for s in services}),
-            _DARK if dark else _LIGHT,
-        ),
-        alt="Share of users with an accepted token, by organization and service; the table below "
-        "has the same figures.",
-    )
 
 
 def render_coverage_table(rows: Sequence[CoverageRow], actor: Actor) -> None:
@@ -131,7 +92,7 @@ def render_coverage_table(rows: Sequence[CoverageRow], actor: Actor) -> None:
         alt="Token coverage by organization and service",
         **row_selection.selected_row(_TABLE, places, places, _set_chosen),
     )
-    with st.container(horizontal=True, vertical_alignment="bottom", key="coverage_foot"):
+    with filter_row("coverage_foot"):
         names = {
             f"{r.organization_id} {r.service_id}": f"{r.organization_name} · {r.service_name}"
             for r in rows
@@ -153,15 +114,14 @@ def _offer_csv(rows: Sequence[CoverageRow], actor: Actor) -> None:
     """Draw the CSV download of the rows that `actor` may export; nothing without rows."""
     if not rows:
         return
-    file = partial(coverage_csv, tuple(rows))
-    st.download_button(
-        "Download as CSV",
-        audited_download(app_context().unit_of_work, actor, Permission.EXPORT, _FILE_NAME, file),
-        file_name=_FILE_NAME,
-        mime="text/csv",
-        icon=":material/download:",
-        on_click="ignore",
+    file = audited_download(
+        app_context().unit_of_work,
+        actor,
+        Permission.EXPORT,
+        _FILE_NAME,
+        partial(coverage_csv, tuple(rows)),
     )
+    render_csv_button("Download as CSV", file, _FILE_NAME, "coverage_download")
 
 
 def clicked_cell() -> tuple[str, str] | None:
@@ -173,15 +133,18 @@ def clicked_cell() -> tuple[str, str] | None:
 
 def render_no_coverage(*, filtered: bool) -> None:
     """Draw the empty state: nothing matches, or nothing to count; and what to do next."""
-    with st.container(gap="xxsmall"):
-        if filtered:
-            st.markdown("**No organization matches**")
-            st.caption("Choose another state or type.")
-        else:
-            st.markdown("**Nothing to count yet**")
-            st.caption("Coverage counts active organizations with an active subscription.")
     if filtered:
-        st.button("Clear filters", on_click=_clear)
+        render_empty_state(
+            "No organization matches",
+            "Choose another state or type.",
+            clear="Clear filters",
+            on_clear=_clear,
+        )
+    else:
+        render_empty_state(
+            "Nothing to count yet",
+            "Coverage counts active organizations with an active subscription.",
+        )
 
 
 def coverage_csv(rows: Iterable[CoverageRow]) -> bytes:
@@ -203,128 +166,9 @@ def coverage_csv(rows: Iterable[CoverageRow]) -> bytes:
     )
 
 
-def _choose(label: str, options: Mapping[str, str], width: int) -> str:
-    chosen_key = st.selectbox(
-        label,
-        list(options),
-        key=f"coverage_{label.lower()}",
-        format_func=lambda key: options.get(key, key),
-        width=width,
-        persist_state="session",
-    )
-    return chosen_key or ""
-
-
 def _by_share(row: CoverageRow) -> tuple[float, int]:
     """Return the sort key: share, then most users without a token; rows without users come last."""
     return (2.0 if row.share is None else row.share, row.accepted - row.users)
-
-
-def _by_organization(rows: Iterable[CoverageRow]) -> dict[str, list[CoverageRow]]:
-    together: dict[str, list[CoverageRow]] = {}
-    for row in rows:
-        together.setdefault(row.organization_id, []).append(row)
-    return together
-
-
-def _share_of(rows: Iterable[CoverageRow]) -> tuple[float, int]:
-    """Return the sort key of an organization, all services together, as `_by_share`."""
-    accepted, users = 0, 0
-    for row in rows:
-        accepted, users = accepted + row.accepted, users + row.users
-    return (accepted / users if users else 2.0, accepted - users)
-
-
-def _chart_caption(shown: int, all_of_them: int) -> str:
-    meaning = f"Share of users with an accepted token. {UNKNOWN} means not subscribed."
-    if shown == all_of_them:
-        return meaning
-    return f"{meaning} The {shown} lowest of {all_of_them:,} organizations; the table has all."
-
-
-def _labels(names: Mapping[str, str]) -> dict[str, str]:
-    """Return labels by id; where two have the same name, each label ends with the id."""
-    seen = list(names.values())
-    return {key: name if seen.count(name) == 1 else f"{name} {key}" for key, name in names.items()}
-
-
-def _chart(
-    organizations: Sequence[Sequence[CoverageRow]],
-    labels: Mapping[str, str],
-    services: Mapping[str, str],
-    colours: _Colours,
-) -> alt.LayerChart:
-    present = {row.service_id for rows in organizations for row in rows}
-    services = {key: label for key, label in services.items() if key in present}
-    base = alt.Chart(pd.DataFrame(_cells(organizations, labels, services))).encode(
-        x=_axis("service", list(services.values()), 0.03).axis(
-            orient="top",
-            labelAngle=0,
-            labelFlush=False,
-            labelOverlap=False,
-            labelExpr="split(datum.label, ' ')",
-            labelPadding=20,
-            **_axis_style(colours),
-        ),
-        y=_axis("organization", list(labels.values()), 0.1).axis(
-            labelLimit=_NAME_WIDTH, labelPadding=10, **_axis_style(colours)
-        ),
-        tooltip=["organization", "service", "users"],
-    )
-    counted = "isValid(datum.share)"
-    ramp = alt.Scale(domain=[0, 0.5, 1], range=list(colours.ramp))
-    cell = base.transform_filter(counted).mark_rect(cornerRadius=3)
-    ink = alt.condition(counted, alt.value(colours.ink), alt.value(colours.quiet))
-    chart: alt.LayerChart = (
-        alt.layer(
-            cell.encode(color=alt.Color("share:Q", scale=ramp, legend=None)),
-            base.mark_text(font=_FONT, fontSize=12).encode(text="text:N", color=ink),
-        )
-        .properties(height=_ROW_HEIGHT * len(organizations))
-        .configure_view(stroke=None)
-    )
-    return chart
-
-
-def _axis(field: str, order: list[str], padding: float) -> Any:  # noqa: ANN401 - X or Y
-    channel = {"service": alt.X, "organization": alt.Y}[field]
-    return channel(f"{field}:N", sort=order, title=None, scale=alt.Scale(paddingInner=padding))
-
-
-def _axis_style(colours: _Colours) -> dict[str, Any]:
-    return {
-        "labelColor": colours.quiet,
-        "labelFontSize": 12,
-        "domain": False,
-        "ticks": False,
-        "grid": False,
-    }
-
-
-def _cells(
-    organizations: Iterable[Sequence[CoverageRow]],
-    labels: Mapping[str, str],
-    services: Mapping[str, str],
-) -> list[dict[str, str | float | None]]:
-    """Return one cell for each organization and service, with or without a subscription."""
-    return [
-        _cell(labels[rows[0].organization_id], label, by_service.get(service_id))
-        for rows in organizations
-        for by_service in [{row.service_id: row for row in rows}]
-        for service_id, label in services.items()
-    ]
-
-
-def _cell(organization: str, service: str, row: CoverageRow | None) -> dict[str, Any]:
-    share = row.share if row else None
-    text = "no users" if row else UNKNOWN
-    return {
-        "organization": organization,
-        "service": service,
-        "share": share,
-        "text": text if share is None else f"{share:.0%}",
-        "users": share_text(row.accepted, row.users) if row else "not subscribed",
-    }
 
 
 def _frame(rows: Iterable[CoverageRow]) -> pd.DataFrame:
@@ -357,5 +201,5 @@ def _set_chosen_line() -> None:
 
 
 def _clear() -> None:
-    set_value("coverage_state", "")
-    set_value("coverage_type", "")
+    set_value(_STATE, "")
+    set_value(_TYPE, "")

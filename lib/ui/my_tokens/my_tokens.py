@@ -1,59 +1,60 @@
 """The page My API tokens: pending tokens, the new token shown once, and accepted tokens."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 import pandas as pd
 import streamlit as st
 
 from lib.domain.access import Actor
-from lib.domain.errors import DeskError
 from lib.domain.plural import counted
 from lib.domain.states import Origin
 from lib.domain.tokens import OwnToken
 from lib.operations import own_tokens
 from lib.operations.secret_retention import SecretKey
 from lib.streamlit_internals.runtime import session_id
-from lib.ui.app_context import AppContext, app_context
+from lib.ui.app_context import app_context
 from lib.ui.auth import permissions
-from lib.ui.components import dialog, secret_reveal
+from lib.ui.components import dialog, message, secret_reveal
 from lib.ui.components.definition_list import UNKNOWN, day_text
-from lib.ui.session import Session, session
+from lib.ui.components.dialog import Dialog, DialogButton
+from lib.ui.components.empty_state import render_empty_state
+from lib.ui.components.secret_reveal import ShownSecret
+from lib.ui.session import page_state
 from lib.wording.formats import day, plain
-from lib.wording.sentences import explain
 
 ROWS = 25
-_WIDTH = 785
+WIDTH = 785
 _GONE = (
     "The new token is no longer shown. It works if you copied it; otherwise ask an API "
     "administrator for another."
 )
 
 
-def render_flash() -> None:
-    """Draw what the last step did, or why it did nothing."""
-    message = session().flash_error or session().flash
-    if message:
-        st.info(message, icon=":material/info:", width=_WIDTH)
+@dataclass
+class _OwnTokensState:
+    """What the page remembers while it is open: the token that would be declined; empty: none."""
+
+    declining_token_id: str = ""
 
 
 def render_new_token(actor: Actor, mine: Iterable[OwnToken]) -> None:
     """Draw the token that was just accepted, for ten minutes or until it is copied."""
-    token_id = session().new_token_id
+    token_id = page_state(ShownSecret).made_by
     if token_id:
         place = next((_place(t) for t in mine if t.token_id == token_id), "")
         secret_reveal.render_secret(
-            _key(actor, token_id), "Your new API token", place, _GONE, width=_WIDTH
+            _key(actor, token_id), "Your new API token", place, _GONE, width=WIDTH
         )
 
 
 def render_pending(actor: Actor, pending: Sequence[OwnToken], accepted: Iterable[OwnToken]) -> None:
     """Draw the pending tokens with `Accept` and `Decline`. `accepted` has the person's others."""
-    shared = app_context()
     held = {(token.organization_id, token.service_id) for token in accepted}
     st.subheader("Pending", anchor=False)
     for token in pending[:ROWS]:
         _render_pending_token(
-            shared, actor, token, replaces=(token.organization_id, token.service_id) in held
+            actor, token, replaces=(token.organization_id, token.service_id) in held
         )
     if len(pending) > ROWS:
         st.caption(f"{counted(len(pending) - ROWS, 'more')} when these are answered.")
@@ -78,7 +79,7 @@ def render_accepted(accepted: Iterable[OwnToken]) -> None:
     )
     st.dataframe(
         frame,
-        width=_WIDTH,
+        width=WIDTH,
         height="content",
         hide_index=True,
         column_config={"Last used": date_column, "Expires": date_column},
@@ -89,27 +90,21 @@ def render_accepted(accepted: Iterable[OwnToken]) -> None:
 
 def render_no_tokens() -> None:
     """Draw the empty state, and how the person gets a token."""
-    with st.container(gap="xxsmall"):
-        st.markdown("**You have no API tokens**")
-        st.caption("When an API administrator requests one for you, it waits here to be accepted.")
+    render_empty_state(
+        "You have no API tokens",
+        "When an API administrator requests one for you, it waits here to be accepted.",
+    )
 
 
 def confirm_decline(pending: Iterable[OwnToken]) -> None:
     """Draw the confirmation of a decline while it is open and its token is pending."""
-    token_id = session().declining_token_id
-    for token in pending:
-        if token.token_id == token_id:
-            _render_dialog(app_context(), token)
-            return
-    session().declining_token_id = ""
+    dialog.render_dialog(lambda: _describe(pending))
 
 
-def _render_pending_token(
-    shared: AppContext, actor: Actor, token: OwnToken, *, replaces: bool
-) -> None:
-    remembered = session()
+def _render_pending_token(actor: Actor, token: OwnToken, *, replaces: bool) -> None:
+    is_shown = bool(page_state(ShownSecret).made_by)
     exported = token.origin is Origin.EXPORT
-    with st.container(horizontal=True, vertical_alignment="center", gap="small", width=_WIDTH):
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", width=WIDTH):
         with st.container(width=480, gap="xxsmall"):
             st.markdown(f"**{plain(token.organization_name)}** · {plain(token.service_name)}")
             st.caption(_pending_caption(token, exported=exported, replaces=replaces))
@@ -117,17 +112,17 @@ def _render_pending_token(
         st.button(
             "Accept",
             key=f"accept_{token.token_id}",
-            disabled=bool(remembered.new_token_id) and not exported,
-            help="Copy the new token first." if remembered.new_token_id else None,
+            disabled=is_shown and not exported,
+            help="Copy the new token first." if is_shown else None,
             on_click=_accept,
-            args=(shared, remembered, token, _key(actor, token.token_id)),
+            args=(token, _key(actor, token.token_id)),
         )
         st.button(
             "Decline",
             key=f"decline_{token.token_id}",
             type="tertiary",
             on_click=_ask_to_decline,
-            args=(remembered, token.token_id),
+            args=(token.token_id,),
         )
 
 
@@ -139,33 +134,31 @@ def _pending_caption(token: OwnToken, *, exported: bool, replaces: bool) -> str:
     return f"Requested {day_text(token.created_at)}{until}. Accept it to see the token{end}."
 
 
-def _render_dialog(shared: AppContext, token: OwnToken) -> None:
-    remembered = session()
+def _describe(pending: Iterable[OwnToken]) -> Dialog | None:
+    declining = page_state(_OwnTokensState).declining_token_id
+    token = next((token for token in pending if token.token_id == declining), None)
+    if token is None:
+        _dismiss()
+        return None
+    return Dialog(
+        "decline",
+        "Decline API token",
+        _place(token),
+        body=lambda: _draw_loss(token),
+        quiet=DialogButton("Keep it", "decline_keep", _dismiss),
+        primary=DialogButton("Decline", "decline_do", lambda: _decline(token)),
+        dismiss=_dismiss,
+        step="An API administrator can request another one for you.",
+    )
 
-    def close() -> None:
-        remembered.declining_token_id = ""
 
-    @st.dialog("Decline API token", width="medium", on_dismiss=close)
-    def draw() -> None:
-        st.caption(_place(token))
-        st.markdown(
-            "The token from the CSV **stops working at once**."
-            if token.origin is Origin.EXPORT
-            else "You get no new token. A token that you have keeps working."
-        )
-        st.caption("An API administrator can request another one for you.")
-        with dialog.dialog_buttons():
-            kept = st.button("Keep it", on_click=close)
-            declined = st.button(
-                "Decline",
-                type="primary",
-                on_click=_decline,
-                args=(shared, remembered, token),
-            )
-        if kept or declined:
-            st.rerun()
-
-    draw()
+def _draw_loss(token: OwnToken) -> bool:
+    st.markdown(
+        "The token from the CSV **stops working at once**."
+        if token.origin is Origin.EXPORT
+        else "You get no new token. A token that you have keeps working."
+    )
+    return True
 
 
 def _place(token: OwnToken) -> str:
@@ -180,34 +173,32 @@ def _key(actor: Actor, token_id: str) -> SecretKey:
 # They ask again who the current user is, because the page may have been open for long.
 
 
-def _accept(shared: AppContext, remembered: Session, token: OwnToken, key: SecretKey) -> None:
-    if remembered.new_token_id and token.origin is Origin.REQUEST:
+def _accept(token: OwnToken, key: SecretKey) -> None:
+    shown = page_state(ShownSecret)
+    if shown.made_by and token.origin is Origin.REQUEST:
         return  # a second new token would hide the first one before it was copied
-    remembered.clear_flash()
-    try:
+    shared = app_context()
+    with message.errors_as_message():
         secret = own_tokens.accept(
             shared.unit_of_work, permissions.current_user(), token, shared.minting
         )
-    except DeskError as error:
-        remembered.flash_error = explain(error)
-        return
-    if secret is None:
-        remembered.flash = "Accepted. You have this token from the CSV, so it is not shown here."
-        return
-    shared.one_time_secrets.keep(key, secret.encode())
-    remembered.new_token_id = token.token_id
+        if secret is None:
+            message.note("Accepted. You have this token from the CSV, so it is not shown here.")
+            return
+        shared.one_time_secrets.keep(key, secret.encode())
+        shown.made_by = token.token_id
 
 
-def _ask_to_decline(remembered: Session, token_id: str) -> None:
-    remembered.clear_flash()
-    remembered.declining_token_id = token_id
+def _ask_to_decline(token_id: str) -> None:
+    page_state(_OwnTokensState).declining_token_id = token_id
 
 
-def _decline(shared: AppContext, remembered: Session, token: OwnToken) -> None:
-    remembered.declining_token_id = ""
-    try:
-        own_tokens.decline(shared.unit_of_work, permissions.current_user(), token)
-    except DeskError as error:
-        remembered.flash_error = explain(error)
-        return
-    remembered.flash = "Declined."
+def _dismiss() -> None:
+    page_state(_OwnTokensState).declining_token_id = ""
+
+
+def _decline(token: OwnToken) -> None:
+    _dismiss()
+    with message.errors_as_message():
+        own_tokens.decline(app_context().unit_of_work, permissions.current_user(), token)
+        message.note("Declined.")

@@ -1,28 +1,36 @@
 """Service credentials on the Services page: a service uses them to check tokens."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import streamlit as st
 
 from lib.domain.access import Actor
 from lib.domain.credentials import ServiceCredential
 from lib.domain.directory import Subscription
-from lib.domain.errors import DeskError
 from lib.domain.roles import Permission
 from lib.operations import credentials
 from lib.operations.secret_retention import SecretKey
 from lib.streamlit_internals.runtime import session_id
 from lib.ui.app_context import app_context
 from lib.ui.auth import permissions
-from lib.ui.components import dialog, secret_reveal
+from lib.ui.components import dialog, message, secret_reveal
 from lib.ui.components.definition_list import day_text
-from lib.ui.session import session, value
+from lib.ui.components.dialog import Dialog, DialogButton
+from lib.ui.components.secret_reveal import ShownSecret
+from lib.ui.session import page_state, value
 from lib.wording.formats import plain
-from lib.wording.sentences import explain
 
 _WIDTH = 785
 _SERVICE = "credentials_service"
 _GONE = "The secret is no longer shown. If it was not copied, end the credential and make another."
+
+
+@dataclass
+class _CredentialState:
+    """What the page remembers while it is open: the credential that would end; empty: none."""
+
+    ending_client_id: str = ""
 
 
 def render_credentials(actor: Actor, subscriptions: Sequence[Subscription]) -> None:
@@ -35,11 +43,10 @@ def render_credentials(actor: Actor, subscriptions: Sequence[Subscription]) -> N
         "A service uses a client id and secret to check tokens. They apply to all organizations. "
         "Two can be active during rotation."
     )
-    message = session().flash_error or session().flash
-    if message:
-        st.info(message, icon=":material/info:", width=_WIDTH)
-    if session().new_client_id:
-        key = _key(actor, session().new_client_id)
+    message.render_message(width=_WIDTH)
+    shown = page_state(ShownSecret).made_by
+    if shown:
+        key = _key(actor, shown)
         secret_reveal.render_secret(
             key, "New secret", f"Client id {plain(key.made_by)}", _GONE, width=_WIDTH
         )
@@ -55,7 +62,7 @@ def render_credentials(actor: Actor, subscriptions: Sequence[Subscription]) -> N
         "Create credential",
         on_click=_create,
         key="credentials_create",
-        disabled=len(live) >= credentials.MOST_LIVE or bool(session().new_client_id),
+        disabled=len(live) >= credentials.MOST_LIVE or bool(shown),
         help="End one of the two first." if len(live) >= credentials.MOST_LIVE else None,
     )
 
@@ -78,19 +85,28 @@ def _row(credential: ServiceCredential) -> None:
 
 def confirm_end() -> None:
     """Draw the confirmation while one is open: the end of a credential."""
-    if session().ending_client_id:
-        st.dialog("End service credential", width="medium", on_dismiss=_close)(_dialog_body)()
+    dialog.render_dialog(_describe)
 
 
-def _dialog_body() -> None:
-    client_id = session().ending_client_id
-    st.caption(plain(client_id))
+def _describe() -> Dialog | None:
+    client_id = page_state(_CredentialState).ending_client_id
+    if not client_id:
+        return None
+    return Dialog(
+        "credentials",
+        "End service credential",
+        plain(client_id),
+        body=_draw_loss,
+        quiet=DialogButton("Keep it", "credentials_keep", _dismiss),
+        primary=DialogButton("End", "credentials_end", _end),
+        dismiss=_dismiss,
+        step="",
+    )
+
+
+def _draw_loss() -> bool:
     st.markdown("Programs that use it are **refused at once**. This cannot be undone.")
-    with dialog.dialog_buttons():
-        kept = st.button("Keep it", on_click=_close)
-        ended = st.button("End", type="primary", on_click=_end, key="credentials_end")
-    if kept or ended:
-        st.rerun()
+    return True
 
 
 def _key(actor: Actor, client_id: str) -> SecretKey:
@@ -98,31 +114,24 @@ def _key(actor: Actor, client_id: str) -> SecretKey:
 
 
 def _create() -> None:
-    session().clear_flash()
     shared, actor = app_context(), permissions.current_user()
-    try:
+    with message.errors_as_message():
         new = credentials.create(shared.unit_of_work, actor, value(_SERVICE), shared.minting)
-    except DeskError as error:
-        session().flash_error = explain(error)
-        return
-    shared.one_time_secrets.keep(_key(actor, new.client_id), new.client_secret.encode())
-    session().new_client_id = new.client_id
+        shared.one_time_secrets.keep(_key(actor, new.client_id), new.client_secret.encode())
+        page_state(ShownSecret).made_by = new.client_id
 
 
 def _open_confirmation(client_id: str) -> None:
-    session().clear_flash()
-    session().ending_client_id = client_id
+    page_state(_CredentialState).ending_client_id = client_id
 
 
-def _close() -> None:
-    session().ending_client_id = ""
+def _dismiss() -> None:
+    page_state(_CredentialState).ending_client_id = ""
 
 
 def _end() -> None:
-    client_id, session().ending_client_id = session().ending_client_id, ""
-    try:
+    client_id = page_state(_CredentialState).ending_client_id
+    _dismiss()
+    with message.errors_as_message():
         ended = credentials.end(app_context().unit_of_work, permissions.current_user(), client_id)
-    except DeskError as error:
-        session().flash_error = explain(error)
-        return
-    session().flash = f"Ended: {client_id}." if ended else f"Already ended: {client_id}."
+        message.note(f"Ended: {client_id}." if ended else f"Already ended: {client_id}.")

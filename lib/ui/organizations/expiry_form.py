@@ -4,7 +4,6 @@ import streamlit as st
 
 from lib.domain.access import Actor
 from lib.domain.directory import Subscription
-from lib.domain.errors import DeskError
 from lib.domain.expiry import ExpiryPolicy
 from lib.domain.plural import counted
 from lib.domain.roles import Permission
@@ -12,10 +11,11 @@ from lib.operations import policies
 from lib.operations.policies import FEWEST_DAYS, MOST_DAYS
 from lib.ui.app_context import app_context
 from lib.ui.auth import permissions
+from lib.ui.components import message
+from lib.ui.components.filters import filter_row
 from lib.ui.navigation.scope import OpenScope
-from lib.ui.session import session, value
+from lib.ui.session import value
 from lib.wording.formats import plain
-from lib.wording.sentences import explain
 
 
 def render_expiry_form(here: OpenScope, subscription: Subscription) -> None:
@@ -24,12 +24,7 @@ def render_expiry_form(here: OpenScope, subscription: Subscription) -> None:
     policy = policies.read_policy(app_context().engine, here.actor, *place)
     st.subheader("Expiry", anchor=False)
     st.markdown(_sentence(policy))
-    if session().flash:
-        st.success(session().flash, icon=":material/check_circle:", width=730)
-        session().flash = ""
-    if session().flash_error:
-        st.error(session().flash_error, icon=":material/error:", width=730)
-        session().flash_error = ""
+    message.render_message(width=730)
     if here.actor.may(Permission.POLICY, subscription.organization_id):
         _form(here.actor, subscription, policy)
 
@@ -39,7 +34,7 @@ def _form(actor: Actor, subscription: Subscription, policy: ExpiryPolicy) -> Non
     name = plain(subscription.service_name)
     with (
         st.form("license_expiry", border=False),
-        st.container(horizontal=True, vertical_alignment="bottom"),
+        filter_row("license_row"),
     ):
         keys = _keys(subscription, policy)
         _days("Days in this organization", keys[0], policy.organization_days)
@@ -93,14 +88,11 @@ def _save(subscription: Subscription, policy: ExpiryPolicy) -> None:
         value(everywhere, policy.service_days),
         value(in_organization, policy.organization_days),
     )
-    try:
+    with message.errors_as_message():
         if wanted.organization_days != policy.organization_days:
             policies.set_organization_policy(
                 unit_of_work, actor, organization_id, wanted.organization_days
             )
         if wanted.service_days != policy.service_days:
             policies.set_service_policy(unit_of_work, actor, service_id, wanted.service_days)
-    except DeskError as error:
-        session().flash_error = explain(error)
-        return
-    session().flash = "Saved. It applies to tokens made from now on."
+        message.say("Saved. It applies to tokens made from now on.")

@@ -9,6 +9,8 @@ from lib.domain.directory import OrganizationListed, Service
 from lib.domain.plural import counted
 from lib.operations.directory import ORDERS, OrganizationFilter
 from lib.ui.components.definition_list import DASH
+from lib.ui.components.empty_state import render_empty_state
+from lib.ui.components.filters import choice, filter_row, search_field
 from lib.ui.navigation import scope
 from lib.ui.session import set_value, value
 from lib.wording.formats import plain
@@ -31,22 +33,14 @@ def organization_filters(
     """Draw the search, the filters and the order; return the filter and a key of ORDER_NAMES."""
     words = {s.value: word for s, word in STATUS.items()}
     kinds = {t.value: word for t, word in TYPES.items()}
-    with st.container(horizontal=True, vertical_alignment="bottom", key="organizations_filter"):
-        search = st.text_input(
-            "Search",
-            key=_SEARCH,
-            width=320,
-            icon=":material/search:",
-            placeholder="Name or ID",
-            on_change=go_to_first_page,
-            persist_state="session",
-        )
+    with filter_row("organizations_filter"):
+        search = search_field("Search", "Name or ID", _SEARCH, 320, on_change=go_to_first_page)
         status = _choose("Status", _ANY | words)
         kind = _choose("Type", _ANY | kinds)
         state = _choose("State", _ANY | {s: s for s in states if s})
         service = _choose("Service", _ANY | {s.service_id: s.name for s in services}, width=155)
         order = _choose("Order", {key: ORDER_NAMES.get(key, key) for key in ORDERS}, width=150)
-    return OrganizationFilter(search or "", status, kind, state, service), order
+    return OrganizationFilter(search, status, kind, state, service), order
 
 
 def first_row() -> int:
@@ -79,32 +73,24 @@ def render_pager(total: int, shown: int) -> None:
 def render_no_organizations(wanted: OrganizationFilter) -> None:
     """Draw the empty state: no organization matches, or none exists; and what to do next."""
     if wanted == OrganizationFilter("", "", "", "", ""):
-        st.markdown("**No organizations yet**")
-        st.caption("Import your directory from CSV files, then reload this page:")
-        st.code(
-            "python -m lib.cli import --services services.csv --organizations organizations.csv "
-            "--subscriptions subscriptions.csv --users users.csv",
-            language=None,
-            wrap_lines=True,
+        render_empty_state(
+            "No organizations yet",
+            "Import your directory from CSV files, then reload this page:",
+            command="python -m lib.cli import --services services.csv --organizations "
+            "organizations.csv --subscriptions subscriptions.csv --users users.csv",
         )
         return
-    with st.container(gap="xxsmall"):
-        st.markdown("**No organization matches**")
-        st.caption("Try fewer letters, or clear the filters.")
-    st.button("Clear search and filters", on_click=_clear)
+    render_empty_state(
+        "No organization matches",
+        "Try fewer letters, or clear the filters.",
+        clear="Clear search and filters",
+        on_clear=_clear,
+    )
 
 
 def _choose(label: str, options: Mapping[str, str], width: int = 140) -> str:
-    chosen = st.selectbox(
-        label,
-        list(options),
-        key=f"organizations_{label.lower()}",
-        format_func=lambda key: options.get(key, key),
-        width=width,
-        on_change=go_to_first_page,
-        persist_state="session",
-    )
-    return chosen or ""
+    key = f"organizations_{label.lower()}"
+    return choice(label, options, key, width, on_change=go_to_first_page)
 
 
 def _head() -> None:

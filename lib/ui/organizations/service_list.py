@@ -7,6 +7,7 @@ import streamlit as st
 from lib.domain.coverage import CoverageRow
 from lib.domain.directory import Subscription
 from lib.ui.components.definition_list import UNKNOWN, date_text, share_text, status_badge
+from lib.ui.components.empty_state import render_empty_state
 from lib.ui.navigation import scope
 from lib.wording.formats import plain
 
@@ -30,13 +31,10 @@ def render_services(
 
 def render_no_services(organization_name: str) -> None:
     """Draw the empty state: no subscription, and the command that imports one."""
-    with st.container(gap="xxsmall"):
-        st.markdown(f"**{plain(organization_name)} subscribes to no service**")
-        st.caption("Without a subscription it has no tokens. Import one from a CSV file:")
-    st.code(
-        "python -m lib.cli import --subscriptions subscriptions.csv",
-        language=None,
-        wrap_lines=True,
+    render_empty_state(
+        f"{plain(organization_name)} subscribes to no service",
+        "Without a subscription it has no tokens. Import one from a CSV file:",
+        command="python -m lib.cli import --subscriptions subscriptions.csv",
     )
 
 

@@ -3,43 +3,53 @@
 The page drops the text as soon as it has searched it, and keeps only ids.
 """
 
-from collections import Counter
+from dataclasses import dataclass, field
 
-import pandas as pd
 import streamlit as st
 
-from lib.domain.errors import DeskError
 from lib.domain.operations import Receipt
 from lib.domain.plural import counted
-from lib.domain.states import TokenState
 from lib.domain.token_format import text_of
-from lib.domain.tokens import LeakedToken
 from lib.operations import recall
 from lib.operations.recall import Recall
 from lib.ui.app_context import app_context
 from lib.ui.auth import permissions
-from lib.ui.components import dialog
-from lib.ui.components.row_height import table_height
+from lib.ui.components import dialog, message
+from lib.ui.components.dialog import Dialog, DialogButton
+from lib.ui.components.receipt_box import render_batch_receipt
 from lib.ui.navigation import activity_links
-from lib.ui.session import OpenRecall, session, set_value, value
-from lib.wording.formats import either, plain
-from lib.wording.sentences import explain, receipt_sentence
+from lib.ui.recall import found_tokens
+from lib.ui.session import new_number, page_state, reset, set_value, value
+from lib.wording.formats import plain
+from lib.wording.sentences import receipt_sentence
 
-_TEXT, _REASON, _FILE = "recall_text", "recall_reason", "recall_file"
+_KEY, _TEXT, _REASON = "recall", "recall_text", "recall_reason"
 _LONGEST = 5_000_000  # characters: a CSV of 20,000 tokens
 _NOTHING = "Nothing was searched. Paste a text, or choose a file of up to 5 MB."
-_ROWS_IN_SIGHT = 9
 _WIDTH = 785
-_LIVE = {TokenState.ACCEPTED: "✓", TokenState.PENDING: "Pending"}
+
+
+@dataclass
+class _RecallState:
+    """What the page remembers while it is open.
+
+    `found` are leaked tokens that were found. `wide` tells whether the other tokens of the same
+    operations were added, and `confirming` whether the confirmation is open.
+    """
+
+    found: Recall | None = None
+    wide: bool = False
+    confirming: bool = False
+    error: Exception | None = None
+    receipts: tuple[Receipt, ...] = ()
+    #: A new key makes an empty field.
+    file_key: str = field(default_factory=lambda: f"recall_file_{new_number()}")
 
 
 def recall_input() -> None:
     """Draw the fields for a text or a file; only the error while tokens are shown."""
-    remembered = session()
-    if remembered.flash_error:
-        st.error(remembered.flash_error, icon=":material/error:", width=_WIDTH)
-        remembered.flash_error = ""
-    if remembered.open_recall:
+    message.render_message(width=_WIDTH)
+    if page_state(_RecallState).found:
         return
     st.caption(
         "Were tokens found where they should not be, such as in a chat, a repository or a mail? "
@@ -55,7 +65,7 @@ def recall_input() -> None:
     )
     st.file_uploader(
         "Or the file",
-        key=f"{_FILE}_{remembered.files_dropped}",
+        key=page_state(_RecallState).file_key,
         width=_WIDTH,
         max_upload_size=5,
     )
@@ -64,19 +74,15 @@ def recall_input() -> None:
 
 def current_recall() -> Recall | None:
     """Return what was found in the last text; None before a search and after `Another text`."""
-    recalling = session().open_recall
-    return recalling.recall if recalling else None
+    return page_state(_RecallState).found
 
 
 def render_found_tokens(found: Recall) -> None:
     """Draw the found tokens with their owners, and the buttons."""
-    st.markdown(_sentence(found))
-    if found.leaked:
-        _table(found.leaked)
-        _operations(found)
+    found_tokens.render_found(found)
     with st.container(horizontal=True, vertical_alignment="center", key="recall_bar"):
         st.button("Another text", on_click=_clear, key="recall_away")
-        if found.operations and not _is_wide():
+        if found.operations and not page_state(_RecallState).wide:
             st.button(
                 "Add all that these operations made",
                 on_click=_widen,
@@ -95,21 +101,15 @@ def render_found_tokens(found: Recall) -> None:
 
 def confirm() -> None:
     """Draw the confirmation while it is open."""
-    recalling = session().open_recall
-    if recalling and recalling.confirming:
-        title = f"End {counted(recalling.recall.ending, 'token')}?"
-        st.dialog(title, width="medium", on_dismiss=_close)(_confirm)(recalling)
+    dialog.render_dialog(_describe)
 
 
 def render_recall_receipt() -> None:
     """Draw what the last recall did, until `Done` is pressed."""
-    receipts = session().recall_receipts
-    if not receipts:
-        return
-    ended = sum(receipt.changed for receipt in receipts)
-    dialog.render_batch_receipt(
-        receipts, f"{counted(ended, 'token')} ended", _render_link, _done, "recall"
-    )
+    receipts = page_state(_RecallState).receipts
+    if receipts:
+        ended = counted(sum(receipt.changed for receipt in receipts), "token")
+        render_batch_receipt(receipts, f"{ended} ended", _render_link, _done, _KEY)
 
 
 def _render_link(_number: int, receipt: Receipt) -> None:
@@ -123,68 +123,25 @@ def _render_link(_number: int, receipt: Receipt) -> None:
     )
 
 
-def _sentence(found: Recall) -> str:
-    total = len(found.leaked)
-    live = found.ending
-    unknown = either(
-        found.unknown,
-        "more looks like a token of ours, but is not in the organizations that you manage"
-        "|more look like tokens of ours, but are not in the organizations that you manage",
-    )
-    if not total:
-        return f"**No token of ours.** {unknown}." if found.unknown else "**No token of ours.**"
-    works = f"{live:,} of them {'works' if live == 1 else 'work'}"
-    tail = f" {unknown}." if found.unknown else ""
-    return f"**{counted(total, 'token')} found**, {works}.{tail}"
-
-
-def _table(leaked: tuple[LeakedToken, ...]) -> None:
-    frame = pd.DataFrame(
-        [
-            (
-                token.name,
-                token.username,
-                f"{token.organization_name} · {token.organization_id}",
-                token.service_name,
-                f"{token.hint}…",
-                _LIVE.get(token.state, token.state.value.capitalize()),
-            )
-            for token in leaked
-        ],
-        columns=["Name", "Username", "Organization", "Service", "Token", "State"],
-    )
-    st.dataframe(
-        frame,
-        hide_index=True,
-        row_height=34,
-        height=table_height(len(frame), _ROWS_IN_SIGHT),
-        alt="Whose the found tokens are",
+def _describe() -> Dialog | None:
+    """Return the confirmation while it is open."""
+    state = page_state(_RecallState)
+    found = state.found
+    if found is None or not state.confirming:
+        return None
+    return Dialog(
+        _KEY,
+        f"End {counted(found.ending, 'token')}?",
+        "",
+        body=lambda: _draw_plans(found),
+        quiet=DialogButton("Cancel", f"{_KEY}_cancel", _close),
+        primary=DialogButton("End them", f"{_KEY}_do", _end),
+        dismiss=_close,
+        error=state.error,
     )
 
 
-def _operations(found: Recall) -> None:
-    """Draw links to the operations that made the found tokens."""
-    made = Counter(
-        (token.organization_id, token.operation_id) for token in found.leaked if token.operation_id
-    )
-    for (organization_id, operation_id), tokens in sorted(made.items()):
-        st.page_link(
-            "activity.py",
-            label=f":blue[The export of {plain(organization_id)}] that made "
-            f"{counted(tokens, 'token')} of these",
-            icon=":material/history:",
-            query_params=activity_links.operation_link(organization_id, operation_id),
-        )
-
-
-def _confirm(recalling: OpenRecall) -> None:
-    found = recalling.recall
-    if recalling.error:
-        st.error(explain(recalling.error), icon=":material/error:")
-        dialog.render_changed_users(recalling.error)
-        if st.button("Close", on_click=_clear, key="recall_close"):
-            st.rerun()
-        return
+def _draw_plans(found: Recall) -> bool:
     places = {(plan.scope.organization_id, plan.scope.service_id) for plan in found.plans}
     scattered = f" in {len(places):,} organizations and services" if len(places) > 1 else ""
     st.markdown(
@@ -192,81 +149,71 @@ def _confirm(recalling: OpenRecall) -> None:
         "Whatever still sends one of them is refused."
     )
     dialog.reason_field(_REASON)
-    st.caption("Nothing has changed yet.")
-    with dialog.dialog_buttons():
-        cancel = st.button("Cancel", on_click=_close, key="recall_cancel")
-        go = st.button("End them", type="primary", on_click=_end, key="recall_do")
-    if cancel or go:
-        st.rerun()
+    return True
 
 
-def _is_wide() -> bool:
-    recalling = session().open_recall
-    return bool(recalling and recalling.wide)
+# The callbacks of the buttons.
 
 
 def _look_up() -> None:
     """Search the text and the file. Both are dropped, whatever the result."""
-    file = value(f"{_FILE}_{session().files_dropped}")
+    file = value(page_state(_RecallState).file_key)
     text = f"{value(_TEXT, '')}\n{text_of(file.getvalue()) if file else ''}"
     set_value(_TEXT, "")
-    session().files_dropped += 1
-    session().recall_receipts = ()
+    _clear()
     if not text.strip():
-        session().flash_error = _NOTHING
+        message.refuse(_NOTHING)
         return
-    with permissions.errors_as_flash():
-        result = recall.look_up(
+    with message.errors_as_message():
+        page_state(_RecallState).found = recall.look_up(
             app_context().unit_of_work, permissions.current_user(), text, app_context().minting
         )
-        session().open_recall = OpenRecall(result)
 
 
 def _widen() -> None:
-    recalling = session().open_recall
-    if recalling is None:
+    state = page_state(_RecallState)
+    if state.found is None:
         return
-    with permissions.errors_as_flash():
-        wider = recall.widen(
-            app_context().unit_of_work, permissions.current_user(), recalling.recall
+    with message.errors_as_message():
+        state.found = recall.widen(
+            app_context().unit_of_work, permissions.current_user(), state.found
         )
-        session().open_recall = OpenRecall(wider, wide=True)
+        state.wide = True
 
 
 def _open_confirmation() -> None:
     set_value(_REASON, "")
-    recalling = session().open_recall
-    if recalling:
-        recalling.confirming = True
+    page_state(_RecallState).confirming = True
 
 
 def _close() -> None:
-    recalling = session().open_recall
-    if recalling:
-        recalling.confirming = False
+    """Close the dialog; after an error what was found is out of date, and goes too."""
+    state = page_state(_RecallState)
+    if state.error:
+        _clear()
+    state.confirming = False
 
 
 def _end() -> None:
     """Execute the plans. A second click finds no open confirmation and does nothing."""
-    recalling = session().open_recall
-    if recalling is None or not recalling.confirming:
+    state = page_state(_RecallState)
+    if state.found is None or not state.confirming:
         return
-    try:
+    with message.errors_in(state):
         receipts = recall.end(
             app_context().unit_of_work,
             permissions.current_user(),
-            recalling.recall,
+            state.found,
             reason=value(_REASON, ""),
         )
-    except DeskError as error:
-        recalling.error = error
-        return
-    session().recall_receipts, session().open_recall = receipts, None
+        _clear()
+        page_state(_RecallState).receipts = receipts
 
 
 def _clear() -> None:
-    session().open_recall = None
+    """Begin anew, with empty fields."""
+    reset(_RecallState)
 
 
 def _done() -> None:
-    session().recall_receipts = ()
+    page_state(_RecallState).receipts = ()

@@ -6,12 +6,14 @@ from lib.domain.access import Actor
 from lib.domain.actions import ACTIONS, action_name
 from lib.domain.directory import Subscription
 from lib.domain.states import Action
-from lib.operations.actions import plan_action
+from lib.operations.actions import needs_approval, plan_action
 from lib.ui.app_context import app_context
 from lib.ui.auth import permissions
+from lib.ui.components import message
 from lib.ui.navigation.scope import OpenScope
 from lib.ui.session import OpenConfirmation, session, set_value, value
 from lib.ui.tokens.token_table import VisibleUsers
+from lib.ui.tokens.tokens_state import tokens_state
 
 REASON = "confirm_reason"
 _ACTIONS = "tokens_actions"
@@ -22,7 +24,7 @@ def render_action_bar(here: OpenScope, chosen: Subscription, shown: VisibleUsers
     allowed = allowed_actions(here.actor, chosen.organization_id)
     if not allowed:
         return
-    number = len(session().selected)
+    number = len(tokens_state().selected)
     with (
         st.bottom,
         st.container(
@@ -63,20 +65,20 @@ def allowed_actions(actor: Actor, organization_id: str) -> list[Action]:
 
 
 def _selected_sentence() -> str:
-    selected = session().selected
+    selected = tokens_state().selected
     if not selected:
         return "None selected"
-    hidden = len(selected - session().matching_users.members)
+    hidden = len(selected - tokens_state().matching_users.members)
     tail = f", {hidden:,} not shown" if hidden else ""
     return f"**{len(selected):,} selected**{tail}"
 
 
 def _select(member_ids: list[str]) -> None:
-    session().select(session().selected | set(member_ids))
+    tokens_state().select(tokens_state().selected | set(member_ids))
 
 
 def _clear() -> None:
-    session().select(set())
+    tokens_state().select(set())
 
 
 def _choose(chosen: Subscription) -> None:
@@ -90,17 +92,19 @@ def _choose(chosen: Subscription) -> None:
 def plan(action: Action, organization_id: str, service_id: str) -> None:
     """Plan `action` for the selected users, and open its first confirmation.
 
-    An error of ours becomes `flash_error`.
+    An error of ours becomes the message of the next run.
     """
     set_value(REASON, "")
-    with permissions.errors_as_flash():
+    unit_of_work = app_context().unit_of_work
+    with message.errors_as_message():
+        made = plan_action(
+            unit_of_work,
+            permissions.current_user(),
+            action,
+            organization_id,
+            service_id,
+            sorted(tokens_state().selected),
+        )
         session().open_confirmation = OpenConfirmation(
-            plan_action(
-                app_context().unit_of_work,
-                permissions.current_user(),
-                action,
-                organization_id,
-                service_id,
-                sorted(session().selected),
-            )
+            made, needs_approval=needs_approval(unit_of_work, made)
         )

@@ -1,12 +1,14 @@
 """Approvals (four eyes): open requests, the answer of a second API administrator, the download."""
 
+from dataclasses import dataclass
+
 import streamlit as st
 
 from lib.domain.access import Actor
 from lib.domain.activity import Progress
 from lib.domain.approvals import Approval
 from lib.domain.approver import ApproverRole
-from lib.domain.errors import ApproverTooNewError, DeskError
+from lib.domain.errors import ApproverTooNewError
 from lib.domain.plan import Plan
 from lib.domain.plural import counted
 from lib.domain.states import ApprovalState
@@ -15,15 +17,32 @@ from lib.operations.actions import APPROVAL_LASTS
 from lib.operations.activity import OperationView
 from lib.ui.app_context import app_context
 from lib.ui.auth import permissions
-from lib.ui.components import dialog, skipped_users
+from lib.ui.components import dialog, message
+from lib.ui.components.dialog import Dialog, DialogButton
 from lib.ui.navigation import activity_links
-from lib.ui.session import OpenApproval, session
-from lib.ui.tokens import confirmations
+from lib.ui.session import page_state
+from lib.ui.tokens import confirmations, plan_view
 from lib.wording.activity import PROGRESS, time_of_day
 from lib.wording.formats import clock_time, plain
-from lib.wording.sentences import explain, plan_details, plan_sentence
+from lib.wording.sentences import explain, plan_sentence
 
+_KEY = "answer"
 _FEW = 4
+
+
+@dataclass
+class _OpenAnswer:
+    """The open confirmation of an answer to a request for approval (four eyes)."""
+
+    approve: bool
+    error: Exception | None = None
+
+
+@dataclass
+class _AnswerState:
+    """What the page of a request remembers while it is open."""
+
+    opened: _OpenAnswer | None = None
 
 
 def render_open_approvals(actor: Actor) -> None:
@@ -52,17 +71,12 @@ def render_approval(actor: Actor, view: OperationView) -> None:
     if plan is None:
         return
     with st.container(gap="xsmall"):
-        st.markdown(f"**{plan_sentence(plan)}**")
-        st.markdown("\n".join(f"- {detail}" for detail in plan_details(plan)))
-    if plan.preview.skipped:
-        with st.container(gap="xsmall"):
-            st.markdown("**Skipped**")
-            skipped_users.render_skipped_users(plan.preview.skipped)
+        plan_view.render_plan(plan)
     if view.progress is Progress.APPROVED:
         _render_download_button(actor, asked, plan)
     elif view.approver and view.approver.old_enough:
         _answer_buttons()
-        _render_answer_dialog(view, asked, plan)
+        dialog.render_dialog(lambda: _describe_answer(view, asked, plan))
 
 
 def _render_line(asked: Approval, progress: Progress, sentence: str) -> None:
@@ -159,27 +173,26 @@ def _answer_buttons() -> None:
         )
 
 
-def _open_answer(approve: bool) -> None:  # noqa: FBT001 - a callback's argument
-    session().open_approval = OpenApproval(approve)
-
-
-def _render_answer_dialog(view: OperationView, asked: Approval, plan: Plan) -> None:
-    """Draw the confirmation of an answer while it is open."""
-    opened = session().open_approval
+def _describe_answer(view: OperationView, asked: Approval, plan: Plan) -> Dialog | None:
+    """Return the confirmation of an answer while it is open."""
+    opened = page_state(_AnswerState).opened
     if opened is None:
-        return
-    tokens = counted(asked.users, "new token")
-    title = f"{'Approve' if opened.approve else 'Reject'} {tokens}?"
-    st.dialog(title, width="medium", on_dismiss=_dismiss)(_dialog_body)(opened, view, asked, plan)
-
-
-def _dialog_body(opened: OpenApproval, view: OperationView, asked: Approval, plan: Plan) -> None:
-    place = (asked.organization_name, asked.organization_id, asked.service_name)
-    st.caption(" · ".join(map(plain, place)))
-    if opened.error:
-        _render_error(opened.error)
-        return
+        return None
+    word = "Approve" if opened.approve else "Reject"
     requester = plain(asked.requester)
+    return Dialog(
+        _KEY,
+        f"{word} {counted(asked.users, 'new token')}?",
+        plan_view.place_of(asked.organization_name, asked.organization_id, asked.service_name),
+        body=lambda: _draw_answer(opened, requester, plan),
+        quiet=DialogButton("Cancel", f"{_KEY}_cancel", _dismiss),
+        primary=DialogButton(word, f"{_KEY}_do", lambda: _answer(view, requester)),
+        dismiss=_dismiss,
+        error=opened.error,
+    )
+
+
+def _draw_answer(opened: _OpenAnswer, requester: str, plan: Plan) -> bool:
     if opened.approve:
         st.markdown(
             f"{requester} may then replace and download these tokens within one hour: only this "
@@ -188,51 +201,33 @@ def _dialog_body(opened: OpenApproval, view: OperationView, asked: Approval, pla
         st.markdown(f"**{plan_sentence(plan)}**")
     else:
         st.markdown(f"{requester} must choose Generate & Export again, and ask for approval again.")
-    st.caption("Nothing has changed yet.")
-    with dialog.dialog_buttons():
-        if st.button("Cancel", on_click=_dismiss, key="answer_cancel"):
-            st.rerun()
-        if st.button(
-            "Approve" if opened.approve else "Reject",
-            type="primary",
-            on_click=_answer,
-            args=(view.organization_id, view.operation_id, requester),
-            key="answer_do",
-        ):
-            st.rerun()
+    return True
 
 
-def _render_error(error: Exception) -> None:
-    st.error(explain(error), icon=":material/error:")
-    dialog.render_changed_users(error)
-    with dialog.dialog_buttons():
-        if st.button("Close", on_click=_dismiss, key="answer_close"):
-            st.rerun()
+def _open_answer(approve: bool) -> None:  # noqa: FBT001 - a callback's argument
+    page_state(_AnswerState).opened = _OpenAnswer(approve)
 
 
-def _answer(organization_id: str, operation_id: str, requester: str) -> None:
+def _answer(view: OperationView, requester: str) -> None:
     """Record the answer. A second click finds no open confirmation and does nothing."""
-    opened = session().open_approval
+    opened = page_state(_AnswerState).opened
     if opened is None:
         return
-    try:
+    with message.errors_in(opened):
         approvals.answer(
             app_context().unit_of_work,
             permissions.current_user(),
-            organization_id,
-            operation_id,
+            view.organization_id,
+            view.operation_id,
             approve=opened.approve,
         )
-    except DeskError as error:
-        opened.error = error
-        return
-    session().open_approval = None
-    session().flash = (
-        f"Approved. {requester} finds it under Activity and has an hour to download the CSV."
-        if opened.approve
-        else f"Rejected. {requester} sees that under Activity."
-    )
+        _dismiss()
+        message.say(
+            f"Approved. {requester} finds it under Activity and has an hour to download the CSV."
+            if opened.approve
+            else f"Rejected. {requester} sees that under Activity."
+        )
 
 
 def _dismiss() -> None:
-    session().open_approval = None
+    page_state(_AnswerState).opened = None

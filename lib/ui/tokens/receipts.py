@@ -1,53 +1,36 @@
 """The receipt of an operation, shown until the administrator presses `Done`."""
 
-from collections.abc import Callable
-
 import streamlit as st
 
-from lib.domain.access import Actor
-from lib.domain.clock import compact
-from lib.domain.csv_writer import csv_bytes
 from lib.domain.operations import Receipt
 from lib.domain.plural import counted
-from lib.domain.roles import Permission
 from lib.domain.states import Action
-from lib.operations.actions import read_results
-from lib.operations.audited_download import audited_download
-from lib.ui.app_context import AppContext, app_context
+from lib.operations.results import may_download_results, results_download, results_file_name
+from lib.ui.app_context import app_context
 from lib.ui.auth import permissions
-from lib.ui.components import skipped_users
-from lib.ui.session import FinishedOperation, session
+from lib.ui.components import message, skipped_users
+from lib.ui.components.csv_download import render_csv_button
+from lib.ui.components.receipt_box import receipt_box
+from lib.ui.tokens.tokens_state import FinishedOperation, tokens_state
 from lib.wording.formats import clock_time, plain
 from lib.wording.sentences import receipt_sentence
 
+_KEY = "tokens"
 _FEW = 3
 _REDRAW_EVERY = "20s"  # so that the minutes left stay right without a click
 
 
 def render_receipt() -> None:
-    """Draw the messages of the last step, and the receipt of the finished operation."""
-    remembered = session()
-    if remembered.flash_error:
-        st.error(remembered.flash_error, icon=":material/error:")
-        remembered.flash_error = ""
-    if remembered.flash:
-        st.success(remembered.flash, icon=":material/check_circle:")
-    if remembered.finished_operation:
-        _render_operation(remembered.finished_operation)
+    """Draw the message of the last step, and the receipt of the finished operation."""
+    message.render_message()
+    finished = tokens_state().finished_operation
+    if finished:
+        _render_operation(finished)
 
 
 def _render_operation(finished: FinishedOperation) -> None:
     receipt = finished.receipt
-    with st.container(border=True, gap="xsmall", key="tokens_receipt"):
-        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-            st.markdown(f"**{receipt_sentence(receipt)}**", width="content")
-            if receipt.action in {Action.GENERATE, Action.REQUEST} and receipt.changed:
-                until = "first use" if receipt.action is Action.GENERATE else "accepted"
-                st.badge(f"Pending until {until}", icon=":material/schedule:", color="orange")
-            st.space("stretch")
-            st.button(
-                "Done", type="tertiary", icon=":material/close:", on_click=_done, key="receipt_done"
-            )
+    with receipt_box(receipt_sentence(receipt), _done, _KEY, badge=_badge(receipt)):
         st.markdown(f":small[{_facts(receipt)}]")
         if receipt.csv_sha256:
             st.code(f"SHA-256 {receipt.csv_sha256}", language=None, wrap_lines=True)
@@ -56,6 +39,12 @@ def _render_operation(finished: FinishedOperation) -> None:
             _results_download(receipt)
         if len(receipt.skipped) > _FEW:
             skipped_users.render_skipped_users(receipt.skipped)
+
+
+def _badge(receipt: Receipt) -> str:
+    """Return until when the users show Pending; empty when nobody does."""
+    until = {Action.GENERATE: "first use", Action.REQUEST: "accepted"}.get(receipt.action)
+    return f"Pending until {until}" if until and receipt.changed else ""
 
 
 def _facts(receipt: Receipt) -> str:
@@ -86,52 +75,23 @@ def _download_again(finished: FinishedOperation) -> None:
                 "generate and export these tokens again."
             )
             return
-        _download_button(download, "Download again", finished.receipt.csv_name)
+        name = finished.receipt.csv_name
+        render_csv_button("Download again", download, name, f"{_KEY}_again")
         minutes = counted(max(1, round(seconds / 60)), "minute")
         st.caption(f"Download again for {minutes}, in this session only.", width="content")
 
 
 def _results_download(receipt: Receipt) -> None:
-    facts = (receipt.organization_id, receipt.service_id, receipt.action)
-    name = f"{'-'.join((*facts, compact(receipt.confirmed_at)))}.csv"
-    shared, actor = app_context(), permissions.current_user()
-    file = audited_download(
-        shared.unit_of_work,
-        actor,
-        Permission.ACTIVITY,
-        name,
-        _results_csv(shared, actor, receipt),
-        organization_id=receipt.organization_id,
-        service_id=receipt.service_id,
-        operation_id=receipt.operation_id,
-        users=receipt.changed,
-    )
-    _download_button(file, "Download results", name)
-
-
-def _download_button(data: Callable[[], bytes], label: str, name: str) -> None:
-    st.download_button(
-        label,
-        data=data,
-        file_name=name,
-        mime="text/csv",
-        on_click="ignore",
-        icon=":material/download:",
-        key=f"receipt_{label}",
-    )
-
-
-def _results_csv(shared: AppContext, actor: Actor, receipt: Receipt) -> Callable[[], bytes]:
-    def make() -> bytes:
-        rows = read_results(shared.engine, actor, receipt.organization_id, receipt.operation_id)
-        return csv_bytes(("Name", "Username", "Email", "Result"), rows)
-
-    return make
+    actor = permissions.current_user()
+    if not may_download_results(actor, receipt):
+        return
+    file = results_download(app_context().unit_of_work, actor, receipt, receipt.changed)
+    render_csv_button("Download results", file, results_file_name(receipt), f"{_KEY}_results")
 
 
 def _done() -> None:
     """Close the receipt and forget the CSV."""
-    finished = session().finished_operation
+    finished = tokens_state().finished_operation
     if finished and finished.download:
         app_context().one_time_secrets.drop(finished.download.key)
-    session().finished_operation = None
+    tokens_state().finished_operation = None

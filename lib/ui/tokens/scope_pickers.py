@@ -7,6 +7,8 @@ from lib.domain.states import Status
 from lib.operations import directory
 from lib.ui.app_context import app_context
 from lib.ui.auth import permissions
+from lib.ui.components import message
+from lib.ui.components.filters import filter_row
 from lib.ui.navigation import scope
 from lib.ui.navigation.scope import OpenScope
 from lib.ui.session import session, set_value, value
@@ -22,7 +24,7 @@ def render_scope_pickers(here: OpenScope, chosen: Subscription) -> None:
     offered.setdefault(chosen.service_id, chosen)
     set_value(_ORGANIZATION, here.organization.organization_id)
     set_value(_SERVICE, chosen.service_id)
-    with st.container(horizontal=True, vertical_alignment="bottom", key="tokens_scope"):
+    with filter_row("tokens_scope"):
         st.selectbox(
             "Organization",
             list(names),
@@ -56,7 +58,7 @@ def _pick_organization() -> None:
     picked = value(_ORGANIZATION)
     if not picked:
         return
-    with permissions.errors_as_flash():
+    with message.errors_as_message():
         found = scope.find_organization(permissions.current_user(), picked)
         subscribed = [s.service_id for s in found[1] if _is_offered(s)] if found else []
         kept = session().place.service_id

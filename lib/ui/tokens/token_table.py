@@ -13,13 +13,15 @@ import streamlit as st
 from lib.domain.access import Actor
 from lib.domain.directory import Subscription
 from lib.domain.plural import counted
-from lib.domain.search import LONGEST_SEARCH
 from lib.domain.tokens import TokenRow
 from lib.operations import token_list
 from lib.ui.app_context import app_context
+from lib.ui.components.empty_state import render_empty_state
+from lib.ui.components.filters import choice, filter_row, search_field
 from lib.ui.components.row_height import ROW_HEIGHT, table_height
 from lib.ui.navigation.scope import OpenScope
-from lib.ui.session import MatchingUsers, TableFrame, session, set_value
+from lib.ui.session import new_number, set_value
+from lib.ui.tokens.tokens_state import MatchingUsers, TableFrame, tokens_state
 from lib.wording.formats import day, plain
 from lib.wording.labels import FILTERS
 
@@ -50,7 +52,7 @@ def render_token_table(here: OpenScope, chosen: Subscription, *, selectable: boo
     area, foot = st.container(), st.container()
     if not matching:
         # Streamlit drops the ticks of an editor that is not drawn.
-        session().token_table_frame.made_from = ()
+        tokens_state().table_frame.made_from = ()
         with area:
             _render_no_users(here, chosen, search, holding)
         return VisibleUsers([], [])
@@ -66,25 +68,15 @@ def render_token_table(here: OpenScope, chosen: Subscription, *, selectable: boo
 
 
 def _filters() -> tuple[str, str]:
-    with st.container(horizontal=True, vertical_alignment="bottom", key="tokens_filter"):
-        search = st.text_input(
-            "Search users",
-            key=_SEARCH,
-            width=360,
-            icon=":material/search:",
-            placeholder="Name, username or email",
-            max_chars=LONGEST_SEARCH,
-        )
-        holding = st.selectbox(
-            "API Token", list(FILTERS), key=_HOLDING, format_func=FILTERS.__getitem__, width=220
-        )
-    return search or "", holding or "any"
+    with filter_row("tokens_filter"):
+        search = search_field("Search users", "Name, username or email", _SEARCH, 360, kept=False)
+        return search, choice("API Token", FILTERS, _HOLDING, 220, kept=False)
 
 
 def _matching(at: tuple[Actor, str, str], revision: int, search: str, holding: str) -> list[str]:
     """Return the member ids that match; read once per search, filter and revision."""
     made_from = (at, revision, search, holding)
-    remembered = session()
+    remembered = tokens_state()
     if remembered.matching_users.made_from != made_from:
         ids = token_list.match_users(
             app_context().engine, app_context().clock, *at, search, holding
@@ -105,7 +97,7 @@ def _pages(foot: Any, matching: list[str], of: tuple[Any, ...]) -> int:  # noqa:
             page = st.pagination(pages, max_visible_pages=5, key=f"tokens_page_{hash((of, pages))}")
         first = (page - 1) * PAGE + 1
         last = min(page * PAGE, len(matching))
-        users = session().matching_users.users
+        users = tokens_state().matching_users.users
         in_all = f", {users:,} in all" if users != len(matching) else ""
         place.caption(f"{first:,}–{last:,} of {counted(len(matching), 'user')}{in_all}")
     return page
@@ -113,16 +105,15 @@ def _pages(foot: Any, matching: list[str], of: tuple[Any, ...]) -> int:  # noqa:
 
 def _table_frame(at: tuple[Actor, str, str], revision: int, on_page: list[str]) -> TableFrame:
     """Return the frame that the browser has; a new one only when its rows or ticks must change."""
-    remembered = session()
+    remembered = tokens_state()
     made_from = (at, revision, tuple(on_page), remembered.selection_version)
-    if remembered.token_table_frame.made_from != made_from:
+    if remembered.table_frame.made_from != made_from:
         rows = token_list.read_rows(app_context().engine, app_context().clock, *at, on_page)
         # A new key each time: Streamlit must not apply the edits of an older frame to this one.
-        number = remembered.token_table_frame.number + 1
-        remembered.token_table_frame = TableFrame(
-            made_from, number, _frame(rows, remembered.selected)
+        remembered.table_frame = TableFrame(
+            made_from, new_number(), _frame(rows, remembered.selected)
         )
-    return remembered.token_table_frame
+    return remembered.table_frame
 
 
 def _frame(rows: list[TokenRow], selected: set[str]) -> pd.DataFrame:
@@ -156,7 +147,7 @@ def _editor(here: OpenScope, chosen: Subscription, table: TableFrame, on_page: l
         disabled=list(_COLUMNS[1:]),
         **_table_options(here, chosen, table),
     )
-    remembered = session()
+    remembered = tokens_state()
     ticked = set(edited.index[edited["Select"].astype(bool)])
     remembered.selected = (remembered.selected - set(on_page)) | ticked & set(on_page)
 
@@ -193,18 +184,22 @@ def _column_config() -> dict[str, Any]:
 
 def _render_no_users(here: OpenScope, chosen: Subscription, search: str, holding: str) -> None:
     if not search.strip() and holding == "any":
-        st.markdown(
-            f"**{plain(here.organization.name)} has no users for {plain(chosen.service_name)}**"
+        render_empty_state(
+            f"{plain(here.organization.name)} has no users for {plain(chosen.service_name)}",
+            "Users come with the import of a directory; Help says how.",
         )
-        st.caption("Users come with the import of a directory; Help says how.")
         return
-    st.markdown("**No users match**")
     looked_for = (
         f" No name, username or email contains “{plain(search)}”." if search.strip() else ""
     )
     shown = f" API Token is “{FILTERS[holding]}”." if holding != "any" else ""
-    st.caption(f"{looked_for}{shown} Try fewer letters, or clear the search and filter.".strip())
-    st.button("Clear search and filter", on_click=_clear_filters, key="tokens_clear_filters")
+    render_empty_state(
+        "No users match",
+        f"{looked_for}{shown} Try fewer letters, or clear the search and filter.".strip(),
+        clear="Clear search and filter",
+        on_clear=_clear_filters,
+        key="tokens_clear_filters",
+    )
 
 
 def _clear_filters() -> None:
