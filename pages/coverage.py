@@ -7,14 +7,15 @@ from lib.operations import directory
 from lib.ui.app_context import app_context
 from lib.ui.auth import permissions
 from lib.ui.coverage import coverage_chart, coverage_view
-from lib.ui.navigation import scope
+from lib.ui.navigation import links, scope
+from lib.ui.navigation.page_registry import TOKENS
 
 st.header("Token coverage", anchor=False)
 actor = permissions.require_permission(Permission.COVERAGE)
 
 chosen = coverage_view.clicked_cell()
 if chosen:
-    st.switch_page("api_tokens.py", query_params=scope.query_params(*chosen))
+    links.open_page(TOKENS, scope.query_params(*chosen))
 
 everything = directory.read_coverage(app_context().engine, app_context().clock, actor)
 if not everything:

@@ -55,9 +55,10 @@ STATUS_ICONS = {
     Status.PENDING: ":material/schedule:",
 }
 TYPES = {OrganizationType.RECIPIENT: "Recipient", OrganizationType.SUBMITTER: "Submitter"}
+#: Material names.
 TYPE_ICONS = {
-    OrganizationType.RECIPIENT: ":material/account_balance:",
-    OrganizationType.SUBMITTER: ":material/work:",
+    OrganizationType.RECIPIENT: "account_balance",
+    OrganizationType.SUBMITTER: "work",
 }
 
 

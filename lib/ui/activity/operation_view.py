@@ -23,7 +23,8 @@ from lib.ui.components.definition_list import UNKNOWN, render_definitions
 from lib.ui.components.filters import filter_row, search_field
 from lib.ui.components.message import render_message
 from lib.ui.components.row_height import table_height
-from lib.ui.navigation import activity_links, scope
+from lib.ui.navigation import activity_links, links, scope
+from lib.ui.navigation.page_registry import TOKENS
 from lib.ui.tokens import approvals
 from lib.wording.activity import PROGRESS, event_actor, event_label, event_reason, person_label
 from lib.wording.formats import clock_time, plain
@@ -134,12 +135,7 @@ def _render_links(actor: Actor, view: OperationView) -> None:
             about, activity_links.person_link(username), "person", "operation_actor"
         )
         if actor.may(Permission.READ, view.organization_id):
-            st.page_link(
-                "api_tokens.py",
-                label=":blue[API 2.0 Tokens]",
-                icon=":material/vpn_key:",
-                query_params=scope.query_params(place.organization_id, place.service_id),
-            )
+            links.page_link(TOKENS, scope.query_params(place.organization_id, place.service_id))
 
 
 def _render_results(actor: Actor, done: OperationFacts) -> None:

@@ -14,6 +14,8 @@ from lib.operations import directory, sign_in_sessions
 from lib.ui.app_context import app_context
 from lib.ui.auth import sign_in
 from lib.ui.components.message import render_error
+from lib.ui.navigation import links
+from lib.ui.navigation.page_registry import MY_TOKENS
 from lib.ui.session import session
 from lib.wording.formats import plain
 from lib.wording.labels import role_names
@@ -77,7 +79,7 @@ def require_permission(permission: Permission) -> Actor:
     if not person.may_somewhere(permission):
         record_refusal(person, permission)
         st.info(f"This page is for {_allowed_roles(permission)}.", icon=":material/lock:")
-        st.page_link("my_api_tokens.py", label="Go to My API tokens", icon=":material/key:")
+        links.page_link(MY_TOKENS, label="Go to My API tokens")
         st.stop()
     return person
 

@@ -11,7 +11,8 @@ from lib.operations.directory import ORDERS, OrganizationFilter
 from lib.ui.components.definition_list import DASH
 from lib.ui.components.empty_state import render_empty_state
 from lib.ui.components.filters import choice, filter_row, search_field
-from lib.ui.navigation import scope
+from lib.ui.navigation import links, scope
+from lib.ui.navigation.page_registry import CONTACT
 from lib.ui.session import set_value, value
 from lib.wording.formats import plain
 from lib.wording.labels import STATUS, STATUS_ICONS, TYPE_ICONS, TYPES
@@ -108,12 +109,12 @@ def _row(listed: OrganizationListed) -> bool:
     """Draw one organization; tell whether its status button was pressed."""
     with st.container(horizontal=True, gap="xsmall", vertical_alignment="center"):
         with st.container(width=_NAME):
-            st.page_link(
-                "contact.py",
+            links.page_link(
+                CONTACT,
+                scope.query_params(listed.organization_id),
                 label=f":blue[{plain(_short(listed.name))}] {plain(listed.organization_id)}",
                 icon=TYPE_ICONS[listed.type],
-                help=plain(listed.name) if len(listed.name) > _LONGEST else None,
-                query_params=scope.query_params(listed.organization_id),
+                help_text=plain(listed.name) if len(listed.name) > _LONGEST else None,
             )
         st.space("stretch")
         with st.container(width=_STATUS):

@@ -8,7 +8,8 @@ from lib.domain.coverage import CoverageRow
 from lib.domain.directory import Subscription
 from lib.ui.components.definition_list import UNKNOWN, date_text, share_text, status_badge
 from lib.ui.components.empty_state import render_empty_state
-from lib.ui.navigation import scope
+from lib.ui.navigation import links, scope
+from lib.ui.navigation.page_registry import LICENSE, TOKENS
 from lib.wording.formats import plain
 
 _NAME, _STATUS, _SINCE, _TOKENS, _LINK = 220, 100, 90, 118, 140  # pixels: two lines at 400
@@ -48,21 +49,9 @@ def _row(subscription: Subscription, coverage: CoverageRow | None) -> None:
     place = scope.query_params(subscription.organization_id, subscription.service_id)
     with st.container(horizontal=True, gap="xsmall", vertical_alignment="center"):
         with st.container(width=_NAME):
-            st.page_link(
-                "license.py",
-                label=f":blue[{name}]",
-                icon=":material/badge:",
-                help=f"{name} License",
-                query_params=place,
-            )
+            links.page_link(LICENSE, place, label=f":blue[{name}]", help_text=f"{name} License")
         st.markdown(f":small[{status_badge(subscription.status)}]", width=_STATUS)
         st.markdown(f":small[{plain(date_text(subscription.since))}]", width=_SINCE)
         st.markdown(f":small[{coverage_text(coverage)}]", width=_TOKENS)
         with st.container(width=_LINK):
-            st.page_link(
-                "api_tokens.py",
-                label=":blue[API 2.0 Tokens]",
-                icon=":material/vpn_key:",
-                help=f"API 2.0 Tokens of {name}",
-                query_params=place,
-            )
+            links.page_link(TOKENS, place, help_text=f"API 2.0 Tokens of {name}")

@@ -10,7 +10,8 @@ from lib.domain.states import TokenState
 from lib.domain.tokens import LeakedToken
 from lib.operations.recall import Recall
 from lib.ui.components.row_height import table_height
-from lib.ui.navigation import activity_links
+from lib.ui.navigation import activity_links, links
+from lib.ui.navigation.page_registry import ACTIVITY
 from lib.wording.formats import either, plain
 
 _ROWS_IN_SIGHT = 9
@@ -70,10 +71,9 @@ def _operations(found: Recall) -> None:
         (token.organization_id, token.operation_id) for token in found.leaked if token.operation_id
     )
     for (organization_id, operation_id), tokens in sorted(made.items()):
-        st.page_link(
-            "activity.py",
+        links.page_link(
+            ACTIVITY,
+            activity_links.operation_link(organization_id, operation_id),
             label=f":blue[The export of {plain(organization_id)}] that made "
             f"{counted(tokens, 'token')} of these",
-            icon=":material/history:",
-            query_params=activity_links.operation_link(organization_id, operation_id),
         )

@@ -17,7 +17,8 @@ from lib.ui.auth import permissions
 from lib.ui.components import dialog, message
 from lib.ui.components.dialog import Dialog, DialogButton
 from lib.ui.components.receipt_box import render_batch_receipt
-from lib.ui.navigation import activity_links
+from lib.ui.navigation import activity_links, links
+from lib.ui.navigation.page_registry import ACTIVITY
 from lib.ui.recall import found_tokens
 from lib.ui.session import new_number, page_state, reset, set_value, value
 from lib.wording.formats import plain
@@ -115,11 +116,11 @@ def render_recall_receipt() -> None:
 def _render_link(_number: int, receipt: Receipt) -> None:
     """Draw the link to one operation of the recall."""
     place = f"{plain(receipt.organization_id)} · {plain(receipt.service_id)}"
-    st.page_link(
-        "activity.py",
+    links.page_link(
+        ACTIVITY,
+        activity_links.operation_link(receipt.organization_id, receipt.operation_id),
         label=f":blue[{receipt_sentence(receipt)}] {place}",
-        icon=":material/link:",
-        query_params=activity_links.operation_link(receipt.organization_id, receipt.operation_id),
+        icon="link",
     )
 
 
