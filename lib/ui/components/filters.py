@@ -55,7 +55,7 @@ def choice(
 
     The first option is the default. A value that is no longer offered is the default too.
     """
-    if st.session_state.get(key) not in options:
+    if st.session_state.get(key) not in list(options):
         st.session_state.pop(key, None)
     chosen = st.selectbox(
         label,

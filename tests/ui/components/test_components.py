@@ -61,6 +61,15 @@ def dialog_script() -> None:
     dialog.render_dialog(describe)
 
 
+def choice_script() -> None:
+    """Draw a selectbox and what it returns."""
+    import streamlit as st  # noqa: PLC0415
+
+    from lib.ui.components import filters  # noqa: PLC0415
+
+    st.text(repr(filters.choice("Which", {"": "Any", "a": "A"}, "which", 140)))
+
+
 class TestMessage:
     """Shown once, then cleared; an error looks like an error and is logged."""
 
@@ -88,6 +97,21 @@ class TestMessage:
         assert [r.getMessage() for r in caplog.records if r.name.startswith("lib.")] == [
             "refused: NothingToDo"
         ]
+
+
+class TestChoice:
+    """A selectbox of a filter."""
+
+    @pytest.mark.parametrize("old", ["gone", None, ["a"], 7])
+    def test_choice_that_is_no_longer_offered_is_the_default(self, old):
+        """A session state of another version does no harm."""
+        at = AppTest.from_function(choice_script)
+        at.session_state["which"] = old
+        at.run()
+        assert not at.exception
+        assert [text.value for text in at.text] == ["''"]
+        at.selectbox[0].set_value("a").run()
+        assert [text.value for text in at.text] == ["'a'"]
 
 
 class TestDialog:
