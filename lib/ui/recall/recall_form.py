@@ -9,12 +9,13 @@ import pandas as pd
 import streamlit as st
 
 from lib.domain.errors import DeskError
+from lib.domain.leaks.containers import UNPACK_YOURSELF, NotLookedInto
 from lib.domain.operations import Receipt
 from lib.domain.plural import counted
 from lib.domain.states import TokenState
-from lib.domain.token_format import text_of
 from lib.domain.tokens import LeakedToken
 from lib.operations import recall
+from lib.operations.leak_reader.reader import LeakSource, pasted
 from lib.operations.recall import Recall
 from lib.ui.app_context import app_context
 from lib.ui.auth import permissions
@@ -29,6 +30,7 @@ _TEXT, _REASON, _FILE = "recall_text", "recall_reason", "recall_file"
 _LONGEST = 5_000_000  # characters: a CSV of 20,000 tokens
 _NOTHING = "Nothing was searched. Paste a text, or choose a file of up to 5 MB."
 _ROWS_IN_SIGHT = 9
+_FILES_IN_SIGHT = 20
 _WIDTH = 785
 _LIVE = {TokenState.ACCEPTED: "✓", TokenState.PENDING: "Pending"}
 
@@ -43,7 +45,8 @@ def recall_input() -> None:
         return
     st.caption(
         "Were tokens found where they should not be, such as in a chat, a repository or a mail? "
-        "Paste the text, or drop the whole file of any kind. It is searched and not kept."
+        "Paste the text, or drop the whole file of any kind, archives too. It is searched and not "
+        "kept."
     )
     st.text_area(
         "What was found",
@@ -71,6 +74,8 @@ def current_recall() -> Recall | None:
 def render_found_tokens(found: Recall) -> None:
     """Draw the found tokens with their owners, and the buttons."""
     st.markdown(_sentence(found))
+    if found.not_looked_into:
+        _not_looked_into(found.not_looked_into)
     if found.leaked:
         _table(found.leaked)
         _operations(found)
@@ -136,6 +141,18 @@ def _sentence(found: Recall) -> str:
     works = f"{live:,} of them {'works' if live == 1 else 'work'}"
     tail = f" {unknown}." if found.unknown else ""
     return f"**{counted(total, 'token')} found**, {works}.{tail}"
+
+
+def _not_looked_into(files: tuple[NotLookedInto, ...]) -> None:
+    """Draw the warning about files that may hold more tokens."""
+    lines = [f"- {plain(str(file))}" for file in files[:_FILES_IN_SIGHT]]
+    if len(files) > _FILES_IN_SIGHT:
+        lines.append(f"- and {counted(len(files) - _FILES_IN_SIGHT, 'more file')}")
+    st.warning(
+        "\n".join(["**Not looked into:**", "", *lines, "", UNPACK_YOURSELF]),
+        icon=":material/warning:",
+        width=_WIDTH,
+    )
 
 
 def _table(leaked: tuple[LeakedToken, ...]) -> None:
@@ -207,19 +224,26 @@ def _is_wide() -> bool:
 
 def _look_up() -> None:
     """Search the text and the file. Both are dropped, whatever the result."""
-    file = value(f"{_FILE}_{session().files_dropped}")
-    text = f"{value(_TEXT, '')}\n{text_of(file.getvalue()) if file else ''}"
+    sources = _sources()
     set_value(_TEXT, "")
     session().files_dropped += 1
     session().recall_receipts = ()
-    if not text.strip():
+    if not sources:
         session().flash_error = _NOTHING
         return
     with permissions.errors_as_flash():
         result = recall.look_up(
-            app_context().unit_of_work, permissions.current_user(), text, app_context().minting
+            app_context().unit_of_work, permissions.current_user(), sources, app_context().minting
         )
         session().open_recall = OpenRecall(result)
+
+
+def _sources() -> list[LeakSource]:
+    """Return the text and the file, each only when there is something in it."""
+    text = value(_TEXT, "")
+    file = value(f"{_FILE}_{session().files_dropped}")
+    sources = [pasted(text)] if text.strip() else []
+    return [*sources, LeakSource(file.name, file)] if file and file.size else sources
 
 
 def _widen() -> None:
