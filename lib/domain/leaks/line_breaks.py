@@ -8,13 +8,14 @@ import re
 
 # U+00AD, U+200B to U+200F, U+2028 to U+202E, U+2060 to U+206F and U+FEFF, in UTF-8.
 _INVISIBLE = re.compile(rb"\xe2\x80[\x8b-\x8f\xa8-\xae]|\xe2\x81[\xa0-\xaf]|\xef\xbb\xbf|\xc2\xad")
-# The same in UTF-16 and UTF-32 of either byte order, between letters that have zero bytes.
+# The same in UTF-16 and UTF-32, little-endian and big-endian, between letters with zero bytes.
 _LOW = rb"[\x0b-\x0f\x28-\x2e\x60-\x6f]"
-_INVISIBLE_WIDE = re.compile(
-    rb"(?<=\0)(?:%b\x20|\xff\xfe|\xad\0)+(?=.\0)|(?<=\0.)(?:\x20%b|\xfe\xff|\0\xad)+(?=\0)"
-    % (_LOW, _LOW),
-    re.DOTALL,
+_INVISIBLE_WIDE = (
+    re.compile(rb"(?<=\0)(?:%b\x20|\xff\xfe|\xad\0)+(?=.\0)" % _LOW, re.DOTALL),
+    re.compile(rb"(?<=\0.)(?:\x20%b|\xfe\xff|\0\xad)+(?=\0)" % _LOW, re.DOTALL),
 )
+# More than UTF-32 has.
+_ZEROS = re.compile(rb"\0{4,}")
 # An indented block, and a quoted mail.
 _LINE_BEGIN = b" \t>"
 _LINE_END = b" \t"
@@ -36,8 +37,15 @@ def joined(data: bytes) -> list[bytes]:
     the first half of an escape that was broken: so where there is one, a second line has all that
     may be.
     """
-    if b"\0" in data:
-        data = _INVISIBLE_WIDE.sub(b"", data).replace(b"\0", b"")
+    if b"\0" not in data:
+        return _lines_joined(data)
+    data = _ZEROS.sub(b"\0\0\0", data)
+    either = {order.sub(b"", data).replace(b"\0", b"") for order in _INVISIBLE_WIDE}
+    return [line for narrow in either for line in _lines_joined(narrow)]
+
+
+def _lines_joined(data: bytes) -> list[bytes]:
+    """Return `data` without line ends: once, or twice when a line ends with a sign."""
     if not data.isascii():
         data = _INVISIBLE.sub(b"", data)
     lines = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")

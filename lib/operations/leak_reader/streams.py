@@ -62,12 +62,14 @@ class LimitedStream:
     def __init__(self, unpacked: "Unpacking", budget: Budget) -> None:
         """Wrap a stream that tells how many packed bytes it has read."""
         self._stream, self._budget, self._size = unpacked, budget, 0
+        #: Raised again at each further read, so that it is noted once.
+        self._over_ratio = LimitReached(Reason.RATIO)
 
     def read(self, size: int, /) -> bytes:
         """Return up to `size` bytes; none at the end. Raises LimitReached."""
         most = self._budget.limits.ratio * self._stream.packed_size
         if self._size > max(most, _RATIO_COUNTS_FROM):
-            raise LimitReached(Reason.RATIO)
+            raise self._over_ratio
         data = self._stream.read(self._budget.room(size))
         self._budget.add_unpacked(len(data))
         self._size += len(data)
