@@ -3,36 +3,27 @@
 The page drops the text as soon as it has searched it, and keeps only ids.
 """
 
-from collections import Counter
-
-import pandas as pd
 import streamlit as st
 
 from lib.domain.errors import DeskError
-from lib.domain.leaks.containers import UNPACK_YOURSELF, NotLookedInto
 from lib.domain.operations import Receipt
 from lib.domain.plural import counted
-from lib.domain.states import TokenState
-from lib.domain.tokens import LeakedToken
 from lib.operations import recall
 from lib.operations.leak_reader.reader import LeakSource, pasted
 from lib.operations.recall import Recall
 from lib.ui.app_context import app_context
 from lib.ui.auth import permissions
 from lib.ui.components import dialog
-from lib.ui.components.table_size import table_height
 from lib.ui.navigation import activity_links
+from lib.ui.recall.leak_view import render_leak
 from lib.ui.session import OpenRecall, session, set_value, value
-from lib.wording.formats import either, plain
+from lib.wording.formats import plain
 from lib.wording.sentences import explain, receipt_sentence
 
 _TEXT, _REASON, _FILE = "recall_text", "recall_reason", "recall_file"
 _LONGEST = 5_000_000  # characters: a CSV of 20,000 tokens
 _NOTHING = "Nothing was searched. Paste a text, or choose a file of up to 5 MB."
-_ROWS_IN_SIGHT = 9
-_FILES_IN_SIGHT = 20
 _WIDTH = 785
-_LIVE = {TokenState.ACCEPTED: "✓", TokenState.PENDING: "Pending"}
 
 
 def recall_input() -> None:
@@ -73,12 +64,7 @@ def current_recall() -> Recall | None:
 
 def render_found_tokens(found: Recall) -> None:
     """Draw the found tokens with their owners, and the buttons."""
-    st.markdown(_sentence(found))
-    if found.not_looked_into:
-        _not_looked_into(found.not_looked_into)
-    if found.leaked:
-        _table(found.leaked)
-        _operations(found)
+    render_leak(found)
     with st.container(horizontal=True, vertical_alignment="center", key="recall_bar"):
         st.button("Another text", on_click=_clear, key="recall_away")
         if found.operations and not _is_wide():
@@ -126,72 +112,6 @@ def _render_link(_number: int, receipt: Receipt) -> None:
         icon=":material/link:",
         query_params=activity_links.operation_link(receipt.organization_id, receipt.operation_id),
     )
-
-
-def _sentence(found: Recall) -> str:
-    total = len(found.leaked)
-    live = found.ending
-    unknown = either(
-        found.unknown,
-        "more looks like a token of ours, but is not in the organizations that you manage"
-        "|more look like tokens of ours, but are not in the organizations that you manage",
-    )
-    if not total:
-        return f"**No token of ours.** {unknown}." if found.unknown else "**No token of ours.**"
-    works = f"{live:,} of them {'works' if live == 1 else 'work'}"
-    tail = f" {unknown}." if found.unknown else ""
-    return f"**{counted(total, 'token')} found**, {works}.{tail}"
-
-
-def _not_looked_into(files: tuple[NotLookedInto, ...]) -> None:
-    """Draw the warning about files that may hold more tokens."""
-    lines = [f"- {plain(str(file))}" for file in files[:_FILES_IN_SIGHT]]
-    if len(files) > _FILES_IN_SIGHT:
-        lines.append(f"- and {counted(len(files) - _FILES_IN_SIGHT, 'more file')}")
-    st.warning(
-        "\n".join(["**Not looked into:**", "", *lines, "", UNPACK_YOURSELF]),
-        icon=":material/warning:",
-        width=_WIDTH,
-    )
-
-
-def _table(leaked: tuple[LeakedToken, ...]) -> None:
-    frame = pd.DataFrame(
-        [
-            (
-                token.name,
-                token.username,
-                f"{token.organization_name} · {token.organization_id}",
-                token.service_name,
-                f"{token.hint}…",
-                _LIVE.get(token.state, token.state.value.capitalize()),
-            )
-            for token in leaked
-        ],
-        columns=["Name", "Username", "Organization", "Service", "Token", "State"],
-    )
-    st.dataframe(
-        frame,
-        hide_index=True,
-        row_height=34,
-        height=table_height(len(frame), _ROWS_IN_SIGHT),
-        alt="Whose the found tokens are",
-    )
-
-
-def _operations(found: Recall) -> None:
-    """Draw links to the operations that made the found tokens."""
-    made = Counter(
-        (token.organization_id, token.operation_id) for token in found.leaked if token.operation_id
-    )
-    for (organization_id, operation_id), tokens in sorted(made.items()):
-        st.page_link(
-            "activity.py",
-            label=f":blue[The export of {plain(organization_id)}] that made "
-            f"{counted(tokens, 'token')} of these",
-            icon=":material/history:",
-            query_params=activity_links.operation_link(organization_id, operation_id),
-        )
 
 
 def _confirm(recalling: OpenRecall) -> None:
