@@ -16,6 +16,7 @@ from tests.support.leak_forms import (
     in_json,
     in_lines,
     quoted_printable,
+    tar,
     unicode_escapes,
     with_invisible,
     zipped,
@@ -141,6 +142,19 @@ class TestContainers:
         text = base64.b64encode(zipped(b"x" * 100))
         assert SEARCH.search(text.rstrip(b"=")).is_cut
         assert not SEARCH.search(text.rstrip(b"=") + b" .").is_cut
+
+    def test_a_container_in_base64_lines_in_json_is_handed_over_once(self):
+        """Not its first line alone, which would look like a damaged one."""
+        content = zipped(b"x" * 100)
+        found = SEARCH.search(in_json(base64.encodebytes(content).decode()).encode())
+        assert list(found.containers) == [content]
+
+    @pytest.mark.parametrize("before", ["", "Basic"])
+    def test_a_tar_archive_in_base64_is_handed_over(self, before):
+        """Its signature stands at byte 257."""
+        content = tar(b"x" * 100, mode="w:")
+        text = before + base64.b64encode(content).decode()
+        assert list(SEARCH.search(text.encode()).containers) == [content]
 
     def test_the_beginning_of_gzip_by_chance_is_no_container(self):
         """Its bytes for speed and system have no meaning."""
