@@ -23,7 +23,7 @@ _LINE_END = b" \t"
 _SIGNS = (b"=\n", b"\\\n", b"\n>")
 _SIGN = re.compile(rb"[=\\]\n")
 # A sign that cannot be the beginning of an escape.
-_SIGN_ALONE = re.compile(rb"=\n+(?![0-9A-Fa-f]{2}|\n)|\\\n+(?![xunrt\n])")
+_SIGN_ALONE = re.compile(rb"=\n+(?![0-9A-Fa-f]\n*[0-9A-Fa-f]|\n)|\\\n+(?![xunrt\n])")
 _ESCAPED_SIGNS = (rb"=\r\n", rb"=\n")
 _ESCAPED_BREAK = re.compile(rb"(?:\\r)?\\n")
 # A tag has no limit by HTML; one of more than 2,000 characters is rarely inside a word.
