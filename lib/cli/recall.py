@@ -4,28 +4,35 @@ import argparse
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from pathlib import Path
 
 from lib.cli.console import FAILED, SUCCEEDED, WRONG_USAGE, print_text, with_database
 from lib.domain.clock import iso
 from lib.domain.errors import PlanOutdatedError
+from lib.domain.leaks.containers import UNPACK_YOURSELF
 from lib.domain.operations import Receipt
 from lib.domain.plural import counted
-from lib.domain.token_format import Minting, text_of
+from lib.domain.token_format import Minting
 from lib.operations import recall
+from lib.operations.leak_reader.reader import LeakSource
 from lib.operations.recall import Recall
 from lib.operations.unit_of_work import UnitOfWork
 from lib.settings import Settings
 
 _YES = {"y", "yes"}
 _STANDARD_INPUT = "-"
+_PIPE = "standard input"
 
 
 def declare(add: Callable[..., argparse.ArgumentParser]) -> None:
     """Add the command `recall`."""
     recalling = add("recall", help="find leaked tokens in a file, and end them")
     recalling.add_argument(
-        "file", type=Path, metavar="FILE", help="any text; - for standard input, with --yes"
+        "file",
+        type=Path,
+        metavar="FILE",
+        help="any file or archive; - for standard input, with --yes",
     )
     recalling.add_argument("--yes", action="store_true", help="end them without asking")
     recalling.add_argument(
@@ -36,53 +43,57 @@ def declare(add: Callable[..., argparse.ArgumentParser]) -> None:
 
 
 def _recall(settings: Settings, options: argparse.Namespace) -> int:
-    if str(options.file) == _STANDARD_INPUT and not options.yes:
+    is_standard_input = str(options.file) == _STANDARD_INPUT
+    if is_standard_input and not options.yes:
         print_text(
             ["With standard input as FILE, the command cannot ask you: add --yes."], sys.stderr
         )
         return WRONG_USAGE
     try:
-        text = _read(options.file, settings.import_max)
+        file = sys.stdin.buffer if is_standard_input else options.file.open("rb")
     except OSError as error:
-        print_text([f"{options.file}: the file cannot be read: {error.strerror}."], sys.stderr)
-        return WRONG_USAGE
-    except ValueError as error:
-        print_text([f"{options.file}: {error}."], sys.stderr)
-        return WRONG_USAGE
-
-    def act(unit_of_work: UnitOfWork) -> int:
-        minting = Minting(settings.token_prefix, settings.pepper_keys)
-        found = recall.look_up_by_command(unit_of_work, text, minting, whole=options.whole)
-        print_text(_describe(found))
-        if not found.plans:
-            return SUCCEEDED
-        if not options.yes and not _confirmed(found.ending):
-            print_text(["Nothing was ended."])
-            return FAILED
-        try:
-            receipts = recall.end_by_command(unit_of_work, found, reason=options.reason)
-        except PlanOutdatedError:
-            print_text(
-                ["The tokens changed in the meantime. Nothing was ended; run the command again."],
-                sys.stderr,
-            )
-            return FAILED
-        print_text(_describe_receipts(receipts))
-        return SUCCEEDED
-
-    return with_database(settings, act)
+        return _unreadable(options.file, error)
+    with nullcontext() if is_standard_input else file:
+        source = LeakSource(_PIPE if is_standard_input else options.file.name, file)
+        return with_database(settings, lambda at: _look_up(at, source, settings, options))
 
 
-def _read(path: Path, limit: int) -> str:
-    if str(path) == _STANDARD_INPUT:
-        content = sys.stdin.buffer.read(limit + 1)
-    else:
-        with path.open("rb") as file:
-            content = file.read(limit + 1)
-    if len(content) > limit:
-        msg = f"it is larger than {limit:,} bytes; split it, or raise TOKEN_DESK_IMPORT_MAX"
-        raise ValueError(msg)
-    return text_of(content)
+def _unreadable(file: Path, error: OSError) -> int:
+    """Print why a file cannot be read, and return the exit code."""
+    print_text([f"{file}: the file cannot be read: {error.strerror or error}."], sys.stderr)
+    return WRONG_USAGE
+
+
+def _look_up(
+    unit_of_work: UnitOfWork, source: LeakSource, settings: Settings, options: argparse.Namespace
+) -> int:
+    """Look the tokens of a file up, end them, and return the exit code."""
+    minting = Minting(settings.token_prefix, settings.pepper_keys)
+    try:
+        found = recall.look_up_by_command(unit_of_work, source, minting, whole=options.whole)
+    except OSError as error:
+        return _unreadable(options.file, error)
+    print_text(_describe(found))
+    print_text(_describe_not_looked_into(found), sys.stderr)
+    ended = _end(unit_of_work, found, options) if found.plans else SUCCEEDED
+    return FAILED if found.not_looked_into else ended
+
+
+def _end(unit_of_work: UnitOfWork, found: Recall, options: argparse.Namespace) -> int:
+    """End the found tokens when they may be ended, and return the exit code."""
+    if not options.yes and not _confirmed(found.ending):
+        print_text(["Nothing was ended."])
+        return FAILED
+    try:
+        receipts = recall.end_by_command(unit_of_work, found, reason=options.reason)
+    except PlanOutdatedError:
+        print_text(
+            ["The tokens changed in the meantime. Nothing was ended; run the command again."],
+            sys.stderr,
+        )
+        return FAILED
+    print_text(_describe_receipts(receipts))
+    return SUCCEEDED
 
 
 def _describe(found: Recall) -> Iterator[str]:
@@ -100,6 +111,14 @@ def _describe(found: Recall) -> Iterator[str]:
         yield "The file has no token that was issued here."
     elif not found.plans:
         yield "All of them have already ended."
+
+
+def _describe_not_looked_into(found: Recall) -> Iterator[str]:
+    """Yield a line for each file that may hold more tokens, and what to do about them."""
+    if found.not_looked_into:
+        yield "Not looked into:"
+        yield from (f"  {file}" for file in found.not_looked_into)
+        yield UNPACK_YOURSELF
 
 
 def _confirmed(tokens: int) -> bool:

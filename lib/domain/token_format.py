@@ -6,20 +6,14 @@ CRC-32 of everything before them. So a scanner recognizes a token without asking
 
 import hashlib
 import os
-import re
 import string
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from zlib import crc32
-
-from lib.domain.escapes import unescaped_versions
 
 RANDOM_LENGTH = 40
 CHECK_LENGTH = 6
 HINT_LENGTH = 4
-
-_PIECE = 1_000_000  # characters
-_LONGEST_ESCAPED = 10_000  # characters: 200 for each character of a token
 
 _ALPHABET = (string.digits + string.ascii_uppercase + string.ascii_lowercase).encode()
 # Each of the 62 characters has four bytes below 248. The other eight bytes are dropped, so that
@@ -65,41 +59,6 @@ def mint(count: int, prefix: str) -> list[str]:
 def random_name() -> str:
     """Return eight random lower-case letters and digits, for a name. It is not a secret."""
     return _random_characters(8).lower()
-
-
-def text_of(content: bytes) -> str:
-    """Return the text of a file in UTF-8, UTF-16 or UTF-32.
-
-    Only ASCII characters are sure to be right, which is enough to find tokens.
-    """
-    return content.replace(b"\0", b"").decode("utf-8", errors="replace")
-
-
-def tokens_in(text: str, prefix: str) -> list[str]:
-    """Return the well-formed tokens in `text`, each once, whatever surrounds them.
-
-    Tokens are also found with the escapes that `escapes.unescaped_versions` removes, and where
-    something that looks like a token overlaps them. The checksum excludes the look-alikes.
-    """
-    # Only the prefix is consumed, so the next candidate may begin inside this one.
-    candidate = re.compile(rf"{prefix}_(?=([0-9A-Za-z]{{{RANDOM_LENGTH + CHECK_LENGTH}}}))")
-    found: dict[str, None] = {}
-    for piece in _pieces(text):
-        rests = dict.fromkeys(
-            rest for plain in unescaped_versions(piece) for rest in candidate.findall(plain)
-        )
-        candidates = (f"{prefix}_{rest}" for rest in rests)
-        found |= dict.fromkeys(token for token in candidates if is_well_formed(token, prefix))
-    return list(found)
-
-
-def _pieces(text: str) -> Iterator[str]:
-    """Yield `text` in pieces that overlap by more than the length of any escaped token.
-
-    Escapes are removed piece by piece: for 100 MB at once it took 3 GB of memory.
-    """
-    for start in range(0, len(text), _PIECE):
-        yield text[start : start + _PIECE + _LONGEST_ESCAPED]
 
 
 def trim(token: str) -> str:

@@ -1,11 +1,11 @@
-"""Leak recall: find the tokens in a text, and end them, or all tokens of the same operations.
+"""Leak recall: find the tokens in a leak, and end them, or all tokens of the same operations.
 
-The text is searched and not kept. A recall holds ids of tokens, never a token.
+The leak is searched and not kept. A recall holds ids of tokens, never a token.
 """
 
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from sqlalchemy import Connection
@@ -16,6 +16,7 @@ from lib.domain.audit import Event
 from lib.domain.clock import Moment
 from lib.domain.errors import NotAllowedError, NothingToDoError
 from lib.domain.ids import new_id
+from lib.domain.leaks.containers import NotLookedInto
 from lib.domain.lifecycle import ENDS
 from lib.domain.operations import Receipt
 from lib.domain.plan import Plan
@@ -27,6 +28,7 @@ from lib.operations.access import reach, require
 from lib.operations.actions import event_of, make_plan
 from lib.operations.batches import after_removals, execute_all
 from lib.operations.grants import COMMAND_LINE
+from lib.operations.leak_reader.reader import Leak, LeakSource, read_leak
 from lib.operations.unit_of_work import UnitOfWork
 from lib.store import import_queries, recall_queries
 from lib.store.engine import reading
@@ -43,6 +45,7 @@ class Recall:
     """The tokens found, and the plans that would end them, frozen at the confirmation.
 
     `unknown` counts strings that have the form of a token, but are none that the actor may see.
+    `not_looked_into` names files that may hold more tokens.
     """
 
     batch_id: str
@@ -50,6 +53,7 @@ class Recall:
     leaked: tuple[LeakedToken, ...]
     unknown: int
     plans: tuple[Plan, ...]
+    not_looked_into: tuple[NotLookedInto, ...]
 
     @property
     def ending(self) -> int:
@@ -66,15 +70,21 @@ class Recall:
         )
 
 
-def look_up(unit_of_work: UnitOfWork, actor: Actor, text: str, minting: Minting) -> Recall:
-    """Return the tokens in `text` with their holders, and plans that end the live ones.
+def look_up(
+    unit_of_work: UnitOfWork, actor: Actor, sources: Iterable[LeakSource], minting: Minting
+) -> Recall:
+    """Return the tokens in `sources` with their holders, and plans that end the live ones.
 
-    Nothing is written. Raises NotAllowedError.
+    Nothing is written. Raises NotAllowedError, before anything is searched.
     """
     attempt = Event(Action.REMOVE, actor.username, actor.address)
-    with unit_of_work.refusals_recorded(attempt), reading(unit_of_work.engine) as connection:
-        within = reach(connection, actor.username, Permission.RECALL)
-        return _look_up(connection, unit_of_work.clock(), actor, text, minting, within)
+    with unit_of_work.refusals_recorded(attempt):
+        with reading(unit_of_work.engine) as connection:
+            reach(connection, actor.username, Permission.RECALL)
+        leak = read_leak(sources, minting.prefix)
+        with reading(unit_of_work.engine) as connection:
+            within = reach(connection, actor.username, Permission.RECALL)
+            return _look_up(connection, unit_of_work.clock(), actor, leak, minting, within)
 
 
 def widen(unit_of_work: UnitOfWork, actor: Actor, recall: Recall) -> Recall:
@@ -115,12 +125,16 @@ def end(
 
 
 def look_up_by_command(
-    unit_of_work: UnitOfWork, text: str, minting: Minting, *, whole: bool
+    unit_of_work: UnitOfWork, source: LeakSource, minting: Minting, *, whole: bool
 ) -> Recall:
-    """As `look_up`, for the command line: no permission is checked. `whole` widens the result."""
+    """As `look_up`, for the command line: no permission is checked. `whole` widens the result.
+
+    Raises OSError when the source cannot be read.
+    """
+    leak = read_leak([source], minting.prefix)
     with reading(unit_of_work.engine) as connection:
         now = unit_of_work.clock()
-        found = _look_up(connection, now, SYSTEM, text, minting, None)
+        found = _look_up(connection, now, SYSTEM, leak, minting, None)
         return _widen(connection, now, SYSTEM, found) if whole else found
 
 
@@ -145,18 +159,19 @@ def _look_up(
     connection: Connection,
     now: Moment,
     actor: Actor,
-    text: str,
+    leak: Leak,
     minting: Minting,
     within: Reach,
 ) -> Recall:
-    tokens = token_format.tokens_in(text, minting.prefix)
+    tokens = list(leak.tokens)
     digests = [
         d for pepper in minting.peppers.values() for d in token_format.digests(tokens, pepper)
     ]
     found = recall_queries.find(connection, digests, now)
     visible = tuple(leaked for leaked in found if roles.covers(within, leaked.organization_id))
     plans = _plans(connection, now, actor, visible)
-    return Recall(new_id(now), actor.username, visible, len(tokens) - len(visible), plans)
+    unknown = len(tokens) - len(visible)
+    return Recall(new_id(now), actor.username, visible, unknown, plans, tuple(leak.not_looked_into))
 
 
 def _widen(connection: Connection, now: Moment, actor: Actor, recall: Recall) -> Recall:
@@ -177,7 +192,7 @@ def _widen(connection: Connection, now: Moment, actor: Actor, recall: Recall) ->
         ):
             widened.setdefault(leaked.token_id, leaked)
     plans = _plans(connection, now, actor, widened.values())
-    return Recall(new_id(now), recall.actor, tuple(widened.values()), recall.unknown, plans)
+    return replace(recall, batch_id=new_id(now), leaked=tuple(widened.values()), plans=plans)
 
 
 def _plans(

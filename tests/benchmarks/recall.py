@@ -15,10 +15,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 from lib.domain.states import Action
-from lib.domain.token_format import mint, tokens_in
+from lib.domain.token_format import mint
 from lib.operations import recall
 from lib.operations.actions import execute, plan_action
 from lib.operations.database import open_database
+from lib.operations.leak_reader.reader import pasted, read_leak
 from tests.support.actions import exported
 from tests.support.directory import ADMIN, MINTING, ORG, SERVICE, build, unit_of_work
 from tests.support.leak_forms import percent, unicode_escapes
@@ -77,7 +78,10 @@ def look_up(log: str) -> float:
         text = log[: len(log) // 2] + leaked + log[len(log) // 2 :]
 
         def once() -> None:
-            assert recall.look_up(unit_of_work(engine), ADMIN, text, MINTING).ending == TOKENS
+            assert (
+                recall.look_up(unit_of_work(engine), ADMIN, [pasted(text)], MINTING).ending
+                == TOKENS
+            )
 
         spent = statistics.median(seconds(once) for _ in range(ROUNDS))
         engine.dispose()
@@ -90,7 +94,7 @@ def main(characters: int) -> None:
     spent: dict[str, list[float]] = {name: [] for name in searched}
     for _ in range(ROUNDS):
         for name, text in searched.items():
-            spent[name].append(seconds(lambda text=text: tokens_in(text, "demo")))
+            spent[name].append(seconds(lambda text=text: read_leak([pasted(text)], "demo")))
     for name, each in spent.items():
         sys.stdout.write(f"{name:28} {statistics.median(each):6.3f} s\n")
     sys.stdout.write(

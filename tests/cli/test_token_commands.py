@@ -5,19 +5,23 @@ import json
 import logging
 import os
 import threading
+import zipfile
 from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine
 
 from lib import cli
+from lib.domain.leaks.containers import UNPACK_YOURSELF
 from lib.domain.states import Action
+from lib.domain.token_format import mint
 from lib.operations import credentials
 from lib.operations.actions import execute, plan_action
 from lib.store.token_lookup import TokenLookup
 from tests.support.actions import csv_rows, everything, exported, select
 from tests.support.directory import ADMIN, MINTING, ORG, SERVICE, build, tokens, unit_of_work
-from tests.support.leak_forms import FORMS, percent
+from tests.support.leak_forms import FILES, FORMS, encrypted_zip, percent, zipped
+from tests.support.made_tokens import candidates
 
 PEPPER = MINTING.peppers[1].hex()
 
@@ -180,16 +184,17 @@ class TestRecall:
         one, two = _tokens_of(leaked)[:2]
         path = tmp_path / "leaked.log"
         found = []
-        for name, form in FORMS.items():
-            path.write_text(form(one))
+        for name, form in (FORMS | FILES).items():
+            content = form(one)
+            path.write_bytes(content.encode() if isinstance(content, str) else content)
             monkeypatch.setattr("sys.stdin", io.StringIO("n\n"))
             assert cli.main(["recall", str(path)]) == 1
             out = capsys.readouterr().out
             found += [name] * out.startswith(
                 f"{ORG}  {SERVICE}  pending: 1\nexported by operation "
             )
-        print(f"command: {len(found)} of {len(FORMS)} leak forms found")
-        assert found == list(FORMS)
+        print(f"command: {len(found)} of {len(FORMS | FILES)} leak forms found")
+        assert found == list(FORMS | FILES)
         path.write_text("".join(form(token) for token in (one, two) for form in FORMS.values()))
         assert cli.main(["recall", str(path), "--yes"]) == 0
         assert "\n2 tokens ended.\n" in capsys.readouterr().out
@@ -271,10 +276,67 @@ class TestRecall:
         assert error.endswith("the file cannot be read: No such file or directory.\n")
         assert database
 
-    def test_a_file_too_large(self, database, tmp_path, capsys, monkeypatch):
-        """A file over the limit is not read to its end."""
+    def test_a_file_larger_than_an_import_is_searched(
+        self, database, leaked, tmp_path, monkeypatch
+    ):
+        """A file is read in pieces: TOKEN_DESK_IMPORT_MAX is for imports."""
         monkeypatch.setenv("TOKEN_DESK_IMPORT_MAX", "10")
-        (tmp_path / "x.txt").write_text("x" * 11)
-        assert cli.main(["recall", str(tmp_path / "x.txt")]) == 2
-        assert "larger than 10 bytes" in capsys.readouterr().err
+        path = tmp_path / "big.log"
+        path.write_bytes(b"x" * 1_100_000 + Path(leaked).read_bytes())
+        assert cli.main(["recall", str(path), "--yes"]) == 0
+        assert live(database) == 0
+
+    def test_tokens_in_an_archive_end_and_what_is_not_opened_is_named(
+        self, database, leaked, tmp_path, capsys
+    ):
+        """The exit status is 1, since more tokens may be there."""
+        path = tmp_path / "keys.zip"
+        path.write_bytes(zipped(Path(leaked).read_bytes()))
+        with zipfile.ZipFile(path, "a") as archive:
+            archive.writestr("inner.zip", encrypted_zip())
+            archive.writestr("scan.pdf", b"%PDF-1.7")
+        assert cli.main(["recall", str(path), "--yes"]) == 1
+        output = capsys.readouterr()
+        assert "\n5 tokens ended.\n" in output.out
+        assert output.err.splitlines() == [
+            "Not looked into:",
+            "  keys.zip › inner.zip › secret.txt is encrypted",
+            "  keys.zip › scan.pdf is a PDF, which Recall does not open",
+            UNPACK_YOURSELF,
+        ]
+        assert live(database) == 0
+
+    @pytest.mark.parametrize("form", ["zip", "tar.gz", "zip in base64 in JSON in gzip"])
+    def test_an_archive_from_standard_input_is_searched(
+        self, database, leaked, monkeypatch, tmp_path, form
+    ):
+        """A zip archive is copied to a temporary file, and nothing of it stays."""
+        reading, writing = os.pipe()
+        content = FILES[form](_tokens_of(leaked)[0])
+        with os.fdopen(writing, "wb") as pipe:
+            pipe.write(content)
+        monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "temporary"))
+        (tmp_path / "temporary").mkdir()
+        with os.fdopen(reading) as standard_input:
+            monkeypatch.setattr("sys.stdin", standard_input)
+            assert cli.main(["recall", "-", "--yes"]) == 0
+        assert live(database) == 4
+        assert list((tmp_path / "temporary").iterdir()) == []
+
+    def test_a_folder_is_wrong_usage(self, database, tmp_path, capsys):
+        """A folder gives exit code 2 and a sentence."""
+        assert cli.main(["recall", str(tmp_path)]) == 2
+        assert capsys.readouterr().err.endswith("the file cannot be read: Is a directory.\n")
+        assert database
+
+    @pytest.mark.parametrize("tokens", [0, 1])
+    def test_a_right_checksum_that_nobody_has_is_counted_as_unknown(
+        self, database, tmp_path, capsys, tokens
+    ):
+        """A wrong one is not even counted."""
+        path = tmp_path / "x.txt"
+        path.write_text(candidates(1_000) + "\n".join(mint(tokens, "demo")))
+        assert cli.main(["recall", str(path)]) == 0
+        out = capsys.readouterr().out
+        assert out.startswith("1 more token in our format, but not issued here.") == (tokens == 1)
         assert database

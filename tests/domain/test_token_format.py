@@ -1,9 +1,7 @@
 """Tokens: their format, their randomness, their hints and their digests."""
 
 import hashlib
-import string
 from collections import Counter
-from zlib import crc32
 
 import pytest
 from hypothesis import given
@@ -15,34 +13,15 @@ from lib.domain.token_format import (
     hint,
     is_well_formed,
     mint,
-    text_of,
-    tokens_in,
     trim,
 )
-from tests.support.leak_forms import ENCODED, FORMS
+from tests.support.made_tokens import ALPHABET, TOKENS, with_check
 
-ALPHABET = string.digits + string.ascii_uppercase + string.ascii_lowercase
 PREFIXES = st.from_regex(r"[a-z][a-z0-9]{1,11}", fullmatch=True)
 PEPPER = b"p" * 32
 WHITE_SPACE = " \n\r\t\v\f\u00a0\u2028\ufeff"
 
 
-def base62(number: int) -> str:
-    """Return `number` as six digits of base62, computed digit by digit."""
-    digits = ""
-    for _ in range(6):
-        number, digit = divmod(number, 62)
-        digits = ALPHABET[digit] + digits
-    return digits
-
-
-def with_check(body: str) -> str:
-    """Return `body` with its checksum."""
-    return body + base62(crc32(body.encode()))
-
-
-# Made by Hypothesis, not by `mint`, whose dice it could not throw again.
-TOKENS = st.text(ALPHABET, min_size=40, max_size=40).map(lambda part: with_check(f"demo_{part}"))
 TOKEN_LENGTH = 51
 
 
@@ -92,87 +71,6 @@ class TestForm:
         """A token without its first or last character is ill-formed."""
         (token,) = mint(1, "demo")
         assert not is_well_formed(token[:cut] if cut < 0 else token[cut:], "demo")
-
-
-class TestSearch:
-    """Search of tokens in any text."""
-
-    @pytest.mark.parametrize("form", FORMS)
-    def test_a_token_is_found_once_in_each_form(self, form):
-        """A token is found once in each of the known forms of a leak."""
-        (token,) = mint(1, "demo")
-        assert tokens_in(FORMS[form](token), "demo") == [token]
-
-    @given(TOKENS, st.sampled_from(sorted(FORMS)), st.text(), st.text())
-    def test_a_token_is_found_in_the_midst_of_any_text(self, token, form, before, after):
-        """A token is found inside of text with escapes and with parts of tokens."""
-        assert token in tokens_in(f"{before}{FORMS[form](token)}{after}", "demo")
-
-    @given(TOKENS, st.text("demo_%25\\u064x[m\x1b", max_size=60), st.booleans())
-    def test_a_token_is_found_behind_broken_escapes(self, token, debris, twice):
-        """Cut or invalid escapes do not hide a token."""
-        assert token in tokens_in(f"{debris}{token}{debris * twice}", "demo")
-
-    @given(
-        st.lists(st.sampled_from(sorted(FORMS)), min_size=1, max_size=6),
-        st.lists(TOKENS, min_size=6, max_size=6, unique=True),
-    )
-    def test_every_token_is_found_when_several_forms_are_glued(self, forms, tokens):
-        """Tokens in several forms, without anything between them, are all found."""
-        leaked = tokens[: len(forms)]
-        text = "".join(FORMS[form](token) for form, token in zip(forms, leaked, strict=True))
-        assert set(leaked) <= set(tokens_in(text, "demo"))
-
-    def test_a_token_in_all_forms_counts_once(self):
-        """Two tokens, each in all forms, are found as two tokens."""
-        tokens = mint(2, "demo")
-        text = "\n".join(form(token) for token in tokens for form in FORMS.values())
-        assert sorted(tokens_in(text, "demo")) == sorted(tokens)
-
-    @pytest.mark.parametrize("prefix", ["aa", "a1a1a1", "5f", "25", "u0064x41"])
-    def test_a_token_of_any_prefix_is_found(self, prefix):
-        """A prefix may repeat itself, or look like a part of an escape."""
-        (token,) = mint(1, prefix)
-        for text in (token, prefix + token, f"%{token}", f"%25{token}", f"\\{token}", token * 2):
-            assert tokens_in(text, prefix) == [token]
-
-    @pytest.mark.parametrize("form", ["white space", *ENCODED])
-    def test_a_token_is_found_across_the_pieces_of_a_long_text(self, form):
-        """A token is found wherever the border between two pieces falls."""
-        (token,) = mint(1, "demo")
-        leaked = FORMS[form](token)
-        for at in range(1_000_000 - len(leaked) - 1, 1_000_002, max(1, len(leaked) // 4)):
-            assert tokens_in(f"{'.' * at}{leaked}...", "demo") == [token]
-
-    @pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "utf-16-le", "utf-16-be", "utf-32"])
-    @pytest.mark.parametrize("form", FORMS)
-    def test_a_token_is_found_in_a_file_of_any_encoding(self, form, encoding):
-        """A token is found in UTF-8, and in UTF-16 as spreadsheets and PowerShell write it."""
-        (token,) = mint(1, "demo")
-        assert tokens_in(text_of(FORMS[form](token).encode(encoding)), "demo") == [token]
-
-    def test_chance_hits_are_none(self):
-        """20,000 candidates with a wrong checksum are not found."""
-        assert tokens_in(candidates(20_000), "demo") == []
-
-    @pytest.mark.soak
-    def test_two_million_chance_hits_are_none(self):
-        """Of two million candidates none has the right checksum: by chance 1 in 57 billion has."""
-        text = candidates(2_000_000)
-        assert text.count("demo_") == 2_000_000
-        assert tokens_in(text, "demo") == []
-
-    @given(st.text())
-    def test_any_text_is_searched_without_an_error(self, text):
-        """Searching any text raises no error, and finds only well-formed tokens."""
-        assert all(is_well_formed(token, "demo") for token in tokens_in(text, "demo"))
-
-
-def candidates(count: int) -> str:
-    """Return `count` candidates with a random checksum; the same at every run."""
-    alphabet = bytes(ALPHABET.encode()[byte % 62] for byte in range(256))
-    rest = hashlib.shake_256(b"candidates").digest(46 * count).translate(alphabet).decode()
-    return "".join(f"demo_{rest[at : at + 46]}\n" for at in range(0, len(rest), 46))
 
 
 class TestRandomness:

@@ -26,6 +26,7 @@ from lib.operations import (
 from lib.operations.audited_download import DownloadNotRecordedError
 from lib.operations.imports.import_directory import import_directory
 from lib.operations.imports.parse import parse
+from lib.operations.leak_reader.reader import pasted
 from lib.operations.minting_download import MintingDownload
 from lib.operations.secret_retention import OneTimeSecrets, SecretKey
 from lib.operations.sign_in_sessions import LoginClaims, SessionLimits
@@ -92,7 +93,9 @@ OTHERS: Acts = {
     "credentials.end_by_command": lambda w: credentials.end_by_command(w.unit_of_work, w.client_id),
     "recall.end_by_command": lambda w: recall.end_by_command(
         w.unit_of_work,
-        recall.look_up_by_command(w.unit_of_work, w.places[OWN].leaked, MINTING, whole=False),
+        recall.look_up_by_command(
+            w.unit_of_work, pasted(w.places[OWN].leaked), MINTING, whole=False
+        ),
     ),
     "revocation.end": _end_leaked,
     "import_directory.import_directory": lambda w: import_directory(

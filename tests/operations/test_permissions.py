@@ -19,6 +19,7 @@ from lib.domain.errors import DeskError, NotAllowedError, UnknownPersonError
 from lib.domain.roles import NOWHERE, PERMISSIONS, Grant, Permission, Role, covers, reach
 from lib.domain.states import Action
 from lib.operations import actions, approvals, grants, off_boarding, recall
+from lib.operations.leak_reader.reader import pasted
 from lib.store.engine import open_engine
 from tests.support.directory import ADMIN, MINTING, SERVICE, unit_of_work
 from tests.support.postgresql import database
@@ -254,7 +255,7 @@ class TestRoleRevoked:
     def test_recall_is_refused_when_the_role_was_revoked_after_the_look_up(self, world):
         """For the whole batch."""
         leaked = world.places[OWN].leaked
-        planned = recall.look_up(world.unit_of_work, self.PLANNER, leaked, MINTING)
+        planned = recall.look_up(world.unit_of_work, self.PLANNER, [pasted(leaked)], MINTING)
         before = self._take_away(world)
         with pytest.raises(NotAllowedError):
             recall.end(world.unit_of_work, self.PLANNER, planned)

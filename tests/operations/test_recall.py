@@ -8,6 +8,7 @@ from lib.domain.roles import Grant, Role
 from lib.domain.states import Action, Holding, TokenState
 from lib.domain.token_format import mint
 from lib.operations import recall
+from lib.operations.leak_reader.reader import pasted
 from lib.store.engine import writing
 from tests.support.actions import act, change, everything, exported, give, later, select
 from tests.support.directory import (
@@ -28,7 +29,7 @@ NEARBY = Actor("psorel", "Petra Sorel", address="192.0.2.8")
 
 def look_up(engine, text, actor=ADMIN):
     """Look up the tokens in a text."""
-    return recall.look_up(unit_of_work(engine, later), actor, text, MINTING)
+    return recall.look_up(unit_of_work(engine, later), actor, [pasted(text)], MINTING)
 
 
 def end(engine, found, actor=ADMIN, reason=""):
@@ -226,7 +227,7 @@ class TestEnd:
         _, outcome = act(engine, Action.GENERATE, ids)
         at = unit_of_work(engine, later)
         one = exported(outcome)[0]
-        found = recall.look_up_by_command(at, one, MINTING, whole=True)
+        found = recall.look_up_by_command(at, pasted(one), MINTING, whole=True)
         (receipt,) = recall.end_by_command(at, found)
         assert (receipt.changed, receipt.actor) == (2, "command-line")
         account = "SELECT staff_status FROM user_account WHERE username = 'command-line'"

@@ -4,12 +4,13 @@ import pytest
 from sqlalchemy import Engine
 from streamlit.testing.v1 import AppTest
 
+from lib.domain.leaks.containers import UNPACK_YOURSELF
 from lib.domain.states import Action
 from lib.operations.actions import execute, plan_action
 from lib.ui.app_context import app_context
 from tests.support.actions import exported
 from tests.support.directory import ADMIN
-from tests.support.leak_forms import FORMS
+from tests.support.leak_forms import FILES, FORMS, encrypted_zip
 from tests.support.page import MARKUP, USER, execute_sql, query, values
 
 ORG, SERVICE = "UTCJF1", "erecording"
@@ -85,17 +86,38 @@ class TestLookUp:
         (token,) = exported(outcome)
         at = open_page("recall")
         found = []
-        for name, form in FORMS.items():
+        forms = FORMS | FILES if way == "dropped" else FORMS
+        for name, form in forms.items():
             text = form(token)
             if way == "dropped":
-                at.file_uploader[0].set_value(("leaked.log", text.encode(), "text/plain"))
+                content = text.encode() if isinstance(text, str) else text
+                at.file_uploader[0].set_value(("leaked.log", content, "text/plain"))
                 at.button(key="recall_look_up").click().run()
             else:
                 look_up(at, text)
             found += [name] * ("**1 token found**, 1 of them works." in values(at.markdown))
             press(at, "recall_away")
-        print(f"page, {way}: {len(found)} of {len(FORMS)} leak forms found")
-        assert found == list(FORMS)
+        print(f"page, {way}: {len(found)} of {len(forms)} leak forms found")
+        assert found == list(forms)
+
+    def test_look_up_of_what_cannot_be_opened_draws_a_warning(self, open_page):
+        """Each file by its name, without markup, and what to do."""
+        at = open_page("recall")
+        at.file_uploader[0].set_value(("keys.zip", encrypted_zip(f"a{MARKUP}"), "application/zip"))
+        press(at, "recall_look_up")
+        assert "**No token of ours.**" in values(at.markdown)
+        (warning,) = values(at.warning)
+        assert warning.startswith("**Not looked into:**\n\n- keys\\.zip › a")
+        assert "is encrypted" in warning
+        assert MARKUP not in warning
+        assert warning.endswith(UNPACK_YOURSELF)
+
+    def test_look_up_of_an_empty_file_says_nothing_was_searched(self, open_page):
+        """As without a file."""
+        at = open_page("recall")
+        at.file_uploader[0].set_value(("empty.log", b"", "text/plain"))
+        press(at, "recall_look_up")
+        assert "Nothing was searched." in at.error[0].value
 
     def test_look_up_keeps_no_token_in_session_state(self, open_page, csv):
         """It keeps ids only."""

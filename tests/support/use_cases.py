@@ -34,6 +34,7 @@ from lib.operations import (
     results,
     token_list,
 )
+from lib.operations.leak_reader.reader import pasted
 from lib.operations.off_boarding import OffBoarding
 from lib.operations.recall import Recall
 from lib.operations.unit_of_work import UnitOfWork
@@ -123,7 +124,7 @@ def _place(engine: Engine, organization_id: str) -> Place:
         off_boarding.plan_off_boarding(unit_of_work(engine), ADMIN, username(organization_id, 1)),
         own_tokens.list_own(engine, clock, owner)[0],
         leaked,
-        recall.look_up(unit_of_work(engine), ADMIN, leaked, MINTING),
+        recall.look_up(unit_of_work(engine), ADMIN, [pasted(leaked)], MINTING),
     )
 
 
@@ -458,7 +459,7 @@ CASES = [
     Case(
         recall.look_up,
         lambda w, a, _: recall.look_up(
-            w.unit_of_work, a, " ".join(w.places[p].leaked for p in PLACES), MINTING
+            w.unit_of_work, a, [pasted(w.places[p].leaked) for p in PLACES], MINTING
         ),
         _P.RECALL,
         "somewhere",

@@ -5,6 +5,7 @@ from collections import Counter
 import pandas as pd
 import streamlit as st
 
+from lib.domain.leaks.containers import UNPACK_YOURSELF, NotLookedInto
 from lib.domain.plural import counted
 from lib.domain.states import TokenState
 from lib.domain.tokens import LeakedToken
@@ -15,12 +16,16 @@ from lib.ui.navigation.page_registry import ACTIVITY
 from lib.wording.formats import either, plain
 
 _ROWS_IN_SIGHT = 9
+_FILES_IN_SIGHT = 20
+_WIDTH = 785
 _LIVE = {TokenState.ACCEPTED: "✓", TokenState.PENDING: "Pending"}
 
 
 def render_found(found: Recall) -> None:
-    """Draw how many tokens were found, their owners, and links to the operations."""
+    """Draw the found tokens with their owners and operations, and the files that may hold more."""
     st.markdown(_sentence(found))
+    if found.not_looked_into:
+        _not_looked_into(found.not_looked_into)
     if found.leaked:
         _table(found.leaked)
         _operations(found)
@@ -39,6 +44,18 @@ def _sentence(found: Recall) -> str:
     works = f"{live:,} of them {'works' if live == 1 else 'work'}"
     tail = f" {unknown}." if found.unknown else ""
     return f"**{counted(total, 'token')} found**, {works}.{tail}"
+
+
+def _not_looked_into(files: tuple[NotLookedInto, ...]) -> None:
+    """Draw the warning about files that may hold more tokens."""
+    lines = [f"- {plain(str(file))}" for file in files[:_FILES_IN_SIGHT]]
+    if len(files) > _FILES_IN_SIGHT:
+        lines.append(f"- and {counted(len(files) - _FILES_IN_SIGHT, 'more file')}")
+    st.warning(
+        "\n".join(["**Not looked into:**", "", *lines, "", UNPACK_YOURSELF]),
+        icon=":material/warning:",
+        width=_WIDTH,
+    )
 
 
 def _table(leaked: tuple[LeakedToken, ...]) -> None:

@@ -9,8 +9,8 @@ import streamlit as st
 
 from lib.domain.operations import Receipt
 from lib.domain.plural import counted
-from lib.domain.token_format import text_of
 from lib.operations import recall
+from lib.operations.leak_reader.reader import LeakSource, pasted
 from lib.operations.recall import Recall
 from lib.ui.app_context import app_context
 from lib.ui.auth import permissions
@@ -54,7 +54,8 @@ def recall_input() -> None:
         return
     st.caption(
         "Were tokens found where they should not be, such as in a chat, a repository or a mail? "
-        "Paste the text, or drop the whole file of any kind. It is searched and not kept."
+        "Paste the text, or drop the whole file of any kind, archives too. It is searched and not "
+        "kept."
     )
     st.text_area(
         "What was found",
@@ -158,17 +159,23 @@ def _draw_plans(found: Recall) -> bool:
 
 def _look_up() -> None:
     """Search the text and the file. Both are dropped, whatever the result."""
-    file = value(page_state(_RecallState).file_key)
-    text = f"{value(_TEXT, '')}\n{text_of(file.getvalue()) if file else ''}"
+    sources = _sources()
     set_value(_TEXT, "")
     _clear()
-    if not text.strip():
+    if not sources:
         message.refuse(_NOTHING)
         return
     with message.errors_as_message():
         page_state(_RecallState).found = recall.look_up(
-            app_context().unit_of_work, permissions.current_user(), text, app_context().minting
+            app_context().unit_of_work, permissions.current_user(), sources, app_context().minting
         )
+
+
+def _sources() -> list[LeakSource]:
+    """Return the text and the file, each only when there is something in it."""
+    text, file = value(_TEXT, ""), value(page_state(_RecallState).file_key)
+    sources = [pasted(text)] if text.strip() else []
+    return [*sources, LeakSource(file.name, file)] if file and file.size else sources
 
 
 def _widen() -> None:
