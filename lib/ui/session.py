@@ -131,6 +131,8 @@ class Session:
     """One browser session. All but the person and the place is reset when either changes."""
 
     username: str = ""
+    #: The name that the proxy gave this person.
+    proxy_name: str = ""
     place: Place = field(default_factory=Place)
     #: The place that was in the URL when it was last read or written.
     last_url: Place = field(default_factory=Place)

@@ -13,6 +13,7 @@ from lib.domain.roles import PERMISSIONS, Permission, Role
 from lib.operations import directory, sign_in_sessions
 from lib.ui.app_context import app_context
 from lib.ui.auth import sign_in
+from lib.ui.auth.sign_in_pages import DeclarePages
 from lib.ui.session import session
 from lib.wording.formats import plain
 from lib.wording.labels import role_names
@@ -50,7 +51,7 @@ def errors_as_flash() -> Iterator[None]:
         session().flash_error = explain(error)
 
 
-def require_sign_in(declare: sign_in.DeclarePages) -> Actor:
+def require_sign_in(declare: DeclarePages) -> Actor:
     """Return who is signed in. Anyone else gets the sign-in page, and the run ends.
 
     `declare` declares the pages without reading the database; only the sign-in page calls it.
