@@ -18,7 +18,7 @@ with permissions.errors_shown():
     services = directory.services(app_context().engine)
     declared = menu.declare(services)
     scope.read_url()
-    url_path = menu.open_page(declared)
+    url_path = menu.open_page(actor, declared)
     scope.reset_on_navigation(url_path)
     if menu.is_below(actor, url_path):
         # Before the menu: the browser adds the query string that it knows to the page's address.

@@ -9,6 +9,7 @@ from lib.domain.search import composed, possible_name
 EMAIL = "email"
 SUBJECT = "sub"  # case-sensitive (OpenID Connect Core 1.0, section 2)
 _EMAIL_VERIFIED = "email_verified"
+_KELVIN = "\u212a"  # composed it is the letter K, and a provider may have both e-mail addresses
 
 #: Our own field beside the claims: when the callback set the cookie, in milliseconds since 1970.
 SIGNED_IN_AT = "token_desk_signed_in_at"
@@ -41,7 +42,11 @@ def claims_needed(user_claim: str) -> tuple[str, ...]:
 def name_in(claims: Mapping[str, Any], user_claim: str) -> str:
     """Return the name in a claim, trimmed and composed as an import does it; empty for none."""
     name = claims.get(user_claim)
-    return possible_name(composed(name)) if isinstance(name, str) else ""
+    if not isinstance(name, str):
+        return ""
+    if user_claim == EMAIL and _KELVIN in name:
+        return possible_name(name.strip())
+    return possible_name(composed(name))
 
 
 def fault_of(claims: Mapping[str, Any], user_claim: str) -> ClaimFault | None:

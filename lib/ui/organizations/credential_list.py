@@ -99,8 +99,9 @@ def _key(actor: Actor, client_id: str) -> SecretKey:
 
 def _create() -> None:
     session().clear_flash()
-    shared, actor = app_context(), permissions.current_user()
+    shared = app_context()
     try:
+        actor = permissions.current_user()
         new = credentials.create(shared.unit_of_work, actor, value(_SERVICE), shared.minting)
     except DeskError as error:
         session().flash_error = explain(error)

@@ -84,6 +84,11 @@ def _dialog_body(confirming: OpenConfirmation) -> None:
     target = confirming.plan.scope
     place = (target.organization_name, target.organization_id, target.service_name)
     st.caption(" · ".join(map(plain, place)))
+    with permissions.errors_shown():  # a dialog also runs by itself, without the frame
+        _render_step(confirming)
+
+
+def _render_step(confirming: OpenConfirmation) -> None:
     if confirming.error:
         _render_error(confirming.error)
     elif confirming.step is Step.FIRST:
