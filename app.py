@@ -17,10 +17,12 @@ from lib.streamlit_internals.runtime import use_storages
 from lib.streamlit_internals.sign_in_cookies import STATE_COOKIE, USER_COOKIE, change_cookies
 from lib.streamlit_internals.uploads import LimitedUploads
 from lib.ui.auth import connections, providers
+from lib.ui.auth.sign_in_pages import FAILED_COOKIE
 from lib.ui.navigation import page_registry
 from lib.web import return_to, security_middleware
 from lib.web.api_endpoints import Api, LazyApi, routes
 from lib.web.cookies import CookieLimits
+from lib.web.failed_sign_in import FailedSignIn
 from lib.web.route_access import AccessChecks, RouteGuard
 from lib.web.sign_in_tabs import SignInTabs
 from lib.web.sign_out import SignOut
@@ -52,6 +54,7 @@ if _auth:
     extend_client(claims_needed(_settings.user_claim))
     change_cookies(SIGNED_IN_AT)
     _oidc_middleware = [
+        Middleware(FailedSignIn, signed_in=USER_COOKIE, failed=FAILED_COOKIE),
         Middleware(SignInTabs, cookies=(STATE_COOKIE, return_to.COOKIE)),
         Middleware(return_to.ReturnTo, https=_https),
         Middleware(SignOut, end=connections.end_sign_in, cookie=USER_COOKIE),

@@ -5,8 +5,12 @@ from lib.domain.claims import ClaimFault
 from lib.domain.plural import counted
 
 _FIX = (
-    "Whoever runs Token Desk can make the provider send it, or name another claim in "
-    "TOKEN_DESK_USER_CLAIM."
+    "Whoever runs Token Desk can make the provider send your username in it, or name another claim "
+    "in TOKEN_DESK_USER_CLAIM."
+)
+SIGN_IN_FAILED = (
+    "The sign-in did not succeed. Try again; if it fails again, tell whoever runs Token Desk: the "
+    "server's log says why."
 )
 _FAULTS = {
     ClaimFault.MISSING: (

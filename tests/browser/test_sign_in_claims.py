@@ -90,6 +90,25 @@ class TestClaims:
         ]
 
 
+class TestFailures:
+    """A sign-in that fails at the provider, or on its way back."""
+
+    def test_the_sign_in_page_says_that_it_did_not_succeed(self, desk, new_tab):
+        """The person denied it here; an ID token that is refused ends so, too."""
+        tab = new_tab(desk.address)
+        tab.open()
+        with tab.page_load():
+            tab.button("Sign in").click()
+            tab.page.wait_for_url("**/oauth2/authorize**")
+            tab.page.get_by_role("button", name="Deny").click()
+            tab.page.wait_for_url(f"{tab.address}/**")
+        asks_to_sign_in(tab)
+        expect(tab.page.get_by_text("The sign-in did not succeed.")).to_be_visible()
+        tab.picture("sign-in-failed-1280-light")
+        sign_in(tab, "mhale")
+        tab.heading("Organizations")
+
+
 class TestTabs:
     """Two tabs of one browser sign in at once."""
 

@@ -7,8 +7,12 @@ import streamlit as st
 
 from lib.streamlit_internals.elements import Container
 from lib.ui.auth import providers
+from lib.wording.sign_in import SIGN_IN_FAILED
 
 _WIDTH = 460
+
+#: Name of a cookie that the server sets for a minute when a sign-in has failed.
+FAILED_COOKIE = "token_desk_sign_in_failed"
 
 #: Declares the pages, so that the address bar keeps a deep link through the sign-in.
 DeclarePages = Callable[[], object]
@@ -24,6 +28,8 @@ def render_sign_in(declare: DeclarePages, reason: str) -> NoReturn:
     ):
         if reason:
             st.info(reason, icon=":material/schedule:")
+        elif FAILED_COOKIE in st.context.cookies:
+            st.error(SIGN_IN_FAILED, icon=":material/error:")
         for provider in providers.listed():
             if st.button(
                 provider.label,
