@@ -7,20 +7,24 @@ import streamlit as st
 from starlette.middleware import Middleware
 from starlette.requests import HTTPConnection
 
+from lib.domain.claims import SIGNED_IN_AT, claims_needed
 from lib.settings import read_settings, refuse_base_path
 from lib.streamlit_internals import server
 from lib.streamlit_internals.downloads import DownloadObserver, DownloadStorage, bind_deferred_files
 from lib.streamlit_internals.messages import message_type, reload_page
+from lib.streamlit_internals.oidc_client import extend_client
 from lib.streamlit_internals.runtime import use_storages
-from lib.streamlit_internals.sign_in_cookies import USER_COOKIE, drop_access_tokens
+from lib.streamlit_internals.sign_in_cookies import STATE_COOKIE, USER_COOKIE, change_cookies
 from lib.streamlit_internals.uploads import LimitedUploads
 from lib.ui.auth import connections, providers
+from lib.ui.auth.sign_in_pages import FAILED_COOKIE
 from lib.ui.navigation import page_registry
-from lib.web import security_middleware
+from lib.web import return_to, security_middleware
 from lib.web.api_endpoints import Api, LazyApi, routes
 from lib.web.cookies import CookieLimits
-from lib.web.return_to import ReturnTo
+from lib.web.failed_sign_in import FailedSignIn
 from lib.web.route_access import AccessChecks, RouteGuard
+from lib.web.sign_in_tabs import SignInTabs
 from lib.web.sign_out import SignOut
 from lib.web.websocket_guard import SocketChecks, WebSocketGuard
 
@@ -46,9 +50,13 @@ elif _settings.demo_mode and not _settings.demo:
 _oidc_middleware = []
 if _auth:
     server.allow_host(providers.own_host(_auth))
-    drop_access_tokens()
+    providers.warn_of_claim(_settings.user_claim)
+    extend_client(claims_needed(_settings.user_claim))
+    change_cookies(SIGNED_IN_AT)
     _oidc_middleware = [
-        Middleware(ReturnTo, https=_https),
+        Middleware(FailedSignIn, signed_in=USER_COOKIE, failed=FAILED_COOKIE),
+        Middleware(SignInTabs, cookies=(STATE_COOKIE, return_to.COOKIE)),
+        Middleware(return_to.ReturnTo, https=_https),
         Middleware(SignOut, end=connections.end_sign_in, cookie=USER_COOKIE),
     ]
 

@@ -20,6 +20,8 @@ _PEPPER_BYTES = 32
 _COOKIE_SECRET_LENGTH = 32  # characters
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 CALLBACK = "/oauth2callback"  # fixed by Streamlit, for every provider
+# Streamlit's fields beside the claims: the same for everybody.
+_STREAMLITS_FIELDS = {"is_logged_in", "origin", "provider", "tokens"}
 _INVISIBLE = {"Cc", "Cf", "Cs", "Zl", "Zp"}  # control, format, surrogate, line, paragraph
 _JOINERS = {"\u200c", "\u200d"}  # invisible as well, and needed to spell words in some scripts
 
@@ -70,11 +72,11 @@ class Settings(BaseSettings):
     )
     # The default is the username because it identifies one account of the directory. Two accounts
     # can share an e-mail address, and only the provider knows what a `sub` stands for.
-    user_claim: Literal["email", "preferred_username", "sub"] = Field(
+    user_claim: str = Field(
         default="preferred_username",
-        description="The claim that names the user: `preferred_username` or `sub` is compared "
-        "with the username, `email` with the e-mail address. Take `sub` where people can choose "
-        "their own `preferred_username`.",
+        description="The claim that names the user, such as `upn`: `email` is compared with the "
+        "e-mail address, any other with the username. Take `sub` where people can choose their own "
+        "`preferred_username`.",
     )
     proxy_header: Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9-]{0,63}$")] = (
         Field(
@@ -160,6 +162,14 @@ class Settings(BaseSettings):
     def _check_peppers(cls, value: str) -> str:
         if value:
             _parse_peppers(value)
+        return value
+
+    @field_validator("user_claim")
+    @classmethod
+    def _check_user_claim(cls, value: str) -> str:
+        if value in _STREAMLITS_FIELDS or any(char.isspace() for char in value):
+            msg = "must be the name of a claim that the provider sends, such as upn"
+            raise ValueError(msg)
         return value
 
     @field_validator("admins", mode="before")

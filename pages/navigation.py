@@ -6,6 +6,7 @@ from lib.operations import directory
 from lib.settings import ROOT
 from lib.ui.app_context import app_context
 from lib.ui.auth import permissions
+from lib.ui.components import message
 from lib.ui.navigation import menu, scope
 
 st.set_page_config(
@@ -13,12 +14,12 @@ st.set_page_config(
 )
 st.logo(str(ROOT / "data" / "logo.svg"), icon_image=str(ROOT / "data" / "icon.svg"))
 
-with permissions.errors_shown():
+with message.errors_shown():
     actor = permissions.require_sign_in(menu.declare_hidden)
     services = directory.services(app_context().engine)
     declared = menu.declare(services)
     scope.read_url()
-    url_path = menu.open_page(declared)
+    url_path = menu.open_page(actor, declared)
     scope.reset_on_navigation(url_path)
     if menu.is_below(actor, url_path):
         # Before the menu: the browser adds the query string that it knows to the page's address.

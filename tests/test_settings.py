@@ -88,7 +88,10 @@ class TestRefusals:
                 ),
             ),
             ("TOKEN_DESK_SIGN_IN", "ldap", "'oidc' or 'proxy'"),
-            ("TOKEN_DESK_USER_CLAIM", "name", "'email', 'preferred_username' or 'sub'"),
+            *(
+                ("TOKEN_DESK_USER_CLAIM", name, "must be the name of a claim")
+                for name in ("user name", "tokens", "provider", "origin", "is_logged_in")
+            ),
             ("TOKEN_DESK_PROXY_HEADER", "X Forwarded", "match pattern"),
             ("TOKEN_DESK_PROXY_HEADER", "X-User:", "match pattern"),
             ("TOKEN_DESK_IDLE_MINUTES", "0", "greater than 0"),

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
+from lib.domain.claims import ClaimFault
 from lib.domain.operations import ChangedUser
 from lib.domain.roles import Permission
 
@@ -217,11 +218,12 @@ class InactiveAccountError(SignInRefusedError):
 
 @dataclass
 class ClaimUnusableError(SignInRefusedError):
-    """The provider's claim is missing, not a name, or an e-mail address that is not verified."""
+    """The provider's `claim` does not name a person; `fault` says why."""
 
     code = "ClaimUnusable"
 
     claim: str
+    fault: ClaimFault
 
 
 @dataclass

@@ -37,6 +37,17 @@ def caseless(text: str) -> str:
     return unicodedata.normalize("NFD", unicodedata.normalize("NFD", text).casefold())
 
 
+def ascii_lower(text: str) -> str:
+    """Return `text` with the letters A to Z in lower case. Databases fold others differently."""
+    return text.encode("utf-8", "surrogatepass").lower().decode("utf-8", "surrogatepass")
+
+
+def composed(text: str) -> str:
+    """Return `text` without white space around it, its accents composed (NFC)."""
+    text = text.strip()
+    return text if text.isascii() else unicodedata.normalize("NFC", text)
+
+
 def like(search: str) -> str:
     r"""Return the LIKE pattern for keys that contain `search`; the escape character is `\`."""
     escaped = fold(search[:LONGEST_SEARCH])

@@ -68,11 +68,15 @@ class Status(StrEnum):
 
 
 class SessionStatus(StrEnum):
-    """Status of a sign-in. NONE: never seen here, or refused. ENDED is final."""
+    """Status of a sign-in. NONE: never seen here, or refused. ENDED is final.
+
+    UNKNOWN: the database cannot be read.
+    """
 
     NONE = "none"
     ACTIVE = "active"
     ENDED = "ended"
+    UNKNOWN = "unknown"
 
 
 class OrganizationType(StrEnum):

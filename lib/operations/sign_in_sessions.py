@@ -14,14 +14,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Engine
 
 from lib.domain.access import Actor
 from lib.domain.audit import GLOBAL_CHAIN, Event, EventAction
-from lib.domain.clock import MINUTE, SECOND, Moment
+from lib.domain.claims import SIGNED_IN_AT, name_in
+from lib.domain.clock import MINUTE, Moment
 from lib.domain.errors import (
-    AmbiguousEmailError,
-    ClaimUnusableError,
     DatabaseUnavailableError,
     InactiveAccountError,
     NotInDirectoryError,
@@ -30,15 +29,15 @@ from lib.domain.errors import (
     SignInRefusedError,
 )
 from lib.domain.roles import Permission
-from lib.domain.search import possible_name
 from lib.domain.states import SessionStatus
+from lib.operations.identification import claimed_person, refusal_of
 from lib.operations.unit_of_work import UnitOfWork
 from lib.store import audit_queries, grant_queries, sign_in_queries
 from lib.store.engine import reading, writing
 from lib.store.sign_in_queries import SignInRow
 
-_ADDED_BY_STREAMLIT = {"is_logged_in", "origin", "tokens"}  # fields beside the provider's claims
-_EMAIL = "email"
+#: The claims that tell one sign-in from another. The nonce alone is new for each.
+_IDENTITY = ("iss", "sub", "aud", "iat", "nonce", "sid")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,15 +67,19 @@ class LoginClaims(NamedTuple):
 
     @property
     def sign_in_id(self) -> str:
-        """Return a digest of all claims. Issuer, subject, time and nonce make it unique."""
-        claims = {k: v for k, v in self.claims.items() if k not in _ADDED_BY_STREAMLIT}
-        text = json.dumps(claims, sort_keys=True, separators=(",", ":"), default=str)
+        """Return a digest of issuer, subject, audience, issue time, nonce and session id."""
+        identity = [self.claims.get(name) for name in _IDENTITY]
+        text = json.dumps(identity, sort_keys=True, separators=(",", ":"))
         return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
-    def began(self, now: Moment) -> Moment:
-        """Return when the person signed in according to the provider (`iat`), at most `now`."""
-        issued = self.claims.get("iat")
-        return min(now, int(issued * SECOND)) if isinstance(issued, int | float) else now
+    @property
+    def signed_in_at(self) -> Moment | None:
+        """Return when our callback set the cookie; None for a cookie of an earlier version.
+
+        The provider's `iat` is no measure: some send one that is minutes old.
+        """
+        moment = self.claims.get(SIGNED_IN_AT)
+        return moment if isinstance(moment, int) else None
 
 
 def resume(
@@ -85,17 +88,20 @@ def resume(
     """Return the signed-in person with their current grants. Two reads by key.
 
     The first call for a sign-in inserts its row and writes an audit event. Raises the subclass of
-    SignInRefusedError that says why.
+    SignInRefusedError that says why. A cookie of an earlier version counts as signed out: its row
+    has another id, so nobody knows whether it has ended.
     """
+    if login.signed_in_at is None:
+        raise SignedOutError
     sign_in_id, now = login.sign_in_id, unit_of_work.clock()
     with reading(unit_of_work.engine) as connection:
         row = sign_in_queries.find(connection, sign_in_id)
         account = row and grant_queries.find_account(connection, row.username)
     if row is None:
-        return _begin(unit_of_work, limits, user_claim, login)
+        return _begin(unit_of_work, limits, user_claim, login, login.signed_in_at)
     _require_active(unit_of_work, limits, sign_in_id, row, now, login.address)
     if account is None:
-        raise NotInDirectoryError(_claimed(login.claims, user_claim))
+        raise NotInDirectoryError(name_in(login.claims, user_claim))
     if not account.active:
         raise InactiveAccountError(account.username)
     if now >= row.last_seen_at + limits.touch:
@@ -130,39 +136,6 @@ def sign_out(unit_of_work: UnitOfWork, login: LoginClaims) -> None:
     _end(unit_of_work, login.sign_in_id, login.address, "")
 
 
-def begin_by_proxy(unit_of_work: UnitOfWork, username: str, address: str) -> Actor:
-    """Return the person whom the proxy names, and record the sign-in.
-
-    Raises SignInRefusedError, which is recorded too, when the directory has no such active person.
-    """
-    attempt = Event(EventAction.SIGN_IN, actor=possible_name(username), address=address)
-    with unit_of_work.transaction(attempt) as connection:
-        found = _find_person(connection, username, address)
-        event = _refusal_of(attempt, found) if isinstance(found, SignInRefusedError) else attempt
-        unit_of_work.record(connection, event)
-    if isinstance(found, SignInRefusedError):
-        raise found
-    return found
-
-
-def find_by_proxy(unit_of_work: UnitOfWork, username: str, address: str) -> Actor:
-    """Return the person whom the proxy names; nothing is recorded. Raises SignInRefusedError."""
-    with reading(unit_of_work.engine) as connection:
-        found = _find_person(connection, username, address)
-    if isinstance(found, SignInRefusedError):
-        raise found
-    return found
-
-
-def _find_person(connection: Connection, username: str, address: str) -> Actor | SignInRefusedError:
-    account = grant_queries.find_account(connection, possible_name(username))
-    if account is None:
-        return NotInDirectoryError(username)
-    if not account.active:
-        return InactiveAccountError(username)
-    return Actor(account.username, account.name, account.grants, address)
-
-
 def record_page_refusal(
     unit_of_work: UnitOfWork, actor: Actor, permission: Permission, organization_id: str
 ) -> None:
@@ -176,25 +149,28 @@ def record_page_refusal(
 
 
 def _begin(
-    unit_of_work: UnitOfWork, limits: SessionLimits, user_claim: str, login: LoginClaims
+    unit_of_work: UnitOfWork,
+    limits: SessionLimits,
+    user_claim: str,
+    login: LoginClaims,
+    began: Moment,
 ) -> Actor:
     """Insert the row of a new sign-in and record it, whether it is accepted or refused.
 
     If another tab or a sign-out has inserted the row meanwhile, that row decides.
     """
     now = unit_of_work.clock()
-    began = login.began(now)
     attempt = Event(
-        EventAction.SIGN_IN, actor=_claimed(login.claims, user_claim), address=login.address
+        EventAction.SIGN_IN, actor=name_in(login.claims, user_claim), address=login.address
     )
     with unit_of_work.transaction(attempt) as connection:
         audit_queries.lock_head(connection, GLOBAL_CHAIN)
-        found = _resolve(connection, login, user_claim)
+        found = claimed_person(connection, login.claims, user_claim, login.address)
         username = found.username if isinstance(found, Actor) else ""
         if isinstance(found, InactiveAccountError):
             username = found.name
         row = SignInRow(username, began, began, None)
-        # An old cookie that was never used here: the time limits count from the provider's `iat`.
+        # An old cookie that was never used here.
         refusal = limits.exceeded(row, now) or (
             found if isinstance(found, SignInRefusedError) else None
         )
@@ -203,35 +179,12 @@ def _begin(
         is_first = sign_in_queries.add(connection, login.sign_in_id, row)
         if is_first:
             named = attempt._replace(actor=username or attempt.actor)
-            unit_of_work.record(connection, _refusal_of(named, refusal) if refusal else named)
+            unit_of_work.record(connection, refusal_of(named, refusal) if refusal else named)
     if not is_first:
         return resume(unit_of_work, limits, user_claim, login)
     if refusal or not isinstance(found, Actor):
         raise refusal or SignedOutError
     return found
-
-
-def _resolve(
-    connection: Connection, login: LoginClaims, user_claim: str
-) -> Actor | SignInRefusedError:
-    """Return the person whom the claims name, or the error that says why there is none."""
-    name = _claimed(login.claims, user_claim)
-    if not name:
-        return ClaimUnusableError(user_claim)
-    username = name
-    if user_claim == _EMAIL:
-        if login.claims.get("email_verified") not in {True, "true"}:
-            return ClaimUnusableError(user_claim)
-        usernames = sign_in_queries.usernames_of(connection, name)
-        if len(usernames) > 1:
-            return AmbiguousEmailError(name)
-        username = usernames[0] if usernames else ""
-    account = grant_queries.find_account(connection, username) if username else None
-    if account is None:
-        return NotInDirectoryError(name)
-    if not account.active:
-        return InactiveAccountError(account.username)
-    return Actor(account.username, account.name, account.grants, login.address)
 
 
 def _require_active(
@@ -280,14 +233,3 @@ def _touch(engine: Engine, sign_in_id: str, now: Moment) -> None:
             sign_in_queries.touch(connection, sign_in_id, now)
     except DatabaseUnavailableError:
         return
-
-
-def _claimed(claims: Mapping[str, Any], user_claim: str) -> str:
-    """Return the name in the claim `user_claim`; empty when it is missing or no possible name."""
-    name = claims.get(user_claim)
-    return possible_name(name) if isinstance(name, str) else ""
-
-
-def _refusal_of(attempt: Event, refusal: SignInRefusedError) -> Event:
-    detail = f"{attempt.action.value}: {refusal.code}"
-    return attempt._replace(action=EventAction.REFUSAL, detail=detail)

@@ -6,6 +6,7 @@ from typing import NamedTuple
 from sqlalchemy import Connection, text
 
 from lib.domain.clock import Moment
+from lib.domain.search import ascii_lower, caseless
 from lib.store.bulk import ids_parameter, with_ids
 
 
@@ -17,6 +18,9 @@ class SignInRow(NamedTuple):
     last_seen_at: Moment
     ended_at: Moment | None
 
+
+# PostgreSQL's own collations fold more letters, such as the Kelvin sign to k.
+_ASCII_LOWER = {"sqlite": "lower(email)", "postgresql": 'lower(email COLLATE "C")'}
 
 # Built once, since it is executed at every click.
 _FIND = text(
@@ -82,14 +86,24 @@ def end_all_of(connection: Connection, usernames: Iterable[str], now: Moment) ->
     return ended
 
 
-def usernames_of(connection: Connection, email: str) -> list[str]:
-    """Return at most two usernames with this e-mail address, ignoring case.
+def usernames_with_email(connection: Connection, email: str) -> list[str]:
+    """Return at most two usernames with this e-mail address, ignoring the case of A to Z.
 
     Two are enough to know that the address is ambiguous. There is no index, since this runs only
     once for each sign-in.
     """
+    lower = _ASCII_LOWER[connection.dialect.name]
     rows = connection.execute(
-        text("SELECT username FROM user_account WHERE lower(email) = lower(:email) LIMIT 2"),
-        {"email": email},
+        text(f"SELECT username FROM user_account WHERE {lower} = :email LIMIT 2"),
+        {"email": ascii_lower(email)},
     )
-    return [row[0] for row in rows]
+    return list(rows.scalars())
+
+
+def usernames_ignoring_case(connection: Connection, username: str) -> list[str]:
+    """Return at most two usernames that equal `username`, but for upper and lower case."""
+    rows = connection.execute(
+        text("SELECT username FROM user_account WHERE username_key = :key LIMIT 2"),
+        {"key": caseless(username)},
+    )
+    return list(rows.scalars())

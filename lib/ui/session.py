@@ -93,6 +93,8 @@ class Session:
     """
 
     username: str = ""
+    #: The name that the proxy gave this person.
+    proxy_name: str = ""
     place: Place = field(default_factory=Place)
     #: The place that was in the URL when it was last read or written.
     last_url: Place = field(default_factory=Place)

@@ -27,7 +27,7 @@ from lib.domain.errors import AuditNotWrittenError, DatabaseUnavailableError
 from lib.domain.tokens import FoundToken
 from lib.web import http_messages, openapi
 from lib.web.failure_log import Failure, FailureLog
-from lib.web.http_messages import ProblemError, json_response
+from lib.web.http_messages import ProblemError, json_response, read_form
 from lib.web.paths import API, HEALTHZ, READYZ
 
 if TYPE_CHECKING:  # the dashboard imports the database code only after its server has started
@@ -122,8 +122,7 @@ class LazyApi:
 async def introspect(lazy_api: LazyApi, request: Request) -> Response:
     """Tell a service about its own good token; `{"active": false}` for any other token."""
     api = await lazy_api.api()
-    service_id = await _calling_service(api, request)
-    token = await http_messages.read_token(request)
+    service_id, token = await _service_and_token(api, request)
     found = await api.verifier.check_in_loop(token, service_id)
     return json_response(_introspected(found) if found else {"active": False})
 
@@ -165,14 +164,10 @@ async def revoke(lazy_api: LazyApi, request: Request) -> Response:
     """End a token; a service can end only its own. 200 also when there is none (RFC 7009)."""
     api = await lazy_api.api()
     address = api.address_of(request)
-    if api.open_revoke and "authorization" not in request.headers:
-        token = await http_messages.read_token(request)
-        if not await _in_thread(api.verifier.revoke, token, address):
-            api.note_failure(Failure.TOKEN, request)
-    else:
-        service_id = await _calling_service(api, request)
-        token = await http_messages.read_token(request)
-        await _in_thread(api.verifier.revoke, token, address, service_id)
+    service_id, token = await _service_and_token(api, request, anybody=api.open_revoke)
+    found = await _in_thread(api.verifier.revoke, token, address, service_id)
+    if service_id is None and not found:
+        api.note_failure(Failure.TOKEN, request)
     return json_response({})
 
 
@@ -300,6 +295,9 @@ def routes(lazy_api: LazyApi) -> list[Route]:
 
 
 _FAULT = ProblemError(500, "server_error", "Internal error. Token Desk's log says where.")
+_TWO_CREDENTIALS = ProblemError(
+    400, "invalid_request", "Send the credentials once: in HTTP Basic or in the form."
+)
 _NO_DATABASE = ProblemError(
     503,
     "temporarily_unavailable",
@@ -313,9 +311,28 @@ def _wrong_method(methods: tuple[str, ...]) -> ProblemError:
     return ProblemError(405, "invalid_request", f"Use {allowed}.", {"allow": allowed})
 
 
-async def _calling_service(api: Api, request: Request) -> str:
-    """Return the id of the calling service. Raises ProblemError: 401 invalid_client."""
-    credentials = http_messages.basic_credentials(request)
+async def _service_and_token(
+    api: Api, request: Request, *, anybody: bool = False
+) -> tuple[str | None, str]:
+    """Return the id of the calling service, and the token in the form.
+
+    The credentials are in HTTP Basic or in the form. With `anybody` they may be missing, and the id
+    is None then. Raises ProblemError: 401 invalid_client, and those of the form.
+    """
+    in_header = "authorization" in request.headers
+    form = None if in_header or not http_messages.has_form(request) else await read_form(request)
+    credentials = form.credentials if form else http_messages.basic_credentials(request)
+    service_id = None
+    if credentials or in_header or not anybody:
+        service_id = await _calling_service(api, request, credentials)
+    form = form or await read_form(request)
+    if in_header and form.credentials:
+        raise _TWO_CREDENTIALS
+    return service_id, form.token
+
+
+async def _calling_service(api: Api, request: Request, credentials: tuple[str, str] | None) -> str:
+    """Return the id of the service with these credentials. Raises ProblemError: 401."""
     service_id = await api.verifier.service_of_in_loop(*credentials) if credentials else None
     if service_id is None:
         if credentials:

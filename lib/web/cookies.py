@@ -1,4 +1,4 @@
-"""Limits on cookies: their lifetime, and `Secure` over https."""
+"""Cookies of responses: which are set, their lifetime, and `Secure` over https."""
 
 import re
 
@@ -6,6 +6,13 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 _MAX_AGE = re.compile(rb"(?<=max-age=)\d+", re.IGNORECASE)
 _SECURE = re.compile(rb";\s*secure\b", re.IGNORECASE)
+
+
+def sets_cookie(start: Message, name: str) -> bool:
+    """Tell whether the start of a response sets a cookie to a value that is not empty."""
+    cookies = [value for key, value in start["headers"] if key.lower() == b"set-cookie"]
+    begin = f"{name}=".encode()
+    return any(c.startswith(begin) and not c.startswith(begin + b'""') for c in cookies)
 
 
 class CookieLimits:

@@ -3,7 +3,7 @@
 import base64
 import binascii
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Any
@@ -43,26 +43,55 @@ def json_response(
     return JSONResponse(body, status, {**_NO_STORE, **(headers or {})})
 
 
-async def read_token(request: Request) -> str:
-    """Return the form field `token`. Other fields are ignored, `token_type_hint` too.
+@dataclass(frozen=True)
+class Form:
+    """The fields of a form, as they were sent. `repr` hides them, because some are secrets."""
 
-    A field without a value counts as missing (RFC 6749, section 3.1). A body that is too large is
-    refused without being read. Raises ProblemError: 415 for another content type, 413 for too
-    large, 400 for no token, two tokens, or a token that is not UTF-8.
+    fields: list[tuple[bytes, bytes]] = field(repr=False)
+
+    @property
+    def token(self) -> str:
+        """Return the field `token`. Raises ProblemError (400) without exactly one value."""
+        token = self._value("token")
+        if not token:
+            raise ProblemError(400, "invalid_request", "The form has no field token with a value.")
+        return token
+
+    @property
+    def credentials(self) -> tuple[str, str] | None:
+        """Return `client_id` and `client_secret` (RFC 6749, section 2.3.1); None without a secret.
+
+        Raises ProblemError (400) when one is there twice, or is not UTF-8.
+        """
+        secret = self._value("client_secret")
+        return (self._value("client_id"), secret) if secret else None
+
+    def _value(self, name: str) -> str:
+        """Return the only value of a field; empty for none (RFC 6749, section 3.1)."""
+        values = [value for key, value in self.fields if key == name.encode()]
+        if len(values) > 1:
+            raise ProblemError(400, "invalid_request", f"The field {name} is there twice.")
+        try:
+            return values[0].decode() if values else ""
+        except UnicodeDecodeError:
+            raise ProblemError(400, "invalid_request", f"The field {name} is not UTF-8.") from None
+
+
+def has_form(request: Request) -> bool:
+    """Tell whether the body is a form, by its content type."""
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower() == _FORM
+
+
+async def read_form(request: Request) -> Form:
+    """Return the form of a request. Fields that nobody asks for are ignored.
+
+    A body that is too large is refused without being read. Raises ProblemError: 415 for another
+    content type, 413 for too large.
     """
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind != _FORM:
+    if not has_form(request):
         raise ProblemError(415, "invalid_request", f"Send the fields as {_FORM}.")
     pairs = [pair.partition(b"=") for pair in (await _read_body(request)).split(b"&")]
-    values = [value for name, _, value in pairs if _form_bytes(name) == b"token"]
-    if len(values) > 1:
-        raise ProblemError(400, "invalid_request", "The field token is there twice.")
-    if not any(values):
-        raise ProblemError(400, "invalid_request", "The form has no field token with a value.")
-    try:
-        return _form_bytes(values[0]).decode()
-    except UnicodeDecodeError:
-        raise ProblemError(400, "invalid_request", "The field token is not UTF-8.") from None
+    return Form([(_form_bytes(name), _form_bytes(value)) for name, _, value in pairs])
 
 
 def _form_bytes(text: bytes) -> bytes:
@@ -103,14 +132,14 @@ def basic_credentials(request: Request) -> tuple[str, str] | None:
 def bearer_token(request: Request, plain_header: str) -> str | None:
     """Return the token of `Authorization: Bearer` (RFC 6750) or of `plain_header`; else None.
 
-    None also for more than one token. An `Authorization` header of another scheme is ignored: it
-    is for the API behind the gateway.
+    None also for more than one token; the same one in both headers counts once. An empty header is
+    ignored. An `Authorization` header of another scheme is for the API behind the gateway.
     """
-    tokens = request.headers.getlist(plain_header) if plain_header else []
-    for value in request.headers.getlist("authorization"):
-        scheme, _, token = value.partition(" ")
-        if scheme.lower() == "bearer":
-            tokens = [*tokens, token]
+    given = request.headers.getlist(plain_header) if plain_header else []
+    plain = [token for token in map(str.strip, given) if token]
+    headers = (value.partition(" ") for value in request.headers.getlist("authorization"))
+    bearer = [token.strip() for scheme, _, token in headers if scheme.lower() == "bearer"]
+    tokens = plain if plain and (bearer == plain or not any(bearer)) else [*plain, *bearer]
     return tokens[0] if len(tokens) == 1 else None
 
 

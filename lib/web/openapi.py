@@ -34,7 +34,10 @@ _CHALLENGE = {"WWW-Authenticate": _header("How to sign in (RFC 9110, section 11.
 _LATER = {"Retry-After": _header("Seconds to wait before the next try", pattern="^[1-9][0-9]*$")}
 
 _RESPONSES = {
-    "BadForm": _problem("The form has no field `token`, or two, or one that is not UTF-8."),
+    "BadForm": _problem(
+        "The form has no field `token`, or two, or one that is not UTF-8; or credentials are in the"
+        " form and in HTTP Basic."
+    ),
     "NoService": _problem("The service's credentials are missing or wrong.", _CHALLENGE),
     "TooLarge": _problem("The body is larger than 64 KiB."),
     "NoForm": _problem("The body has another content type."),
@@ -161,7 +164,8 @@ def _verify(method: str, name: str, *parameters: _Json) -> _Json:
     return {
         "operationId": f"{name}_{method}",
         "summary": "Is the token of this request good?",
-        "description": "For gateways, with any method. Two tokens, or none, are answered with 401.",
+        "description": "For gateways, with any method. Two tokens, or none, are answered with 401;"
+        " the same one in both headers counts once.",
         "parameters": list(parameters),
         "security": [{"token": []}],
         "responses": {
@@ -269,7 +273,7 @@ DOCUMENT: _Json = {
                 "type": "http",
                 "scheme": "basic",
                 "description": "A service's client id and secret, percent-encoded (RFC 6749,"
-                " section 2.3.1).",
+                " section 2.3.1). Alternatively, `client_id` and `client_secret` in the form.",
             },
             "token": {
                 "type": "http",

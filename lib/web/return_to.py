@@ -13,6 +13,7 @@ from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from lib.web import paths
+from lib.web.origins import same_host
 
 COOKIE = "token_desk_return_to"
 _MINUTES_10 = 600
@@ -62,7 +63,7 @@ def _referring_page(scope: Scope) -> str:
     """Return our own page that the browser comes from; empty when it comes from elsewhere."""
     headers = Headers(scope=scope)
     url = urlsplit(headers.get("referer", ""))
-    if not url.netloc or url.netloc != headers.get("host"):
+    if not same_host(url.scheme, url.netloc, headers.get("host", "")):
         return ""
     return _own_page(f"{url.path}?{url.query}" if url.query else url.path)
 

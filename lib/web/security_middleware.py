@@ -1,13 +1,16 @@
 """Middleware in front of Streamlit: loopback only, allowed hosts and origins, security headers."""
 
 import ipaddress
+import logging
+import time
 from collections.abc import Callable, Sequence
 
-from starlette.datastructures import Headers
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from lib.web import paths
+from lib.web.origins import same_host
 
 DEMO_ONLY_HERE = (
     "Token Desk runs in demo mode, where anyone can sign in as anyone, so it answers on this "
@@ -23,6 +26,19 @@ _STRANGE_HOST = (
     "Token Desk does not accept this host name. Its administrator can add the name to "
     "server.allowedHosts (STREAMLIT_SERVER_ALLOWED_HOSTS).\n"
 )
+_HOST_REFUSED = (
+    "Refused a request to the host %s, which is not in server.allowedHosts. If browsers use that "
+    "name, add it (STREAMLIT_SERVER_ALLOWED_HOSTS). If not, the proxy in front must pass on what "
+    "they use (nginx: proxy_set_header Host $http_host;)."
+)
+_ORIGIN_REFUSED = (
+    "Refused a WebSocket of the origin %s to the host %s: they differ, so pages stay empty. If the "
+    "origin is Token Desk's own address, the proxy in front must pass on the host and port that "
+    "browsers use (nginx: proxy_set_header Host $http_host; not $host, which has no port)."
+)
+_LOG_SECONDS = 60
+_LONGEST = 200  # characters of a value in the log
+_log = logging.getLogger(__name__)
 _POLICY_VIOLATION = 1008  # RFC 6455, section 7.4.1
 _YEAR = 365 * 24 * 3600
 #: Requested by machines, under any host name. These routes use nothing that a browser sends by
@@ -115,10 +131,20 @@ class OriginGate:
     Health checks and the API are answered under any host name.
     """
 
-    def __init__(self, app: ASGIApp, is_known_host: Callable[[str | None], bool]) -> None:
-        """Wrap `app`. `is_known_host` tells whether a Host header is allowed."""
+    def __init__(
+        self,
+        app: ASGIApp,
+        is_known_host: Callable[[str | None], bool],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Wrap `app`. `is_known_host` tells whether a Host header is allowed.
+
+        `clock` gives seconds, for the log.
+        """
         self._app = app
         self._is_known_host = is_known_host
+        self._clock = clock
+        self._logged: dict[str, float] = {}  # when each sentence was last written
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Respond with 403, or close the WebSocket, unless host and origin are our own."""
@@ -126,12 +152,22 @@ class OriginGate:
             await self._app(scope, receive, send)
             return
         headers = Headers(scope=scope)
-        host = headers.get("host")
-        same = scope["type"] == "http" or _authority(headers.getlist("origin")) == host
-        if self._is_known_host(host) and same:
-            await self._app(scope, receive, send)
-        else:
+        host, origins = headers.get("host"), headers.getlist("origin")
+        if not self._is_known_host(host):
+            self._log(_HOST_REFUSED, host)
             await refuse(scope, receive, send, _STRANGE_HOST)
+        elif scope["type"] == "websocket" and not _is_own_origin(origins, host):
+            self._log(_ORIGIN_REFUSED, ", ".join(origins), host)
+            await refuse(scope, receive, send, _STRANGE_HOST)
+        else:
+            await self._app(_with_host_of(scope, origins), receive, send)
+
+    def _log(self, sentence: str, *values: str | None) -> None:
+        """Log a refusal, each sentence once a minute at most. The values come from anybody."""
+        now = self._clock()
+        if now - self._logged.get(sentence, -_LOG_SECONDS) >= _LOG_SECONDS:
+            self._logged[sentence] = now
+            _log.warning(sentence, *(f"{value or '(none)'!r:.{_LONGEST}}" for value in values))
 
 
 async def refuse(
@@ -150,10 +186,22 @@ def _is_for_machines(scope: Scope) -> bool:
     return scope["type"] == "http" and (path in _FOR_MACHINES or path.startswith(paths.API))
 
 
-def _authority(origins: list[str]) -> str:
-    """Return host and port of the Origin; empty when there is none, or more than one."""
+def _is_own_origin(origins: list[str], host: str | None) -> bool:
+    """Tell whether there is one Origin, and it is the host by http or https."""
     scheme, _, authority = origins[0].partition("://") if len(origins) == 1 else ("", "", "")
-    return authority if scheme in {"http", "https"} else ""
+    return scheme in {"http", "https"} and same_host(scheme, authority, host or "")
+
+
+def _with_host_of(scope: Scope, origins: list[str]) -> Scope:
+    """Return the scope of a WebSocket with the host as its own Origin writes it.
+
+    Streamlit compares the two letter by letter.
+    """
+    if scope["type"] != "websocket":
+        return scope
+    changed = dict(scope, headers=list(scope["headers"]))
+    MutableHeaders(scope=changed)["host"] = origins[0].partition("://")[2]
+    return changed
 
 
 def _is_loopback(scope: Scope) -> bool:

@@ -11,6 +11,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from lib.domain.errors import DeskError
 from lib.web import paths
+from lib.web.cookies import sets_cookie
 from lib.web.security_middleware import refuse
 
 STILL_IN = (
@@ -33,7 +34,7 @@ class SignOut:
         """
         self._app = app
         self._end = end
-        self._cookie = f"{cookie}=".encode()
+        self._cookie = cookie
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """End the sign-in before a sign-out or a new cookie; pass everything else on.
@@ -43,7 +44,7 @@ class SignOut:
         path = scope["path"] if scope["type"] == "http" else ""
 
         async def end_before(message: Message) -> None:
-            if message["type"] == "http.response.start" and self._signs_in(message):
+            if message["type"] == "http.response.start" and sets_cookie(message, self._cookie):
                 await self._end_sign_in(scope)
             await send(message)
 
@@ -59,9 +60,3 @@ class SignOut:
             await run_in_threadpool(self._end, HTTPConnection(scope))
         except DeskError as error:
             raise _NotEndedError from error
-
-    def _signs_in(self, start: Message) -> bool:
-        """Tell whether the response sets the cookie of a sign-in to a value that is not empty."""
-        cookies = [value for name, value in start["headers"] if name.lower() == b"set-cookie"]
-        empty = self._cookie + b'""'
-        return any(c.startswith(self._cookie) and not c.startswith(empty) for c in cookies)

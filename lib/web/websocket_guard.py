@@ -102,7 +102,7 @@ class _ClosingError(Exception):
 
 @dataclass(eq=False)
 class _Socket:
-    """One connection. `last_status` is the status of the sign-in at the last check.
+    """One connection. `last_status` is the status of the sign-in when it could last be read.
 
     `signed_out` is the guard's collection of the connections without a sign-in.
     """
@@ -162,6 +162,9 @@ class _Socket:
         if frame is None:  # a text frame: Streamlit would log a traceback for each
             raise _ClosingError(_UNSUPPORTED)
         now = await run_in_threadpool(self.checks.status, self.connection)
+        if now is SessionStatus.UNKNOWN:
+            # The page says so itself: it reads the database too, and callbacks check the sign-in.
+            now = self.last_status
         if _ended(self.last_status, now):
             await self.to_browser({"type": "websocket.send", "bytes": self.checks.reload(frame)})
             raise _ClosingError(_POLICY_VIOLATION)

@@ -9,7 +9,7 @@ from playwright.sync_api import expect, sync_playwright
 from sqlalchemy import make_url
 
 from tests.browser.browsing import PATIENCE, Browsing
-from tests.browser.signing_in import COOKIE_SECRET, PEOPLE, TOKENS, Proxy, sign_in
+from tests.browser.signing_in import CLAIMS, COOKIE_SECRET, PEOPLE, TOKENS, Proxy, sign_in
 from tests.conftest import ENGINES
 from tests.support.dashboards import Dashboard, Dashboards, fill
 from tests.support.postgresql import database, new_database
@@ -81,15 +81,16 @@ def tab(new_tab: Callable[..., Browsing], server: Dashboard) -> Browsing:
 
 @pytest.fixture(scope="session")
 def provider(dashboards: Dashboards, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """The address of an identity provider that knows four people."""
+    """The address of an identity provider that knows the people of `PEOPLE` and `CLAIMS`."""
     port = free_port()
     log = tmp_path_factory.mktemp("provider") / "log"
-    command = ["-W", "ignore", "-m", "oidc_provider_mock", "--port", str(port)]
-    for username in PEOPLE:
+    command = ["-W", "ignore", "-m", "tests.support.oidc_provider", "--port", str(port)]
+    for username in (*PEOPLE, *CLAIMS):
         claims = {
             "sub": username,
             "preferred_username": username,
             "email": f"{username}@example.com",
+            **CLAIMS.get(username, {}),
         }
         command += ["--user-claims", json.dumps(claims)]
     process = dashboards.run(command, log)

@@ -30,6 +30,22 @@ PEOPLE = {
     "nobody": "unknown to the demo",
 }
 
+#: What providers send of people whose sign-ins are not as simple, by the button at the provider.
+CLAIMS: dict[str, dict[str, Any]] = {
+    "thin": {"preferred_username": "mhale", "only_as_userinfo": ["preferred_username"]},
+    "old-iat": {"preferred_username": "mhale", "iat": int(time.time()) - 3600},
+    "upper": {"preferred_username": "MHALE"},
+    "decomposed": {"preferred_username": " Jose\u0301 "},
+    "markup": {"preferred_username": "**x** ![i](https://evil.example.com/i) <b>y</b> $z$"},
+    "no-name": {"preferred_username": ["mhale"]},
+    "verified": {
+        "email": "MHale@TokenDesk.example.com",
+        "email_verified": True,
+        "only_as_userinfo": ["email", "email_verified"],
+    },
+    "verified-list": {"email": "mhale@tokendesk.example.com", "email_verified": [True]},
+}
+
 
 def step(sentence: str) -> None:
     """Say what is done next; `pytest -s` shows it."""

@@ -3,12 +3,14 @@
 import base64
 import json
 import re
-import time
 
 import pytest
 from playwright.sync_api import expect
+from sqlalchemy import make_url
 from websockets.exceptions import InvalidStatus
 
+from lib.domain.claims import SIGNED_IN_AT
+from lib.domain.clock import HOUR
 from tests.browser.signing_in import (
     DAY,
     PEOPLE,
@@ -26,8 +28,15 @@ from tests.browser.signing_in import (
     stream,
 )
 from tests.support.dashboards import Dashboard
+from tests.support.postgresql import execute
 
 pytestmark = pytest.mark.browser
+
+#: Ends a database's connections, and lets nobody in.
+GONE = (
+    "ALTER DATABASE {0} ALLOW_CONNECTIONS false;"
+    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{0}'"
+)
 
 
 class TestTheWalk:
@@ -173,8 +182,14 @@ class TestCookies:
         put_cookie(context, cookie, signed(claims, seconds_ago=40 * DAY))
         signed_in.open(TOKENS)
         asks_to_sign_in(signed_in)
+        step("a cookie of an earlier version")
+        earlier = {name: claim for name, claim in claims.items() if name != SIGNED_IN_AT}
+        put_cookie(context, cookie, signed(earlier))
+        signed_in.open(TOKENS)
+        asks_to_sign_in(signed_in)
+        expect(signed_in.page.get_by_text("You are signed out.")).to_be_visible()
         step("a cookie whose sign-in was 13 hours ago, and is seen for the first time")
-        early = claims | {"iat": int(time.time()) - 13 * 3600}
+        early = claims | {"nonce": "other", SIGNED_IN_AT: claims[SIGNED_IN_AT] - 13 * HOUR}
         put_cookie(context, cookie, signed(early))
         signed_in.open(TOKENS)
         asks_to_sign_in(signed_in)
@@ -251,6 +266,43 @@ class TestTimeOuts:
         confirm.click()
         asks_to_sign_in(signed_in)
         assert desk.count("operation") == before
+
+
+class TestLostDatabase:
+    """While the database cannot be read, the page stays."""
+
+    def test_a_click_meanwhile_gets_the_usual_sentence_and_the_next_one_works(
+        self, postgresql, postgresql_desk, new_tab
+    ):
+        """On a page and in a dialog. Nobody is signed out, and nothing is loaded again."""
+        name = make_url(postgresql_desk.database).database
+        tab = new_tab(postgresql_desk.address)
+        tab.open(TOKENS)
+        sign_in(tab, "mhale")
+        tab.heading("Recipient API Tokens")
+        tab.page.evaluate("window.stays = true")
+        step("the database is gone: a click")
+        execute(postgresql, *GONE.format(name).split(";"))
+        tab.button("Select page").click()
+        sentence = tab.page.get_by_text("The database cannot be reached. Nothing was changed")
+        expect(sentence).to_be_visible()
+        step("it is back: another click")
+        execute(postgresql, f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
+        tab.page.keyboard.press("r")
+        tab.heading("Recipient API Tokens")
+        expect(sentence).to_have_count(0)
+        step("gone again: the confirming click in a dialog")
+        before = postgresql_desk.count("operation")
+        tab.selected("50 selected")
+        tab.pick("Actions", "Add New Tokens")
+        execute(postgresql, *GONE.format(name).split(";"))
+        tab.button("Confirm").click()
+        expect(sentence).to_be_visible()
+        execute(postgresql, f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
+        assert tab.page.evaluate("window.stays") is True
+        assert postgresql_desk.count("operation") == before
+        tab.reload()
+        tab.heading("Recipient API Tokens")
 
 
 class TestForgers:

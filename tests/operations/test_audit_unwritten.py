@@ -9,7 +9,8 @@ from functools import partial
 import pytest
 
 from lib.demo.demo_data import fill_demo
-from lib.domain.clock import HOUR, MINUTE, SECOND
+from lib.domain.claims import SIGNED_IN_AT
+from lib.domain.clock import HOUR, MINUTE
 from lib.domain.errors import AuditNotWrittenError, NotAllowedError
 from lib.domain.roles import Grant, Permission, Role
 from lib.domain.states import Action, Holding
@@ -19,6 +20,7 @@ from lib.operations import (
     credentials,
     grants,
     own_tokens,
+    proxy_sign_in,
     recall,
     revocation,
     sign_in_sessions,
@@ -59,7 +61,7 @@ USERS = b"username,name,email,organization_id,status\nnew,New Person,,,active\n"
 
 def _login(name: str) -> LoginClaims:
     """Return login claims of a person."""
-    return LoginClaims({"sub": name, "iat": LATER // SECOND}, "192.0.2.9")
+    return LoginClaims({"sub": name, SIGNED_IN_AT: LATER}, "192.0.2.9")
 
 
 def _appoint(w: World) -> None:
@@ -105,9 +107,7 @@ OTHERS: Acts = {
         w.unit_of_work, LIMITS, "sub", _login("support-all")
     ),
     "sign_in_sessions.sign_out": _sign_out,
-    "sign_in_sessions.begin_by_proxy": lambda w: sign_in_sessions.begin_by_proxy(
-        w.unit_of_work, "mhale", "192.0.2.9"
-    ),
+    "proxy_sign_in.begin": lambda w: proxy_sign_in.begin(w.unit_of_work, "mhale", "192.0.2.9"),
 }
 #: What is given a unit of work and writes nothing but a refusal.
 READING = {
@@ -118,7 +118,7 @@ READING = {
     "recall.widen",
     "sign_in_sessions.session_status",
     "sign_in_sessions.username_of",
-    "sign_in_sessions.find_by_proxy",
+    "proxy_sign_in.find",
     "actions.needs_approval",
     "sign_in_sessions.record_page_refusal",
 }

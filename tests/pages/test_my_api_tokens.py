@@ -9,6 +9,7 @@ from streamlit.testing.v1 import AppTest
 from lib.domain.access import Actor
 from lib.domain.token_format import is_well_formed
 from lib.operations import own_tokens
+from lib.settings import ROOT
 from lib.ui.app_context import app_context
 from lib.ui.components.secret_reveal import ShownSecret
 from tests.support.page import MARKUP, USER, execute_sql, press, query, values
@@ -39,6 +40,18 @@ def notices(at: AppTest) -> list[str]:
     return [*values(at.main.info), *values(at.main.error)]
 
 
+class TestLanding:
+    """Where people come who ask for no page."""
+
+    def test_an_ordinary_person_lands_here_and_nothing_is_refused(self, demo):
+        """Organizations, the default, is for others."""
+        at = AppTest.from_file(ROOT / "pages" / "navigation.py", default_timeout=20)
+        at.session_state["signed_in_as"] = USER
+        at.run()
+        assert at.header[0].value == "My API tokens"
+        assert query(demo, "SELECT count(*) FROM audit_event WHERE action = 'refusal'") == [(0,)]
+
+
 class TestAccept:
     """Accepting a request makes a token, which is shown once."""
 
@@ -51,6 +64,15 @@ class TestAccept:
         frame = at.dataframe[0].value
         assert list(frame) == ["Organization", "Service", "Token", "Last used", "Expires"]
         assert frame["Token"].str.fullmatch(r"demo_\w{4}…").all()
+
+    @pytest.mark.parametrize(("expires_at", "ends"), [(4_102_444_800_000, True), (None, False)])
+    def test_pending_exported_token_says_when_it_ends(self, demo, open_page, expires_at, ends):
+        """A token without expiry has no end."""
+        (token_id,) = pending(demo, EXPORTED)
+        statement = "UPDATE token SET expires_at = :at WHERE token_id = :t"
+        execute_sql(demo, statement, at=expires_at, t=token_id)
+        captions = values(open_page("my_api_tokens", person=EXPORTED).caption)
+        assert any("it works already until Jan 1, 2100." in each for each in captions) is ends
 
     def test_pending_token_says_when_accepting_ends_another(self, demo, open_page):
         """If the person has a token for the same organization and service."""

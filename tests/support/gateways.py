@@ -77,6 +77,8 @@ class _Echo(BaseHTTPRequestHandler):
         """Respond with names and values of the headers."""
         self._answer(200, json.dumps(self.headers.items()).encode())
 
+    do_OPTIONS = do_GET  # noqa: N815 - http.server's name
+
     def do_POST(self) -> None:
         """Respond with the body, as an error of the API itself."""
         self._answer(500, self.rfile.read(int(self.headers["content-length"])))

@@ -179,6 +179,68 @@ class TestIntrospect:
         assert problem(response) == (401, "invalid_client")
 
 
+class TestCredentialsInTheForm:
+    """`client_secret_post` (RFC 6749, section 2.3.1)."""
+
+    @pytest.mark.parametrize("path", ["introspect", "revoke"])
+    def test_credentials_in_the_form_are_accepted(self, api, engine, ids, path):
+        """As those in HTTP Basic."""
+        (token,) = give(engine, ids[0], Holding.ACCEPTED)
+        client_id, secret = credential(engine)
+        form = {"token": token, "client_id": client_id, "client_secret": secret}
+        answer = api.client.post(f"/api/v1/{path}", data=form)
+        assert answer.status_code == 200
+        live = select(engine, "SELECT count(*) FROM token WHERE ended_at IS NULL")
+        assert (answer.json().get("active"), live) == (
+            (True, [(1,)]) if path == "introspect" else (None, [(0,)])
+        )
+
+    @pytest.mark.parametrize("path", ["introspect", "revoke"])
+    @pytest.mark.parametrize(
+        ("more", "expected"),
+        [
+            ("", (401, "invalid_client")),
+            ("&client_id={0}", (401, "invalid_client")),
+            ("&client_id={0}&client_secret=", (401, "invalid_client")),
+            ("&client_id={0}&client_secret=wrong", (401, "invalid_client")),
+            ("&client_secret={1}", (401, "invalid_client")),
+            ("&client_id={0}&client_id={0}&client_secret={1}", (400, "invalid_request")),
+            ("&client_id={0}&client_secret={1}&client_secret={1}", (400, "invalid_request")),
+            ("&client_id={0}&client_secret=%ff", (400, "invalid_request")),
+        ],
+    )
+    def test_wrong_credentials_in_the_form_are_refused(
+        self, shared_api, secret, path, more, expected
+    ):
+        """Also half of them."""
+        answer = shared_api.client.post(
+            f"/api/v1/{path}",
+            content=f"token=x{more.format(*secret)}",
+            headers={"content-type": FORM},
+        )
+        assert problem(answer) == expected
+
+    def test_credentials_in_header_and_form_are_400(self, shared_api, secret):
+        """RFC 6749, section 2.3: one method for each request."""
+        form = {"token": "x", "client_id": secret[0], "client_secret": secret[1]}
+        answer = shared_api.client.post("/api/v1/introspect", data=form, headers=basic(*secret))
+        assert problem(answer) == (400, "invalid_request")
+
+    def test_open_revoke_with_a_service_in_the_form_ends_only_its_tokens(self, engine, ids):
+        """Credentials are not ignored where none are needed."""
+        api = api_client(engine, open_revoke=True)
+        (token,) = give(engine, ids[0], Holding.ACCEPTED, service_id=OTHER_SERVICE)
+        client_id, secret = credential(engine)
+        form = {"token": token, "client_id": client_id, "client_secret": secret}
+        assert api.client.post("/api/v1/revoke", data=form).status_code == 200
+        assert api.verify(token).status_code == 200
+        wrong = form | {"client_secret": "wrong"}
+        assert problem(api.client.post("/api/v1/revoke", data=wrong)) == (401, "invalid_client")
+        assert api.client.post("/api/v1/revoke", data={"token": token}).status_code == 200
+        assert api.verify(token).status_code == 401
+        api.api.close()
+
+
 class TestForm:
     """Bodies that are no form with one token."""
 
@@ -364,8 +426,26 @@ class TestVerify:
         assert status(("API_TOKEN", f" {token} ")) == 200
         assert status(("authorization", f"Bearer {token}")) == 200
         assert status(("api_token", token), ("authorization", "Basic eDp5")) == 200
-        assert status(("api_token", token), ("authorization", f"Bearer {token}")) == 401
         assert status(("api_token", token), ("api_token", token)) == 401
+        api.api.close()
+
+    def test_an_empty_plain_header_is_ignored_and_the_same_token_counts_once(self, engine, ids):
+        """Proxies add empty headers, and clients send a token in both to be sure."""
+        api = api_client(engine, token_header="api_token")  # noqa: S106 - a header's name
+        (token,) = give(engine, ids[0], Holding.ACCEPTED)
+        bearer_ = ("authorization", f"Bearer {token}")
+
+        def status(*headers: tuple[str, str]) -> int:
+            return api.client.get("/api/v1/verify", headers=list(headers)).status_code
+
+        assert status(("api_token", ""), bearer_) == 200
+        assert status(("api_token", " "), bearer_) == 200
+        assert status(("api_token", ""), ("api_token", token)) == 200
+        assert status(("api_token", token), ("authorization", "Bearer ")) == 200
+        assert status(("api_token", f" {token}"), bearer_) == 200
+        assert status(("api_token", token), bearer_, bearer_) == 401
+        assert status(("api_token", f"{token[:-1]}!"), bearer_) == 401
+        assert status(("api_token", "")) == 401
         api.api.close()
 
     @pytest.mark.parametrize("base", ["verify", f"services/{SERVICE}/verify"])

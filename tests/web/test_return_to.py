@@ -47,6 +47,13 @@ class TestReturnTo:
         )
         assert come_back(f'"{DEEP}"') == DEEP
 
+    @pytest.mark.parametrize(
+        "referer", ["https://desk.example.com:443/help", "https://DESK.example.com/help"]
+    )
+    def test_a_default_port_is_the_same_host(self, referer):
+        """Proxies may write it."""
+        assert len(start_login(referer)) == 1
+
     def test_the_cookie_is_not_secure_over_http(self):
         """For localhost."""
         (cookie,) = start_login(f"http://desk.example.com{DEEP}", https=False)

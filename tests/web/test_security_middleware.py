@@ -231,6 +231,55 @@ class TestOriginGate:
         answer = send_through(origin_gate(app), type="websocket", headers=headers)
         assert (app.reached, answer[0]["code"]) == (False, 1008)
 
+    @pytest.mark.parametrize(
+        ("host", "origin", "passes"),
+        [
+            ("desk.example.com:443", "https://desk.example.com", True),
+            ("desk.example.com", "https://desk.example.com:443", True),
+            ("desk.example.com:80", "http://desk.example.com", True),
+            ("Desk.Example.com", "https://desk.example.com", True),
+            ("desk.example.com:80", "https://desk.example.com", False),
+            ("desk.example.com:443", "http://desk.example.com", False),
+            ("desk.example.com:4430", "https://desk.example.com", False),
+            ("desk.example.com", "https://desk.example.com:8443", False),
+        ],
+    )
+    def test_the_default_port_of_a_scheme_equals_no_port(self, host, origin, passes):
+        """Streamlit gets the host as the origin writes it, since it compares letter by letter."""
+        seen = []
+
+        async def app(scope, _receive, _send) -> None:
+            seen.append(dict(scope["headers"])[b"host"].decode())
+
+        gate = OriginGate(app, lambda _: True)
+        headers = [(b"host", host.encode()), (b"origin", origin.encode())]
+        send_through(gate, type="websocket", headers=headers)
+        assert seen == ([origin.partition("://")[2]] if passes else [])
+
+    def test_a_refused_websocket_is_logged_once_a_minute_with_the_fix(self, caplog):
+        """Origin, host, and what nginx must pass on."""
+        now = [0.0]
+        gate = OriginGate(App(), lambda _: True, lambda: now[0])
+        headers = [(b"host", b"desk.example.com"), (b"origin", b"https://desk.example.com:8443")]
+        for moment in (0.0, 1.0, 59.9, 60.0, 61.0):
+            now[0] = moment
+            send_through(gate, type="websocket", headers=headers)
+        assert len(caplog.messages) == 2
+        for part in ("'https://desk.example.com:8443'", "'desk.example.com'", "$http_host"):
+            assert part in caplog.text
+
+    def test_a_refused_host_is_logged_once_a_minute_with_the_fix(self, caplog):
+        """Whatever anybody writes there is one short line."""
+        gate = origin_gate(App())
+        for host in (b"evil.example.com\n2026 ERROR", b"x" * 10_000):
+            send_through(gate, type="http", headers=[(b"host", host)])
+        (line,) = caplog.messages
+        assert "'evil.example.com\\n2026 ERROR'" in line
+        assert "STREAMLIT_SERVER_ALLOWED_HOSTS" in line
+        caplog.clear()
+        send_through(origin_gate(App()), type="http", headers=[(b"host", b"x" * 10_000)])
+        assert len(caplog.text) < 800
+
     @pytest.mark.parametrize("host", [b"evil.example.com", b"10.0.0.5", None])
     def test_an_unknown_host_is_403(self, host):
         """Somebody could point their own name here (DNS rebinding)."""

@@ -12,6 +12,7 @@ from lib.web.websocket_guard import SIGNED_OUT_BYTES, SocketChecks, WebSocketGua
 CONNECT = {"type": "websocket.connect"}
 OFFERED = (b"sec-websocket-protocol", b"streamlit, xsrf, session")
 ACTIVE, NONE, ENDED = SessionStatus.ACTIVE, SessionStatus.NONE, SessionStatus.ENDED
+UNKNOWN = SessionStatus.UNKNOWN
 
 
 def frame(name: str) -> dict:
@@ -111,11 +112,18 @@ class TestTheEndOfASignIn:
         assert app.read.count(CLICK) == 1
         assert sent == FAREWELL
 
-    def test_a_lost_database_closes_the_connection(self):
-        """The status is NONE then."""
-        app, sent = talk([ACTIVE, ACTIVE, NONE], [CONNECT, *[CLICK] * 2])
-        assert app.read.count(CLICK) == 1
-        assert sent == FAREWELL
+    def test_a_database_that_cannot_be_read_changes_nothing(self):
+        """The page says so itself. The first check that succeeds decides."""
+        app, sent = talk([ACTIVE, UNKNOWN, UNKNOWN, ACTIVE], [CONNECT, *[CLICK] * 3])
+        assert (app.read.count(CLICK), sent) == (3, [])
+        app, sent = talk([ACTIVE, UNKNOWN, ENDED], [CONNECT, *[CLICK] * 2])
+        assert (app.read.count(CLICK), sent) == (1, FAREWELL)
+
+    def test_a_connection_without_a_known_sign_in_gets_no_more_by_a_lost_database(self):
+        """It cannot resume a session, and sends what the sign-in page sends."""
+        app, sent = talk([UNKNOWN] * 3, [CONNECT, frame("deferred_file"), CLICK])
+        assert (app.protocols, sent) == ("streamlit, xsrf", [])
+        assert [frame("deferred_file") in app.read, CLICK in app.read] == [False, True]
 
 
 class TestWhatPagesSend:

@@ -1,7 +1,6 @@
 """Clean the cells of an imported file, and say what is wrong with one."""
 
 import re
-import unicodedata
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import date
@@ -10,6 +9,7 @@ from typing import TypeAlias
 
 from lib.domain.csv_writer import undo_disarm
 from lib.domain.ids import SERVICE_ID
+from lib.domain.search import composed
 
 Value: TypeAlias = str | int | None
 Check: TypeAlias = Callable[[str], Value]
@@ -52,8 +52,7 @@ class CellError(ValueError):
 
 def clean(cell: str) -> str:
     """Return `cell` trimmed, without an exporter's apostrophe, its accents composed (NFC)."""
-    cell = undo_disarm(cell.strip()).strip() if "'" in cell else cell.strip()
-    return cell if cell.isascii() else unicodedata.normalize("NFC", cell)
+    return composed(undo_disarm(cell.strip()) if "'" in cell else cell)
 
 
 def visible(text: str) -> str:

@@ -68,15 +68,15 @@ def may_upload(connection: HTTPConnection) -> bool:
 
 
 def session_status(connection: HTTPConnection) -> SessionStatus:
-    """Return the status of the browser's sign-in; NONE when the database is unavailable."""
+    """Return the status of the browser's sign-in; UNKNOWN when the database is unavailable."""
     from lib.ui.auth import sign_in  # noqa: PLC0415
 
-    claims = claims_of(connection)
-    names = connection.headers.getlist(sign_in.proxy_header())
     try:
-        return sign_in.session_status(claims, names)
+        return sign_in.session_status(
+            claims_of(connection), connection.headers.getlist(sign_in.proxy_header())
+        )
     except DeskError:
-        return SessionStatus.NONE
+        return SessionStatus.UNKNOWN
 
 
 def has_person(state: Mapping[str, Any]) -> bool:

@@ -1,25 +1,21 @@
 """The current user, and what they may open. Each page checks it; operations check it again."""
 
 import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import NoReturn
 
 import streamlit as st
 
 from lib.domain.access import Actor
-from lib.domain.errors import DeskError
 from lib.domain.roles import PERMISSIONS, Permission, Role
 from lib.operations import directory, sign_in_sessions
 from lib.ui.app_context import app_context
 from lib.ui.auth import sign_in
-from lib.ui.components.message import render_error
+from lib.ui.auth.sign_in_pages import DeclarePages
 from lib.ui.navigation import links
 from lib.ui.navigation.page_registry import MY_TOKENS
 from lib.ui.session import session
 from lib.wording.formats import plain
 from lib.wording.labels import role_names
-from lib.wording.sentences import explain
 
 _log = logging.getLogger(__name__)
 ANONYMOUS = Actor("", "")
@@ -32,18 +28,7 @@ _PLURALS = {
 }
 
 
-@contextmanager
-def errors_shown() -> Iterator[None]:
-    """Show an error of ours as a sentence instead of a traceback, and end the page."""
-    try:
-        yield
-    except DeskError as error:
-        _log.warning("refused: %s", error.code)
-        render_error(explain(error))
-        st.stop()
-
-
-def require_sign_in(declare: sign_in.DeclarePages) -> Actor:
+def require_sign_in(declare: DeclarePages) -> Actor:
     """Return who is signed in. Anyone else gets the sign-in page, and the run ends.
 
     `declare` declares the pages without reading the database; only the sign-in page calls it.

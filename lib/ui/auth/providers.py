@@ -3,12 +3,14 @@
 Both become Streamlit's own `[auth]` section, which its sign-in reads. Nothing is written to disk.
 """
 
+import logging
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 import streamlit as st
 
+from lib.domain.claims import CHOSEN_BY_PEOPLE
 from lib.settings import (
     Settings,
     UnsafeSettingsError,
@@ -19,6 +21,7 @@ from lib.settings import (
     trimmed,
 )
 
+_log = logging.getLogger(__name__)
 _PROVIDER_KEYS = ("client_id", "client_secret", "server_metadata_url")
 _CHECKS = {
     "redirect_uri": safe_redirect_uri,
@@ -48,6 +51,16 @@ def auth_section(settings: Settings) -> dict[str, Any]:
         msg = f"Token Desk does not start:\n{lines}"
         raise UnsafeSettingsError(msg)
     return auth
+
+
+def warn_of_claim(user_claim: str) -> None:
+    """Write a line into the log if people may be able to change the claim that names them."""
+    if user_claim in CHOSEN_BY_PEOPLE:
+        _log.warning(
+            "TOKEN_DESK_USER_CLAIM=%s: at many providers people can change this claim, and so sign "
+            "in as somebody else. Make sure that they cannot at yours, or set it to sub.",
+            user_claim,
+        )
 
 
 def listed() -> list[Provider]:

@@ -4,7 +4,7 @@ OIDC goes through Streamlit's own sign-in. The proxy runs on this machine and na
 header. Demo mode has no authentication.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from ipaddress import ip_address
 from typing import Any, NoReturn
 
@@ -16,22 +16,19 @@ from lib.domain.clock import MINUTE
 from lib.domain.errors import SignInRefusedError
 from lib.domain.roles import Permission
 from lib.domain.states import SessionStatus
-from lib.operations import directory, sign_in_sessions
+from lib.operations import directory, proxy_sign_in, sign_in_sessions
 from lib.operations.sign_in_sessions import LoginClaims, SessionLimits
 from lib.settings import Settings
-from lib.streamlit_internals.elements import Container
 from lib.streamlit_internals.runtime import session_id
 from lib.ui.app_context import app_context
-from lib.ui.auth import providers
+from lib.ui.auth import sign_in_pages
+from lib.ui.auth.sign_in_pages import DeclarePages
 from lib.ui.session import session
 from lib.wording.formats import plain
 from lib.wording.labels import role_names
+from lib.wording.sign_in import end_reason, no_name_text, refusal_text
 
-_WIDTH = 460
 _HOUR = 60 * MINUTE
-
-#: Declares the pages, so that the address bar keeps a deep link through the sign-in.
-DeclarePages = Callable[[], object]
 
 
 def session_limits(settings: Settings) -> SessionLimits:
@@ -60,7 +57,7 @@ def sign_in_with_oidc(declare: DeclarePages) -> Actor:
     """Return who signed in with OIDC. Anyone else gets a page that says so, and the run ends."""
     if not st.user.is_logged_in:
         _clear_session()
-        _sign_in_page(declare, "")
+        sign_in_pages.render_sign_in(declare, "")
     login = LoginClaims(st.user.to_dict(), client_address())
     settings = app_context().settings
     try:
@@ -69,10 +66,14 @@ def sign_in_with_oidc(declare: DeclarePages) -> Actor:
         )
     except (errors.SignedOutError, errors.SessionTimedOutError) as refusal:
         _clear_session()
-        _sign_in_page(declare, _sign_in_reason(settings, refusal))
+        reason = end_reason(refusal, settings.idle_minutes, settings.session_hours)
+        sign_in_pages.render_sign_in(declare, reason)
     except SignInRefusedError as refusal:
         _clear_session()
-        _refusal_page(declare, refusal, login)
+        heading, text = refusal_text(refusal, f"the claim {settings.user_claim}")
+        if sign_in_pages.render_refusal(declare, heading, text, can_change=True):
+            _sign_out(login)
+        st.stop()
     _switch_user(actor)
     _user_badge(actor)
     if st.sidebar.button("Sign out", icon=":material/logout:", type="tertiary", key="sign_out"):
@@ -94,15 +95,14 @@ def is_signed_in() -> bool:
 def session_status(claims: Mapping[str, Any] | None, names: list[str]) -> SessionStatus:
     """Return the status of a sign-in, from the cookie's claims or the proxy's header values.
 
-    The server's own routes use it: no page guards them. In demo mode it is always IN.
+    The server's own routes use it: no page guards them. In demo mode it is always ACTIVE. Raises
+    DatabaseUnavailableError.
     """
     settings = app_context().settings
     if settings.demo_mode:
         return SessionStatus.ACTIVE
     if settings.sign_in == "proxy":
-        name = _single_name(names)
-        known = name and directory.find_actor(app_context().engine, name)
-        return SessionStatus.ACTIVE if known else SessionStatus.NONE
+        return SessionStatus.ACTIVE if _found_by_proxy(names) else SessionStatus.NONE
     if not claims:
         return SessionStatus.NONE
     return sign_in_sessions.session_status(
@@ -142,13 +142,20 @@ def _person(claims: Mapping[str, Any] | None, names: list[str]) -> Actor | None:
     """Return who is signed in, or whom the proxy names, if they are active in the directory."""
     settings = app_context().settings
     if settings.sign_in == "proxy":
-        username = _single_name(names)
-    else:
-        sign_in_id = LoginClaims(claims or {}, "").sign_in_id
-        username = sign_in_sessions.username_of(
-            app_context().unit_of_work, session_limits(settings), sign_in_id
-        )
+        return _found_by_proxy(names)
+    sign_in_id = LoginClaims(claims or {}, "").sign_in_id
+    username = sign_in_sessions.username_of(
+        app_context().unit_of_work, session_limits(settings), sign_in_id
+    )
     return directory.find_actor(app_context().engine, username)
+
+
+def _found_by_proxy(names: list[str]) -> Actor | None:
+    """Return the active person whom the proxy names."""
+    try:
+        return proxy_sign_in.find(app_context().unit_of_work, _single_name(names), "")
+    except SignInRefusedError:
+        return None
 
 
 def proxy_header() -> str:
@@ -158,32 +165,30 @@ def proxy_header() -> str:
 
 def sign_in_with_proxy(declare: DeclarePages) -> Actor:
     """Return whom the proxy names. Without exactly one name a page says so, and the run ends."""
-    settings = app_context().settings
-    name = _single_name(st.context.headers.get_all(settings.proxy_header))
+    header = app_context().settings.proxy_header
+    names = st.context.headers.get_all(header)
+    name = _single_name(names)
     if not name:
         _clear_session()
-        _page_without_menu(
-            declare,
-            "You are not signed in",
-            "Token Desk takes your name from the sign-in proxy, and your browser came without "
-            "one. Open Token Desk at its usual address; if this stays, tell whoever runs it.",
-        )
+        sign_in_pages.render_refusal(declare, *no_name_text(header, len(names)))
         st.stop()
     try:
         actor = _named_by_proxy(name)
     except SignInRefusedError as refusal:
         _clear_session()
         session().recorded_refusals.add(("sign-in", name))
-        _refusal_page(declare, refusal, None)
+        sign_in_pages.render_refusal(declare, *refusal_text(refusal, f"the header {header}"))
+        st.stop()
     _switch_user(actor)
+    session().proxy_name = name
     _user_badge(actor)
     return actor
 
 
 def _named_by_proxy(name: str) -> Actor:
     """Return the person of that name; record their arrival once per browser session."""
-    known = session().username == name or ("sign-in", name) in session().recorded_refusals
-    find_or_begin = sign_in_sessions.find_by_proxy if known else sign_in_sessions.begin_by_proxy
+    known = session().proxy_name == name or ("sign-in", name) in session().recorded_refusals
+    find_or_begin = proxy_sign_in.find if known else proxy_sign_in.begin
     return find_or_begin(app_context().unit_of_work, name, client_address())
 
 
@@ -221,96 +226,6 @@ def _sign_out(login: LoginClaims) -> NoReturn:
     _clear_session()
     st.logout()
     st.stop()
-
-
-def _sign_in_page(declare: DeclarePages, reason: str) -> NoReturn:
-    with _page_without_menu(
-        declare,
-        "Sign in to Token Desk",
-        "Support staff manage API tokens here: who has one, who still has to accept one, and who "
-        "needs a new one. Users find their own tokens here, too.",
-    ):
-        if reason:
-            st.info(reason, icon=":material/schedule:")
-        for provider in providers.listed():
-            if st.button(
-                provider.label,
-                type="primary",
-                icon=":material/login:",
-                width="stretch",
-                key=f"sign_in_{provider.key}",
-            ):
-                st.login(provider.key)
-        st.caption(
-            "You sign in at your organization's own sign-in page. Token Desk never sees your "
-            "password."
-        )
-    st.stop()
-
-
-def _refusal_page(
-    declare: DeclarePages, refusal: SignInRefusedError, login: LoginClaims | None
-) -> NoReturn:
-    heading, text = _refusal_text(refusal)
-    with _page_without_menu(declare, heading, text):
-        if login and st.button(
-            "Sign in as someone else", icon=":material/switch_account:", key="sign_in_other"
-        ):
-            _sign_out(login)
-    st.stop()
-
-
-def _sign_in_reason(settings: Settings, refusal: SignInRefusedError) -> str:
-    if not isinstance(refusal, errors.SessionTimedOutError):
-        return "You are signed out. Sign in to go on."
-    if refusal.idle:
-        minutes = settings.idle_minutes
-        return (
-            f"You were signed out after {minutes} {'minute' if minutes == 1 else 'minutes'} "
-            "without a click. Sign in to go on where you were."
-        )
-    hours = settings.session_hours
-    return (
-        f"You were signed out because a sign-in lasts {hours} {'hour' if hours == 1 else 'hours'}. "
-        "Sign in to go on where you were."
-    )
-
-
-def _refusal_text(refusal: SignInRefusedError) -> tuple[str, str]:
-    """Return the heading and the text of a refusal: what is wrong, and whom to ask."""
-    if isinstance(refusal, errors.InactiveAccountError):
-        return "Your account is inactive", (
-            f"You are signed in as **{plain(refusal.name)}**, and this account is inactive in "
-            "Token Desk. Ask an API administrator to make it active again."
-        )
-    if isinstance(refusal, errors.NotInDirectoryError):
-        who = f"as **{plain(refusal.name)}**" if refusal.name else "under a name we cannot read"
-        return "Token Desk does not know you yet", (
-            f"You are signed in {who}, and Token Desk's directory has nobody of that name. Ask an "
-            "API administrator to add you, then sign in again."
-        )
-    if isinstance(refusal, errors.AmbiguousEmailError):
-        return "Your e-mail names two accounts", (
-            f"**{plain(refusal.email)}** belongs to more than one account, so Token Desk cannot "
-            "tell which is yours. Ask an API administrator to give each account its own e-mail."
-        )
-    claim = refusal.claim if isinstance(refusal, errors.ClaimUnusableError) else ""
-    return "We cannot tell who you are", (
-        f"The sign-in page did not give a usable `{claim}`: it is missing, or it is an e-mail "
-        "address that nobody has verified. Tell whoever runs Token Desk."
-    )
-
-
-def _page_without_menu(declare: DeclarePages, heading: str, text: str) -> Container:
-    """Draw a page without a menu; return the container below its text, for buttons."""
-    declare()
-    st.set_page_config(page_title=heading)
-    with st.container(horizontal_alignment="center"):
-        st.space("large")
-        body = st.container(width=_WIDTH)
-    body.header(heading, anchor=False)
-    body.markdown(text)
-    return body
 
 
 def _user_badge(actor: Actor) -> None:

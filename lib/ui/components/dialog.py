@@ -84,6 +84,11 @@ def reason_field(key: str) -> None:
 
 
 def _draw(describe: Callable[[], Dialog | None], title: str) -> None:
+    with message.errors_shown():  # a dialog also runs by itself, without the frame of the page
+        _draw_now(describe, title)
+
+
+def _draw_now(describe: Callable[[], Dialog | None], title: str) -> None:
     now = describe()
     if now is None or now.title != title:
         st.rerun()

@@ -75,6 +75,17 @@ def render_error(text: str, *, width: _Width = "stretch") -> None:
 
 
 @contextmanager
+def errors_shown() -> Iterator[None]:
+    """Show an error of ours as a sentence instead of a traceback, and end the page."""
+    try:
+        yield
+    except DeskError as error:
+        _log.warning("refused: %s", error.code)
+        render_error(explain(error))
+        st.stop()
+
+
+@contextmanager
 def errors_as_message() -> Iterator[None]:
     """For callbacks, which cannot draw: an error of ours becomes the message of the next run."""
     try:

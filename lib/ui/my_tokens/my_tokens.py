@@ -128,7 +128,9 @@ def _render_pending_token(actor: Actor, token: OwnToken, *, replaces: bool) -> N
 
 def _pending_caption(token: OwnToken, *, exported: bool, replaces: bool) -> str:
     if exported:
-        return f"Exported {day_text(token.created_at)}. You have it from the CSV; it works already."
+        ends = f" until {day_text(token.expires_at)}" if token.expires_at else ""
+        exported_at = day_text(token.created_at)
+        return f"Exported {exported_at}. You have it from the CSV; it works already{ends}."
     until = f", open until {day_text(token.expires_at)}" if token.expires_at else ""
     end = "; the token that you have stops working then" if replaces else ""
     return f"Requested {day_text(token.created_at)}{until}. Accept it to see the token{end}."

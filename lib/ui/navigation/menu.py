@@ -16,6 +16,7 @@ from lib.ui.navigation.page_registry import (
     ACTIVITY_LIST,
     CONTACT,
     LICENSE,
+    MY_TOKENS,
     NOTIFICATIONS,
     ORGANIZATION_PAGES,
     ORGANIZATIONS,
@@ -49,12 +50,16 @@ def declare_hidden() -> None:
     st.navigation(list(declare().values()), position="hidden")
 
 
-def open_page(pages: Mapping[str, Page]) -> str:
+def open_page(actor: Actor, pages: Mapping[str, Page]) -> str:
     """Return the url path of the page to open.
 
-    It is the requested one; for a service's page it is the license of that service.
+    It is the requested one; for a service's page it is the license of that service. Who asks for no
+    page and may not see Organizations, which is the default, gets My API tokens.
     """
     requested = requested_page(pages.values()).url_path
+    if requested == _ROOT and not actor.may_somewhere(Permission.READ):
+        open_instead(pages[MY_TOKENS.url_path])
+        return MY_TOKENS.url_path
     if not requested.startswith(SERVICE_PREFIX):
         return requested
     scope.set_scope(session().place.organization_id, requested.removeprefix(SERVICE_PREFIX))

@@ -114,8 +114,9 @@ def _key(actor: Actor, client_id: str) -> SecretKey:
 
 
 def _create() -> None:
-    shared, actor = app_context(), permissions.current_user()
+    shared = app_context()
     with message.errors_as_message():
+        actor = permissions.current_user()
         new = credentials.create(shared.unit_of_work, actor, value(_SERVICE), shared.minting)
         shared.one_time_secrets.keep(_key(actor, new.client_id), new.client_secret.encode())
         page_state(ShownSecret).made_by = new.client_id

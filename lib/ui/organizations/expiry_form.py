@@ -81,7 +81,7 @@ def _sentence(policy: ExpiryPolicy) -> str:
 
 def _save(subscription: Subscription, policy: ExpiryPolicy) -> None:
     """Write the limits that differ from those on the page."""
-    unit_of_work, actor = app_context().unit_of_work, permissions.current_user()
+    unit_of_work = app_context().unit_of_work
     organization_id, service_id = subscription.organization_id, subscription.service_id
     in_organization, everywhere = _keys(subscription, policy)
     wanted = ExpiryPolicy(
@@ -89,6 +89,7 @@ def _save(subscription: Subscription, policy: ExpiryPolicy) -> None:
         value(in_organization, policy.organization_days),
     )
     with message.errors_as_message():
+        actor = permissions.current_user()
         if wanted.organization_days != policy.organization_days:
             policies.set_organization_policy(
                 unit_of_work, actor, organization_id, wanted.organization_days

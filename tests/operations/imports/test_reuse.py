@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import Connection, Engine, event
 
 from lib.domain.audit import GLOBAL_CHAIN
+from lib.domain.claims import SIGNED_IN_AT
 from lib.domain.clock import HOUR
 from lib.domain.errors import SignedOutError, UnknownPersonError
 from lib.domain.ids import new_id
@@ -444,7 +445,7 @@ class TestMeanwhile:
 
     def test_a_sign_out_and_the_first_sight_do_not_wait_in_a_circle(self, served):
         """The sign-out comes first: the page that opens meanwhile is for nobody."""
-        arrival = LoginClaims({"preferred_username": "jdoe"}, "")
+        arrival = LoginClaims({"preferred_username": "jdoe", SIGNED_IN_AT: NOW}, "")
         limits = SessionLimits(idle=HOUR, whole=HOUR)
         with ThreadPoolExecutor(2) as threads:
             with writing(served) as connection:

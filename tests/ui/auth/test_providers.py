@@ -164,3 +164,21 @@ class TestThePage:
         assert providers.is_https(SHARED)
         assert not providers.is_https({"redirect_uri": "http://localhost:8501/oauth2callback"})
         assert not providers.is_https({})
+
+
+class TestTheClaim:
+    """The warning at the start."""
+
+    @pytest.mark.parametrize("claim", ["preferred_username", "nickname", "name"])
+    def test_a_claim_that_people_can_change_is_warned_of(self, caplog, claim):
+        """With the fix."""
+        providers.warn_of_claim(claim)
+        (line,) = caplog.messages
+        assert line.startswith(f"TOKEN_DESK_USER_CLAIM={claim}: ")
+        assert "set it to sub" in line
+
+    @pytest.mark.parametrize("claim", ["sub", "upn", "email", "oid"])
+    def test_other_claims_are_not_warned_of(self, caplog, claim):
+        """An e-mail must be verified."""
+        providers.warn_of_claim(claim)
+        assert not caplog.messages
