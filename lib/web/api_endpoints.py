@@ -29,6 +29,7 @@ from lib.web import http_messages, openapi
 from lib.web.failure_log import Failure, FailureLog
 from lib.web.http_messages import ProblemError, json_response
 from lib.web.paths import API, HEALTHZ, READYZ
+from lib.wording.unavailable import explain_unavailable
 
 if TYPE_CHECKING:  # the dashboard imports the database code only after its server has started
     from lib.operations.verification.token_verifier import TokenVerifier
@@ -251,8 +252,8 @@ class Endpoint:
             return await self._handler(self._lazy_api, request)
         except ProblemError as problem:
             return problem.response()
-        except (DatabaseUnavailableError, AuditNotWrittenError):
-            return _NO_DATABASE.response()
+        except (DatabaseUnavailableError, AuditNotWrittenError) as error:
+            return _unavailable(error).response()
         except ClientDisconnect:
             raise
         except Exception as error:  # noqa: BLE001 - a bug gets a JSON response too
@@ -300,12 +301,11 @@ def routes(lazy_api: LazyApi) -> list[Route]:
 
 
 _FAULT = ProblemError(500, "server_error", "Internal error. Token Desk's log says where.")
-_NO_DATABASE = ProblemError(
-    503,
-    "temporarily_unavailable",
-    "The database does not answer. Try again.",
-    {"retry-after": "5"},
-)
+
+
+def _unavailable(error: DatabaseUnavailableError | AuditNotWrittenError) -> ProblemError:
+    sentence = explain_unavailable(error)
+    return ProblemError(503, "temporarily_unavailable", sentence, {"retry-after": "5"})
 
 
 def _wrong_method(methods: tuple[str, ...]) -> ProblemError:
