@@ -28,7 +28,7 @@ _SENTENCES = {
     TamperingKind.MOVED: "changed places with a later event",
     TamperingKind.UNKNOWN_KEY: "was written with a key that TOKEN_DESK_PEPPERS does not have",
     TamperingKind.OTHER_KEY: "was sealed with another key than the one that TOKEN_DESK_PEPPERS has"
-    " under this number",
+    " under its number: keep the old key there, and give the new one the next number",
     TamperingKind.HEAD: "is correct and the last one, but the head of the chain does not match it",
     TamperingKind.CUT: "is missing: the anchor shows that the end of the chain was cut off",
     TamperingKind.ANCHOR: "is not the event that the anchor shows",
@@ -98,7 +98,13 @@ def _total(verdict: ChainReport) -> str:
     events, chains = counted(verdict.events, "event"), counted(verdict.chains, "chain")
     if not verdict.bad:
         return f"{events} in {chains}: all correct."
-    return f"{len(verdict.bad):,} of {chains} broken; {events} before that correct."
+    keys = {TamperingKind.OTHER_KEY, TamperingKind.UNKNOWN_KEY}
+    what = "not verified without its key" if keys.issuperset(_kinds(verdict)) else "broken"
+    return f"{len(verdict.bad):,} of {chains} {what}; {events} before that correct."
+
+
+def _kinds(verdict: ChainReport) -> set[TamperingKind]:
+    return {bad.kind for bad in verdict.bad}
 
 
 def read_anchors(path: Path) -> Anchors:

@@ -127,17 +127,11 @@ def migrating(engine: Engine) -> Iterator[Connection]:
 
 
 def _begin_afresh(connection: Connection) -> Transaction:
-    """Begin a transaction that writes. A SQLite that was read-only is opened once more.
-
-    A connection that was opened while the file was read-only stays so for ever.
-    """
-    try:
-        return _begin_writing(connection)
-    except OperationalError as error:
-        if not isinstance(database_error_from(error), DatabaseReadOnlyError):
-            raise
+    """Begin a transaction that writes, on a new connection if this one must be read-only."""
+    file = file_of(connection.engine)
+    if file and file.is_outdated(connection):
         connection.invalidate()
-        return _begin_writing(connection)
+    return _begin_writing(connection)
 
 
 def _begin_writing(connection: Connection) -> Transaction:
@@ -157,7 +151,6 @@ def _open_sqlite(url: str, busy_seconds: float) -> Engine:
         max_overflow=20,
     )
     event.listen(engine, "do_connect", file.before_connection)
-    event.listen(engine, "connect", file.after_connection)
     journal = "WAL" if module.sqlite_version_info >= _SAFE_WAL else "DELETE"
 
     @event.listens_for(engine, "connect")
@@ -172,6 +165,8 @@ def _open_sqlite(url: str, busy_seconds: float) -> Engine:
         # A read-only database keeps its journal mode, and reads still work.
         with contextlib.suppress(module.OperationalError):
             connection.execute(f"PRAGMA journal_mode={journal}")
+
+    event.listen(engine, "connect", file.after_connection)
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
