@@ -427,6 +427,29 @@ class TestPostgresqlErrors:
         event.remove(postgresql_engine, "begin", _read_only)
         assert services(postgresql_engine) == 0
 
+    def test_read_only_at_the_start_and_then_writable(self, postgresql_engine):
+        """The first write after the change may fail; the next one is on a new connection."""
+        name = postgresql_engine.url.database
+        other = open_engine(postgresql_engine.url.render_as_string(hide_password=False))
+        for value in ("on", "off"):
+            with writing(other) as connection:
+                connection.execute(text("SET TRANSACTION READ WRITE"))
+                connection.execute(
+                    text(f"ALTER DATABASE {name} SET default_transaction_read_only = {value}")
+                )
+            other.dispose()
+            if value == "on":
+                postgresql_engine.dispose()
+                for _ in range(2):
+                    with pytest.raises(DatabaseReadOnlyError):
+                        add_services(postgresql_engine)
+                    assert services(postgresql_engine) == 0
+        with contextlib.suppress(DatabaseReadOnlyError):
+            add_services(postgresql_engine)
+        if not services(postgresql_engine):
+            add_services(postgresql_engine)
+        assert services(postgresql_engine) == 2
+
     def test_no_server(self):
         """A port without a server raises an error."""
         engine = open_engine("postgresql+psycopg://127.0.0.1:1/desk?connect_timeout=2")
