@@ -195,6 +195,13 @@ def other_pepper(folder: Path, settings: Callable[..., None]) -> None:
     settings(TOKEN_DESK_PEPPERS=OTHER_KEY)
 
 
+def lost_pepper(folder: Path, settings: Callable[..., None]) -> None:
+    """The demo's pepper was deleted, and the database was kept."""
+    settings(TOKEN_DESK_DATA=str(folder))
+    assert cli.main(["grants"]) == 0
+    (folder / "pepper").unlink()
+
+
 @pytest.mark.parametrize(
     ("spoil", "sentence"),
     [
@@ -207,16 +214,18 @@ def other_pepper(folder: Path, settings: Callable[..., None]) -> None:
         (cut_pepper, "The file pepper in the folder of TOKEN_DESK_DATA is damaged: it must have"),
         (closed_pepper, "The demo's pepper cannot be stored or read in the folder of TOKEN_DESK"),
         (no_server, "The database cannot be reached. Nothing was changed; check DATABASE_URL"),
+        (lost_pepper, "The file pepper in the folder of TOKEN_DESK_DATA holds another key than t"),
         (other_pepper, "TOKEN_DESK_PEPPERS: the key with the number 1 is another one than this"),
     ],
 )
 def test_what_cannot_be_opened_gets_the_same_sentence_from_page_api_and_command(
-    settings, told, spoil, sentence
+    settings, told, caplog, spoil, sentence
 ):
     """The API answers 503, and the command has the exit status 1."""
     with ordinary_user() as folder:
         spoil(folder, settings)
         text = told()
+    assert caplog.messages.count(text) == 1  # of the API, which was asked twice
     print(f"{spoil.__name__}: {text} (page, API 503, exit status 1)")
     assert text.startswith(sentence)
 

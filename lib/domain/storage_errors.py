@@ -63,10 +63,12 @@ class PepperDamagedError(DatabaseUnavailableError):
 class OtherPepperError(DatabaseUnavailableError):
     """The peppers with these numbers are not those that the database was used with before.
 
-    `free` is the first number that no key has.
+    `free` is the first number that no key has. `is_stored`: the pepper comes from the data folder,
+    and not from the setting.
     """
 
     code = "OtherPepper"
 
     numbers: tuple[int, ...]
     free: int
+    is_stored: bool = False

@@ -44,7 +44,7 @@ def open_with(settings: Settings, *, any_pepper: bool = False) -> OpenedDatabase
         keys = _peppers(settings)
         keyring = AuditKeyring.of(keys)
         if not any_pepper:
-            _check_keys(engine, keyring)
+            _check_keys(engine, keyring, is_stored=not settings.peppers)
     except BaseException:
         engine.dispose()
         raise
@@ -88,7 +88,7 @@ def _number(error: OSError) -> int:
     return errno.ENOTDIR if isinstance(error, FileExistsError) else error.errno or errno.EIO
 
 
-def _check_keys(engine: Engine, keyring: AuditKeyring) -> None:
+def _check_keys(engine: Engine, keyring: AuditKeyring, *, is_stored: bool) -> None:
     """Remember keys that are new to the database. Raises OtherPepperError for changed ones."""
     with reading(engine) as connection:
         known = key_check_queries.known(connection)
@@ -98,7 +98,7 @@ def _check_keys(engine: Engine, keyring: AuditKeyring) -> None:
             changed |= key_check_queries.unfitting(connection, keyring)
     if changed:
         free = max(known.keys() | keyring.keys.keys()) + 1
-        raise OtherPepperError(tuple(sorted(changed)), free)
+        raise OtherPepperError(tuple(sorted(changed)), free, is_stored)
     if new:
         _remember(engine, {number: keyring.check_values[number] for number in new})
 

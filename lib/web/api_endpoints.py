@@ -82,6 +82,7 @@ class LazyApi:
         self._lock = threading.Lock()
         self._api: Api | None = None
         self._opening: asyncio.Future[Api] | None = None
+        self._logged = ""
 
     async def api(self) -> Api:
         """Return the Api, opened if needed. Requests at the same time share one try.
@@ -106,6 +107,12 @@ class LazyApi:
                 self._api = api = self._open_api()
                 api.verifier.uses.start()
             return api
+
+    def log_once(self, sentence: str) -> None:
+        """Log why requests get 503, unless the last such line said the same."""
+        if sentence != self._logged:
+            self._logged = sentence
+            _log.error("%s", sentence)
 
     @contextlib.asynccontextmanager
     async def lifespan(self, _app: object) -> AsyncIterator[None]:
@@ -253,7 +260,10 @@ class Endpoint:
         except ProblemError as problem:
             return problem.response()
         except (DatabaseUnavailableError, AuditNotWrittenError) as error:
-            return _unavailable(error).response()
+            sentence = explain_unavailable(error)
+            self._lazy_api.log_once(sentence)
+            headers = {"retry-after": "5"}
+            return ProblemError(503, "temporarily_unavailable", sentence, headers).response()
         except ClientDisconnect:
             raise
         except Exception as error:  # noqa: BLE001 - a bug gets a JSON response too
@@ -301,11 +311,6 @@ def routes(lazy_api: LazyApi) -> list[Route]:
 
 
 _FAULT = ProblemError(500, "server_error", "Internal error. Token Desk's log says where.")
-
-
-def _unavailable(error: DatabaseUnavailableError | AuditNotWrittenError) -> ProblemError:
-    sentence = explain_unavailable(error)
-    return ProblemError(503, "temporarily_unavailable", sentence, {"retry-after": "5"})
 
 
 def _wrong_method(methods: tuple[str, ...]) -> ProblemError:

@@ -82,6 +82,12 @@ def _folder(error: storage.DataFolderError) -> str:
 
 
 def _other_pepper(error: storage.OtherPepperError) -> str:
+    if error.is_stored:
+        return (
+            "The file pepper in the folder of TOKEN_DESK_DATA holds another key than the one that"
+            " this database was sealed with. Nothing was changed; put the old file back, or set"
+            " TOKEN_DESK_PEPPERS to the old key."
+        )
     numbers = ", ".join(map(str, error.numbers))
     first = error.numbers[0]
     return (
