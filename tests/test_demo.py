@@ -86,7 +86,7 @@ class TestFilling:
         monkeypatch.setenv("DATABASE_URL", f"sqlite:///{tmp_path / 'x.db'}")
         monkeypatch.setenv("TOKEN_DESK_DATA", str(tmp_path / "data"))
         assert demo_data.main() == 1
-        assert "The demo's pepper cannot be stored in" in capsys.readouterr().err
+        assert "The demo's pepper cannot be stored or read in" in capsys.readouterr().err
 
 
 class TestDirectory:

@@ -27,6 +27,8 @@ _SENTENCES = {
     TamperingKind.EXTRA: "is extra: Token Desk did not write it",
     TamperingKind.MOVED: "changed places with a later event",
     TamperingKind.UNKNOWN_KEY: "was written with a key that TOKEN_DESK_PEPPERS does not have",
+    TamperingKind.OTHER_KEY: "was sealed with another key than the one that TOKEN_DESK_PEPPERS has"
+    " under its number: keep the old key there, and give the new one the next number",
     TamperingKind.HEAD: "is correct and the last one, but the head of the chain does not match it",
     TamperingKind.CUT: "is missing: the anchor shows that the end of the chain was cut off",
     TamperingKind.ANCHOR: "is not the event that the anchor shows",
@@ -68,7 +70,7 @@ def _verify(settings: Settings, options: argparse.Namespace) -> int:
         print_text([_total(verdict)])
         return FAILED if verdict.bad else SUCCEEDED
 
-    return with_database(settings, act)
+    return with_database(settings, act, any_pepper=True)
 
 
 def _anchor(settings: Settings, _options: argparse.Namespace) -> int:
@@ -96,7 +98,13 @@ def _total(verdict: ChainReport) -> str:
     events, chains = counted(verdict.events, "event"), counted(verdict.chains, "chain")
     if not verdict.bad:
         return f"{events} in {chains}: all correct."
-    return f"{len(verdict.bad):,} of {chains} broken; {events} before that correct."
+    keys = {TamperingKind.OTHER_KEY, TamperingKind.UNKNOWN_KEY}
+    what = "not verified without its key" if keys.issuperset(_kinds(verdict)) else "broken"
+    return f"{len(verdict.bad):,} of {chains} {what}; {events} before that correct."
+
+
+def _kinds(verdict: ChainReport) -> set[TamperingKind]:
+    return {bad.kind for bad in verdict.bad}
 
 
 def read_anchors(path: Path) -> Anchors:

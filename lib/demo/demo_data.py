@@ -13,24 +13,24 @@ from typing import Any, TypeAlias
 
 from sqlalchemy import Engine
 
-from lib.cli.console import error_message, escape_unprintable, pepper_error_message
-from lib.domain import clock
-from lib.domain.audit import DEMO_DATA, GLOBAL_CHAIN, AuditKeyring, Event, EventAction
+from lib.cli.console import escape_unprintable
+from lib.domain.audit import DEMO_DATA, GLOBAL_CHAIN, Event, EventAction
 from lib.domain.clock import DAY, MINUTE, Moment
 from lib.domain.errors import DatabaseUnavailableError
 from lib.domain.ids import new_ids
 from lib.domain.roles import Grant, Role
 from lib.domain.states import Holding, Origin, Status, TokenState
 from lib.domain.token_format import Minting, hint, mint
+from lib.operations.database import open_with
 from lib.operations.imports.import_directory import import_into
 from lib.operations.imports.parse import parse
 from lib.operations.imports.schema import SCHEMAS
 from lib.operations.unit_of_work import UnitOfWork
 from lib.settings import ROOT, read_settings
 from lib.store import grant_queries, import_queries
-from lib.store.engine import open_engine, reading
+from lib.store.engine import reading
 from lib.store.import_queries import MemberWithService
-from lib.store.migrate import migrate
+from lib.wording.unavailable import explain_unavailable
 
 Token: TypeAlias = dict[str, Any]
 
@@ -115,19 +115,15 @@ def main() -> int:
     """Migrate and fill the database of the settings; return 0, or 1 if it was not filled."""
     escape_unprintable()
     settings = read_settings()
-    engine = open_engine(settings.url)
     try:
-        minting = Minting(settings.token_prefix, settings.pepper_keys)
-        migrate(engine)
-        filled = fill_demo(UnitOfWork(engine, clock.now, AuditKeyring.of(minting.peppers)), minting)
+        opened = open_with(settings)
+        try:
+            filled = fill_demo(*opened)
+        finally:
+            opened.unit_of_work.engine.dispose()
     except DatabaseUnavailableError as error:
-        sys.stderr.write(f"{error_message(error)}\n")
+        sys.stderr.write(f"{explain_unavailable(error)}\n")
         return 1
-    except OSError as error:
-        sys.stderr.write(f"{pepper_error_message(settings, error)}\n")
-        return 1
-    finally:
-        engine.dispose()
     sys.stdout.write(
         "The demo data was added.\n"
         if filled

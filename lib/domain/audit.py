@@ -128,6 +128,21 @@ class AuditKeyring:
             }
         )
 
+    @cached_property
+    def check_values(self) -> dict[int, bytes]:
+        """Return a digest of a constant for each key, by number: it tells keys apart.
+
+        It reveals neither the key nor the pepper, so the database may store it.
+        """
+        return {
+            n: hashlib.blake2b(b"check value", key=key, digest_size=32).digest()
+            for n, key in self.keys.items()
+        }
+
+    def differing(self, known: Mapping[int, bytes]) -> set[int]:
+        """Return the numbers whose key here is not the one with the check value in `known`."""
+        return {n for n, value in self.check_values.items() if known.get(n, value) != value}
+
     @property
     def number(self) -> int:
         """Return the number of the key for new events."""

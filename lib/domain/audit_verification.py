@@ -5,7 +5,7 @@ first event whose hash does not match shows the place. Only a chain whose last e
 still matches. The head reveals that, or an anchor does when the head was set back as well.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, NamedTuple, TypeAlias
@@ -25,6 +25,7 @@ class TamperingKind(StrEnum):
     EXTRA = "extra"
     MOVED = "moved"  # it changed places with a later event
     UNKNOWN_KEY = "unknown key"
+    OTHER_KEY = "other key"  # its number stands for another key in the keyring than it did before
     HEAD = "head"  # all events match, and the head does not
     CUT = "cut"  # events that an anchor names are gone; the head was set back as well
     ANCHOR = "anchor"  # the chain is consistent, but is not the one that the anchor names
@@ -46,11 +47,13 @@ class BadEvent(NamedTuple):
 class ChainVerifier:
     """The state of the verification of one chain.
 
+    `other_keys` are numbers of keys in the keyring that are not those of the database.
     `events` is the number of events that match so far, and `mac` the hash of the last of them.
     """
 
     keyring: AuditKeyring
     chain: str
+    other_keys: Collection[int] = ()
     events: int = 0
     mac: bytes = ChainHead().mac
 
@@ -80,11 +83,16 @@ class ChainVerifier:
 
     def fits(self, before: bytes, event: Stored) -> bool:
         """Tell whether the hash of `event` matches, given `before`, the hash of its predecessor."""
-        try:
-            found: bool = self.keyring.mac(before, event) == event[_MAC]
-        except MAC_ERRORS:
-            return False
-        return found
+        return fits(self.keyring, before, event)
+
+
+def fits(keyring: AuditKeyring, before: bytes, event: Stored) -> bool:
+    """Tell whether the hash of `event` matches, given `before`, the hash of its predecessor."""
+    try:
+        found: bool = keyring.mac(before, event) == event[_MAC]
+    except MAC_ERRORS:
+        return False
+    return found
 
 
 def classify_end(
@@ -122,6 +130,8 @@ def classify(
         return BadEvent(verifier.chain, bad[_NUMBER], TamperingKind.EXTRA, at)
     if bad[_KEY] not in verifier.keyring.keys:
         return BadEvent(verifier.chain, number, TamperingKind.UNKNOWN_KEY, at)
+    if bad[_KEY] in verifier.other_keys:
+        return BadEvent(verifier.chain, number, TamperingKind.OTHER_KEY, at)
     return BadEvent(
         verifier.chain, number, _displaced(verifier, bad, rest()) or TamperingKind.CHANGED, at
     )

@@ -15,7 +15,7 @@ from lib.domain.audit_verification import (
     classify,
     classify_end,
 )
-from lib.store import audit_queries
+from lib.store import audit_queries, key_check_queries
 from lib.store.engine import reading
 
 Anchors: TypeAlias = Mapping[str, Sequence[ChainHead]]
@@ -54,11 +54,12 @@ def verify_within(
 ) -> ChainReport:
     """As `verify`, in the caller's transaction."""
     heads = audit_queries.heads(connection)
+    other_keys = keyring.differing(key_check_queries.known(connection))
     known, foreign = audit_queries.chains(connection)
     names = sorted({*known, *anchors})
     events, bad = 0, [BadEvent(repr(name), 1, TamperingKind.EXTRA) for name in foreign]
     for name in names:
-        verifier = ChainVerifier(keyring, name)
+        verifier = ChainVerifier(keyring, name, other_keys)
         found = _first_bad(connection, verifier, heads.get(name), anchors.get(name, ()))
         events += verifier.events
         bad += [found] if found else []

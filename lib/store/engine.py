@@ -3,12 +3,11 @@
 import contextlib
 import sqlite3
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
+from functools import partial
 from importlib import import_module
-from pathlib import Path
 from types import ModuleType
 from typing import Any, cast
-from urllib.parse import parse_qsl, unquote, urlsplit
 
 from sqlalchemy import Connection, Dialect, Engine, Transaction, create_engine, event, make_url
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
@@ -20,26 +19,29 @@ from lib.domain.errors import (
     DatabaseReadOnlyError,
     DatabaseUnavailableError,
 )
+from lib.domain.storage_errors import DatabaseFileError, FileFault, PoolerModeError
+from lib.store.sqlite_file import SqliteFile, file_of, options_of
 
 _SAFE_WAL = (3, 51, 3)  # older versions can lose a commit of two connections (the "WAL-reset" bug)
 _CONNECT_SECONDS = 10  # unless the URL sets another; the driver itself waits for minutes
 _WRITES = "desk_writes"  # execution option: a SQLite transaction takes the write lock at once
 
-_SQLITE_ERRORS = {
+_SQLITE_ERRORS: dict[int, Callable[[], DatabaseUnavailableError]] = {
     sqlite3.SQLITE_BUSY: DatabaseBusyError,
     sqlite3.SQLITE_LOCKED: DatabaseBusyError,
     sqlite3.SQLITE_READONLY: DatabaseReadOnlyError,
     sqlite3.SQLITE_FULL: DatabaseFullError,
     sqlite3.SQLITE_IOERR: DatabaseUnavailableError,
     sqlite3.SQLITE_CANTOPEN: DatabaseUnavailableError,
-    sqlite3.SQLITE_CORRUPT: DatabaseUnavailableError,
-    sqlite3.SQLITE_NOTADB: DatabaseUnavailableError,
+    sqlite3.SQLITE_CORRUPT: partial(DatabaseFileError, FileFault.DAMAGED),
+    sqlite3.SQLITE_NOTADB: partial(DatabaseFileError, FileFault.NOT_A_DATABASE),
 }
 #: By SQLSTATE, or by its first two characters (its class).
-_POSTGRESQL_ERRORS = {
+_POSTGRESQL_ERRORS: dict[str, Callable[[], DatabaseUnavailableError]] = {
     "08": DatabaseUnavailableError,  # connection_exception
     "0A000": DatabaseUnavailableError,  # the table of a prepared statement has changed: reconnect
-    "26000": DatabaseUnavailableError,  # a prepared statement is gone, for example behind a pooler
+    "26000": PoolerModeError,  # invalid_sql_statement_name: a prepared statement is gone
+    "42P05": PoolerModeError,  # duplicate_prepared_statement: another client's, on our connection
     "25006": DatabaseReadOnlyError,  # read_only_sql_transaction
     "40001": DatabaseBusyError,  # serialization_failure
     "40P01": DatabaseBusyError,  # deadlock_detected
@@ -83,7 +85,7 @@ def reading(engine: Engine) -> Iterator[Connection]:
 
     Raises DatabaseUnavailableError or a subclass.
     """
-    with _translate_errors(), engine.connect() as connection:
+    with _translate_errors(engine), engine.connect() as connection:
         if connection.dialect.name == "postgresql":
             connection.execution_options(isolation_level="REPEATABLE READ")  # changes it in place
         yield connection
@@ -95,7 +97,7 @@ def writing(engine: Engine) -> Iterator[Connection]:
 
     Raises DatabaseUnavailableError or a subclass.
     """
-    with _translate_errors(), engine.connect() as connection, _begin_writing(connection):
+    with _translate_errors(engine), engine.connect() as connection, _begin_afresh(connection):
         yield connection
 
 
@@ -110,7 +112,7 @@ def migrating(engine: Engine) -> Iterator[Connection]:
         with writing(engine) as connection:
             yield connection
         return
-    with _translate_errors(), engine.connect() as connection:
+    with _translate_errors(engine), engine.connect() as connection:
         driver = cast("sqlite3.Connection", connection.connection.driver_connection)
         driver.execute("PRAGMA foreign_keys=OFF")  # within a transaction it would do nothing
         try:
@@ -124,22 +126,31 @@ def migrating(engine: Engine) -> Iterator[Connection]:
             driver.execute("PRAGMA foreign_keys=ON")
 
 
+def _begin_afresh(connection: Connection) -> Transaction:
+    """Begin a transaction that writes, on a new connection if this one must be read-only."""
+    file = file_of(connection.engine)
+    if file and file.is_outdated(connection):
+        connection.invalidate()
+    return _begin_writing(connection)
+
+
 def _begin_writing(connection: Connection) -> Transaction:
     connection.execution_options(**{_WRITES: True})  # changes it in place
     return connection.begin()
 
 
 def _open_sqlite(url: str, busy_seconds: float) -> Engine:
-    module = sqlite_module()
+    module, file = sqlite_module(), SqliteFile()
     engine = create_engine(
         url,
         module=module,
+        execution_options=options_of(file),
         hide_parameters=True,
         connect_args={"timeout": busy_seconds, "isolation_level": None, "check_same_thread": False},
         pool_size=10,
         max_overflow=20,
     )
-    event.listen(engine, "do_connect", _make_private)
+    event.listen(engine, "do_connect", file.before_connection)
     journal = "WAL" if module.sqlite_version_info >= _SAFE_WAL else "DELETE"
 
     @event.listens_for(engine, "connect")
@@ -155,39 +166,16 @@ def _open_sqlite(url: str, busy_seconds: float) -> Engine:
         with contextlib.suppress(module.OperationalError):
             connection.execute(f"PRAGMA journal_mode={journal}")
 
+    event.listen(engine, "connect", file.after_connection)
+
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
+        file.check()
         # BEGIN IMMEDIATE: a transaction that first reads and then writes would fail under load.
         writes = connection.get_execution_options().get(_WRITES)
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
     return engine
-
-
-def _make_private(
-    _dialect: Dialect, _record: object, arguments: Sequence[Any], options: Mapping[str, Any]
-) -> None:
-    """Create the database file with mode 600, before SQLite creates it with the umask.
-
-    SQLite gives the files beside it (`-wal`, `-shm`, `-journal`) the same mode. An existing file
-    keeps its mode.
-    """
-    path = _file_of(str(arguments[0]), is_uri=bool(options.get("uri")))
-    if path:
-        # SQLite itself reports a file that cannot be created. A dangling link is resolved first.
-        with contextlib.suppress(OSError, RuntimeError):
-            file = Path(path).resolve()
-            file.touch(mode=0o600, exist_ok=False)
-            file.chmod(0o600)
-
-
-def _file_of(name: str, *, is_uri: bool) -> str:
-    """Return the path of the file that SQLite would create for `name`; empty if none."""
-    if not is_uri or not name.startswith("file:"):
-        return "" if name == ":memory:" else name
-    uri = urlsplit(name)
-    creates = dict(parse_qsl(uri.query)).get("mode", "rwc") == "rwc" and uri.path != ":memory:"
-    return unquote(uri.path) if creates else ""
 
 
 def sqlite_module() -> ModuleType:
@@ -199,7 +187,7 @@ def sqlite_module() -> ModuleType:
 
 
 @contextlib.contextmanager
-def _translate_errors() -> Iterator[None]:
+def _translate_errors(engine: Engine) -> Iterator[None]:
     """Turn errors of the database into errors of our own; a mistake in our SQL stays as it is."""
     try:
         yield
@@ -209,7 +197,15 @@ def _translate_errors() -> Iterator[None]:
         translated = database_error_from(error)
         if translated is None:
             raise
-        raise translated from None
+        if isinstance(translated, DatabaseReadOnlyError):
+            engine.dispose()  # connections of PostgreSQL, too, stay as read-only as they began
+        raise explained(engine, translated) from None
+
+
+def explained(engine: Engine, error: DatabaseUnavailableError) -> DatabaseUnavailableError:
+    """Return `error`, or a closer one where SQLite's file shows the reason."""
+    file = file_of(engine)
+    return file.explain(error) if file else error
 
 
 def to_dbapi_error(dialect: Dialect, statement: str | None, error: Exception) -> DBAPIError:
@@ -228,6 +224,7 @@ def database_error_from(error: DBAPIError) -> DatabaseUnavailableError | None:
     """Return our error for an error of the database; None if our SQL is wrong."""
     code = getattr(error.orig, "sqlite_errorcode", None)
     state = getattr(error.orig, "sqlstate", None)
+    kind: Callable[[], DatabaseUnavailableError] | None
     if code is not None:
         kind = _SQLITE_ERRORS.get(code & 0xFF)
     elif state is not None:

@@ -338,6 +338,14 @@ approval = Table(
     Index("ix_approval_asked", "asked_at"),
 )
 
+#: Which key each number stood for when the database was first used with it.
+key_check = Table(
+    "key_check",
+    metadata,
+    Column("key_number", Integer, primary_key=True, autoincrement=False),
+    Column("check_value", LargeBinary, nullable=False),
+)
+
 #: The end of each chain, locked while events are appended to it.
 audit_head = Table(
     "audit_head",

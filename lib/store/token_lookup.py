@@ -16,6 +16,7 @@ from sqlalchemy.pool import NullPool
 from lib.domain.errors import DatabaseUnavailableError
 from lib.domain.tokens import FoundToken
 from lib.store.engine import database_error_from, sqlite_module, to_dbapi_error
+from lib.store.sqlite_file import file_of
 
 TIMEOUT_SECONDS = 5  # for one attempt; a lost connection is tried twice
 
@@ -64,6 +65,7 @@ class TokenLookup:
         self._seconds = seconds
         self._engine = _own_engine(engine, seconds)
         self._idle: deque[Any] = deque()
+        self._file = file_of(engine)
 
     def token(self, digest: bytes) -> FoundToken | None:
         """Return the live token with this digest, or None. Raises DatabaseUnavailableError."""
@@ -106,11 +108,13 @@ class TokenLookup:
             except DBAPIError as error:  # from SQLAlchemy, which opens the connection
                 failure = database_error_from(error) or DatabaseUnavailableError()
             if last or type(failure) is not DatabaseUnavailableError:
-                raise failure from None
+                raise (self._file.explain(failure) if self._file else failure) from None
             self.close()
         return None
 
     def _query(self, statement: str, values: Sequence[bytes | str]) -> Any:  # noqa: ANN401 - the driver's row
+        if self._file:
+            self._file.check()
         try:
             connection = self._idle.pop()
         except IndexError:

@@ -9,11 +9,9 @@ import streamlit as st
 from sqlalchemy import Engine
 
 from lib.demo.demo_data import fill_demo, is_empty
-from lib.domain import clock
-from lib.domain.audit import AuditKeyring
 from lib.domain.clock import Clock
 from lib.domain.token_format import Minting
-from lib.operations.database import open_database
+from lib.operations.database import open_with
 from lib.operations.grants import appoint_first
 from lib.operations.secret_retention import OneTimeSecrets
 from lib.operations.unit_of_work import UnitOfWork
@@ -63,17 +61,8 @@ def _spinner() -> AbstractContextManager[None]:
 @cache
 def _open() -> AppContext:
     settings = read_settings()
-    settings.data.mkdir(parents=True, exist_ok=True)
-    engine = open_database(settings.url)
-    minting = Minting(settings.token_prefix, settings.pepper_keys)
-    unit_of_work = UnitOfWork(
-        engine,
-        clock.now,
-        AuditKeyring.of(settings.pepper_keys),
-        settings.four_eyes,
-        settings.request_days,
-    )
-    if settings.default_database and is_empty(engine):
+    unit_of_work, minting = open_with(settings)
+    if settings.default_database and is_empty(unit_of_work.engine):
         fill_demo(unit_of_work, minting)
     appoint_first(unit_of_work, settings.admins)
     return AppContext(settings, unit_of_work, minting, OneTimeSecrets())

@@ -9,11 +9,7 @@ pandas.
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 
-from lib.domain import clock
-from lib.domain.audit import AuditKeyring
-from lib.domain.token_format import Minting
-from lib.operations.database import open_database
-from lib.operations.unit_of_work import UnitOfWork
+from lib.operations.database import open_with
 from lib.settings import read_settings
 from lib.web import security_middleware
 from lib.web.api_endpoints import Api, LazyApi, routes
@@ -23,10 +19,7 @@ _settings = read_settings()
 
 
 def _open_api() -> Api:
-    _settings.data.mkdir(parents=True, exist_ok=True)
-    keys = _settings.pepper_keys
-    unit_of_work = UnitOfWork(open_database(_settings.url), clock.now, AuditKeyring.of(keys))
-    return make_api(unit_of_work, Minting(_settings.token_prefix, keys), _settings)
+    return make_api(*open_with(_settings), _settings)
 
 
 _lazy_api = LazyApi(_open_api)

@@ -29,6 +29,7 @@ from lib.web import http_messages, openapi
 from lib.web.failure_log import Failure, FailureLog
 from lib.web.http_messages import ProblemError, json_response, read_form
 from lib.web.paths import API, HEALTHZ, READYZ
+from lib.wording.unavailable import explain_unavailable
 
 if TYPE_CHECKING:  # the dashboard imports the database code only after its server has started
     from lib.operations.verification.token_verifier import TokenVerifier
@@ -81,6 +82,7 @@ class LazyApi:
         self._lock = threading.Lock()
         self._api: Api | None = None
         self._opening: asyncio.Future[Api] | None = None
+        self._logged = ""
 
     async def api(self) -> Api:
         """Return the Api, opened if needed. Requests at the same time share one try.
@@ -105,6 +107,12 @@ class LazyApi:
                 self._api = api = self._open_api()
                 api.verifier.uses.start()
             return api
+
+    def log_once(self, sentence: str) -> None:
+        """Log why requests get 503, unless the last such line said the same."""
+        if sentence != self._logged:
+            self._logged = sentence
+            _log.error("%s", sentence)
 
     @contextlib.asynccontextmanager
     async def lifespan(self, _app: object) -> AsyncIterator[None]:
@@ -246,8 +254,11 @@ class Endpoint:
             return await self._handler(self._lazy_api, request)
         except ProblemError as problem:
             return problem.response()
-        except (DatabaseUnavailableError, AuditNotWrittenError):
-            return _NO_DATABASE.response()
+        except (DatabaseUnavailableError, AuditNotWrittenError) as error:
+            sentence = explain_unavailable(error)
+            self._lazy_api.log_once(sentence)
+            headers = {"retry-after": "5"}
+            return ProblemError(503, "temporarily_unavailable", sentence, headers).response()
         except ClientDisconnect:
             raise
         except Exception as error:  # noqa: BLE001 - a bug gets a JSON response too
@@ -297,12 +308,6 @@ def routes(lazy_api: LazyApi) -> list[Route]:
 _FAULT = ProblemError(500, "server_error", "Internal error. Token Desk's log says where.")
 _TWO_CREDENTIALS = ProblemError(
     400, "invalid_request", "Send the credentials once: in HTTP Basic or in the form."
-)
-_NO_DATABASE = ProblemError(
-    503,
-    "temporarily_unavailable",
-    "The database does not answer. Try again.",
-    {"retry-after": "5"},
 )
 
 

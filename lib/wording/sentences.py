@@ -6,6 +6,7 @@ from lib.domain.operations import Receipt
 from lib.domain.plan import Plan
 from lib.wording.formats import either, one_or_many
 from lib.wording.labels import PENDING_ENDS
+from lib.wording.unavailable import explain_unavailable
 
 
 def plan_sentence(plan: Plan) -> str:
@@ -47,6 +48,8 @@ def explain(error: Exception) -> str:
 
     The first class in the table that fits decides; any other error gets a general sentence.
     """
+    if isinstance(error, errors.DatabaseUnavailableError | errors.AuditNotWrittenError):
+        return explain_unavailable(error)
     for kind, sentence in _ERROR_SENTENCES:
         if isinstance(error, kind):
             return sentence
@@ -109,13 +112,6 @@ _ERROR_SENTENCES: tuple[tuple[type[Exception], str], ...] = (
     ),
     (errors.UnknownServiceError, "There is no such service. Check its id on the Services page."),
     (
-        errors.AuditNotWrittenError,
-        (
-            "Nothing was done: the audit trail could not be written. Ask whoever runs Token Desk "
-            "to look at the server's log."
-        ),
-    ),
-    (
         errors.UnknownPlaceError,
         "This organization does not subscribe to that service. Pick another service.",
     ),
@@ -138,27 +134,5 @@ _ERROR_SENTENCES: tuple[tuple[type[Exception], str], ...] = (
     (
         errors.StepRefusedError,
         "This cannot be accepted now: the user, organization or service is inactive.",
-    ),
-    (
-        errors.DatabaseBusyError,
-        "The database is busy with another change. Nothing was changed; try again in a moment.",
-    ),
-    (
-        errors.DatabaseReadOnlyError,
-        (
-            "The database is read-only, so nothing was changed. Ask whoever runs Token Desk to "
-            "make its file writable."
-        ),
-    ),
-    (
-        errors.DatabaseFullError,
-        (
-            "The disk under the database is full, so nothing was changed. Ask whoever runs Token "
-            "Desk to make room."
-        ),
-    ),
-    (
-        errors.DatabaseUnavailableError,
-        "The database cannot be reached. Nothing was changed; try again in a moment.",
     ),
 )

@@ -13,7 +13,7 @@ from sqlalchemy import Engine, text
 from lib import cli
 from lib.cli import audit, console
 from lib.domain.audit_verification import BadEvent, TamperingKind
-from lib.domain.errors import AuditNotWrittenError, DatabaseUnavailableError, LastAdministratorError
+from lib.operations import database
 from lib.settings import ROOT
 from lib.store.engine import open_engine, reading, writing
 from lib.store.import_queries import wait_for_other_imports
@@ -26,6 +26,7 @@ FILES = {
     "acastillo,Ana Castillo,acastillo@example.com,UTCJF1,active\n"
     "mhale,Morgan Hale,mhale@example.com,,active\n",
 }
+CANNOT_BE_OPENED = r"cannot be (opened: .*|reached)\. Nothing was changed; "
 BAD_USER = "bad user,Ben,,UTCJF1,active\n"
 
 
@@ -496,18 +497,18 @@ class TestUnusableDatabase:
         """The folder or the server does not exist."""
         monkeypatch.setenv("DATABASE_URL", address)
         assert run(tmp_path, **FILES) == 1
-        assert "cannot be opened. Nothing was changed" in capsys.readouterr().err
+        assert re.search(CANNOT_BE_OPENED, capsys.readouterr().err)
 
     def test_a_file_that_is_no_database(self, tmp_path, capsys, monkeypatch):
         """The file is no SQLite database."""
         (tmp_path / "x.db").write_bytes(b"not a database" * 100)
         monkeypatch.setenv("DATABASE_URL", f"sqlite:///{tmp_path / 'x.db'}")
         assert run(tmp_path, **FILES) == 1
-        assert "cannot be opened. Nothing was changed" in capsys.readouterr().err
+        assert re.search(CANNOT_BE_OPENED, capsys.readouterr().err)
 
     def test_a_locked_database(self, database_url, tmp_path, capsys, monkeypatch):
         """Another import holds the lock for longer than the time limit."""
-        monkeypatch.setattr(console, "open_engine", partial(open_engine, busy_seconds=0.1))
+        monkeypatch.setattr(database, "open_engine", partial(open_engine, busy_seconds=0.1))
         other = open_engine(database_url)
         with writing(other) as connection:
             wait_for_other_imports(connection)
@@ -532,14 +533,6 @@ class TestUnusableDatabase:
         assert run(tmp_path, **FILES) == 1
         assert "The database is read-only" in capsys.readouterr().err
         assert users_stored(database_url) == 0
-
-    def test_every_fault_has_its_sentence(self):
-        """Every expected error has a sentence."""
-        for error in (
-            *(DatabaseUnavailableError, *DatabaseUnavailableError.__subclasses__()),
-            *(AuditNotWrittenError, LastAdministratorError),
-        ):
-            assert "Nothing was changed" in console.error_message(error())
 
 
 def test_it_runs_as_a_module_in_any_locale(tmp_path):

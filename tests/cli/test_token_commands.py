@@ -115,7 +115,7 @@ def test_no_room_for_the_pepper_gets_its_sentence(
     monkeypatch.delenv("TOKEN_DESK_PEPPERS")
     monkeypatch.setenv("TOKEN_DESK_DATA", str(tmp_path / "file" / "folder"))
     assert cli.main([*command, leaked, "--yes"] if command == ["recall"] else command) == 1
-    assert "pepper cannot be stored" in capsys.readouterr().err
+    assert "pepper cannot be stored or read" in capsys.readouterr().err
     assert live(database) == 5
 
 

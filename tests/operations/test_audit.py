@@ -12,7 +12,7 @@ from lib.domain.audit import GLOBAL_CHAIN, AuditKeyring, ChainHead, Event, Seale
 from lib.domain.audit_verification import BadEvent, TamperingKind
 from lib.domain.states import Action
 from lib.operations.audit import anchor, verify, verify_within
-from lib.store import audit_queries
+from lib.store import audit_queries, key_check_queries
 from lib.store.engine import writing
 from tests.support.actions import change, select
 from tests.support.database_facts import NOW
@@ -109,6 +109,17 @@ class TestWhole:
         assert (
             verify(trail, AuditKeyring.of({2: b"q" * 32})).bad[0].kind is TamperingKind.UNKNOWN_KEY
         )
+
+    def test_another_key_under_a_known_number_is_told_from_a_change(self, trail):
+        """The database knows its key by a check value; with the right key the change shows."""
+        with writing(trail) as connection:
+            key_check_queries.add(connection, SEAL.check_values)
+        found = verify(trail, AuditKeyring.of({1: b"q" * 32})).bad
+        assert {each.kind for each in found} == {TamperingKind.OTHER_KEY}
+        assert {each.number for each in found} == {1}
+        with writing(trail) as connection:
+            key_check_queries.add(connection, {2: b"stands for another key" + bytes(10)})
+        assert verify(trail, SEAL).bad == ()
 
 
 class TestTampering:

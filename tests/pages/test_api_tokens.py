@@ -31,10 +31,10 @@ from tests.support.page import FOR_STAFF, MARKUP, execute_sql, query, values
 
 OTHER = "NVXYZ1"
 EVERYONE = range(5)
-BUSY = "The database is busy with another change. Nothing was changed; try again in a moment."
+BUSY = "Another program is writing to the database. Nothing was changed; try again in a moment."
 READ_ONLY = (
-    "The database is read-only, so nothing was changed. Ask whoever runs Token Desk to make "
-    "its file writable."
+    "The database is read-only. Nothing was changed; as soon as its file and folder, or its "
+    "server, can be written it works again."
 )
 OUTDATED = (
     "Nothing was done: the tokens of some selected users changed since the first confirmation."

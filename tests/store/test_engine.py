@@ -16,6 +16,7 @@ from lib.domain.errors import (
     DatabaseReadOnlyError,
     DatabaseUnavailableError,
 )
+from lib.domain.storage_errors import DatabaseFileError, FileFault
 from lib.store import tables
 from lib.store.bulk import ids_parameter, insert_many, with_ids
 from lib.store.engine import open_engine, reading, writing
@@ -323,14 +324,15 @@ class TestSqliteErrors:
         engine = open_engine(f"sqlite:///{tmp_path / 'nowhere' / 'desk.db'}")
         with pytest.raises(DatabaseUnavailableError) as caught, reading(engine):
             pass
-        assert type(caught.value) is DatabaseUnavailableError
+        assert caught.value == DatabaseFileError(FileFault.NO_FOLDER)
         assert list(tmp_path.iterdir()) == []
 
     def test_a_folder_in_its_place(self, tmp_path):
         """A folder in place of the file cannot be opened."""
         engine = open_engine(f"sqlite:///{tmp_path}")
-        with pytest.raises(DatabaseUnavailableError):
+        with pytest.raises(DatabaseFileError) as caught:
             migrate(engine)
+        assert caught.value.fault is FileFault.IS_FOLDER
 
     def test_no_database(self, tmp_path):
         """A file that is no database is not changed."""
@@ -340,7 +342,7 @@ class TestSqliteErrors:
         with pytest.raises(DatabaseUnavailableError) as caught:
             migrate(engine)
         engine.dispose()
-        assert type(caught.value) is DatabaseUnavailableError
+        assert caught.value == DatabaseFileError(FileFault.NOT_A_DATABASE)
         assert path.read_bytes() == b"organization_id,name\n" * 500
 
     def test_damaged(self, path):
@@ -348,8 +350,9 @@ class TestSqliteErrors:
         content = path.read_bytes()
         path.write_bytes(content[:4096] + b"\xff" * (len(content) - 4096))
         engine = open_engine(f"sqlite:///{path}")
-        with pytest.raises(DatabaseUnavailableError):
+        with pytest.raises(DatabaseFileError) as caught:
             services(engine)
+        assert caught.value.fault is FileFault.DAMAGED
         engine.dispose()
 
 
@@ -423,6 +426,29 @@ class TestPostgresqlErrors:
             insert_many(connection, tables.service, SERVICE, [("y", "Y")])
         event.remove(postgresql_engine, "begin", _read_only)
         assert services(postgresql_engine) == 0
+
+    def test_read_only_at_the_start_and_then_writable(self, postgresql_engine):
+        """The first write after the change may fail; the next one is on a new connection."""
+        name = postgresql_engine.url.database
+        other = open_engine(postgresql_engine.url.render_as_string(hide_password=False))
+        for value in ("on", "off"):
+            with writing(other) as connection:
+                connection.execute(text("SET TRANSACTION READ WRITE"))
+                connection.execute(
+                    text(f"ALTER DATABASE {name} SET default_transaction_read_only = {value}")
+                )
+            other.dispose()
+            if value == "on":
+                postgresql_engine.dispose()
+                for _ in range(2):
+                    with pytest.raises(DatabaseReadOnlyError):
+                        add_services(postgresql_engine)
+                    assert services(postgresql_engine) == 0
+        with contextlib.suppress(DatabaseReadOnlyError):
+            add_services(postgresql_engine)
+        if not services(postgresql_engine):
+            add_services(postgresql_engine)
+        assert services(postgresql_engine) == 2
 
     def test_no_server(self):
         """A port without a server raises an error."""

@@ -14,6 +14,7 @@ SURVIVES = {
     "place": "the place in the URL",
     "last_url": "the place in the URL",
     "last_page": "to see a change of page",
+    "proxy_name": "the sign-in",
     "recorded_refusals": "each refusal is recorded once a session",
     "open_confirmation": "an executed download: its result appears when the person comes back",
     "approved_plan": "on its way from Activity to the API Tokens page",

@@ -15,8 +15,8 @@ from lib.settings import (
     Settings,
     UnsafeSettingsError,
     readable,
-    safe_address,
     safe_cookie_secret,
+    safe_metadata_url,
     safe_redirect_uri,
     trimmed,
 )
@@ -26,7 +26,7 @@ _PROVIDER_KEYS = ("client_id", "client_secret", "server_metadata_url")
 _CHECKS = {
     "redirect_uri": safe_redirect_uri,
     "cookie_secret": safe_cookie_secret,
-    "server_metadata_url": safe_address,
+    "server_metadata_url": safe_metadata_url,
 }
 
 

@@ -8,7 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from lib.settings import ROOT, Settings, UnsafeSettingsError, read_settings
+from lib.settings import (
+    ROOT,
+    PepperFileError,
+    Settings,
+    UnsafeSettingsError,
+    peppers,
+    read_settings,
+)
 
 PEPPER = "ab" * 32
 READ_PEPPER = (
@@ -51,6 +58,20 @@ class TestDefaults:
         assert settings.url == "postgresql+psycopg://desk@db/desk"
         assert not settings.default_database
 
+    @pytest.mark.parametrize(
+        "rest",
+        [
+            "u:a%40b@db:5432/desk?sslmode=require&application_name=desk",
+            "u:p/w?x#y@[::1]:1/desk",
+            "/desk?host=/run/postgresql",
+            "desk?options=-csearch_path%3Dx&connect_timeout=5",
+        ],
+    )
+    def test_a_url_that_the_driver_takes_is_taken(self, monkeypatch, rest):
+        """Nothing of it is changed but the name of the driver."""
+        monkeypatch.setenv("DATABASE_URL", f"postgresql://{rest}")
+        assert read_settings().url == f"postgresql+psycopg://{rest}"
+
     def test_the_http_side(self, monkeypatch):
         """No token header, no trusted proxy, no open revoke; requests last 30 days."""
         settings = read_settings()
@@ -79,6 +100,31 @@ class TestRefusals:
         [
             ("DATABASE_URL", "mysql://x/y", "must start with postgresql:// or sqlite:///"),
             ("DATABASE_URL", "desk.db", "must start with postgresql:// or sqlite:///"),
+            ("DATABASE_URL", '"sqlite:///desk.db"', "must not have quotation marks around it"),
+            ("DATABASE_URL", "postgresql://db/x?schema=public", "the option schema"),
+            (
+                "DATABASE_URL",
+                "postgres://db/x?pgbouncer=true",
+                "the option pgbouncer",
+            ),
+            ("DATABASE_URL", "postgresql://db/x?pgbouncer", "the option pgbouncer"),
+            ("DATABASE_URL", "postgresql://db/x?ssl=true", "write sslmode=require"),
+            ("DATABASE_URL", "postgresql://db/x?sslmode=no-verify", "one of these as sslmode"),
+            ("DATABASE_URL", "postgresql://db/x?connect_timeout=5s", "a whole number of seconds"),
+            *(
+                ("DATABASE_URL", f"postgresql://{bad}/desk", "with a port from 1 to 65535")
+                for bad in ("db:", "db:0", "db:54a32", "db:65536", "u:p:5432", "u:p@ss@db", "[::1")
+            ),
+            ("DATABASE_URL", "sqlite:///desk.db?schema=x", "the option schema"),
+            ("DATABASE_URL", "sqlite:///desk.db?mode=ro", "must not have the option mode"),
+            (
+                "DATABASE_URL",
+                "sqlite:///file:x?uri=true&nolock=1",
+                "the option nolock",
+            ),
+            ("DATABASE_URL", "sqlite:///file:x?uri=true&mode=w", "ro, rw or rwc as mode"),
+            ("DATABASE_URL", "sqlite:///file:x?uri=true&cache=no", "private or shared as cache"),
+            ("TOKEN_DESK_DATA", "~/data", "must not begin with ~"),
             (
                 "TOKEN_DESK_DEMO",
                 "0",
@@ -92,8 +138,8 @@ class TestRefusals:
                 ("TOKEN_DESK_USER_CLAIM", name, "must be the name of a claim")
                 for name in ("user name", "tokens", "provider", "origin", "is_logged_in")
             ),
-            ("TOKEN_DESK_PROXY_HEADER", "X Forwarded", "match pattern"),
-            ("TOKEN_DESK_PROXY_HEADER", "X-User:", "match pattern"),
+            ("TOKEN_DESK_PROXY_HEADER", "X Forwarded", "must be the name of a header"),
+            ("TOKEN_DESK_PROXY_HEADER", "X-User:", "must be the name of a header"),
             ("TOKEN_DESK_IDLE_MINUTES", "0", "greater than 0"),
             ("TOKEN_DESK_SESSION_HOURS", "-1", "greater than 0"),
             ("TOKEN_DESK_FOUR_EYES", "-1", "greater than or equal to 0"),
@@ -101,21 +147,33 @@ class TestRefusals:
             ("TOKEN_DESK_OIDC_REDIRECT_URI", "http://desk/oauth2callback", "https://"),
             ("TOKEN_DESK_OIDC_REDIRECT_URI", "/oauth2callback", "https://"),
             ("TOKEN_DESK_OIDC_METADATA_URL", "http://id.example.com/x", "https://"),
+            ("TOKEN_DESK_OIDC_METADATA_URL", "https://id.example.com/", "openid-configuration"),
+            ("TOKEN_DESK_OIDC_METADATA_URL", "https://id.example.com:0x/", "a port from 1 to"),
+            ("TOKEN_DESK_OIDC_METADATA_URL", "https://[::1/x", "must be an address such as"),
             ("TOKEN_DESK_OIDC_COOKIE_SECRET", "short", "at least 32 characters"),
             ("TOKEN_DESK_DEMO", "perhaps", "valid boolean"),
             ("TOKEN_DESK_PEPPERS", PEPPER, "must read 1:<64 hex digits>"),
             ("TOKEN_DESK_PEPPERS", "one:" + PEPPER, "must read 1:<64 hex digits>"),
+            ("TOKEN_DESK_PEPPERS", f"-1:{PEPPER}", "must read 1:<64 hex digits>"),
             ("TOKEN_DESK_PEPPERS", "1:xyz", "must read 1:<64 hex digits>"),
             ("TOKEN_DESK_PEPPERS", "1:abcd", "must have 64 hex digits (32 bytes)"),
             ("TOKEN_DESK_PEPPERS", f"1:{PEPPER},2:", "must have 64 hex digits (32 bytes)"),
-            ("TOKEN_DESK_TOKEN_PREFIX", "X", "match pattern"),
-            ("TOKEN_DESK_TOKEN_PREFIX", "=cmd", "match pattern"),
-            ("TOKEN_DESK_TOKEN_PREFIX", "a_b", "match pattern"),
-            ("TOKEN_DESK_TOKEN_PREFIX", "thirteenchars", "match pattern"),
+            ("TOKEN_DESK_TOKEN_PREFIX", "X", "must be 2 to 12 lower-case letters or digits"),
+            ("TOKEN_DESK_TOKEN_PREFIX", "=cmd", "must be 2 to 12 lower-case letters or digits"),
+            ("TOKEN_DESK_TOKEN_PREFIX", "a_b", "must be 2 to 12 lower-case letters or digits"),
+            (
+                "TOKEN_DESK_TOKEN_PREFIX",
+                "thirteenchars",
+                "must be 2 to 12 lower-case letters or digits",
+            ),
             ("TOKEN_DESK_REQUEST_DAYS", "0", "greater than or equal to 1"),
             ("TOKEN_DESK_REQUEST_DAYS", "366", "less than or equal to 365"),
-            ("TOKEN_DESK_TOKEN_HEADER", "api token", "match pattern"),
-            ("TOKEN_DESK_TOKEN_HEADER", "api_token:", "match pattern"),
+            ("TOKEN_DESK_TOKEN_HEADER", "api token", "must be the name of a header"),
+            ("TOKEN_DESK_TOKEN_HEADER", "api_token:", "must be the name of a header"),
+            ("TOKEN_DESK_TOKEN_HEADER", "Authorization", "must not be Authorization, which has"),
+            ("TOKEN_DESK_TOKEN_HEADER", "x_token_username", "must not be x_token_username"),
+            ("TOKEN_DESK_PROXY_HEADER", "Cookie", "must not be Cookie, which has another meaning"),
+            ("TOKEN_DESK_PROXY_HEADER", "X_User", "must not have an underscore"),
             ("TOKEN_DESK_TRUSTED_PROXIES", "everybody", "addresses or networks such as"),
             ("TOKEN_DESK_TRUSTED_PROXIES", "10.0.0.1/8", "addresses or networks such as"),
             ("TOKEN_DESK_OPEN_REVOKE", "perhaps", "valid boolean"),
@@ -283,12 +341,48 @@ class TestPeppers:
         assert read_settings().pepper_keys == first
         assert [file.name for file in path.parent.iterdir()] == ["pepper"]
 
-    def test_a_damaged_file_stops_the_start_and_is_named(self, monkeypatch, tmp_path):
+    def test_a_damaged_file_is_not_replaced(self, monkeypatch, tmp_path):
         """A damaged file is not replaced, since all tokens would stop working."""
         monkeypatch.setenv("TOKEN_DESK_DATA", str(tmp_path))
         (tmp_path / "pepper").write_text("1:abcd\n")
-        with pytest.raises(UnsafeSettingsError, match=r"pepper: must have 64 hex digits"):
+        with pytest.raises(PepperFileError, match="must have 64 hex digits"):
             _ = read_settings().pepper_keys
+
+    @pytest.mark.parametrize("content", [b"", b"1:ab", b"\xff\xfe"])
+    def test_a_file_that_stays_cut_off_is_refused(self, monkeypatch, tmp_path, content):
+        """Whoever finds the file waits for its whole line, for a limited time."""
+        monkeypatch.setattr(peppers, "_SECONDS", 0.1)
+        monkeypatch.setenv("TOKEN_DESK_DATA", str(tmp_path))
+        (tmp_path / "pepper").write_bytes(content)
+        with pytest.raises(PepperFileError, match="or be deleted with the demo"):
+            _ = read_settings().pepper_keys
+        assert (tmp_path / "pepper").read_bytes() == content
+
+    def test_a_file_that_is_being_written_is_waited_for(self, monkeypatch, tmp_path):
+        """The line comes in two pieces, the second one while the reader waits."""
+        monkeypatch.setenv("TOKEN_DESK_DATA", str(tmp_path))
+        path = tmp_path / "pepper"
+        path.write_text(f"1:{PEPPER[:10]}")
+        monkeypatch.setattr(
+            peppers.time, "sleep", lambda _seconds: path.write_text(f"1:{PEPPER}\n")
+        )
+        assert read_settings().pepper_keys == {1: b"\xab" * 32}
+
+    def test_a_full_disk_leaves_no_file(self, monkeypatch, tmp_path):
+        """A half-written pepper would stop every later start."""
+        if not Path("/dev/full").exists():
+            pytest.skip("this system has no /dev/full")
+        monkeypatch.setenv("TOKEN_DESK_DATA", str(tmp_path))
+        real = os.open
+
+        def onto_full_disk(path, flags, mode=0o777):
+            os.close(real(path, flags, mode))
+            return real("/dev/full", os.O_WRONLY)
+
+        monkeypatch.setattr(peppers.os, "open", onto_full_disk)
+        with pytest.raises(OSError, match="No space left"):
+            _ = read_settings().pepper_keys
+        assert list(tmp_path.iterdir()) == []
 
     def test_a_number_that_stands_twice_is_refused(self, monkeypatch):
         """Two peppers with the same number are refused."""
