@@ -40,9 +40,11 @@ def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def databases(postgresql: str) -> Databases:
+def databases(postgresql: str) -> Iterator[Databases]:
     """Migrated PostgreSQL databases without rows."""
-    return Databases(postgresql)
+    databases = Databases(postgresql)
+    yield databases
+    databases.end()
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -14,6 +15,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from tests import parts
 from tests.support.processes import wait_for
 from tests.test_imports import ROOT
 
@@ -159,3 +161,23 @@ class TestStopped:
             assert (process.poll(), is_running(left)) == (None, True)
             process.send_signal(signal.SIGINT)
             process.wait(timeout=60)
+
+
+class TestPlace:
+    """Where a run makes its folder."""
+
+    @pytest.mark.parametrize(
+        ("room", "named", "in_memory"), [(0, False, True), (10**18, False, False), (0, True, False)]
+    )
+    def test_it_is_memory_if_that_has_room_and_tmpdir_names_no_other(
+        self, monkeypatch, tmp_path, room, named, in_memory
+    ):
+        """Room in bytes."""
+        monkeypatch.setattr(tempfile, "tempdir", None)
+        monkeypatch.setattr(parts, "_MEMORY", tmp_path)
+        monkeypatch.setattr(parts, "_ROOM", room)
+        monkeypatch.delenv("TMPDIR", raising=False)
+        if named:
+            monkeypatch.setenv("TMPDIR", str(tmp_path.parent))
+        parts.use_memory()
+        assert (tempfile.gettempdir() == str(tmp_path)) is in_memory

@@ -54,10 +54,12 @@ def started(start: str, log: Path, env: dict[str, str]) -> Iterator[None]:
 class TestSettings:
     """A setting with a character inside that cannot be seen."""
 
-    @pytest.mark.parametrize("start", STARTS)
     @pytest.mark.parametrize(
-        ("name", "value"),
-        [("DATABASE_URL", "sqlite:///{folder}/a\nb.db"), ("TOKEN_DESK_FOUR_EYES", "1\r0")],
+        ("start", "name", "value"),
+        [
+            ("command", "DATABASE_URL", "sqlite:///{folder}/a\nb.db"),
+            *((start, "TOKEN_DESK_FOUR_EYES", "1\r0") for start in STARTS),
+        ],
     )
     def test_it_stops_every_start(self, tmp_path, start, name, value):
         """With a sentence that names it, without a traceback; nothing is written."""

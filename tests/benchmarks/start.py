@@ -15,7 +15,7 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, Error, sync_playwright
 
-from tests.browser.browsing import CHROMIUM_ARGUMENTS
+from tests.support.browser import CHROMIUM_ARGUMENTS
 from tests.support.processes import free_port
 
 ROUNDS = 5

@@ -8,12 +8,12 @@ import pytest
 from playwright.sync_api import expect, sync_playwright
 from sqlalchemy import make_url
 
-from tests.browser.browsing import PATIENCE, Browsing
-from tests.browser.signing_in import CLAIMS, COOKIE_SECRET, PEOPLE, TOKENS, Proxy, sign_in
-from tests.conftest import ENGINES
+from tests.support.browser import PATIENCE, TOKENS, Tab
 from tests.support.dashboards import Dashboard, Dashboards, fill
 from tests.support.postgresql import database, new_database
 from tests.support.processes import free_port, wait_until_ready
+from tests.support.sign_in import CLAIMS, COOKIE_SECRET, PEOPLE, sign_in
+from tests.support.sign_in_proxy import SignInProxy
 from tests.support.tabs import Tabs, start_chromium
 
 
@@ -28,7 +28,7 @@ def tabs() -> Iterator[Tabs]:
 
 
 @pytest.fixture
-def new_tab(tabs: Tabs) -> Iterator[Callable[..., Browsing]]:
+def new_tab(tabs: Tabs) -> Iterator[Callable[..., Tab]]:
     """Open tabs as different people would: each with its own cookies."""
     with tabs.opener() as open_tab:
         yield open_tab
@@ -74,7 +74,7 @@ def postgresql_server(
 
 
 @pytest.fixture
-def tab(new_tab: Callable[..., Browsing], server: Dashboard) -> Browsing:
+def tab(new_tab: Callable[..., Tab], server: Dashboard) -> Tab:
     """One tab on the dashboard with demo data."""
     return new_tab(server.address)
 
@@ -100,7 +100,7 @@ def provider(dashboards: Dashboards, tmp_path_factory: pytest.TempPathFactory) -
 
 
 @pytest.fixture(scope="session")
-def oidc(provider: str) -> dict[str, str]:
+def oidc_settings(provider: str) -> dict[str, str]:
     """The settings of sign-in at the provider."""
     return {
         "sign_in": "oidc",
@@ -113,23 +113,18 @@ def oidc(provider: str) -> dict[str, str]:
 
 
 @pytest.fixture
-def desk(dashboards: Dashboards, demo: Path, oidc: dict[str, str]) -> Dashboard:
+def oidc_server(dashboards: Dashboards, demo: Path, oidc_settings: dict[str, str]) -> Dashboard:
     """A dashboard on SQLite whose people sign in at the provider."""
-    return dashboards.showing(demo, **oidc)
+    return dashboards.showing(demo, **oidc_settings)
 
 
 @pytest.fixture(scope="module")
-def postgresql_desk(dashboards, postgresql, postgresql_demo, oidc) -> Iterator[Dashboard]:
+def postgresql_oidc_server(
+    dashboards: Dashboards, postgresql: str, postgresql_demo: str, oidc_settings: dict[str, str]
+) -> Iterator[Dashboard]:
     """The same on PostgreSQL."""
     with database(postgresql, postgresql_demo) as address:
-        yield dashboards.start(database=address, **oidc)
-
-
-@pytest.fixture(params=ENGINES)
-def any_desk(request) -> Dashboard:
-    """The same on each engine."""
-    name = "desk" if request.param == "sqlite" else "postgresql_desk"
-    return request.getfixturevalue(name)
+        yield dashboards.start(database=address, **oidc_settings)
 
 
 @pytest.fixture(scope="session")
@@ -139,11 +134,11 @@ def sign_in_cookies() -> dict[str, list]:
 
 
 @pytest.fixture
-def signed_in_as(desk, new_tab, sign_in_cookies) -> Callable[[str, str], Browsing]:
+def open_as(oidc_server, new_tab, sign_in_cookies) -> Callable[[str, str], Tab]:
     """Open a page as a person, who signs in at the provider once for all tests."""
 
-    def open_page(username: str, path: str) -> Browsing:
-        tab = new_tab(desk.address)
+    def open_page(username: str, path: str) -> Tab:
+        tab = new_tab(oidc_server.address)
         tab.page.context.add_cookies(sign_in_cookies.get(username, []))
         tab.open(path)
         if username not in sign_in_cookies:
@@ -155,35 +150,45 @@ def signed_in_as(desk, new_tab, sign_in_cookies) -> Callable[[str, str], Browsin
 
 
 @pytest.fixture
-def signed_in(signed_in_as) -> Browsing:
+def admin_tab(open_as) -> Tab:
     """A tab in which mhale is signed in and looks at the tokens."""
-    tab = signed_in_as("mhale", TOKENS)
-    tab.heading("Recipient API Tokens")
+    tab = open_as("mhale", TOKENS)
+    tab.expect_heading("Recipient API Tokens")
     return tab
 
 
 @pytest.fixture
-def proxied(dashboards: Dashboards, demo: Path) -> Dashboard:
+def admin_cookies(open_as, sign_in_cookies) -> dict[str, str]:
+    """The cookies, by name, of mhale, who has signed in."""
+    if "mhale" not in sign_in_cookies:
+        open_as("mhale", TOKENS)
+    return {cookie["name"]: cookie["value"] for cookie in sign_in_cookies["mhale"]}
+
+
+@pytest.fixture
+def proxy_server(dashboards: Dashboards, demo: Path) -> Dashboard:
     """A dashboard behind a sign-in proxy."""
     return dashboards.showing(demo, sign_in="proxy")
 
 
 @pytest.fixture(scope="session")
-def idle_proxies() -> Iterator[list[Proxy]]:
+def idle_proxies() -> Iterator[list[SignInProxy]]:
     """Proxies for the next test: a tab is quick at an address where it has been before."""
-    idle: list[Proxy] = []
+    idle: list[SignInProxy] = []
     yield idle
     for proxy in idle:
         proxy.close()
 
 
 @pytest.fixture
-def through(proxied: Dashboard, idle_proxies: list[Proxy]) -> Iterator[Callable[[bytes], str]]:
+def open_proxy(
+    proxy_server: Dashboard, idle_proxies: list[SignInProxy]
+) -> Iterator[Callable[[bytes], str]]:
     """Open a proxy that adds these lines; return its address."""
-    used: list[Proxy] = []
+    used: list[SignInProxy] = []
 
     def open_proxy(lines: bytes) -> str:
-        used.append(idle_proxies.pop() if idle_proxies else Proxy(proxied.address))
+        used.append(idle_proxies.pop() if idle_proxies else SignInProxy(proxy_server.address))
         used[-1].lines = lines
         return used[-1].address
 

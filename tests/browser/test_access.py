@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import expect
 
 from lib.domain.roles import Grant, Role
-from tests.browser.browsing import Browsing
+from tests.support.browser import TOKENS, Tab
 from tests.support.dashboards import Dashboard, Dashboards
 from tests.support.malicious_names import (
     ADDRESSES,
@@ -15,17 +15,16 @@ from tests.support.malicious_names import (
     MARKDOWN,
     PEOPLE,
     expect_text_only,
-    watched,
+    nothing_foreign,
     write_directory,
 )
 
 pytestmark = pytest.mark.browser
-TOKENS = "api-tokens?org=UTCJF1&service=erecording"
 USER = "adoyle"
 ROLES = (Grant(Role.SUPPORT, "EVIL01"), Grant(Role.ANALYST))
 
 
-def fill(tab: Browsing, username: str, role: str, *places: str) -> None:
+def fill_in_grant(tab: Tab, username: str, role: str, *places: str) -> None:
     """Fill in the form, which runs nothing before it is sent."""
     tab.page.get_by_label("Username", exact=True).fill(username)
     for label, options in (("Role", (role,)), ("Where", places)):
@@ -37,7 +36,7 @@ def fill(tab: Browsing, username: str, role: str, *places: str) -> None:
     tab.page.keyboard.press("Escape")
 
 
-def choices(tab: Browsing) -> list[str]:
+def offered_actions(tab: Tab) -> list[str]:
     """Return what Actions offers."""
     tab.page.get_by_role("combobox", name="Actions").click()
     options = tab.page.get_by_role("option")
@@ -47,7 +46,9 @@ def choices(tab: Browsing) -> list[str]:
     return found
 
 
-def test_a_role_given_and_taken_away(server: Dashboard, new_tab: Callable[..., Browsing]) -> None:
+def test_a_grant_holds_from_the_next_click_until_it_is_revoked(
+    server: Dashboard, new_tab: Callable[..., Tab]
+) -> None:
     """Support in one organization: just that, from the next click to the next click."""
     admin, user = new_tab(server.address), new_tab(server.address)
     user.open()
@@ -55,23 +56,22 @@ def test_a_role_given_and_taken_away(server: Dashboard, new_tab: Callable[..., B
     expect(user.page.get_by_text("This page is for")).to_be_visible()
 
     admin.open("access")
-    admin.heading("Access")
+    admin.expect_heading("Access")
     assert admin.current_menu_item() == "Access"
-    fill(admin, USER, "Support", "Juniper")
-    admin.picture("access-form")
+    fill_in_grant(admin, USER, "Support", "Juniper")
+    admin.screenshot("access-form")
     admin.click("Grant")
     admin.page.get_by_text("adoyle is Support in UTCJF1 from the next click.").wait_for()
-    admin.picture("access-granted")
+    admin.screenshot("access-granted")
 
     user.menu("My API tokens")
     user.menu("Organizations")
     links = user.page.get_by_test_id("stMain").get_by_role("link")
     expect(links).to_have_count(1)
-    user.open(TOKENS)
-    user.pick("Signed in as", USER)
+    user.visit(TOKENS)
     user.tick([0])
-    user.selected("1 selected")
-    assert set(choices(user)) == {
+    user.expect_selected("1 selected")
+    assert set(offered_actions(user)) == {
         "Request New API Token",
         "Remove API Token",
         "Cancel Pending Request",
@@ -82,26 +82,25 @@ def test_a_role_given_and_taken_away(server: Dashboard, new_tab: Callable[..., B
     admin.enter("Search", USER)
     admin.click("Revoke")
     admin.dialog().get_by_text("loses Support in Juniper County Recorder").wait_for()
-    admin.picture("access-revoke")
+    admin.screenshot("access-revoke")
     admin.click(admin.dialog().get_by_role("button", name="Revoke", exact=True))
     admin.page.get_by_text("is no longer Support in UTCJF1.").wait_for()
     expect(admin.page.get_by_text("No grant matches")).to_be_visible()
 
     user.click("Confirm")
-    user.picture("access-refused")
+    user.screenshot("access-refused")
     expect(
         user.page.get_by_text("You may not do this, or no longer")
         .or_(user.page.get_by_text("This page is for"))
         .first
     ).to_be_visible()
-    user.open(TOKENS)
-    user.pick("Signed in as", USER)
+    user.visit(TOKENS)
     expect(user.page.get_by_text("This page is for")).to_be_visible()
     user.menu("My API tokens")
     assert user.current_menu_item() == "My API tokens"
 
 
-def choose(tab: Browsing, label: str, option: str) -> None:
+def choose_by_keyboard(tab: Tab, label: str, option: str) -> None:
     """Go on to the next field, which is `label`, and choose there."""
     box = tab.page.get_by_role("combobox", name=label)
     for _ in range(3):
@@ -116,7 +115,7 @@ def choose(tab: Browsing, label: str, option: str) -> None:
     tab.page.keyboard.press("Enter")
 
 
-def tab_to(tab: Browsing, button: str) -> None:
+def tab_to(tab: Tab, button: str) -> None:
     """Press Tab until a button has the focus."""
     for _ in range(6):
         tab.page.keyboard.press("Tab")
@@ -125,13 +124,13 @@ def tab_to(tab: Browsing, button: str) -> None:
     expect(tab.button(button)).to_be_focused()
 
 
-def test_by_keyboard(tab: Browsing) -> None:
+def test_a_role_is_granted_and_revoked_by_keyboard_alone(tab: Tab) -> None:
     """The form is filled in and sent, and the question answered, without a mouse."""
     tab.open("access")
     tab.page.get_by_label("Username", exact=True).focus()
     tab.page.keyboard.type("ivarga")
-    choose(tab, "Role", "Support")
-    choose(tab, "Where", "All organizations")
+    choose_by_keyboard(tab, "Role", "Support")
+    choose_by_keyboard(tab, "Where", "All organizations")
     tab.page.keyboard.press("Escape")
     tab_to(tab, "Grant")
     tab.press("Enter")
@@ -156,46 +155,49 @@ def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def hostile(
-    new_tab: Callable[..., Browsing], dashboards: Dashboards, directory: Path
-) -> Iterator[Browsing]:
+def malicious_tab(
+    new_tab: Callable[..., Tab], dashboards: Dashboards, directory: Path
+) -> Iterator[Tab]:
     """A tab on it in which nothing but our own server is asked, and no box pops up."""
-    with watched(new_tab(dashboards.showing(directory).address)) as tab:
+    with nothing_foreign(new_tab(dashboards.showing(directory).address)) as tab:
         yield tab
 
 
-def test_names_are_text(hostile: Browsing) -> None:
+def test_malicious_names_on_access_are_text(malicious_tab: Tab) -> None:
     """In the table, in each question, in the form and in the sentences."""
-    hostile.open("access")
-    hostile.page.get_by_text("What each role may do").wait_for()
-    expect_text_only(hostile.page)
-    hostile.picture("hostile-access")
-    buttons = hostile.page.get_by_role("button", name="Revoke", exact=True)
-    assert buttons.count() == 2 * len(PEOPLE) + 1
+    malicious_tab.open("access")
+    malicious_tab.page.get_by_text("What each role may do").wait_for()
+    expect_text_only(malicious_tab.page)
+    malicious_tab.screenshot("hostile-access")
+    buttons = malicious_tab.page.get_by_role("button", name="Revoke", exact=True)
+    expect(buttons).to_have_count(2 * len(PEOPLE) + 1)
     for number in range(0, 2 * len(PEOPLE), 3):
-        hostile.click(buttons.nth(number))
-        expect(hostile.dialog().get_by_text("at the next click")).to_be_visible()
-        expect_text_only(hostile.page)
-        hostile.click("Keep it")
-    expect(hostile.dialog()).to_have_count(0)
-    where = hostile.page.get_by_role("combobox", name="Where")
+        malicious_tab.click(buttons.nth(number))
+        expect(malicious_tab.dialog().get_by_text("at the next click")).to_be_visible()
+        expect_text_only(malicious_tab.page)
+        malicious_tab.click("Keep it")
+    expect(malicious_tab.dialog()).to_have_count(0)
+    where = malicious_tab.page.get_by_role("combobox", name="Where")
     where.click()
     where.fill("EVIL01")
-    expect(hostile.page.get_by_role("option").first).to_be_visible()
-    expect_text_only(hostile.page)
-    hostile.page.keyboard.press("Escape")
+    expect(malicious_tab.page.get_by_role("option").first).to_be_visible()
+    expect_text_only(malicious_tab.page)
+    malicious_tab.page.keyboard.press("Escape")
 
 
-@pytest.mark.parametrize("typed", [MARKDOWN, HTML, ADDRESSES, PEOPLE[0][0]])
-def test_what_is_typed_is_text(hostile: Browsing, typed: str) -> None:
+def test_malicious_input_on_access_is_shown_as_text(malicious_tab: Tab) -> None:
     """A search without a hit, an unknown username, and the sentence after a grant."""
-    hostile.open("access")
-    hostile.enter("Search", f"{typed} nobody")
-    expect(hostile.page.get_by_text("No grant matches")).to_be_visible()
-    expect_text_only(hostile.page)
-    fill(hostile, typed, "Analyst", "EVIL01")
-    hostile.click("Grant")
-    known = typed == PEOPLE[0][0]
-    told = "is Analyst in" if known else "The directory has nobody of that username"
-    expect(hostile.page.get_by_test_id("stAlert").get_by_text(told)).to_be_visible()
-    expect_text_only(hostile.page)
+    unknown, known = "The directory has nobody of that username", "is Analyst in"
+    answers = {MARKDOWN: unknown, HTML: unknown, ADDRESSES: unknown, PEOPLE[0][0]: known}
+    malicious_tab.open("access")
+    for typed, answer in answers.items():
+        malicious_tab.enter("Search", f"{typed} nobody")
+        expect(malicious_tab.page.get_by_text("No grant matches")).to_be_visible()
+        expect_text_only(malicious_tab.page)
+        fill_in_grant(malicious_tab, typed, "Analyst", "EVIL01")
+        malicious_tab.click("Grant")
+        alert = malicious_tab.page.get_by_test_id("stAlert")
+        expect(alert.get_by_text(answer)).to_be_visible()
+        expect_text_only(malicious_tab.page)
+        malicious_tab.visit("organizations")  # so that the form is empty again
+        malicious_tab.visit("access")

@@ -5,17 +5,16 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.browsing import Browsing, rows_of
+from tests.support.browser import TOKENS, Tab, rows_of
 from tests.support.dashboards import Dashboard, Dashboards
 
 pytestmark = pytest.mark.browser
-TOKENS = "api-tokens?org=UTCJF1&service=erecording"
 FOUR_EYES = "3"
 REQUESTER, APPROVER = "Morgan Hale", "Rosalind Fenwick"
 
 
 @pytest.fixture(scope="module")
-def strict_server(dashboards: Dashboards) -> Dashboard:
+def four_eyes_server(dashboards: Dashboards) -> Dashboard:
     """A dashboard on which one administrator alone may generate for three users at once.
 
     Its database is its own: the demo comes into it at the first page.
@@ -24,25 +23,23 @@ def strict_server(dashboards: Dashboards) -> Dashboard:
 
 
 @pytest.fixture
-def as_person(
-    new_tab: Callable[..., Browsing], strict_server: Dashboard
-) -> Callable[[str], Browsing]:
+def as_person(new_tab: Callable[..., Tab], four_eyes_server: Dashboard) -> Callable[[str], Tab]:
     """Open a tab as a person of the demo; it ends on Activity."""
 
-    def sign_in(name: str) -> Browsing:
-        tab = new_tab(strict_server.address)
+    def open_activity(name: str) -> Tab:
+        tab = new_tab(four_eyes_server.address)
         tab.open("activity")
         if name != REQUESTER:
             tab.pick("Signed in as", name)
-        tab.heading("Activity")
+        tab.expect_heading("Activity")
         return tab
 
-    return sign_in
+    return open_activity
 
 
-def ask(tab: Browsing, users: int) -> None:
+def ask_for_approval(tab: Tab, users: int) -> None:
     """Go through the confirmations of Generate & Export until approval is asked for."""
-    tab.open(TOKENS)
+    tab.visit(TOKENS)
     tab.tick(range(users))
     tab.pick("Actions", "Generate & Export Tokens")
     tab.page.get_by_label("Reason (optional)").fill("quarterly rotation")
@@ -55,47 +52,48 @@ def ask(tab: Browsing, users: int) -> None:
 class TestFourEyes:
     """One asks, another approves in a tab of their own, the first downloads."""
 
-    def test_the_whole_way(self, as_person: Callable[[str], Browsing]) -> None:
+    def test_an_approved_request_is_downloaded_by_its_requester(
+        self, as_person: Callable[[str], Tab]
+    ) -> None:
         """The file has as many rows as were approved, and both pages say what happened."""
         first, second = as_person(REQUESTER), as_person(APPROVER)
-        ask(first, 5)
-        second.reload()
-        second.pick("Signed in as", APPROVER)
-        second.picture("activity-waiting")
+        ask_for_approval(first, 5)
+        second.visit("activity")
+        second.screenshot("activity-waiting")
         second.click("Open it")
         expect(second.page.get_by_text("5 selected: 5 get a new token.")).to_be_visible()
         expect(second.page.get_by_text("Your role was granted by whoever runs")).to_be_visible()
-        second.picture("activity-request")
+        second.screenshot("activity-request")
         second.click("Approve")
-        second.picture("activity-approve")
+        second.screenshot("activity-approve")
         second.dialog().get_by_role("button", name="Approve", exact=True).click()
         expect(second.page.get_by_text("Approved. mhale finds it under Activity")).to_be_visible()
-        first.open("activity")
+        first.visit("activity")
         first.click("Open it")
-        first.picture("activity-approved")
+        first.screenshot("activity-approved")
         first.click("Go on to the download")
-        first.heading("Recipient API Tokens")
+        first.expect_heading("Recipient API Tokens")
         first.page.get_by_label("Type 5 to confirm").fill("5")
         expect(first.button("Replace tokens and download CSV")).to_be_enabled()
         with first.page.expect_download() as started:
             first.button("Replace tokens and download CSV").click()
         assert len(rows_of(started.value)) == 5
         expect(first.page.get_by_text("5 tokens generated and exported")).to_be_visible()
-        second.reload()
+        second.visit(second.page.url.rpartition("/")[2])
         expect(second.page.get_by_text("Approved", exact=True).first).to_be_visible()
-        second.picture("activity-operation")
+        second.screenshot("activity-operation")
 
-    def test_a_rejected_request_is_over(self, as_person: Callable[[str], Browsing]) -> None:
+    def test_a_rejected_request_offers_no_download(self, as_person: Callable[[str], Tab]) -> None:
         """The requester reads it; nothing offers the download."""
         first, second = as_person(REQUESTER), as_person(APPROVER)
-        ask(first, 4)
+        ask_for_approval(first, 4)
         second.pick("Show", "Approvals")
         second.click("Open it")
         second.click("Reject")
         second.dialog().get_by_role("button", name="Reject", exact=True).click()
         expect(second.page.get_by_text("Rejected. mhale sees that under Activity.")).to_be_visible()
         address = second.page.url.rpartition("/")[2]
-        first.open(address)
+        first.visit(address)
         expect(first.page.get_by_text("Rejected by rfenwick; nothing was changed.")).to_be_visible()
         expect(first.button("Go on to the download")).to_have_count(0)
 
@@ -103,7 +101,7 @@ class TestFourEyes:
 class TestAddresses:
     """An operation and a person have addresses of their own."""
 
-    def test_back_and_reload_keep_the_place(self, as_person: Callable[[str], Browsing]) -> None:
+    def test_back_and_reload_keep_the_place(self, as_person: Callable[[str], Tab]) -> None:
         """List, person, Back, forward, reload, and both ways back to the list."""
         tab = as_person(REQUESTER)
         tab.pick("Show", "Everything")
@@ -111,35 +109,37 @@ class TestAddresses:
         assert tab.page.url.endswith("activity?person=psorel")
         with tab.rerun():
             tab.page.go_back()
-        tab.heading("Activity")
+        tab.expect_heading("Activity")
         with tab.rerun():
             tab.page.go_forward()
         expect(tab.button("Back to Activity")).to_be_visible()
         tab.reload()
         assert tab.page.url.endswith("activity?person=psorel")
         tab.click("Back to Activity")
-        tab.heading("Activity")
+        tab.expect_heading("Activity")
         tab.pick("Show", "Everything")
         for _ in range(2):  # from either of the list's two addresses
             tab.pick("Open a person", "psorel")
             expect(tab.button("Back to Activity")).to_be_visible()
             tab.menu("Activity")
-            tab.heading("Activity")
+            tab.expect_heading("Activity")
             assert tab.current_menu_item() == "Activity"
 
 
 class TestOffBoarding:
     """One person's tokens and requests end by one confirmed action."""
 
-    def test_by_keyboard_alone(self, as_person: Callable[[str], Browsing]) -> None:
+    def test_a_person_is_off_boarded_by_keyboard_alone(
+        self, as_person: Callable[[str], Tab]
+    ) -> None:
         """Tab to the button, Enter, Tab through the dialog, Enter; Esc had changed nothing."""
         tab = as_person(REQUESTER)
-        tab.open("activity?person=adoyle")
+        tab.visit("activity?person=adoyle")
         begin = tab.button("End all tokens and requests")
         begin.focus()
         tab.press("Enter")
         expect(tab.dialog().get_by_text("Nothing has changed yet.")).to_be_visible()
-        tab.picture("activity-off-boarding")
+        tab.screenshot("activity-off-boarding")
         tab.page.keyboard.press("Escape")
         expect(tab.dialog()).to_have_count(0)
         begin.focus()
@@ -154,16 +154,16 @@ class TestOffBoarding:
         tab.page.keyboard.press("Enter")
         expect(tab.page.get_by_text("pending requests ended")).to_be_visible()
         expect(tab.page.get_by_text("Nothing works or is pending.")).to_be_visible()
-        tab.picture("activity-off-boarded")
+        tab.screenshot("activity-off-boarded")
         tab.click(tab.page.get_by_role("button", name="token removed").first)
-        tab.heading("Remove API Token")
+        tab.expect_heading("Remove API Token")
         expect(tab.page.get_by_text("left the office").first).to_be_visible()
 
 
 class TestTable:
     """The grid's own selection opens a row."""
 
-    def test_shift_and_space_on_a_row_open_it(self, as_person: Callable[[str], Browsing]) -> None:
+    def test_shift_and_space_on_a_row_open_it(self, as_person: Callable[[str], Tab]) -> None:
         """Focus the grid, Shift+Space, and what the row is about is there."""
         tab = as_person(REQUESTER)
         tab.pick("Show", "Access and policies")
@@ -173,7 +173,7 @@ class TestTable:
         assert "person=" in tab.page.url
 
 
-def test_an_address_of_nothing_has_a_sentence_and_a_way_out(tab: Browsing) -> None:
+def test_an_address_of_nothing_has_a_sentence_and_a_way_out(tab: Tab) -> None:
     """Unknown operations and people."""
     nothing = {
         "operation=UTCJF1-0": "There is no such operation.",
@@ -183,4 +183,4 @@ def test_an_address_of_nothing_has_a_sentence_and_a_way_out(tab: Browsing) -> No
         tab.open(f"activity?{address}")
         expect(tab.page.get_by_text(sentence)).to_be_visible()
         tab.click("Back to Activity")
-        tab.heading("Activity")
+        tab.expect_heading("Activity")

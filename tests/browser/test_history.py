@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.browser.signing_in import TOKENS
+from tests.support.browser import TOKENS
 
 pytestmark = pytest.mark.browser
 
@@ -27,10 +27,10 @@ def test_back_leads_through_the_walk_page_by_page(server, new_tab):
     tab = new_tab(server.address).another_tab()  # whose page goes with its script
     tab.page.add_init_script(NOTE_ENTRIES)
     tab.open("contact?org=UTCJF1")
-    tab.heading("Organization Contact Information")
+    tab.expect_heading("Organization Contact Information")
     for item, _, title in WALK:
         tab.menu(item)
-        tab.heading(title)
+        tab.expect_heading(title)
     # A service that the address has not named yet is named there first: one more entry of Services.
     expected = [f"/{path}" for _, path, _ in WALK]
     expected.insert(1, f"/services{PLACE}")
@@ -38,7 +38,7 @@ def test_back_leads_through_the_walk_page_by_page(server, new_tab):
     titles = {path: title for _, path, title in WALK}
     for path in reversed(["contact?org=UTCJF1", *(path.lstrip("/") for path in expected[:-1])]):
         tab.go_back(path)
-        tab.heading(titles.get(path, "Organization Contact Information"))
+        tab.expect_heading(titles.get(path, "Organization Contact Information"))
     assert tab.page.evaluate("window.entries") == expected
 
 
@@ -46,11 +46,11 @@ def test_back_leaves_the_start_page(server, new_tab):
     """The root shows Organizations and makes no second entry, in which Back would be caught."""
     tab = new_tab(server.address)
     tab.open(TOKENS)
-    tab.heading("Recipient API Tokens")
+    tab.expect_heading("Recipient API Tokens")
     tab.open()
-    tab.heading("Organizations")
+    tab.expect_heading("Organizations")
     assert tab.page.url == f"{tab.address}/"
     with tab.page_load():
         tab.page.go_back()
     assert tab.page.url == f"{tab.address}/{TOKENS}"
-    tab.heading("Recipient API Tokens")
+    tab.expect_heading("Recipient API Tokens")

@@ -3,7 +3,7 @@
 import pytest
 from playwright.sync_api import Locator, expect
 
-from tests.browser.browsing import Browsing, rows_of
+from tests.support.browser import TOKENS, Tab, rows_of
 
 pytestmark = pytest.mark.browser
 WALK = (
@@ -19,7 +19,7 @@ HAS_FOCUS = "e => e === document.activeElement || e.contains(document.activeElem
 class Keyboard:
     """Keys, and what they reach. Nothing here clicks or sets the focus."""
 
-    def __init__(self, tab: Browsing) -> None:
+    def __init__(self, tab: Tab) -> None:
         self.tab = tab
         self.page = tab.page
 
@@ -49,16 +49,16 @@ def walk_to_tokens(keys: Keyboard) -> None:
     """Walk from Organizations down to API 2.0 Tokens."""
     tab, page = keys.tab, keys.page
     tab.open()
-    tab.heading("Organizations")
+    tab.expect_heading("Organizations")
     keys.reach(page.get_by_label("Search", exact=True))
     page.keyboard.type("juniper")
     tab.press("Enter")
     keys.enter(page.get_by_role("link", name="Juniper County Recorder UTCJF1"))
-    tab.heading("Organization Contact Information")
+    tab.expect_heading("Organization Contact Information")
     menu = page.get_by_test_id("stSidebarNav")
     for item, heading in WALK:
         keys.enter(menu.get_by_role("link", name=item, exact=True))
-        tab.heading(heading)
+        tab.expect_heading(heading)
 
 
 def tick_two(keys: Keyboard) -> list[str]:
@@ -69,7 +69,7 @@ def tick_two(keys: Keyboard) -> list[str]:
     for row, selected in ((0, 1), (2, 2)):
         tab.step_to(row, focus=False)
         tab.press("Space")
-        tab.selected(f"{selected} selected")
+        tab.expect_selected(f"{selected} selected")
         people.append(tab.cell(row, "Username"))
     return people
 
@@ -82,7 +82,7 @@ def choose_export(keys: Keyboard) -> None:
     expect(keys.tab.dialog()).to_be_visible()
 
 
-def test_the_walk_to_the_csv(tab: Browsing) -> None:
+def test_the_csv_is_reached_by_keyboard_alone(tab: Tab) -> None:
     """From Organizations to the downloaded CSV and the receipt's Done."""
     keys = Keyboard(tab)
     walk_to_tokens(keys)
@@ -98,7 +98,7 @@ def test_the_walk_to_the_csv(tab: Browsing) -> None:
         keys.press("Enter")
     assert [row["Username"] for row in rows_of(started.value)] == people
     expect(tab.page.get_by_text("2 tokens generated and exported")).to_be_visible()
-    tab.picture("keyboard-receipt")
+    tab.screenshot("keyboard-receipt")
     keys.reach(tab.button("Download again"))
     with tab.page.expect_download() as again:
         keys.press("Space")
@@ -107,10 +107,10 @@ def test_the_walk_to_the_csv(tab: Browsing) -> None:
     expect(tab.page.get_by_text("2 tokens generated and exported")).to_have_count(0)
 
 
-def test_every_way_out_of_the_confirmations(tab: Browsing) -> None:
+def test_each_way_out_of_a_confirmation_keeps_the_selection(tab: Tab) -> None:
     """Tab stays in the dialog; Cancel, Back and Esc work; the selection is still there."""
     keys = Keyboard(tab)
-    tab.open("api-tokens?org=UTCJF1&service=erecording")
+    tab.open(TOKENS)
     tick_two(keys)
     choose_export(keys)
     for _ in range(8):
@@ -124,6 +124,6 @@ def test_every_way_out_of_the_confirmations(tab: Browsing) -> None:
     expect(tab.button("Continue")).to_be_visible()
     tab.press("Escape")
     expect(tab.dialog()).to_have_count(0)
-    tab.selected("2 selected")
+    tab.expect_selected("2 selected")
     keys.enter(tab.button("Clear"))
-    tab.selected("None selected")
+    tab.expect_selected("None selected")

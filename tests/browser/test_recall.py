@@ -8,28 +8,28 @@ import pytest
 from playwright.sync_api import expect
 
 from lib.domain.token_format import mint
-from tests.browser.browsing import Browsing, rows_of
+from tests.support.browser import TOKENS, Tab, rows_of
 from tests.support.dashboards import Dashboard
 from tests.support.leak_forms import encrypted_zip, zipped
 
 pytestmark = pytest.mark.browser
 
 
-def test_the_whole_file(tab: Browsing, tmp_path: Path) -> None:
+def test_the_tokens_of_a_dropped_csv_are_found_and_ended(tab: Tab, tmp_path: Path) -> None:
     """Dropped, looked up, ended; the table then shows nobody of them Pending."""
-    tab.open("api-tokens?org=UTCJF1&service=erecording")
+    tab.open(TOKENS)
     tab.tick([0, 2, 5])
     tab.pick("Actions", "Generate & Export Tokens")
     leaked = tmp_path / "leaked.csv"
     download = tab.generate(3)
     download.save_as(leaked)
     names = [row["Name"] for row in rows_of(download)]
-    tab.open("recall")
+    tab.visit("recall")
     with tab.rerun():
         tab.page.locator('input[type="file"]').set_input_files(leaked)
     tab.click("Look up")
     expect(tab.page.get_by_text("3 tokens found")).to_be_visible()
-    tab.picture("recall-found")
+    tab.screenshot("recall-found")
     for row in rows_of(download):
         assert row["API Token"] not in tab.page.content()
     tab.click("End 3 tokens …")
@@ -37,14 +37,14 @@ def test_the_whole_file(tab: Browsing, tmp_path: Path) -> None:
     tab.page.get_by_label("Reason (optional)").fill("INC-12")
     tab.click("End them")
     expect(tab.page.get_by_text("3 tokens ended")).to_be_visible()
-    tab.picture("recall-receipt")
-    tab.open("api-tokens?org=UTCJF1&service=erecording")
+    tab.screenshot("recall-receipt")
+    tab.visit(TOKENS)
     assert [tab.cell(row, "Name") for row in (0, 2, 5)] == names
     assert [tab.cell(row, "API Token") for row in (0, 2, 5)] == ["", "", ""]
 
 
 def test_an_archive_is_opened_and_an_encrypted_one_is_named(
-    new_tab: Callable[..., Browsing], server: Dashboard, tmp_path: Path
+    new_tab: Callable[..., Tab], server: Dashboard, tmp_path: Path
 ) -> None:
     """A zip with a token that nobody has, beside an encrypted zip."""
     (token,) = mint(1, "demo")
@@ -60,11 +60,13 @@ def test_an_archive_is_opened_and_an_encrypted_one_is_named(
     expect(tab.page.get_by_text("1 more looks like a token of ours")).to_be_visible()
     warning = tab.page.get_by_test_id("stAlert")
     expect(warning).to_contain_text("keys.zip › private.zip › secret.txt is encrypted")
-    tab.picture("recall-not-looked-into")
+    tab.screenshot("recall-not-looked-into")
     assert token not in tab.page.content()
 
 
-def test_by_hand_and_by_whom(new_tab: Callable[..., Browsing], server: Dashboard) -> None:
+def test_a_text_without_tokens_has_a_sentence_and_an_analyst_gets_no_page(
+    new_tab: Callable[..., Tab], server: Dashboard
+) -> None:
     """What is none of ours is said; an analyst gets no page."""
     tab = new_tab(server.address)
     tab.open("recall")

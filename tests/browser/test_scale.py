@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.browsing import Browsing, rows_of
+from tests.support.browser import Tab, rows_of
 from tests.support.dashboards import ROOT, Dashboards
 
 pytestmark = [pytest.mark.browser, pytest.mark.soak]
@@ -58,10 +58,10 @@ def write_directory(folder: Path) -> list[str]:
     return [word for kind in kinds for word in (f"--{kind}", str(folder / f"{kind}.csv"))]
 
 
-def test_ten_thousand_of_a_hundred_thousand(
+def test_ten_thousand_tokens_are_exported_among_a_hundred_thousand_users(
     tmp_path: Path,
     dashboards: Dashboards,
-    new_tab: Callable[..., Browsing],
+    new_tab: Callable[..., Tab],
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     """Import, select all that match, request, and generate & export: every row arrives."""
@@ -84,7 +84,7 @@ def test_ten_thousand_of_a_hundred_thousand(
     tab.open("api-tokens?org=UTC000&service=erecording")
     lap("server started and tokens page open")
     tab.click(f"Select all {LARGE:,} matching")
-    tab.selected(f"{LARGE:,} selected")
+    tab.expect_selected(f"{LARGE:,} selected")
     lap(f"all {LARGE:,} selected")
     tab.pick("Actions", "Add New Tokens")
     expect(tab.dialog().get_by_text(f"{LARGE:,} are asked to accept")).to_be_visible()

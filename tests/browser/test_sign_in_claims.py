@@ -3,16 +3,17 @@
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.signing_in import TOKENS, asks_to_sign_in, events, sign_in, step
+from tests.support.browser import TOKENS
 from tests.support.dashboards import Dashboard
+from tests.support.sign_in import events, expect_sign_in_page, sign_in, step
 
 pytestmark = pytest.mark.browser
 
 
 @pytest.fixture
-def by_email(dashboards, demo, oidc) -> Dashboard:
+def by_email(dashboards, demo, oidc_settings) -> Dashboard:
     """A dashboard where the e-mail address names people."""
-    return dashboards.showing(demo, user_claim="email", **oidc)
+    return dashboards.showing(demo, user_claim="email", **oidc_settings)
 
 
 class TestClaims:
@@ -20,31 +21,33 @@ class TestClaims:
 
     @pytest.mark.parametrize("person", ["thin", "old-iat", "upper"])
     def test_a_person_is_signed_in_whatever_way_the_provider_names_them(
-        self, desk, new_tab, person
+        self, oidc_server, new_tab, person
     ):
         """By userinfo, an hour after `iat`, in capitals."""
-        tab = new_tab(desk.address)
+        tab = new_tab(oidc_server.address)
         tab.open(TOKENS)
         step(f"sign in as mhale with the claims of {person}")
         sign_in(tab, person)
-        tab.heading("Recipient API Tokens")
+        tab.expect_heading("Recipient API Tokens")
         expect(tab.page.get_by_text("Morgan Hale", exact=True)).to_be_visible()
-        assert events(desk, "mhale") == [("sign-in", "")]
+        assert events(oidc_server, "mhale") == [("sign-in", "")]
 
-    def test_decomposed_accents_name_the_person_who_lands_on_their_own_page(self, desk, new_tab):
+    def test_decomposed_accents_name_the_person_who_lands_on_their_own_page(
+        self, oidc_server, new_tab
+    ):
         """An ordinary person opens no particular page, and nothing is refused."""
-        desk.execute(
+        oidc_server.execute(
             "INSERT INTO user_account (username, name, email, staff_status, username_key)"
             " VALUES (:username, 'José Ruiz', '', 'active', :key)",
             username="jos\u00e9",
             key="jose\u0301",
         )
-        tab = new_tab(desk.address)
+        tab = new_tab(oidc_server.address)
         tab.open()
         sign_in(tab, "decomposed")
-        tab.heading("My API tokens")
+        tab.expect_heading("My API tokens")
         expect(tab.page.get_by_text("José Ruiz", exact=True)).to_be_visible()
-        assert events(desk, "jos\u00e9") == [("sign-in", "")]
+        assert events(oidc_server, "jos\u00e9") == [("sign-in", "")]
 
     @pytest.mark.parametrize(
         ("person", "heading", "sentence"),
@@ -62,29 +65,29 @@ class TestClaims:
         ],
     )
     def test_a_refusal_shows_claim_and_reason_without_markup(
-        self, desk, new_tab, person, heading, sentence
+        self, oidc_server, new_tab, person, heading, sentence
     ):
         """As they were sent."""
-        tab = new_tab(desk.address)
+        tab = new_tab(oidc_server.address)
         tab.open("organizations")
         sign_in(tab, person)
-        tab.heading(heading)
+        tab.expect_heading(heading)
         expect(tab.page.get_by_text(sentence)).to_be_visible()
         assert tab.page.locator("[data-testid=stText] :is(b, strong, img, a)").count() == 0
-        tab.picture(f"sign-in-{person}-1280-light")
+        tab.screenshot(f"sign-in-{person}-1280-light")
 
     def test_an_email_is_taken_from_userinfo_and_a_list_is_not_verified(self, by_email, new_tab):
         """Both claims come from the same place."""
         tab = new_tab(by_email.address)
         tab.open(TOKENS)
         sign_in(tab, "verified")
-        tab.heading("Recipient API Tokens")
+        tab.expect_heading("Recipient API Tokens")
         other = new_tab(by_email.address)
         other.open(TOKENS)
         sign_in(other, "verified-list")
-        other.heading("We cannot tell who you are")
+        other.expect_heading("We cannot tell who you are")
         expect(other.page.get_by_text("email_verified must be true")).to_be_visible()
-        other.picture("sign-in-verified-list-1280-light")
+        other.screenshot("sign-in-verified-list-1280-light")
         assert events(by_email, "mhale@tokendesk.example.com") == [
             ("refusal", "sign-in: ClaimUnusable")
         ]
@@ -93,34 +96,34 @@ class TestClaims:
 class TestFailures:
     """A sign-in that fails at the provider, or on its way back."""
 
-    def test_the_sign_in_page_says_that_it_did_not_succeed(self, desk, new_tab):
+    def test_the_sign_in_page_says_that_it_did_not_succeed(self, oidc_server, new_tab):
         """The person denied it here; an ID token that is refused ends so, too."""
-        tab = new_tab(desk.address)
+        tab = new_tab(oidc_server.address)
         tab.open()
         with tab.page_load():
             tab.button("Sign in").click()
             tab.page.wait_for_url("**/oauth2/authorize**")
             tab.page.get_by_role("button", name="Deny").click()
             tab.page.wait_for_url(f"{tab.address}/**")
-        asks_to_sign_in(tab)
+        expect_sign_in_page(tab)
         expect(tab.page.get_by_text("The sign-in did not succeed.")).to_be_visible()
-        tab.picture("sign-in-failed-1280-light")
+        tab.screenshot("sign-in-failed-1280-light")
         sign_in(tab, "mhale")
-        tab.heading("Organizations")
+        tab.expect_heading("Organizations")
 
 
 class TestTabs:
     """Two tabs of one browser sign in at once."""
 
     @pytest.mark.parametrize("first", [0, 1])
-    def test_both_end_inside_at_their_own_pages(self, desk, new_tab, first):
+    def test_both_end_inside_at_their_own_pages(self, oidc_server, new_tab, first):
         """Whichever comes back first."""
-        one = new_tab(desk.address)
+        one = new_tab(oidc_server.address)
         two = one.another_tab()
         tabs = [(one, TOKENS, "Recipient API Tokens"), (two, "activity", "Activity")]
         for tab, path, _ in tabs:
             tab.open(path)
-            asks_to_sign_in(tab)
+            expect_sign_in_page(tab)
         step("both are at the provider")
         for tab, *_ in tabs:
             tab.page.bring_to_front()
@@ -130,9 +133,9 @@ class TestTabs:
             step(f"the tab of {heading} comes back")
             with tab.page_load():
                 tab.page.get_by_role("button", name="mhale", exact=True).click()
-                tab.page.wait_for_url(f"{desk.address}/**")
-            tab.heading(heading)
+                tab.page.wait_for_url(f"{oidc_server.address}/**")
+            tab.expect_heading(heading)
         step("the next click of the tab that came first belongs to the sign-in of the other")
         tab, path, heading = tabs[first]
         tab.open(path)
-        tab.heading(heading)
+        tab.expect_heading(heading)

@@ -6,17 +6,8 @@ import time
 import pytest
 from itsdangerous import URLSafeTimedSerializer
 
-from tests.browser.signing_in import (
-    COOKIE_SECRET,
-    TOKENS,
-    USER_COOKIE,
-    asks_to_sign_in,
-    cookie_of,
-    events,
-    put_cookie,
-    sign_in,
-    step,
-)
+from tests.support.sign_in import COOKIE_SECRET, USER_COOKIE, cookies_of, events, step
+from tests.support.websocket_client import open_websocket_with, text_of_page
 
 pytestmark = pytest.mark.browser
 
@@ -28,12 +19,9 @@ SESSION_HOURS = 12  # the default of TOKEN_DESK_SESSION_HOURS
 class TestCookies:
     """What the browser has after a sign-in at a provider."""
 
-    def test_they_live_as_long_as_a_sign_in_and_have_no_access_token(self, desk, new_tab):
+    def test_cookies_live_as_long_as_a_sign_in_and_have_no_access_token(self, admin_tab):
         """Streamlit alone gives them 30 days, and both tokens."""
-        tab = new_tab(desk.address)
-        tab.open(TOKENS)
-        sign_in(tab, "mhale")
-        cookies = {c["name"]: c for c in tab.page.context.cookies()}
+        cookies = {c["name"]: c for c in admin_tab.page.context.cookies()}
         lives = [cookies[name]["expires"] - time.time() for name in (USER_COOKIE, TOKENS_COOKIE)]
         step(f"the cookies live {[f'{seconds / HOUR:.1f} hours' for seconds in lives]}")
         assert all(SESSION_HOURS - 1 < seconds / HOUR <= SESSION_HOURS for seconds in lives)
@@ -45,18 +33,16 @@ class TestCookies:
 class TestTheAddressOfTheSignOut:
     """`/auth/logout`, as a page of ours or a person opens it."""
 
-    def test_a_copied_cookie_is_refused_when_the_address_was_opened(self, desk, signed_in, new_tab):
+    def test_a_copied_cookie_is_refused_after_the_address_was_opened(self, oidc_server, admin_tab):
         """The row ends before the cookie goes."""
-        cookie = cookie_of(signed_in.page.context)
-        step("a thief copies the cookie, and has the page")
-        thief = new_tab(desk.address)
-        put_cookie(thief.page.context, cookie, cookie["value"])
-        thief.open(TOKENS)
-        thief.heading("Recipient API Tokens")
-        before = events(desk, "mhale")
+        copied = cookies_of(admin_tab.page.context)
+        step("a thief copies the cookies, and has the page")
+        with open_websocket_with(oidc_server.address, copied) as thief:
+            assert "Juniper County Recorder" in text_of_page(thief, "organizations")
+        before = events(oidc_server, "mhale")
         step("the person opens /auth/logout")
-        signed_in.page.goto(f"{desk.address}/auth/logout")
-        assert events(desk, "mhale") == [*before, ("sign-out", "")]
+        admin_tab.page.goto(f"{oidc_server.address}/auth/logout")
+        assert events(oidc_server, "mhale") == [*before, ("sign-out", "")]
         step("the copy is worth nothing")
-        thief.open(TOKENS)
-        asks_to_sign_in(thief)
+        with open_websocket_with(oidc_server.address, copied) as thief:
+            assert "You are signed out." in text_of_page(thief, "organizations")

@@ -6,12 +6,10 @@ import httpx2
 import pytest
 
 from lib.domain.token_format import digests
-from tests.browser.browsing import Browsing, rows_of
+from tests.support.browser import TOKENS, Tab, rows_of
 from tests.support.dashboards import PEPPER, Dashboard
 
 pytestmark = pytest.mark.browser
-
-TOKENS = "api-tokens?org=UTCJF1&service=erecording"
 
 
 def verify(server: Dashboard, token: str) -> httpx2.Response:
@@ -26,8 +24,8 @@ def is_accepted(server: Dashboard, token: str) -> bool:
     return server.execute(statement, digest=digests([token], PEPPER)[0]) == [("accepted",)]
 
 
-def test_from_the_csv_to_the_check_mark(
-    new_tab: Callable[..., Browsing], server: Dashboard
+def test_a_token_of_the_csv_is_accepted_by_its_first_use_and_refused_after_remove(
+    new_tab: Callable[..., Tab], server: Dashboard
 ) -> None:
     """Pending until it is used; then a check mark and when it was; after Remove it is refused."""
     tab = new_tab(server.address)
@@ -35,14 +33,14 @@ def test_from_the_csv_to_the_check_mark(
     tab.tick([0])
     tab.pick("Actions", "Generate & Export Token")
     ((row,),) = (rows_of(tab.generate(1)),)
-    tab.open(TOKENS)
+    tab.visit(TOKENS)
     assert tab.cell(0, "API Token") == "Pending"
     answer = verify(server, row["API Token"])
     assert (answer.status_code, answer.headers["x-token-username"]) == (200, row["Username"])
     tab.wait_for(lambda: is_accepted(server, row["API Token"]), "the use is not in the row")
-    tab.open(TOKENS)
+    tab.visit(TOKENS)
     assert tab.cell(0, "API Token") == "✓"
-    tab.picture("verified")
+    tab.screenshot("verified")
     tab.tick([0])
     tab.pick("Actions", "Remove API Token")
     tab.click("Confirm")

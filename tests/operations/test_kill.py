@@ -10,7 +10,7 @@ from sqlalchemy import Engine
 from lib.settings import ROOT
 
 
-@pytest.mark.parametrize("tries", [10, pytest.param(1_000, marks=pytest.mark.soak)])
+@pytest.mark.parametrize("tries", [6, pytest.param(1_000, marks=pytest.mark.soak)])
 def test_a_killed_operation_is_whole_or_absent(engine: Engine, url: str, tries: int) -> None:
     """No torn operation in `tries`, most of which were really killed on the way."""
     engine.dispose()

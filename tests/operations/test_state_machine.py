@@ -38,7 +38,8 @@ from tests.support.database_facts import NOW
 from tests.support.directory import ADMIN, MINTING, SERVICE, build, by, unit_of_work
 
 USERS = {"UTCJF1": 2, "NVTBL2": 1}
-EXAMPLES = {"sqlite": 75, "postgresql": 20}
+#: Runs of forty steps in each run of the suite; the soak does a hundred times as many.
+EXAMPLES = {"sqlite": 30, "postgresql": 10}
 
 
 @dataclass(eq=False)
@@ -334,12 +335,13 @@ def empty(engine: Engine) -> None:
             connection.execute(text(f"DELETE FROM {table}"))
 
 
-def test_stored_rows_match_the_model_after_any_order_of_steps(engine):
+@pytest.mark.parametrize("times", [1, pytest.param(100, marks=pytest.mark.soak)])
+def test_stored_rows_match_the_model_after_any_order_of_steps(engine, times):
     """Hypothesis chooses the steps."""
     run_state_machine_as_test(
         lambda: Lifecycle(engine),
         settings=settings(
-            max_examples=EXAMPLES[engine.dialect.name],
+            max_examples=EXAMPLES[engine.dialect.name] * times,
             stateful_step_count=40,
             deadline=None,
             suppress_health_check=list(HealthCheck),

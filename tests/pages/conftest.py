@@ -60,11 +60,13 @@ def demo(demo_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 @pytest.fixture
-def empty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Engine]:
+def empty(
+    migrated_sqlite: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Engine]:
     """The engine of a new app context whose database has one API administrator only."""
     (tmp_path / "data").mkdir()
-    database = f"sqlite:///{tmp_path / 'data' / 'empty.db'}"
-    monkeypatch.setenv("DATABASE_URL", database)
+    database = shutil.copy(migrated_sqlite, tmp_path / "data" / "empty.db")
+    monkeypatch.setenv("DATABASE_URL", f"sqlite:///{database}")
     for engine in _new_app_context(tmp_path / "data", monkeypatch):
         with writing(engine) as connection:
             add_staff(connection, "admin", "Ada Min", Grant(Role.ADMINISTRATOR))
@@ -83,13 +85,16 @@ def open_empty(empty: Engine) -> Open:  # noqa: ARG001 - makes the database of t
     return _open_page
 
 
-def _open_page(page: str, *, person: str = "", **place: str) -> AppTest:
+def _open_page(page: str, *, person: str = "", by_menu: bool = False, **place: str) -> AppTest:
+    """Open a page as by its address, or from the start page, where another person begins."""
     at = AppTest.from_file(ROOT / "pages" / "navigation.py", default_timeout=20)
-    if person:
-        at.session_state["signed_in_as"] = person
     for name, value in place.items():
         at.query_params[name] = value
-    return at.run().switch_page(f"{page}.py").run()
+    if person:
+        at.session_state["signed_in_as"] = person
+    if person or by_menu:
+        at.run()
+    return at.switch_page(f"{page}.py").run()
 
 
 def _new_app_context(data: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Engine]:

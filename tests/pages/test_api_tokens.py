@@ -828,7 +828,7 @@ class TestHandMade:
 
     def test_page_number_that_does_not_exist_shows_an_existing_page(self, demo, open_page):
         """The table still has rows."""
-        at = open_page("api_tokens", org=ORG, service=SERVICE)
+        at = open_page("api_tokens", by_menu=True, org=ORG, service=SERVICE)
         (key,) = [k for k in at._session_state.filtered_state if k.startswith("tokens_page_")]
         at.session_state[key] = 99
         run(at)

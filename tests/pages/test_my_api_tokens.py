@@ -233,7 +233,7 @@ class TestWho:
 
     def test_page_without_tokens_has_an_empty_state(self, open_page):
         """It says how a person gets a token."""
-        at = open_page("my_api_tokens")
+        at = open_page("my_api_tokens", by_menu=True)
         assert "**You have no API tokens**" in values(at.main.markdown)
         assert not at.dataframe
 

@@ -16,7 +16,7 @@ from lib.domain.token_format import Minting
 from lib.operations.database import open_database
 from lib.operations.unit_of_work import UnitOfWork
 from lib.store.engine import open_engine, writing
-from tests.browser.browsing import PATIENCE
+from tests.support.browser import PATIENCE
 from tests.support.processes import free_port, wait_until_ready
 
 ROOT = Path(__file__).parents[2]

@@ -17,7 +17,7 @@ from lib.operations.imports.import_directory import import_into
 from lib.operations.imports.parse import parse
 from lib.store import grant_queries
 from lib.store.engine import writing
-from tests.browser.browsing import Browsing
+from tests.support.browser import Tab
 
 MARKDOWN = (
     "![i](https://evil.example/i.png) [link](https://evil.example) <https://evil.example> "
@@ -56,7 +56,7 @@ LICENCE = (
     "notify_fees",
     "notify_to",
 )
-OURS_ONLY = """() => [
+FOREIGN_NODES = """() => [
     ...document.querySelectorAll('img[src^="http"]:not([src^="' + location.origin + '"])'),
     ...document.querySelectorAll('a[href*="evil"], [href^="javascript"], iframe, object, embed'),
     ...document.querySelectorAll('[onerror], [onload]'),
@@ -187,7 +187,7 @@ def _sheet(rows: list[dict[str, str]]) -> bytes:
 
 
 @contextlib.contextmanager
-def watched(tab: Browsing) -> Iterator[Browsing]:
+def nothing_foreign(tab: Tab) -> Iterator[Tab]:
     """Expect that to the end nothing but our own server is asked, and that no box pops up."""
     foreign: list[str] = []
     boxes: list[str] = []
@@ -206,5 +206,5 @@ def watched(tab: Browsing) -> Iterator[Browsing]:
 
 def expect_text_only(page: Page) -> None:
     """Expect that no name has become an element, and that the policy had nothing to refuse."""
-    assert page.evaluate(OURS_ONLY) == []
+    assert page.evaluate(FOREIGN_NODES) == []
     expect(page.get_by_test_id("stException")).to_have_count(0)

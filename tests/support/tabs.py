@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from playwright.sync_api import Browser, Page, Playwright
 from playwright.sync_api import Error as PlaywrightError
 
-from tests.browser.browsing import CHROMIUM_ARGUMENTS, PATIENCE, Browsing
+from tests.support.browser import CHROMIUM_ARGUMENTS, PATIENCE, Tab
 
 _EMPTY_PAGE = "_stcore/health"  # of each dashboard; a page of the same server keeps its process
 # What the policy refuses is noted in each page, so that a test can say that it was nothing.
@@ -35,15 +35,15 @@ class Tabs:
         self._idle: list[Page] = []
 
     @contextlib.contextmanager
-    def opener(self) -> Iterator[Callable[..., Browsing]]:
+    def opener(self) -> Iterator[Callable[..., Tab]]:
         """Yield a function that opens tabs; all of them are emptied after the block."""
-        opened: list[Browsing] = []
+        opened: list[Tab] = []
 
-        def open_tab(address: str, *, width: int = 1280, height: int = 800) -> Browsing:
+        def open_tab(address: str, *, width: int = 1280, height: int = 800) -> Tab:
             page = self._idle.pop() if self._idle else self._new_page()
             page.set_viewport_size({"width": width, "height": height})
             page.emulate_media(color_scheme="light")
-            opened.append(Browsing(page, address))
+            opened.append(Tab(page, address))
             return opened[-1]
 
         yield open_tab
@@ -58,7 +58,7 @@ class Tabs:
         context.add_init_script(_NOTE_REFUSALS)
         return context.new_page()
 
-    def _empty(self, tab: Browsing) -> None:
+    def _empty(self, tab: Tab) -> None:
         """Remove listeners, further pages, cookies and storage; keep the process and its code."""
         tab.stop_listening()
         context = tab.page.context

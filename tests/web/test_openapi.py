@@ -179,7 +179,7 @@ def status_of(address: str, request: bytes) -> int:
 class TestRawRequests:
     """Any bytes over a socket get no 500."""
 
-    @settings(max_examples=500, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
     @given(METHODS, PATHS, QUERIES, HEADERS, BODIES, st.booleans())
     def test_any_raw_request_gets_no_500(
         self, server, secret, method, path, query, headers, body, signed

@@ -151,6 +151,7 @@ class TestEnd:
 class TestClientLibrary:
     """Introspection with Authlib, a library that others wrote."""
 
+    @pytest.mark.parametrize("url", ["sqlite"], indirect=True)  # what it says is HTTP only
     def test_authlib_accepts_the_introspection_response(self, store, tmp_path):
         """Its client sends the request, and its resource server reads the response."""
         engine, url = store

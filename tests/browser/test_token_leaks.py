@@ -7,11 +7,10 @@ import urllib.request
 import pytest
 from playwright.sync_api import Response, expect
 
-from tests.browser.browsing import PATIENCE, Browsing, rows_of
+from tests.support.browser import PATIENCE, TOKENS, Tab, rows_of
 from tests.support.dashboards import Dashboard
 
 pytestmark = pytest.mark.browser
-TOKENS = "api-tokens?org=UTCJF1&service=erecording"
 KEPT_BY_THE_BROWSER = """async () => JSON.stringify([
     document.documentElement.outerHTML, location.href, document.title, document.cookie,
     {...localStorage}, {...sessionStorage}, history.state,
@@ -29,7 +28,7 @@ def found_in(content: bytes | str, tokens: list[str]) -> list[str]:
     return [token for token in tokens if token[12:40].encode() in text]
 
 
-def answers(address: str) -> int:
+def head_status(address: str) -> int:
     """Return the status of a HEAD, which fetches nothing."""
     try:
         asked = urllib.request.Request(address, method="HEAD")  # noqa: S310
@@ -39,7 +38,7 @@ def answers(address: str) -> int:
         return error.code
 
 
-def test_no_token_is_anywhere_but_in_the_csv(tab: Browsing, server: Dashboard) -> None:
+def test_no_token_is_anywhere_but_in_the_csv(tab: Tab, server: Dashboard) -> None:
     """Database, log, data folder, page, address and the browser's stores hold none."""
     media: list[Response] = []
     tab.listen("response", lambda r: media.append(r) if r.url.endswith(".csv") else None)
@@ -69,12 +68,12 @@ def test_no_token_is_anywhere_but_in_the_csv(tab: Browsing, server: Dashboard) -
 
     address = media[0].url
     assert address.startswith(f"{server.address}/media/")
-    tab.wait_for(lambda: answers(address) == GONE, "the media address still answers")
+    tab.wait_for(lambda: head_status(address) == GONE, "the media address still answers")
     tab.click("Done")
     assert found_in(tab.page.evaluate(KEPT_BY_THE_BROWSER), tokens) == []
 
 
-def test_a_token_of_ones_own_is_forgotten_too(tab: Browsing, server: Dashboard) -> None:
+def test_an_accepted_token_is_nowhere_after_it_was_copied(tab: Tab, server: Dashboard) -> None:
     """Shown once on My API tokens; after `I have copied it` it is nowhere."""
     tab.open("my-api-tokens")
     tab.pick("Signed in as", "adoyle")

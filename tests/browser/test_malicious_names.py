@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import expect
 
 from lib.domain.roles import Grant, Role
-from tests.browser.browsing import Browsing, rows_of
+from tests.support.browser import Tab, rows_of
 from tests.support.dashboards import Dashboard, Dashboards
 from tests.support.malicious_names import (
     ADDRESSES,
@@ -19,8 +19,8 @@ from tests.support.malicious_names import (
     SERVICE,
     expect_text_only,
     malicious_names,
+    nothing_foreign,
     username,
-    watched,
     write_directory,
 )
 
@@ -55,21 +55,27 @@ def server(dashboards: Dashboards, directory: Path) -> Dashboard:
 
 
 @pytest.fixture
-def tab(new_tab: Callable[..., Browsing], server: Dashboard) -> Iterator[Browsing]:
+def tab(new_tab: Callable[..., Tab], server: Dashboard) -> Iterator[Tab]:
     """A tab in which, to the end, nothing but our own server is asked and no box pops up."""
-    with watched(new_tab(server.address)) as tab:
+    with nothing_foreign(new_tab(server.address)) as tab:
+        tab.open(f"api-tokens?{PLACE}")
         yield tab
 
 
-def test_names_are_text_on_every_page(tab: Browsing) -> None:
-    """With addresses of the same kind typed by hand."""
+def test_names_are_text_on_every_page_and_in_the_menu(tab: Tab, server: Dashboard) -> None:
+    """With addresses of the same kind typed by hand; a service's name is also the way back."""
     for path in PAGES:
-        tab.open(path)
+        tab.visit(path)
         expect_text_only(tab.page)
     expect(tab.page.get_by_text("evil.example").first).to_be_visible()
+    server.execute("UPDATE service SET name = :name", name=MARKDOWN)
+    for path in PAGES[2:6]:
+        tab.visit(path)
+        expect_text_only(tab.page)
+        expect(tab.page.get_by_test_id("stSidebarNav")).to_contain_text("link")
 
 
-def page_through(tab: Browsing, pages: int) -> int:
+def page_through(tab: Tab, pages: int) -> int:
     """Turn every page of a list; return how many there were."""
     seen = 1
     expect_text_only(tab.page)
@@ -80,53 +86,30 @@ def page_through(tab: Browsing, pages: int) -> int:
     return seen
 
 
-@pytest.mark.parametrize("names", [3 * A_PAGE, pytest.param(HOW_MANY + 1, marks=pytest.mark.soak)])
-def test_names_in_the_lists(tab: Browsing, names: int) -> None:
-    """Of organizations on Organizations, of people and organizations on Access."""
+@pytest.mark.parametrize(
+    ("names", "step"), [(3 * A_PAGE, 100), pytest.param(HOW_MANY + 1, 1, marks=pytest.mark.soak)]
+)
+def test_names_are_text_in_lists_and_on_pages_of_their_own(tab: Tab, names: int, step: int) -> None:
+    """Of organizations and people, in pages of a list; one in `step` of them on its own page."""
     for path in ("organizations", "access"):
-        tab.open(path)
+        tab.visit(path)
         pages = page_through(tab, -(-names // A_PAGE))
         print(f"{path}: {names} names on {pages} pages, 0 added nodes, 0 requests elsewhere")
-
-
-@pytest.mark.soak
-def test_five_hundred_people_and_places(tab: Browsing) -> None:
-    """Each organization's own page, and each person's."""
-    for number, name in enumerate(malicious_names(HOW_MANY)):
-        for path in (
-            f"contact?org=H{number:05}",
-            f"activity?person={quote(username(number, name), safe='')}",
-        ):
-            tab.open(path)
-            expect_text_only(tab.page)
-    print(f"{HOW_MANY} organizations and people: 0 added nodes, 0 requests elsewhere")
-
-
-@pytest.mark.parametrize("number", range(0, HOW_MANY, 100))
-def test_some_people_and_places(tab: Browsing, number: int) -> None:
-    """One in a hundred of them; the soak opens all."""
-    name = malicious_names(HOW_MANY)[number]
-    tab.open(f"contact?org=H{number:05}")
-    expect_text_only(tab.page)
-    tab.open(f"activity?person={quote(username(number, name), safe='')}")
-    expect_text_only(tab.page)
-
-
-def test_a_services_name_is_text_in_the_menu(tab: Browsing, server: Dashboard) -> None:
-    """Also where it is the way back."""
-    server.execute("UPDATE service SET name = :name", name=MARKDOWN)
-    for path in PAGES[2:6]:
-        tab.open(path)
+    malicious = list(enumerate(malicious_names(HOW_MANY)))
+    for number, name in malicious[::step]:
+        tab.visit(f"contact?org=H{number:05}")
+        expect_text_only(tab.page)
+        tab.visit(f"activity?person={quote(username(number, name), safe='')}")
         expect_text_only(tab.page)
 
 
-def test_names_are_text_in_what_is_typed(tab: Browsing) -> None:
+def test_malicious_input_is_shown_as_text(tab: Tab) -> None:
     """In searches without a hit, and as the username of somebody unknown."""
-    tab.open("organizations")
+    tab.visit("organizations")
     tab.enter("Search", f"{ADDRESSES} {MARKDOWN} {HTML}")
     expect(tab.page.get_by_text("No organization matches")).to_be_visible()
     expect_text_only(tab.page)
-    tab.open(f"api-tokens?{PLACE}")
+    tab.visit(f"api-tokens?{PLACE}")
     tab.search(f"{ADDRESSES} {MARKDOWN} nobody")
     expect(tab.page.get_by_text("No users match")).to_be_visible()
     expect_text_only(tab.page)
@@ -134,9 +117,8 @@ def test_names_are_text_in_what_is_typed(tab: Browsing) -> None:
     expect(tab.page.get_by_text("There is no user")).to_be_visible()
 
 
-def test_a_user_sees_their_organizations_name_as_text(tab: Browsing) -> None:
+def test_a_user_sees_their_organizations_name_as_text(tab: Tab) -> None:
     """On My API tokens, in the list and in the question before a decline."""
-    tab.open(f"api-tokens?{PLACE}")
     tab.click(f"Select all {len(PEOPLE)} matching")
     tab.pick("Actions", "Add New Tokens")
     expect(tab.dialog().get_by_text("1 is skipped")).to_be_visible()
@@ -147,39 +129,38 @@ def test_a_user_sees_their_organizations_name_as_text(tab: Browsing) -> None:
     with tab.page.expect_download() as results:
         tab.button("Download results").click()
     cells = [cell for row in rows_of(results.value) for cell in row.values()]
-    assert [cell for cell in cells if runs(cell)] == []
+    assert [cell for cell in cells if is_formula(cell)] == []
     tab.pick("Signed in as", "www.evil.example")
     tab.menu("My API tokens")
     tab.click("Decline")
     expect(tab.dialog()).to_be_visible()
-    tab.picture("hostile-decline")
+    tab.screenshot("hostile-decline")
 
 
-def test_names_are_text_in_the_confirmations_and_data_in_the_csv(tab: Browsing) -> None:
+def test_names_are_text_in_the_confirmations_and_data_in_the_csv(tab: Tab) -> None:
     """No cell of the CSV is run by a spreadsheet; the names are there as written."""
-    tab.open(f"api-tokens?{PLACE}")
     tab.click(f"Select all {len(PEOPLE)} matching")
     tab.pick("Actions", "Generate & Export Tokens")
     expect(
         tab.dialog().get_by_text("10 selected: 9 get a new token, 1 is skipped.")
     ).to_be_visible()
     expect_text_only(tab.page)
-    tab.picture("hostile-confirm-1")
+    tab.screenshot("hostile-confirm-1")
     tab.type_to_confirm(9)
     expect_text_only(tab.page)
-    tab.picture("hostile-confirm-2")
+    tab.screenshot("hostile-confirm-2")
     with tab.page.expect_download() as started:
         tab.button("Replace tokens and download CSV").click()
     expect(tab.page.get_by_text("9 tokens generated and exported")).to_be_visible()
-    tab.picture("hostile-receipt")
+    tab.screenshot("hostile-receipt")
     rows = rows_of(started.value)
     assert started.value.suggested_filename.startswith(f"EVIL01-{SERVICE}-")
     assert {row["Username"].removeprefix("'") for row in rows} == {u for u, _, _ in PEOPLE[:-1]}
     assert {row["Organization"] for row in rows} == {ORGANIZATION}
-    assert [cell for row in rows for cell in row.values() if runs(cell)] == []
+    assert [cell for row in rows for cell in row.values() if is_formula(cell)] == []
 
 
-def runs(cell: str) -> bool:
+def is_formula(cell: str) -> bool:
     """Tell whether a spreadsheet could take a cell for a formula, or a part cut at a semicolon."""
     parts = cell.replace("\r", ";").replace("\n", ";").split(";")
     return any(part.lstrip(' \u00a0"').startswith(SIGNS) for part in parts)

@@ -4,6 +4,7 @@ import contextlib
 import csv
 import io
 import itertools
+import os
 import re
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -25,6 +26,8 @@ CHROMIUM_ARGUMENTS = (
     "--disable-component-update",
     "--disable-sync",
 )
+#: The page on which most tests begin: the API tokens of one organization and service.
+TOKENS = "api-tokens?org=UTCJF1&service=erecording"
 PATIENCE = 60  # seconds that a condition may take before a test gives up
 _LOOK_AGAIN = 20  # milliseconds between two looks at a condition
 _PRESS_AGAIN = 1_000  # milliseconds after which keys that have had no effect are pressed again
@@ -32,12 +35,16 @@ _IS_DRAWN = """() => new Promise(answer =>
     requestAnimationFrame(() => requestAnimationFrame(() => answer(
         !!document.querySelector('[data-testid="stApp"][data-test-script-state="notRunning"]')
         && !document.querySelector('[data-stale="true"]')))))"""
+_GO_FORWARD = """address => {
+    history.pushState(null, '', address);
+    dispatchEvent(new PopStateEvent('popstate'));
+}"""
 _SELECTED = re.compile(r"^(None|[\d,]+) selected(,|$)")
 _Event: TypeAlias = Literal["websocket", "request", "response", "dialog"]
 COLUMNS = ("Select", "Name", "Username", "Email", "API Token", "Requested", "Last used", "Expires")
 
 
-class Browsing:
+class Tab:
     """One tab. Methods are named after what a person does."""
 
     def __init__(self, page: Page, address: str) -> None:
@@ -71,14 +78,19 @@ class Browsing:
             assert time.monotonic() < deadline, failure
             self.page.wait_for_timeout(_LOOK_AGAIN)
 
-    def another_tab(self) -> "Browsing":
+    def another_tab(self) -> "Tab":
         """Open another tab of the same browser, with the same cookies."""
-        return Browsing(self.page.context.new_page(), self.address)
+        return Tab(self.page.context.new_page(), self.address)
 
     def open(self, path: str = "") -> None:
         """Type an address."""
         with self.page_load():
             self.page.goto(f"{self.address}/{path}")
+
+    def visit(self, path: str) -> None:
+        """Go to an address of the dashboard that is open, without a page load, as Forward does."""
+        with self.rerun():
+            self.page.evaluate(_GO_FORWARD, f"/{path}")
 
     def reload(self) -> None:
         """Load the page anew."""
@@ -117,7 +129,7 @@ class Browsing:
                 raise
             return False  # it was on its way to another page
 
-    def heading(self, text: str) -> None:
+    def expect_heading(self, text: str) -> None:
         """Expect the page's title."""
         expect(self.page.get_by_role("heading", name=text, exact=True)).to_be_visible()
 
@@ -215,7 +227,7 @@ class Browsing:
         at = COLUMNS.index(column)
         return self.page.get_by_test_id(f"glide-cell-{at}-{row}").first.inner_text()
 
-    def selected(self, sentence: str) -> None:
+    def expect_selected(self, sentence: str) -> None:
         """Expect the count of selected users."""
         expect(self.page.get_by_text(sentence, exact=True)).to_be_visible()
 
@@ -240,8 +252,10 @@ class Browsing:
         self.wait_for(self._is_drawn, "the page of the receipt is not drawn")
         return started.value
 
-    def picture(self, name: str) -> None:
-        """Keep a screenshot."""
+    def screenshot(self, name: str) -> None:
+        """Keep a screenshot, if $SCREENSHOTS is set."""
+        if not os.environ.get("SCREENSHOTS"):
+            return
         expect(self.page.get_by_test_id("stSkeleton")).to_have_count(0)
         ARTIFACTS.mkdir(exist_ok=True)
         path = ARTIFACTS / f"{re.sub(r'[^a-z0-9-]+', '-', name.lower())}.png"
