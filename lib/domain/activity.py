@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from lib.domain.audit import EventAction
 from lib.domain.clock import Moment
-from lib.domain.states import Action, ApprovalState, Origin, TokenState
+from lib.domain.states import Action, ApprovalState, ExistingTokens, Origin, TokenState
 
 
 class Kind(StrEnum):
@@ -134,6 +134,7 @@ class OperationFacts(NamedTuple):
     csv_name: str
     csv_sha256: str
     batch_id: str
+    existing_tokens: ExistingTokens
 
 
 class ResultLine(NamedTuple):

@@ -29,6 +29,10 @@ COMMAND_LINE, FIRST_ADMINISTRATORS, DEMO_DATA = "command line", "TOKEN_DESK_ADMI
 BY_COMMAND = frozenset({COMMAND_LINE, FIRST_ADMINISTRATORS, DEMO_DATA})
 
 
+#: Part of the detail of a Generate & Export whose plan keeps existing tokens.
+KEEPS_EXISTING_TOKENS = "existing tokens: keep"
+
+
 class EventAction(StrEnum):
     """What happened. Actions and a user's own steps have the names of Action and OwnStep."""
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from lib.domain.clock import Moment
 from lib.domain.expiry import NO_POLICY, ExpiryPolicy
 from lib.domain.lifecycle import ActiveFlags
-from lib.domain.states import Action, Holding, Skip
+from lib.domain.states import Action, ExistingTokens, Holding, Skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,3 +64,4 @@ class Receipt:
     csv_name: str
     csv_sha256: str
     skipped: tuple[SkippedUser, ...]
+    existing_tokens: ExistingTokens = ExistingTokens.STOP

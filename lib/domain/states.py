@@ -32,6 +32,16 @@ class Action(StrEnum):
     GENERATE = "generate"
 
 
+class ExistingTokens(StrEnum):
+    """What Generate & Export does to accepted tokens: end them at once, or keep them (ruling 9).
+
+    A kept token works until the new token of the same user is first used or accepted.
+    """
+
+    STOP = "stop"
+    KEEP = "keep"
+
+
 class OwnStep(StrEnum):
     """A user's own action on a pending token or request."""
 

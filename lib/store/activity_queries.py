@@ -28,7 +28,7 @@ from lib.domain.clock import Moment
 from lib.domain.ids import first_id
 from lib.domain.roles import Reach
 from lib.domain.search import like
-from lib.domain.states import Action, ApprovalState, Origin, TokenState
+from lib.domain.states import Action, ApprovalState, ExistingTokens, Origin, TokenState
 from lib.store.bulk import among, ids_parameter, with_ids
 
 _RANGES_AT_ONCE = 100  # SQLite allows 500 parts of a UNION; it prepares a hundred in milliseconds
@@ -191,7 +191,8 @@ def _event(row: Any) -> ActivityRow:  # noqa: ANN401 - a row of the driver's
 
 _OPERATIONS = (
     "SELECT p.organization_id, o.name, p.operation_id, p.service_id, s.name, p.action, p.actor,"
-    " u.name, p.confirmed_at, p.changed, p.skipped, p.csv_name, p.csv_sha256, p.batch_id"
+    " u.name, p.confirmed_at, p.changed, p.skipped, p.csv_name, p.csv_sha256, p.batch_id,"
+    " p.existing_tokens"
     " FROM operation p JOIN organization o ON o.organization_id = p.organization_id"
     " JOIN service s ON s.service_id = p.service_id"
     " JOIN user_account u ON u.username = p.actor"
@@ -225,7 +226,9 @@ def operations_of_batch(connection: Connection, batch_id: str) -> list[Operation
 
 def _operation(row: Any) -> OperationFacts:  # noqa: ANN401 - a row of the driver's
     found = OperationFacts._make(row)
-    return found._replace(action=Action(found.action))
+    return found._replace(
+        action=Action(found.action), existing_tokens=ExistingTokens(found.existing_tokens)
+    )
 
 
 def results_page(

@@ -10,7 +10,7 @@ from lib.domain.expiry import ExpiryPolicy
 from lib.domain.lifecycle import ActiveFlags
 from lib.domain.operations import Receipt, ResultRow, Scope, SkippedUser
 from lib.domain.plan import Plan
-from lib.domain.states import Action, Skip, Status
+from lib.domain.states import Action, ExistingTokens, Skip, Status
 from lib.store import tables
 from lib.store.bulk import insert_many
 
@@ -82,6 +82,7 @@ def add_operation(
             operation_id=plan.operation_id,
             service_id=scope.service_id,
             action=plan.action.value,
+            existing_tokens=plan.existing_tokens.value,
             actor=plan.actor,
             confirmed_at=now,
             plan_digest=plan.digest,
@@ -140,8 +141,9 @@ def find_receipt(connection: Connection, organization_id: str, operation_id: str
     parameters = {"organization": organization_id, "operation": operation_id}
     row = connection.execute(
         text(
-            "SELECT action, actor, service_id, confirmed_at, changed, csv_name, csv_sha256"
-            " FROM operation WHERE organization_id = :organization AND operation_id = :operation"
+            "SELECT action, actor, service_id, confirmed_at, changed, csv_name, csv_sha256,"
+            " existing_tokens FROM operation"
+            " WHERE organization_id = :organization AND operation_id = :operation"
         ),
         parameters,
     ).one_or_none()
@@ -161,6 +163,7 @@ def find_receipt(connection: Connection, organization_id: str, operation_id: str
         row.csv_name,
         row.csv_sha256,
         tuple(SkippedUser(r.name, r.username, Skip(r.result)) for r in skipped),
+        ExistingTokens(row.existing_tokens),
     )
 
 

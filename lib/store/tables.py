@@ -5,6 +5,7 @@ keys of all rows of an organization begin with its id, so that a distributed Pos
 it. The only exception is the index of digests.
 """
 
+from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import (
@@ -24,7 +25,15 @@ from sqlalchemy import (
 )
 
 from lib.domain.roles import Role
-from lib.domain.states import Action, ApprovalState, OrganizationType, Origin, Status, TokenState
+from lib.domain.states import (
+    Action,
+    ApprovalState,
+    ExistingTokens,
+    OrganizationType,
+    Origin,
+    Status,
+    TokenState,
+)
 
 metadata = MetaData(
     naming_convention={
@@ -39,10 +48,7 @@ metadata = MetaData(
 _Key = String().with_variant(String(collation="C"), "postgresql")
 
 
-def _one_of(
-    column: str,
-    values: type[Status | OrganizationType | TokenState | Origin | Action | Role | ApprovalState],
-) -> str:
+def _one_of(column: str, values: type[StrEnum]) -> str:
     return f"{column} IN ({', '.join(repr(v.value) for v in values)})"
 
 
@@ -172,11 +178,14 @@ operation = Table(
     Column("skipped", Integer, nullable=False),
     # `batch_id` is shared by the operations of one click in several organizations and services.
     *map(_fact, ("csv_name", "csv_sha256", "batch_id")),
+    # The choice of Generate & Export; of other actions it means nothing.
+    Column("existing_tokens", Text, nullable=False, server_default=ExistingTokens.STOP.value),
     ForeignKeyConstraint(
         ["organization_id", "service_id"],
         ["subscription.organization_id", "subscription.service_id"],
     ),
     CheckConstraint(_one_of("action", Action), name="action"),
+    CheckConstraint(_one_of("existing_tokens", ExistingTokens), name="existing_tokens"),
     Index("ix_operation_batch", "batch_id", **_where("batch_id <> ''")),
     # For the tokens that one person generated lately, in all organizations.
     Index("ix_operation_generated", "actor", "confirmed_at", **_where("action = 'generate'")),

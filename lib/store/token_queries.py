@@ -55,6 +55,7 @@ FILTERS = {
     "accepted": "a.token_id IS NOT NULL",
     "pending": "p.token_id IS NOT NULL",
     "both": "a.token_id IS NOT NULL AND p.token_id IS NOT NULL",
+    "old-and-new": "a.token_id IS NOT NULL AND p.digest IS NOT NULL",
     "none": _NOTHING,
     "unused": _UNUSED,
     **{f"expires{days}": _ENDS_WITHIN.format(days * DAY) for days in (7, 30, 60)},

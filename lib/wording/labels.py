@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from lib.domain.access import Actor
 from lib.domain.roles import Permission, Role
-from lib.domain.states import Action, Holding, OrganizationType, Status
+from lib.domain.states import Action, ExistingTokens, Holding, OrganizationType, Status
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +51,17 @@ ACTIONS = {
 #: Pending is a request, or an exported token: it works already, and nobody has used it yet.
 PENDING_ENDS = "pending request or exported token ends|pending requests or exported tokens end"
 
+#: Existing tokens keep working (ruling 9).
+SECOND_TOKENS = (
+    "gets a second token; the one in use works until the new one is used"
+    "|get a second token; the one in use works until the new one is used"
+)
+
+EXISTING_TOKENS = {
+    ExistingTokens.STOP: "Stop working at once",
+    ExistingTokens.KEEP: "Keep working until the new token is first used",
+}
+
 HOLDINGS = {
     Holding.NOTHING: "no token",
     Holding.PENDING: "Pending",
@@ -63,6 +74,7 @@ FILTERS = {
     "accepted": "✓ accepted",
     "pending": "Pending",
     "both": "✓ and Pending",
+    "old-and-new": "Old and new both live",
     "none": "None",
     "unused": "Never used",
     "expires7": "Expires within 7 days",

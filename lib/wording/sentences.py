@@ -5,7 +5,7 @@ from lib.domain.operations import Receipt
 from lib.domain.plan import Plan
 from lib.domain.states import Action
 from lib.wording.formats import either
-from lib.wording.labels import ACTIONS, PENDING_ENDS
+from lib.wording.labels import ACTIONS, PENDING_ENDS, SECOND_TOKENS
 
 
 def plan_sentence(plan: Plan) -> str:
@@ -33,6 +33,8 @@ def plan_details(plan: Plan) -> list[str]:
             else ""
         )
         details.append(f"**{either(counts.tokens_ending, ends)}** and {stop} working{recent}")
+    if counts.second_tokens:
+        details.append(either(counts.second_tokens, SECOND_TOKENS))
     if counts.pending_ending:
         details.append(either(counts.pending_ending, PENDING_ENDS))
     if counts.changed and plan.action is Action.GENERATE:
