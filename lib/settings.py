@@ -104,6 +104,12 @@ class Settings(BaseSettings):
         le=365,
         description="A request that nobody accepts lapses after so many days.",
     )
+    undo_days: int = Field(
+        default=7,
+        ge=0,
+        le=90,
+        description="An operation can be undone for so many days. `0`: never.",
+    )
     token_header: Annotated[
         str, StringConstraints(pattern=r"^([A-Za-z][A-Za-z0-9_-]{0,63})?$", to_lower=True)
     ] = Field(

@@ -54,7 +54,12 @@ def with_database(settings: Settings, act: Callable[[UnitOfWork], int]) -> int:
             print_text([pepper_error_message(settings, error)], sys.stderr)
             return FAILED
         unit_of_work = UnitOfWork(
-            engine, clock.now, AuditKeyring.of(keys), settings.four_eyes, settings.request_days
+            engine,
+            clock.now,
+            AuditKeyring.of(keys),
+            settings.four_eyes,
+            settings.request_days,
+            settings.undo_days,
         )
         return act(unit_of_work)
     except tuple(_ERROR_MESSAGES) as error:

@@ -54,9 +54,9 @@ def _recall(settings: Settings, options: argparse.Namespace) -> int:
         minting = Minting(settings.token_prefix, settings.pepper_keys)
         found = recall.look_up_by_command(unit_of_work, text, minting, whole=options.whole)
         print_text(_describe(found))
-        if not found.plans:
+        if not found.plans and not found.barring:
             return SUCCEEDED
-        if not options.yes and not _confirmed(found.ending):
+        if not options.yes and not _confirmed(found):
             print_text(["Nothing was ended."])
             return FAILED
         try:
@@ -67,7 +67,7 @@ def _recall(settings: Settings, options: argparse.Namespace) -> int:
                 sys.stderr,
             )
             return FAILED
-        print_text(_describe_receipts(receipts))
+        print_text(_describe_receipts(receipts, found.barring))
         return SUCCEEDED
 
     return with_database(settings, act)
@@ -102,15 +102,23 @@ def _describe(found: Recall) -> Iterator[str]:
         yield "All of them have already ended."
 
 
-def _confirmed(tokens: int) -> bool:
-    sys.stdout.write(f"End {counted(tokens, 'token')}? Ended tokens stop working at once. [y/N] ")
+def _confirmed(found: Recall) -> bool:
+    question = (
+        f"End {counted(found.ending, 'token')}? Ended tokens stop working at once."
+        if found.plans
+        else f"Keep {counted(found.barring, 'ended token')} from being restored by an undo?"
+    )
+    sys.stdout.write(f"{question} [y/N] ")
     sys.stdout.flush()
     return sys.stdin.readline().strip().lower() in _YES
 
 
-def _describe_receipts(receipts: tuple[Receipt, ...]) -> Iterator[str]:
+def _describe_receipts(receipts: tuple[Receipt, ...], barred: int) -> Iterator[str]:
     ended = sum(receipt.changed for receipt in receipts)
-    yield f"{counted(ended, 'token')} ended."
+    if receipts:
+        yield f"{counted(ended, 'token')} ended."
+    if barred:
+        yield f"{counted(barred, 'token')} that had ended can no longer be restored by an undo."
     for receipt in receipts:
         yield (
             f"{receipt.organization_id}  {receipt.service_id}  {receipt.action.value}:"

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from lib.domain.audit import EventAction
 from lib.domain.clock import Moment
-from lib.domain.states import Action, ApprovalState, ExistingTokens, Origin, TokenState
+from lib.domain.states import Action, ApprovalState, Cause, ExistingTokens, Origin, TokenState
 
 
 class Kind(StrEnum):
@@ -20,6 +20,7 @@ class Kind(StrEnum):
     REMOVE = "remove"
     CANCEL = "cancel"
     GENERATE = "generate"
+    UNDO = "undo"
     APPROVALS = "approvals"
     OWN_STEPS = "own-steps"
     DOWNLOAD = "download"
@@ -35,7 +36,7 @@ _ACTIONS = tuple(EventAction(action.value) for action in Action)
 KINDS: Mapping[Kind, tuple[EventAction, ...]] = MappingProxyType(
     {
         # An operation may begin with a request for approval, and may end there.
-        Kind.OPERATIONS: (*_ACTIONS, EventAction.ASK_APPROVAL),
+        Kind.OPERATIONS: (*_ACTIONS, EventAction.UNDO, EventAction.ASK_APPROVAL),
         Kind.EVERYTHING: tuple(EventAction),
         Kind.APPROVALS: (EventAction.ASK_APPROVAL, EventAction.APPROVE, EventAction.REJECT),
         Kind.OWN_STEPS: (EventAction.ACCEPT, EventAction.DECLINE, EventAction.FIRST_USE),
@@ -118,7 +119,11 @@ class ActivityRow(NamedTuple):
 
 
 class OperationFacts(NamedTuple):
-    """One executed operation, with the names of its organization and service."""
+    """One executed operation, with the names of its organization and service.
+
+    `undoes` is the operation that this one undid, and `undone_by` the one that undid this one; both
+    are empty for none.
+    """
 
     organization_id: str
     organization_name: str
@@ -135,6 +140,9 @@ class OperationFacts(NamedTuple):
     csv_sha256: str
     batch_id: str
     existing_tokens: ExistingTokens
+    cause: Cause
+    undoes: str
+    undone_by: str
 
 
 class ResultLine(NamedTuple):
@@ -166,7 +174,10 @@ class Membership(NamedTuple):
 
 
 class EndedToken(NamedTuple):
-    """An ended token or request: its origin, and the operations that made and ended it."""
+    """An ended token or request: its origin, and the operations that made and ended it.
+
+    `restored`: an undo made this row, and it revived an earlier one.
+    """
 
     token_id: str
     organization_id: str
@@ -183,3 +194,4 @@ class EndedToken(NamedTuple):
     made_by: str
     ended_by_operation: str
     ended_by: str
+    restored: bool

@@ -40,6 +40,8 @@ class EventAction(StrEnum):
     REMOVE = "remove"
     CANCEL = "cancel"
     GENERATE = "generate"
+    UNDO = "undo"
+    BAR = "bar"
     ACCEPT = "accept"
     DECLINE = "decline"
     FIRST_USE = "first-use"

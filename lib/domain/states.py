@@ -42,6 +42,16 @@ class ExistingTokens(StrEnum):
     KEEP = "keep"
 
 
+class Cause(StrEnum):
+    """What an operation belongs to. UNKNOWN: a batch from before causes were stored."""
+
+    BULK = "bulk"
+    OFF_BOARDING = "off-boarding"
+    RECALL = "recall"
+    UNDO = "undo"
+    UNKNOWN = "unknown"
+
+
 class OwnStep(StrEnum):
     """A user's own action on a pending token or request."""
 
@@ -67,6 +77,12 @@ class Skip(StrEnum):
     INACTIVE_USER = "inactive user"
     INACTIVE_ORGANIZATION = "inactive organization"
     INACTIVE_SUBSCRIPTION = "inactive subscription"
+    # Reasons of Undo only (lib.domain.undo).
+    ACCEPTED_SINCE = "accepted or used since"
+    DECLINED_SINCE = "declined since"
+    CHANGED_SINCE = "changed by a later operation"
+    EXPIRED = "expired"
+    BARRED = "leaked or revoked"
 
 
 class Status(StrEnum):

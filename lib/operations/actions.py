@@ -29,10 +29,10 @@ from lib.domain.errors import (
 )
 from lib.domain.ids import new_id, new_ids
 from lib.domain.lifecycle import Act, act_of, ending
-from lib.domain.operations import Receipt, ResultRow, Scope
+from lib.domain.operations import NO_BATCH, Batch, Receipt, ResultRow, Scope
 from lib.domain.plan import Plan
 from lib.domain.roles import Permission
-from lib.domain.states import Action, ApprovalState, ExistingTokens, Origin
+from lib.domain.states import Action, ApprovalState, Cause, ExistingTokens, Origin
 from lib.domain.token_format import Minting
 from lib.domain.tokens import UserInScope, UserSnapshot
 from lib.operations.access import require
@@ -152,7 +152,7 @@ def execute_within(
     minting: Minting,
     event: Event,
     *,
-    batch_id: str = "",
+    batch: Batch = NO_BATCH,
 ) -> Outcome:
     """As `execute`, in the caller's transaction. The caller has checked the permission."""
     organization_id, service_id = plan.scope.organization_id, plan.scope.service_id
@@ -168,9 +168,7 @@ def execute_within(
         raise NothingToDoError
     now = unit_of_work.clock()
     _require_four_eyes(connection, unit_of_work, plan, now)
-    outcome = _apply_plan(
-        connection, now, plan, scope, minting, batch_id, unit_of_work.request_days
-    )
+    outcome = _apply_plan(connection, now, plan, scope, minting, batch, unit_of_work.request_days)
     details = filter(None, (outcome.receipt.csv_name, event.detail))
     unit_of_work.record(connection, event._replace(detail="; ".join(details)))
     return outcome
@@ -244,7 +242,7 @@ def _apply_plan(
     plan: Plan,
     scope: Scope,
     minting: Minting,
-    batch_id: str,
+    batch: Batch,
     request_days: int,
 ) -> Outcome:
     """Compare the plan with the rows of now, then end and add tokens. The caller holds the lock."""
@@ -253,12 +251,12 @@ def _apply_plan(
     receivers = [user for user in users if not plan.seen[user.member_id].skip]
     if ending(plan.act).creates is Origin.EXPORT:
         return _generate(connection, now, plan, scope, receivers, minting)
-    _record(connection, now, plan, batch_id=batch_id)
+    _record(connection, now, plan, batch=batch)
     if ending(plan.act).creates is Origin.REQUEST:
         ids = zip(new_ids(len(receivers), now), (u.member_id for u in receivers), strict=True)
         lapses_at = now + request_days * DAY
         token_queries.add_requests(connection, scope, plan.operation_id, now, lapses_at, ids)
-    return Outcome(_receipt(plan, now))
+    return Outcome(_receipt(plan, now, cause=batch.cause))
 
 
 def _require_four_eyes(
@@ -341,14 +339,20 @@ def _record(
     plan: Plan,
     csv_name: str = "",
     csv_sha256: str = "",
-    batch_id: str = "",
+    batch: Batch = NO_BATCH,
 ) -> None:
     """Insert the operation and its results, then end tokens. New tokens are added after this."""
-    operation_queries.add_operation(connection, plan, now, csv_name, csv_sha256, batch_id)
+    operation_queries.add_operation(connection, plan, now, csv_name, csv_sha256, batch)
     token_queries.end_tokens(connection, plan.scope, plan.operation_id, ending(plan.act), now)
 
 
-def _receipt(plan: Plan, now: Moment, csv_name: str = "", csv_sha256: str = "") -> Receipt:
+def _receipt(
+    plan: Plan,
+    now: Moment,
+    csv_name: str = "",
+    csv_sha256: str = "",
+    cause: Cause = Cause.BULK,
+) -> Receipt:
     return Receipt(
         plan.operation_id,
         plan.action,
@@ -361,6 +365,7 @@ def _receipt(plan: Plan, now: Moment, csv_name: str = "", csv_sha256: str = "") 
         csv_sha256,
         plan.preview.skipped,
         plan.existing_tokens,
+        cause,
     )
 
 

@@ -42,7 +42,7 @@ _CHUNK = 5_000
 _EVENTS_OF_ONE = 200  # events of one operation: it may have been downloaded many times
 _OPEN_APPROVALS = 200
 _LAST: tuple[Moment, str] = (1 << 62, "")  # later than the end of any token
-_OPERATIONS = {EventAction(action.value) for action in Action}
+_OPERATIONS = {EventAction.UNDO, *(EventAction(action.value) for action in Action)}
 
 
 class Page(NamedTuple):

@@ -72,6 +72,7 @@ def _open() -> AppContext:
         AuditKeyring.of(settings.pepper_keys),
         settings.four_eyes,
         settings.request_days,
+        settings.undo_days,
     )
     if settings.default_database and is_empty(engine):
         fill_demo(unit_of_work, minting)

@@ -21,6 +21,7 @@ KINDS = {
     Kind.REMOVE: ACTIONS[Action.REMOVE].many,
     Kind.CANCEL: ACTIONS[Action.CANCEL].many,
     Kind.GENERATE: ACTIONS[Action.GENERATE].many,
+    Kind.UNDO: "Undo",
     Kind.APPROVALS: "Approvals",
     Kind.OWN_STEPS: "Accepted, declined, used",
     Kind.DOWNLOAD: "Downloads",
@@ -52,6 +53,9 @@ PROGRESS = {
 
 _REFUSAL_REASONS = {
     "NotAllowed": "not allowed",
+    "OutOfReach": "not allowed in every organization",
+    "NotUndoable": "it cannot be undone",
+    "UnknownOperation": "no such operation",
     "OwnApproval": "own request",
     "ApprovalLapsed": "the hour was over",
     "ApprovalAnswered": "answered already",
@@ -77,6 +81,8 @@ _REFUSAL_REASONS = {
 }
 
 _REFUSED_STEPS = {
+    EventAction.UNDO: "Undo",
+    EventAction.BAR: "Recall ended tokens",
     EventAction.ACCEPT: "Accept",
     EventAction.DECLINE: "Decline",
     EventAction.ASK_APPROVAL: "Ask for approval",
@@ -140,9 +146,10 @@ def time_of_day(moment: Moment) -> str:
 
 
 def token_start(token: EndedToken) -> str:
-    """Return how a token began: `Requested by mhale`, or `Generated`."""
+    """Return how a token began: `Requested by mhale`, `Generated`, `Generated, restored`."""
     word = "Requested" if token.origin is Origin.REQUEST else "Generated"
-    return f"{word} by {token.made_by}" if token.made_by else word
+    began = f"{word} by {token.made_by}" if token.made_by else word
+    return f"{began}, restored" if token.restored else began
 
 
 def token_end(token: EndedToken) -> str:
@@ -180,7 +187,14 @@ def _role_name(event: ActivityRow) -> str:
     return ROLES[Role(event.detail)] if event.detail in set(Role) else event.detail
 
 
+def _undo_label(event: ActivityRow) -> str:
+    undone = _ACTIONS.get(event.detail.split(" ", 1)[0])
+    return f"Undo: {action_name(undone, event.users)}" if undone else "Undo"
+
+
 _EVENT_LABELS: dict[EventAction, Callable[[ActivityRow], str]] = {
+    EventAction.UNDO: _undo_label,
+    EventAction.BAR: lambda _: "Ended tokens leaked or revoked: never restored",
     EventAction.ACCEPT: lambda _: "Accepted a token",
     EventAction.DECLINE: lambda _: "Declined a token",
     EventAction.FIRST_USE: lambda _: "First used a token",

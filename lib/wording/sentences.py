@@ -3,9 +3,10 @@
 from lib.domain import errors
 from lib.domain.operations import Receipt
 from lib.domain.plan import Plan
-from lib.domain.states import Action
+from lib.domain.states import Action, Cause
 from lib.wording.formats import either
 from lib.wording.labels import ACTIONS, PENDING_ENDS, SECOND_TOKENS
+from lib.wording.undo import DID_RESTORE, UNDO_REFUSALS
 
 
 def plan_sentence(plan: Plan) -> str:
@@ -50,7 +51,9 @@ def plan_details(plan: Plan) -> list[str]:
 
 
 def receipt_sentence(receipt: Receipt) -> str:
-    """Return what an operation did: `11 tokens generated and exported`."""
+    """Return what an operation did: `11 tokens generated and exported`, `11 users restored`."""
+    if receipt.cause is Cause.UNDO:
+        return either(receipt.changed, DID_RESTORE)
     return either(receipt.changed, ACTIONS[receipt.action].did)
 
 
@@ -59,12 +62,20 @@ def explain(error: Exception) -> str:
 
     The first class in the table that fits decides; any other error gets a general sentence.
     """
+    if isinstance(error, errors.NotUndoableError):
+        return UNDO_REFUSALS[error.refusal]
+    if isinstance(error, errors.OutOfReachError):
+        return _OUT_OF_REACH.format(either(error.organizations, "organization|organizations"))
     for kind, sentence in _ERROR_SENTENCES:
         if isinstance(error, kind):
             return sentence
     return "Something went wrong and nothing was changed. Try again; the server's log says more."
 
 
+_OUT_OF_REACH = (
+    "Nothing was undone: the operation reaches into {} where you may not do this. Ask an API "
+    "administrator of all of them."
+)
 _ERROR_SENTENCES: tuple[tuple[type[Exception], str], ...] = (
     (
         errors.NotAllowedError,
@@ -72,6 +83,10 @@ _ERROR_SENTENCES: tuple[tuple[type[Exception], str], ...] = (
             "You may not do this, or no longer. An API administrator can grant you a role under "
             "Access."
         ),
+    ),
+    (
+        errors.UnknownOperationError,
+        "There is no such operation. Open it from Activity.",
     ),
     (
         errors.UnknownPersonError,

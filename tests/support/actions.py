@@ -87,6 +87,7 @@ def give(
                 "pepper": 1,
                 "hint": hint(token),
                 "created_at": NOW - MINUTE,
+                "issued_at": NOW - MINUTE,
                 "accepted_at": NOW if state == "accepted" else None,
             }
             connection.execute(tables.token.insert().values(values | facts))
