@@ -155,38 +155,41 @@ def undo_snapshot(
     member: UndoMember,
     operation: OperationFacts,
     undone: Collection[str],
-    fates: Iterable[RowFate] = (),
+    fates: Iterable[RowFate] | None = None,
 ) -> UndoSnapshot:
     """Return what undoing `operation` does to `member`, or the reason to skip the member.
 
-    `undone` is that of `has_what_was_left`. `fates` are needed where that is False: the last state
-    of each token and request of the member.
+    `undone` is that of `has_what_was_left`. `fates` is None for a member for whom that is True;
+    else it has the last state of each token and request of the member.
     """
     ended = [row for row in _had(member) if row and row.ended_by == operation.operation_id]
-    skip = _skip(member, operation, undone, ended, fates)
-    back = () if skip else tuple(row.token_id for row in ended if not row.expired)
-    pending, accepted = (row.token_id if row else None for row in (member.pending, member.accepted))
-    ends = pending if creates(operation) and not skip else None
-    return UndoSnapshot(pending, accepted, ends, back, skip)
+    pending = member.pending.token_id if member.pending else None
+    accepted = member.accepted.token_id if member.accepted else None
+    skip = _skip(ended)
+    if fates is not None and skip is not Skip.BARRED:
+        skip = _why_not_left(member, operation, undone, fates)
+    makes = creates(operation)
+    if skip is None and makes and member.pending and member.pending.used:
+        skip = Skip.ACCEPTED_SINCE
+    if skip:
+        return UndoSnapshot(pending, accepted, None, (), skip)
+    back = tuple([row.token_id for row in ended if not row.expired])
+    return UndoSnapshot(pending, accepted, pending if makes else None, back, None)
 
 
-def _skip(
-    member: UndoMember,
-    operation: OperationFacts,
-    undone: Collection[str],
-    ended: list[FormerRow],
-    fates: Iterable[RowFate],
-) -> Skip | None:
-    if any(row.barred for row in ended):
-        return Skip.BARRED
-    if not has_what_was_left(member, operation, undone):
-        return _why_not_left(member, operation, undone, fates)
+def _skip(ended: Iterable[FormerRow]) -> Skip | None:
+    """Return why the rows that the operation ended cannot come back, or None.
+
+    One that expired stays away alone: a lapsed request does not hold back a token.
+    """
+    expired = None
+    for row in ended:
+        if row.barred:
+            return Skip.BARRED
+        expired = expired is not False and row.expired
     if any(row.moved for row in ended):
         return Skip.CHANGED_SINCE
-    if ended and all(row.expired for row in ended):
-        return Skip.EXPIRED
-    made = member.pending if creates(operation) else None
-    return Skip.ACCEPTED_SINCE if made and made.used else None
+    return Skip.EXPIRED if expired else None
 
 
 def _why_not_left(

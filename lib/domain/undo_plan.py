@@ -43,24 +43,24 @@ class UndoPreview:
 class UndoPart:
     """The undo of one operation, `undone`. `operation_id` is the undo's own id.
 
-    `seen` maps each member's id to their snapshot, in the order of the table. `subject` is the
-    username of the person whose off-boarding is undone; else it is empty.
+    `seen` maps each member's id to their snapshot, in the order of the table; `digest` is that of
+    `seen`. As long as the subscription has this `revision` and it is not yet `fresh_until`, `seen`
+    is still true; None: no token is about to expire. `subject` is the username of the person whose
+    off-boarding is undone; else it is empty.
     """
 
     operation_id: str
     undone: OperationFacts
     seen: Mapping[str, UndoSnapshot]
     preview: UndoPreview
+    digest: str
+    revision: int
+    fresh_until: Moment | None
     subject: str = ""
 
-    @property
-    def digest(self) -> str:
-        """Return a digest of what the undo does to each member."""
-        lines = (
-            f"{m} {s.pending_token} {s.accepted_token} {s.ends} {' '.join(s.revives)} {s.skip}"
-            for m, s in self.seen.items()
-        )
-        return hashlib.blake2b("\n".join(lines).encode(), digest_size=16).hexdigest()
+    def is_fresh(self, revision: int | None, now: Moment) -> bool:
+        """Tell whether `seen` is true at `now`, when the subscription has this revision."""
+        return revision == self.revision and (self.fresh_until is None or now < self.fresh_until)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +84,14 @@ class UndoPlan:
         """Return a digest of all parts."""
         lines = "\n".join(f"{part.undone.operation_id} {part.digest}" for part in self.parts)
         return hashlib.blake2b(lines.encode(), digest_size=16).hexdigest()
+
+
+def undo_digest(seen: Mapping[str, UndoSnapshot]) -> str:
+    """Return a digest of what an undo does to each member."""
+    lines = (
+        f"{m} {p} {a} {ends} {' '.join(r)} {skip}" for m, (p, a, ends, r, skip) in seen.items()
+    )
+    return hashlib.blake2b("\n".join(lines).encode(), digest_size=16).hexdigest()
 
 
 def undo_preview(

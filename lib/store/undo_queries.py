@@ -11,7 +11,7 @@ from sqlalchemy import Connection, text
 
 from lib.domain.activity import OperationFacts
 from lib.domain.clock import Moment
-from lib.domain.ids import new_ids
+from lib.domain.ids import ID_LENGTH, new_ids
 from lib.domain.operations import Batch
 from lib.domain.states import TokenState
 from lib.domain.undo import FormerRow, LiveRow, RowFate, UndoMember
@@ -91,6 +91,20 @@ def _member(row: Sequence[Any]) -> UndoMember:
     )
 
 
+def next_expiry(connection: Connection, operation: OperationFacts, now: Moment) -> Moment | None:
+    """Return when the next token of a member whom `operation` changed expires; None for never."""
+    found = connection.execute(
+        text(
+            "SELECT min(t.expires_at) FROM operation_result r JOIN token t"
+            " ON t.organization_id = r.organization_id AND t.member_id = r.member_id"
+            " WHERE r.organization_id = :organization AND r.operation_id = :operation"
+            " AND r.result = 'done' AND t.service_id = :service AND t.expires_at > :now"
+        ),
+        _place(operation) | {"operation": operation.operation_id, "now": now},
+    )
+    return found.scalar()
+
+
 def fates_of(
     connection: Connection, operation: OperationFacts, member_ids: Iterable[str], now: Moment
 ) -> dict[str, list[RowFate]]:
@@ -166,41 +180,29 @@ def end_made(connection: Connection, part: UndoPart, now: Moment) -> None:
 
 def revive(connection: Connection, part: UndoPart, now: Moment) -> None:
     """Move the digests of the rows to revive to new rows, which live from `now` on."""
-    revived = [token_id for seen in part.seen.values() for token_id in seen.revives]
-    parameters = {
-        "organization": part.undone.organization_id,
-        "ids": ids_parameter(connection, revived),
-    }
-    chosen = "WHERE organization_id = :organization AND token_id IN (SELECT value FROM {ids} i)"
-    rows = connection.execute(
-        with_ids(
-            connection,
-            f"SELECT {', '.join(_CARRIED)}, ended_from, token_id,"
-            f" COALESCE(first_token_id, token_id) FROM token {chosen} AND ended_at IS NOT NULL",
-        ),
-        parameters,
-    ).all()
+    old = [token_id for seen in part.seen.values() for token_id in seen.revives]
+    # Each pair of ids as one text. CROSS JOIN makes SQLite read the pairs first.
+    pairs = map("".join, zip(old, new_ids(len(old), now), strict=True))
+    carried, organization = ", ".join(_CARRIED), {"organization": part.undone.organization_id}
     connection.execute(
         with_ids(
             connection,
-            f"UPDATE token SET digest = NULL, pepper = NULL {chosen} AND digest IS NOT NULL",
+            f"INSERT INTO token (organization_id, token_id, {carried}, state, created_at, revives,"
+            f" first_token_id) SELECT t.organization_id, substr(i.value, {ID_LENGTH + 1}),"
+            f" {carried}, t.ended_from, CAST(:now AS BIGINT), t.token_id,"
+            " COALESCE(t.first_token_id, t.token_id) FROM {ids} i CROSS JOIN token t"
+            " WHERE t.organization_id = :organization AND t.ended_at IS NOT NULL"
+            f" AND t.token_id = substr(i.value, 1, {ID_LENGTH})",
         ),
-        parameters,
+        organization | {"now": now, "ids": ids_parameter(connection, pairs)},
     )
-    new = zip(new_ids(len(rows), now), rows, strict=True)
-    insert_many(
-        connection,
-        tables.token,
-        (
-            "organization_id",
-            "created_at",
-            "token_id",
-            *_CARRIED,
-            "state",
-            "revives",
-            "first_token_id",
+    connection.execute(
+        with_ids(
+            connection,
+            "UPDATE token SET digest = NULL, pepper = NULL WHERE organization_id = :organization"
+            " AND token_id IN (SELECT value FROM {ids} i) AND digest IS NOT NULL",
         ),
-        ((part.undone.organization_id, now, token_id, *row) for token_id, row in new),
+        organization | {"ids": ids_parameter(connection, old)},
     )
 
 
