@@ -1,6 +1,6 @@
 """The lifecycle of tokens: what each action does to the live tokens of a member.
 
-These rules are nowhere else. Source: the manual's API Tokens page, and rulings 2 to 5 and 9 in
+These rules are nowhere else. Source: the manual's API Tokens page, and rulings 2 to 5 in
 README where the manual says nothing. Undo has its own rules (lib.domain.undo).
 """
 

@@ -33,7 +33,7 @@ class Action(StrEnum):
 
 
 class ExistingTokens(StrEnum):
-    """What Generate & Export does to accepted tokens: end them at once, or keep them (ruling 9).
+    """What Generate & Export does to accepted tokens: end them at once, or keep them (ruling 3).
 
     A kept token works until the new token of the same user is first used or accepted.
     """

@@ -1,4 +1,4 @@
-"""Undo: which operations can be undone, and what it does to each member (ruling 10 in README).
+"""Undo: which operations can be undone, and what it does to each member (ruling 13 in README).
 
 These rules are nowhere else. An undo revives the rows that the operation ended, and ends the row
 that it made. It changes a member only if the member's live rows are exactly those that the

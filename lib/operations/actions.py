@@ -69,7 +69,7 @@ def plan_action(
 ) -> Plan:
     """Return what `action` would do to `member_ids`. Nothing is written.
 
-    Only Generate & Export has a choice of `existing_tokens` (ruling 9); other actions ignore it.
+    Only Generate & Export has a choice of `existing_tokens` (ruling 3); other actions ignore it.
     Raises NotAllowedError, UnknownPlaceError, and SelectionChangedError when an id is not a user of
     the organization.
     """

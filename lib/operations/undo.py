@@ -1,4 +1,4 @@
-"""Undo of an operation, or of an off-boarding as a whole (ruling 10).
+"""Undo of an operation, or of an off-boarding as a whole (ruling 13).
 
 It is planned, confirmed and executed as every operation: one transaction holds all that it changes,
 its own operations and their events. The rules are in lib.domain.undo. Four eyes is not asked, since

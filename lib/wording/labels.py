@@ -51,7 +51,7 @@ ACTIONS = {
 #: Pending is a request, or an exported token: it works already, and nobody has used it yet.
 PENDING_ENDS = "pending request or exported token ends|pending requests or exported tokens end"
 
-#: Existing tokens keep working (ruling 9).
+#: Existing tokens keep working (ruling 3).
 SECOND_TOKENS = (
     "gets a second token; the one in use works until the new one is used"
     "|get a second token; the one in use works until the new one is used"

@@ -1,4 +1,4 @@
-"""Generate & Export that keeps existing tokens until the new one is used (ruling 9)."""
+"""Generate & Export that keeps existing tokens until the new one is used (ruling 3)."""
 
 from dataclasses import replace
 
