@@ -1,9 +1,9 @@
-"""Commands: `python -m lib.cli import|grant|revoke|grants|audit|service-credential|recall …`."""
+"""Commands: `python -m lib.cli COMMAND …`; `--help` lists them."""
 
 import argparse
 from collections.abc import Callable, Sequence
 
-from lib.cli import access, audit, credentials, importing, recall
+from lib.cli import access, audit, credentials, importing, recall, undo
 from lib.cli.console import escape_unprintable
 from lib.settings import Settings, read_settings
 
@@ -19,6 +19,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m lib.cli", description="Token Desk's commands.")
     commands = parser.add_subparsers(dest="command", required=True)
-    for part in (importing, access, audit, credentials, recall):
+    for part in (importing, access, audit, credentials, recall, undo):
         part.declare(commands.add_parser)
     return parser

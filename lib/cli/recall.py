@@ -75,13 +75,13 @@ def _look_up(
         return _unreadable(options.file, error)
     print_text(_describe(found))
     print_text(_describe_not_looked_into(found), sys.stderr)
-    ended = _end(unit_of_work, found, options) if found.plans else SUCCEEDED
+    ended = _end(unit_of_work, found, options) if found.plans or found.barring else SUCCEEDED
     return FAILED if found.not_looked_into else ended
 
 
 def _end(unit_of_work: UnitOfWork, found: Recall, options: argparse.Namespace) -> int:
     """End the found tokens when they may be ended, and return the exit code."""
-    if not options.yes and not _confirmed(found.ending):
+    if not options.yes and not _confirmed(found):
         print_text(["Nothing was ended."])
         return FAILED
     try:
@@ -92,7 +92,7 @@ def _end(unit_of_work: UnitOfWork, found: Recall, options: argparse.Namespace) -
             sys.stderr,
         )
         return FAILED
-    print_text(_describe_receipts(receipts))
+    print_text(_describe_receipts(receipts, found.barring))
     return SUCCEEDED
 
 
@@ -121,15 +121,23 @@ def _describe_not_looked_into(found: Recall) -> Iterator[str]:
         yield UNPACK_YOURSELF
 
 
-def _confirmed(tokens: int) -> bool:
-    sys.stdout.write(f"End {counted(tokens, 'token')}? Ended tokens stop working at once. [y/N] ")
+def _confirmed(found: Recall) -> bool:
+    question = (
+        f"End {counted(found.ending, 'token')}? Ended tokens stop working at once."
+        if found.plans
+        else f"Keep {counted(found.barring, 'ended token')} from being restored by an undo?"
+    )
+    sys.stdout.write(f"{question} [y/N] ")
     sys.stdout.flush()
     return sys.stdin.readline().strip().lower() in _YES
 
 
-def _describe_receipts(receipts: tuple[Receipt, ...]) -> Iterator[str]:
+def _describe_receipts(receipts: tuple[Receipt, ...], barred: int) -> Iterator[str]:
     ended = sum(receipt.changed for receipt in receipts)
-    yield f"{counted(ended, 'token')} ended."
+    if receipts:
+        yield f"{counted(ended, 'token')} ended."
+    if barred:
+        yield f"{counted(barred, 'token')} that had ended can no longer be restored by an undo."
     for receipt in receipts:
         yield (
             f"{receipt.organization_id}  {receipt.service_id}  {receipt.action.value}:"

@@ -285,6 +285,7 @@ def _token(
         "state": state.value,
         "origin": origin.value,
         "created_at": created,
+        "issued_at": accepted_at if origin is Origin.REQUEST else created,
         "accepted_at": accepted_at,
         "last_used_at": last_used_at,
         "expires_at": expires_at or created + _A_YEAR,

@@ -8,7 +8,15 @@ from typing import NamedTuple, TypeAlias
 
 from lib.domain.audit import EventAction, Recorded
 from lib.domain.clock import Moment
-from lib.domain.states import Action, ApprovalState, Origin, OwnStep, TokenState
+from lib.domain.states import (
+    Action,
+    ApprovalState,
+    Cause,
+    ExistingTokens,
+    Origin,
+    OwnStep,
+    TokenState,
+)
 
 
 class Group(StrEnum):
@@ -16,6 +24,7 @@ class Group(StrEnum):
 
     OPERATIONS = "operations"
     EVERYTHING = "everything"
+    UNDO = "undo"
     APPROVALS = "approvals"
     OWN_STEPS = "own-steps"
     DOWNLOAD = "download"
@@ -32,9 +41,10 @@ Kind: TypeAlias = Group | Action
 KINDS: Mapping[Kind, tuple[Recorded, ...]] = MappingProxyType(
     {
         # An operation may begin with a request for approval, and may end there.
-        Group.OPERATIONS: (*Action, EventAction.ASK_APPROVAL),
+        Group.OPERATIONS: (*Action, EventAction.UNDO, EventAction.ASK_APPROVAL),
         Group.EVERYTHING: (*Action, *OwnStep, *EventAction),
         **{action: (action,) for action in Action},
+        Group.UNDO: (EventAction.UNDO,),
         Group.APPROVALS: (EventAction.ASK_APPROVAL, EventAction.APPROVE, EventAction.REJECT),
         Group.OWN_STEPS: (*OwnStep, EventAction.FIRST_USE),
         Group.DOWNLOAD: (EventAction.DOWNLOAD,),
@@ -119,7 +129,11 @@ class ActivityRow(NamedTuple):
 
 
 class OperationFacts(NamedTuple):
-    """One executed operation, with the names of its organization and service."""
+    """One executed operation, with the names of its organization and service.
+
+    `undoes` is the operation that this one undid, and `undone_by` the one that undid this one; both
+    are empty for none.
+    """
 
     organization_id: str
     organization_name: str
@@ -135,6 +149,10 @@ class OperationFacts(NamedTuple):
     csv_name: str
     csv_sha256: str
     batch_id: str
+    existing_tokens: ExistingTokens
+    cause: Cause
+    undoes: str
+    undone_by: str
 
 
 class ResultLine(NamedTuple):
@@ -166,7 +184,10 @@ class Membership(NamedTuple):
 
 
 class EndedToken(NamedTuple):
-    """An ended token or request: its origin, and the operations that made and ended it."""
+    """An ended token or request: its origin, and the operations that made and ended it.
+
+    `restored`: an undo made this row, and it revived an earlier one.
+    """
 
     token_id: str
     organization_id: str
@@ -183,3 +204,4 @@ class EndedToken(NamedTuple):
     made_by: str
     ended_by_operation: str
     ended_by: str
+    restored: bool

@@ -30,9 +30,15 @@ COMMAND_LINE, FIRST_ADMINISTRATORS, DEMO_DATA = "command line", "TOKEN_DESK_ADMI
 BY_COMMAND = frozenset({COMMAND_LINE, FIRST_ADMINISTRATORS, DEMO_DATA})
 
 
+#: Part of the detail of a Generate & Export whose plan keeps existing tokens.
+KEEPS_EXISTING_TOKENS = "existing tokens: keep"
+
+
 class EventAction(StrEnum):
     """What happened, where it was neither a bulk action nor a user's own step."""
 
+    UNDO = "undo"
+    BAR = "bar"
     FIRST_USE = "first-use"
     ASK_APPROVAL = "ask-approval"
     APPROVE = "approve"

@@ -6,6 +6,7 @@ from typing import ClassVar
 from lib.domain.claims import ClaimFault
 from lib.domain.operations import ChangedUser
 from lib.domain.roles import Permission
+from lib.domain.undo import UndoRefusal
 
 
 class DeskError(Exception):
@@ -25,6 +26,33 @@ class NotAllowedError(DeskError):
 
     username: str
     permission: Permission
+
+
+@dataclass
+class OutOfReachError(NotAllowedError):
+    """The person has `permission`, but not in `organizations` (a number) of the batch."""
+
+    code = "OutOfReach"
+
+    organizations: int
+
+
+@dataclass
+class UnknownOperationError(DeskError):
+    """No operation with this id was executed."""
+
+    code = "UnknownOperation"
+
+    operation_id: str
+
+
+@dataclass
+class NotUndoableError(DeskError):
+    """The operation cannot be undone, or not any more; `refusal` says why."""
+
+    code = "NotUndoable"
+
+    refusal: UndoRefusal
 
 
 @dataclass

@@ -9,6 +9,8 @@ from lib.domain.clock import Moment
 
 SERVICE_ID = "[a-z0-9-]{1,32}"  # a regular expression; the ids come from the imported files
 
+ID_LENGTH = 32  # characters of a new id
+
 _VERSION = 0x7 << 76
 _VARIANT = 0b10 << 62
 _SPREAD = 61  # random bits of the first id, of 62; the spare bit leaves room to count up

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from lib.domain.clock import Moment
 from lib.domain.expiry import NO_POLICY, ExpiryPolicy
 from lib.domain.lifecycle import ActiveFlags
-from lib.domain.states import Action, Holding, Skip
+from lib.domain.states import Action, Cause, ExistingTokens, Holding, Skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +19,16 @@ class Scope:
     service_name: str
     active_flags: ActiveFlags
     policy: ExpiryPolicy = NO_POLICY
+
+
+class Batch(NamedTuple):
+    """What an operation belongs to: its cause, and the id that the operations of a batch share."""
+
+    cause: Cause = Cause.BULK
+    batch_id: str = ""
+
+
+NO_BATCH = Batch()
 
 
 class SkippedUser(NamedTuple):
@@ -51,7 +61,8 @@ class ResultRow(NamedTuple):
 class Receipt:
     """The result of one operation.
 
-    `changed` counts users. `csv_name` and `csv_sha256` are empty unless tokens were exported.
+    `changed` counts users. `csv_name` and `csv_sha256` are empty unless tokens were exported. An
+    undo has the action of the operation that it undid, whose id is `undoes`.
     """
 
     operation_id: str
@@ -64,3 +75,6 @@ class Receipt:
     csv_name: str
     csv_sha256: str
     skipped: tuple[SkippedUser, ...]
+    existing_tokens: ExistingTokens = ExistingTokens.STOP
+    cause: Cause = Cause.BULK
+    undoes: str = ""

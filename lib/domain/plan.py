@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from lib.domain.clock import DAY, Moment, compact
-from lib.domain.lifecycle import ActiveFlags, Change, decide
+from lib.domain.lifecycle import Act, ActiveFlags, Change, act_of, decide
 from lib.domain.operations import ChangedUser, Scope, SkippedUser
-from lib.domain.states import Action, Skip, Status
+from lib.domain.states import Action, ExistingTokens, Origin, Skip, Status
 from lib.domain.tokens import UserInScope, UserSnapshot
 
 RECENT = 7 * DAY  # "used in the last 7 days"
@@ -20,7 +20,7 @@ class Preview:
 
     `selected` and `changed` count users. `tokens_ending` and `pending_ending` count accepted and
     pending rows that end; `recently_used` counts those of the accepted ones that were used in the
-    last 7 days.
+    last 7 days. `second_tokens` counts users whose accepted token is kept beside the new one.
     """
 
     selected: int
@@ -29,13 +29,15 @@ class Preview:
     recently_used: int
     pending_ending: int
     skipped: tuple[SkippedUser, ...]
+    second_tokens: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
     """An action as it was first confirmed. The last confirmation executes exactly this plan.
 
-    `seen` maps each member's id to their snapshot, in the order of the table.
+    `seen` maps each member's id to their snapshot, in the order of the table. Only Generate &
+    Export reads `existing_tokens`.
     """
 
     operation_id: str
@@ -45,6 +47,12 @@ class Plan:
     scope: Scope
     seen: Mapping[str, UserSnapshot]
     preview: Preview
+    existing_tokens: ExistingTokens = ExistingTokens.STOP
+
+    @property
+    def act(self) -> Act:
+        """Return the act of the lifecycle that this plan executes."""
+        return act_of(self.action, self.existing_tokens)
 
     @property
     def csv_name(self) -> str:
@@ -57,9 +65,14 @@ class Plan:
 
     @property
     def digest(self) -> str:
-        """Return a digest of every member's id, live token ids and reason of a skip."""
-        lines = "\n".join(f"{m} {p} {a} {s}" for m, (p, a, s) in self.seen.items())
-        return hashlib.blake2b(lines.encode(), digest_size=16).hexdigest()
+        """Return a digest of every member's id, live token ids and reason of a skip.
+
+        A plan that keeps existing tokens has another digest than one that ends them.
+        """
+        lines = [f"{m} {p} {a} {s}" for m, (p, a, s) in self.seen.items()]
+        if self.existing_tokens is ExistingTokens.KEEP:
+            lines.append(f"existing tokens: {self.existing_tokens.value}")
+        return hashlib.blake2b("\n".join(lines).encode(), digest_size=16).hexdigest()
 
 
 def active_flags_of(user: UserInScope, active_flags: ActiveFlags) -> ActiveFlags:
@@ -67,9 +80,9 @@ def active_flags_of(user: UserInScope, active_flags: ActiveFlags) -> ActiveFlags
     return active_flags if user.status == Status.ACTIVE else replace(active_flags, user=False)
 
 
-def snapshot_of(user: UserInScope, action: Action, active_flags: ActiveFlags) -> UserSnapshot:
-    """Return the live token ids of `user`, and the reason if `action` skips the user."""
-    decision = decide(user.holding, action, active_flags_of(user, active_flags))
+def snapshot_of(user: UserInScope, act: Act, active_flags: ActiveFlags) -> UserSnapshot:
+    """Return the live token ids of `user`, and the reason if `act` skips the user."""
+    decision = decide(user.holding, act, active_flags_of(user, active_flags))
     reason = decision if isinstance(decision, Skip) else None
     return UserSnapshot(user.pending_token, user.accepted_token, reason)
 
@@ -77,8 +90,9 @@ def snapshot_of(user: UserInScope, action: Action, active_flags: ActiveFlags) ->
 def preview(
     users: Iterable[UserInScope], seen: Mapping[str, UserSnapshot], ends: Change, now: Moment
 ) -> Preview:
-    """Return the numbers for `users`; `ends` says which rows the action ends."""
-    skipped, changed, tokens, recent, pending = [], 0, 0, 0, 0
+    """Return the numbers for `users`; `ends` says which rows the act ends."""
+    skipped, changed, tokens, recent, pending, second = [], 0, 0, 0, 0, 0
+    keeps = ends.creates is Origin.EXPORT and ends.accepted_becomes is None
     for user in users:
         reason = seen[user.member_id].skip
         if reason:
@@ -86,10 +100,12 @@ def preview(
             continue
         changed += 1
         pending += bool(ends.pending_becomes and user.pending_token)
+        second += bool(keeps and user.accepted_token)
         if ends.accepted_becomes and user.accepted_token:
             tokens += 1
             recent += user.last_used_at is not None and now - user.last_used_at < RECENT
-    return Preview(changed + len(skipped), changed, tokens, recent, pending, tuple(skipped))
+    selected = changed + len(skipped)
+    return Preview(selected, changed, tokens, recent, pending, tuple(skipped), second)
 
 
 def differences(
@@ -112,6 +128,7 @@ def plan_to_json(plan: Plan) -> str:
         {
             "operation_id": plan.operation_id,
             "action": plan.action,
+            "existing_tokens": plan.existing_tokens,
             "actor": plan.actor,
             "planned_at": plan.planned_at,
             "scope": [getattr(scope, part) for part in _SCOPE],
@@ -124,7 +141,10 @@ def plan_to_json(plan: Plan) -> str:
 
 
 def plan_from_json(text: str) -> Plan:
-    """Return the plan from `text`, which `plan_to_json` made."""
+    """Return the plan from `text`, which `plan_to_json` made.
+
+    Plans from before migration 0008 have no `existing_tokens` and no `second_tokens`.
+    """
     kept = json.loads(text)
     return Plan(
         kept["operation_id"],
@@ -137,15 +157,23 @@ def plan_from_json(text: str) -> Plan:
         ),
         {m: UserSnapshot(p, a, _skip(s)) for m, (p, a, s) in kept["seen"].items()},
         Preview(
-            **dict(zip(_COUNTS, kept["counts"], strict=True)),
+            **dict(zip(_COUNTS, kept["counts"], strict=False)),
             skipped=tuple(SkippedUser(n, u, Skip(reason)) for n, u, reason in kept["skipped"]),
         ),
+        ExistingTokens(kept.get("existing_tokens", ExistingTokens.STOP)),
     )
 
 
 _SCOPE = ("organization_id", "organization_name", "service_id", "service_name")
 _FLAGS = ("user", "organization", "subscription")
-_COUNTS = ("selected", "changed", "tokens_ending", "recently_used", "pending_ending")
+_COUNTS = (
+    "selected",
+    "changed",
+    "tokens_ending",
+    "recently_used",
+    "pending_ending",
+    "second_tokens",
+)
 
 
 def _skip(value: str | None) -> Skip | None:

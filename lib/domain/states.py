@@ -32,6 +32,26 @@ class Action(StrEnum):
     GENERATE = "generate"
 
 
+class ExistingTokens(StrEnum):
+    """What Generate & Export does to accepted tokens: end them at once, or keep them (ruling 3).
+
+    A kept token works until the new token of the same user is first used or accepted.
+    """
+
+    STOP = "stop"
+    KEEP = "keep"
+
+
+class Cause(StrEnum):
+    """What an operation belongs to. UNKNOWN: a batch from before causes were stored."""
+
+    BULK = "bulk"
+    OFF_BOARDING = "off-boarding"
+    RECALL = "recall"
+    UNDO = "undo"
+    UNKNOWN = "unknown"
+
+
 class OwnStep(StrEnum):
     """A user's own action on a pending token or request."""
 
@@ -57,6 +77,12 @@ class Skip(StrEnum):
     INACTIVE_USER = "inactive user"
     INACTIVE_ORGANIZATION = "inactive organization"
     INACTIVE_SUBSCRIPTION = "inactive subscription"
+    # Reasons of Undo only (lib.domain.undo).
+    ACCEPTED_SINCE = "accepted or used since"
+    DECLINED_SINCE = "declined since"
+    CHANGED_SINCE = "changed by a later operation"
+    EXPIRED = "expired"
+    BARRED = "leaked or revoked"
 
 
 class Status(StrEnum):

@@ -57,7 +57,11 @@ class UserInScope(NamedTuple):
 
 
 class OwnToken(NamedTuple):
-    """A live token or request of the signed-in user."""
+    """A live token or request of the signed-in user.
+
+    `issued_at` is when the token was made; None for a request. `restored`: an undo made this row,
+    at `created_at`, and it revived an earlier one.
+    """
 
     organization_id: str
     organization_name: str
@@ -70,11 +74,14 @@ class OwnToken(NamedTuple):
     created_at: Moment
     last_used_at: Moment | None
     expires_at: Moment | None
+    issued_at: Moment | None
+    restored: bool
 
 
 class FoundToken(NamedTuple):
     """A live token with its holder.
 
+    `jti` is the id of the token's first row: it stays the same when an undo revives the token.
     `active` tells whether the holder, the organization and the subscription are all active.
     """
 
@@ -86,14 +93,25 @@ class FoundToken(NamedTuple):
     state: str
     issued_at: Moment
     expires_at: Moment | None
+    jti: str
     active: bool
+
+
+class NamedToken(NamedTuple):
+    """A token that a revocation names, live or ended, and its holder."""
+
+    organization_id: str
+    service_id: str
+    token_id: str
+    member_id: str
+    username: str
 
 
 class LeakedToken(NamedTuple):
     """A leaked token: its holder and its state.
 
     `operation_id` names the operation that exported it. It is empty for a token that began as a
-    request and was accepted by its user.
+    request and was accepted by its user. `barred`: a recall or revocation named it before.
     """
 
     organization_id: str
@@ -107,3 +125,4 @@ class LeakedToken(NamedTuple):
     state: TokenState
     hint: str
     operation_id: str
+    barred: bool

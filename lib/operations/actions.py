@@ -17,7 +17,7 @@ from lib.domain import token_format
 from lib.domain.access import Actor
 from lib.domain.actions import ACTIONS
 from lib.domain.approvals import Approval
-from lib.domain.audit import Event, clean_reason
+from lib.domain.audit import KEEPS_EXISTING_TOKENS, Event, clean_reason
 from lib.domain.clock import DAY, HOUR, Moment
 from lib.domain.errors import (
     ApprovalExpiredError,
@@ -29,11 +29,11 @@ from lib.domain.errors import (
     UnknownPlaceError,
 )
 from lib.domain.ids import new_id, new_ids
-from lib.domain.lifecycle import ending
-from lib.domain.operations import Receipt, Scope
+from lib.domain.lifecycle import Act, act_of, ending
+from lib.domain.operations import NO_BATCH, Batch, Receipt, Scope
 from lib.domain.plan import Plan
 from lib.domain.roles import Permission
-from lib.domain.states import Action, ApprovalState, Origin
+from lib.domain.states import Action, ApprovalState, Cause, ExistingTokens, Origin
 from lib.domain.token_format import Minting
 from lib.domain.tokens import UserInScope, UserSnapshot
 from lib.operations.access import require
@@ -66,11 +66,13 @@ def plan_action(
     organization_id: str,
     service_id: str,
     member_ids: Sequence[str],
+    existing_tokens: ExistingTokens = ExistingTokens.STOP,
 ) -> Plan:
     """Return what `action` would do to `member_ids`. Nothing is written.
 
-    Raises NotAllowedError, UnknownPlaceError, and SelectionChangedError when an id is not a user
-    of the organization.
+    Only Generate & Export has a choice of `existing_tokens` (ruling 3); other actions ignore it.
+    Raises NotAllowedError, UnknownPlaceError, and SelectionChangedError when an id is not a user of
+    the organization.
     """
     attempt = Event(
         action,
@@ -83,7 +85,14 @@ def plan_action(
     with unit_of_work.refusals_recorded(attempt), reading(unit_of_work.engine) as connection:
         require(connection, actor.username, ACTIONS[action].permission, organization_id)
         return make_plan(
-            connection, unit_of_work.clock(), actor, action, organization_id, service_id, member_ids
+            connection,
+            unit_of_work.clock(),
+            actor,
+            action,
+            organization_id,
+            service_id,
+            member_ids,
+            existing_tokens,
         )
 
 
@@ -95,6 +104,7 @@ def make_plan(
     organization_id: str,
     service_id: str,
     member_ids: Sequence[str],
+    existing_tokens: ExistingTokens = ExistingTokens.STOP,
 ) -> Plan:
     """As `plan_action`, in the caller's transaction. The caller has checked the permission."""
     scope = operation_queries.read_scope(connection, organization_id, service_id)
@@ -103,9 +113,12 @@ def make_plan(
     users = token_queries.users_in_scope(connection, organization_id, service_id, now, member_ids)
     if len(users) != len(set(member_ids)):
         raise SelectionChangedError(len(set(member_ids)) - len(users))
-    seen = _snapshot(users, action, scope)
-    counts = planning.preview(users, seen, ending(action), now)
-    return Plan(new_id(now), action, actor.username, now, scope, seen, counts)
+    if action is not Action.GENERATE:
+        existing_tokens = ExistingTokens.STOP
+    act = act_of(action, existing_tokens)
+    seen = _snapshot(users, act, scope)
+    counts = planning.preview(users, seen, ending(act), now)
+    return Plan(new_id(now), action, actor.username, now, scope, seen, counts, existing_tokens)
 
 
 def execute(
@@ -140,7 +153,7 @@ def execute_within(
     minting: Minting,
     event: Event,
     *,
-    batch_id: str = "",
+    batch: Batch = NO_BATCH,
 ) -> Outcome:
     """As `execute`, in the caller's transaction. The caller has checked the permission."""
     organization_id, service_id = plan.scope.organization_id, plan.scope.service_id
@@ -156,10 +169,9 @@ def execute_within(
         raise NothingToDoError
     now = unit_of_work.clock()
     _require_four_eyes(connection, unit_of_work, plan, now)
-    outcome = _apply_plan(
-        connection, now, plan, scope, minting, batch_id, unit_of_work.request_days
-    )
-    unit_of_work.record(connection, event._replace(detail=outcome.receipt.csv_name))
+    outcome = _apply_plan(connection, now, plan, scope, minting, batch, unit_of_work.request_days)
+    details = filter(None, (outcome.receipt.csv_name, event.detail))
+    unit_of_work.record(connection, event._replace(detail="; ".join(details)))
     return outcome
 
 
@@ -197,7 +209,11 @@ def check_plan(connection: Connection, now: Moment, plan: Plan) -> None:
 
 
 def event_of(plan: Plan, actor: Actor, reason: str = "") -> Event:
-    """Return the audit event for executing `plan`: who, from where, what, on how many, and why."""
+    """Return the audit event for executing `plan`: who, from where, what, on how many, and why.
+
+    Its detail says that existing tokens keep working, if so.
+    """
+    keeps = plan.existing_tokens is ExistingTokens.KEEP
     return Event(
         plan.action,
         actor.username,
@@ -208,6 +224,7 @@ def event_of(plan: Plan, actor: Actor, reason: str = "") -> Event:
         users=plan.preview.changed,
         users_digest=plan.digest,
         reason=clean_reason(reason),
+        detail=KEEPS_EXISTING_TOKENS if keeps else "",
     )
 
 
@@ -217,21 +234,21 @@ def _apply_plan(
     plan: Plan,
     scope: Scope,
     minting: Minting,
-    batch_id: str,
+    batch: Batch,
     request_days: int,
 ) -> Outcome:
     """Compare the plan with the rows of now, then end and add tokens. The caller holds the lock."""
     token_queries.close_lapsed(connection, scope.organization_id, scope.service_id, now, plan.seen)
     users = _compare(connection, now, plan, scope)
     receivers = [user for user in users if not plan.seen[user.member_id].skip]
-    if ending(plan.action).creates is Origin.EXPORT:
+    if ending(plan.act).creates is Origin.EXPORT:
         return _generate(connection, now, plan, scope, receivers, minting)
-    _record(connection, now, plan, batch_id=batch_id)
-    if ending(plan.action).creates is Origin.REQUEST:
+    _record(connection, now, plan, batch=batch)
+    if ending(plan.act).creates is Origin.REQUEST:
         ids = zip(new_ids(len(receivers), now), (u.member_id for u in receivers), strict=True)
         lapses_at = now + request_days * DAY
         token_queries.add_requests(connection, scope, plan.operation_id, now, lapses_at, ids)
-    return Outcome(_receipt(plan, now))
+    return Outcome(_receipt(plan, now, cause=batch.cause))
 
 
 def _require_four_eyes(
@@ -277,7 +294,7 @@ def _compare(connection: Connection, now: Moment, plan: Plan, scope: Scope) -> l
     )
     if len(users) != len(plan.seen):
         raise SelectionChangedError(len(plan.seen) - len(users))
-    changed = planning.differences(plan, users, _snapshot(users, plan.action, scope))
+    changed = planning.differences(plan, users, _snapshot(users, plan.act, scope))
     if changed:
         raise PlanOutdatedError(changed)
     return users
@@ -314,14 +331,20 @@ def _record(
     plan: Plan,
     csv_name: str = "",
     csv_sha256: str = "",
-    batch_id: str = "",
+    batch: Batch = NO_BATCH,
 ) -> None:
     """Insert the operation and its results, then end tokens. New tokens are added after this."""
-    operation_queries.add_operation(connection, plan, now, csv_name, csv_sha256, batch_id)
-    token_queries.end_tokens(connection, plan.scope, plan.operation_id, ending(plan.action), now)
+    operation_queries.add_operation(connection, plan, now, csv_name, csv_sha256, batch)
+    token_queries.end_tokens(connection, plan.scope, plan.operation_id, ending(plan.act), now)
 
 
-def _receipt(plan: Plan, now: Moment, csv_name: str = "", csv_sha256: str = "") -> Receipt:
+def _receipt(
+    plan: Plan,
+    now: Moment,
+    csv_name: str = "",
+    csv_sha256: str = "",
+    cause: Cause = Cause.BULK,
+) -> Receipt:
     return Receipt(
         plan.operation_id,
         plan.action,
@@ -333,12 +356,10 @@ def _receipt(plan: Plan, now: Moment, csv_name: str = "", csv_sha256: str = "") 
         csv_name,
         csv_sha256,
         plan.preview.skipped,
+        plan.existing_tokens,
+        cause,
     )
 
 
-def _snapshot(
-    users: Iterable[UserInScope], action: Action, scope: Scope
-) -> dict[str, UserSnapshot]:
-    return {
-        user.member_id: planning.snapshot_of(user, action, scope.active_flags) for user in users
-    }
+def _snapshot(users: Iterable[UserInScope], act: Act, scope: Scope) -> dict[str, UserSnapshot]:
+    return {user.member_id: planning.snapshot_of(user, act, scope.active_flags) for user in users}

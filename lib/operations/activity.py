@@ -297,7 +297,7 @@ def progress(event: ActivityRow, now: Moment) -> Progress | None:
     """
     if event.action is EventAction.REFUSAL:
         return Progress.REFUSED
-    if event.action in set(Action):
+    if event.action in {*Action, EventAction.UNDO}:
         return Progress.DONE
     if event.action is not EventAction.ASK_APPROVAL or event.approval is None:
         return None

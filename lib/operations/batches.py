@@ -1,12 +1,12 @@
 """Batches: several operations under one batch id, in one transaction, all of them or none."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
 from sqlalchemy import Connection
 
 from lib.domain.audit import Event
-from lib.domain.operations import Receipt
+from lib.domain.operations import Batch, Receipt
 from lib.domain.plan import Plan
 from lib.domain.states import Action
 from lib.domain.token_format import Minting
@@ -37,11 +37,17 @@ def after_removals(plans: Sequence[Plan]) -> tuple[Plan, ...]:
     return tuple(following)
 
 
+def lock_all(connection: Connection, places: Iterable[tuple[str, str]]) -> None:
+    """Lock these organizations and services, in the order that every transaction uses."""
+    for organization_id, service_id in sorted(set(places)):
+        operation_queries.lock_scope(connection, organization_id, service_id)
+
+
 def execute_all(
     connection: Connection,
     unit_of_work: UnitOfWork,
     plans: Sequence[Plan],
-    batch_id: str,
+    batch: Batch,
     event_of: Callable[[Plan], Event],
 ) -> tuple[Receipt, ...]:
     """Execute `plans` in the caller's transaction. The caller has checked the permission.
@@ -49,12 +55,10 @@ def execute_all(
     All scopes are locked first, in sorted order. A transaction that holds the lock of an audit
     chain must not wait for the lock of a scope, or two transactions could wait for each other.
     """
-    places = {(plan.scope.organization_id, plan.scope.service_id) for plan in plans}
-    for organization_id, service_id in sorted(places):
-        operation_queries.lock_scope(connection, organization_id, service_id)
+    lock_all(connection, ((p.scope.organization_id, p.scope.service_id) for p in plans))
     return tuple(
         execute_within(
-            connection, unit_of_work, plan, _NOTHING_TO_MINT, event_of(plan), batch_id=batch_id
+            connection, unit_of_work, plan, _NOTHING_TO_MINT, event_of(plan), batch=batch
         ).receipt
         for plan in plans
     )

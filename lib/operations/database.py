@@ -49,7 +49,14 @@ def open_with(settings: Settings, *, any_pepper: bool = False) -> OpenedDatabase
         engine.dispose()
         raise
     _warn_of_network(engine)
-    unit_of_work = UnitOfWork(engine, clock.now, keyring, settings.four_eyes, settings.request_days)
+    unit_of_work = UnitOfWork(
+        engine,
+        clock.now,
+        keyring,
+        settings.four_eyes,
+        settings.request_days,
+        settings.undo_days,
+    )
     return OpenedDatabase(unit_of_work, Minting(settings.token_prefix, keys))
 
 

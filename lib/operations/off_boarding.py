@@ -23,10 +23,10 @@ from lib.domain.errors import (
 )
 from lib.domain.ids import new_id
 from lib.domain.lifecycle import ENDS
-from lib.domain.operations import ChangedUser, Receipt
+from lib.domain.operations import Batch, ChangedUser, Receipt
 from lib.domain.plan import Plan
 from lib.domain.roles import Permission, Reach
-from lib.domain.states import Action, Holding
+from lib.domain.states import Action, Cause, Holding
 from lib.domain.tokens import OwnToken
 from lib.operations.access import reach, require
 from lib.operations.actions import event_of, make_plan
@@ -107,7 +107,7 @@ def off_board(
             connection,
             unit_of_work,
             plans,
-            off_boarding.batch_id,
+            Batch(Cause.OFF_BOARDING, off_boarding.batch_id),
             lambda plan: event_of(plan, actor, reason)._replace(subject=username),
         )
         if is_first:

@@ -1,6 +1,7 @@
 """Leak recall: find the tokens in a leak, and end them, or all tokens of the same operations.
 
-The leak is searched and not kept. A recall holds ids of tokens, never a token.
+Every token that it names is barred, also one that had ended before: no undo revives it. The leak is
+searched and not kept. A recall holds ids of tokens, never a token.
 """
 
 from collections import defaultdict
@@ -12,29 +13,27 @@ from sqlalchemy import Connection
 
 from lib.domain import roles, token_format
 from lib.domain.access import Actor
-from lib.domain.audit import Event
+from lib.domain.audit import Event, EventAction, clean_reason
 from lib.domain.clock import Moment
-from lib.domain.errors import NotAllowedError, NothingToDoError
+from lib.domain.errors import NotAllowedError, NothingToDoError, PlanOutdatedError
 from lib.domain.ids import new_id
 from lib.domain.leaks.containers import NotLookedInto
 from lib.domain.lifecycle import ENDS
-from lib.domain.operations import Receipt
+from lib.domain.operations import Batch, Receipt
 from lib.domain.plan import Plan
 from lib.domain.roles import Permission, Reach
-from lib.domain.states import Action, TokenState
+from lib.domain.states import Action, Cause, TokenState
 from lib.domain.token_format import Minting
 from lib.domain.tokens import LeakedToken
 from lib.operations.access import reach, require
 from lib.operations.actions import event_of, make_plan
-from lib.operations.batches import after_removals, execute_all
+from lib.operations.batches import after_removals, execute_all, lock_all
+from lib.operations.command_line import SYSTEM, add_system_account
 from lib.operations.grants import COMMAND_LINE
 from lib.operations.leak_reader.reader import Leak, LeakSource, read_leak
 from lib.operations.unit_of_work import UnitOfWork
-from lib.store import import_queries, recall_queries
+from lib.store import barring_queries, recall_queries, token_queries
 from lib.store.engine import reading
-
-#: The actor of the command line's operations: an account with which nobody can sign in.
-SYSTEM = Actor("command-line", "Command line", address=COMMAND_LINE.address)
 
 #: Organization id, service id, and the state of the tokens.
 _Group: TypeAlias = tuple[str, str, TokenState]
@@ -59,6 +58,11 @@ class Recall:
     def ending(self) -> int:
         """Return how many tokens end."""
         return sum(plan.preview.changed for plan in self.plans)
+
+    @property
+    def barring(self) -> int:
+        """Return how many tokens had ended before, and are not barred yet."""
+        return sum(found.state not in ENDS and not found.barred for found in self.leaked)
 
     @property
     def operations(self) -> frozenset[tuple[str, str]]:
@@ -103,25 +107,20 @@ def widen(unit_of_work: UnitOfWork, actor: Actor, recall: Recall) -> Recall:
 def end(
     unit_of_work: UnitOfWork, actor: Actor, recall: Recall, *, reason: str = ""
 ) -> tuple[Receipt, ...]:
-    """End what was planned, all of it or nothing. A second call returns the same receipts.
+    """End what was planned and bar every token found, all of it or nothing.
 
+    A second call returns the same receipts; there are none where all tokens had ended before.
     Raises NotAllowedError, also when `actor` is not the person who looked the tokens up;
     NothingToDoError; PlanOutdatedError when the users' tokens changed since the plan.
     """
-    if not recall.plans:
+    if not recall.plans and not recall.barring:
         raise NothingToDoError
-    with unit_of_work.transaction(event_of(recall.plans[0], actor, reason)) as connection:
+    with unit_of_work.transaction(_barring(recall.leaked[0], actor, reason)) as connection:
         if actor.username != recall.actor:
             raise NotAllowedError(actor.username, Permission.RECALL)
-        for organization_id in sorted({plan.scope.organization_id for plan in recall.plans}):
+        for organization_id in sorted({found.organization_id for found in recall.leaked}):
             require(connection, actor.username, Permission.RECALL, organization_id)
-        return execute_all(
-            connection,
-            unit_of_work,
-            recall.plans,
-            recall.batch_id,
-            lambda plan: event_of(plan, actor, reason),
-        )
+        return _end(connection, unit_of_work, recall, actor, reason)
 
 
 def look_up_by_command(
@@ -142,17 +141,64 @@ def end_by_command(
     unit_of_work: UnitOfWork, recall: Recall, *, reason: str = ""
 ) -> tuple[Receipt, ...]:
     """As `end`, for the command line: no permission is checked."""
-    if not recall.plans:
+    if not recall.plans and not recall.barring:
         raise NothingToDoError
+    attempt = _barring(recall.leaked[0], COMMAND_LINE, reason)
+    with unit_of_work.transaction(attempt) as connection:
+        add_system_account(connection)
+        return _end(connection, unit_of_work, recall, COMMAND_LINE, reason)
 
-    def by_command(plan: Plan) -> Event:
-        return event_of(plan, SYSTEM, reason)._replace(actor=COMMAND_LINE.username)
 
-    with unit_of_work.transaction(by_command(recall.plans[0])) as connection:
-        if SYSTEM.username not in import_queries.stored_accounts(connection, [SYSTEM.username]):
-            account = {"username": SYSTEM.username, "name": SYSTEM.name, "email": ""}
-            import_queries.add_accounts(connection, [account | {"staff_status": "inactive"}])
-        return execute_all(connection, unit_of_work, recall.plans, recall.batch_id, by_command)
+def _end(
+    connection: Connection, unit_of_work: UnitOfWork, recall: Recall, actor: Actor, reason: str
+) -> tuple[Receipt, ...]:
+    """As `end`, in the caller's transaction. `actor` is the one of the events."""
+    places: dict[tuple[str, str], list[LeakedToken]] = defaultdict(list)
+    for found in recall.leaked:
+        places[found.organization_id, found.service_id].append(found)
+    lock_all(connection, places)
+    now = unit_of_work.clock()  # after the wait for the locks
+    revived = [
+        user
+        for (organization_id, _), leaked in places.items()
+        for user in barring_queries.revived_since(connection, organization_id, _ids(leaked))
+    ]
+    if revived:
+        raise PlanOutdatedError(tuple(revived))
+    events = []
+    for place, leaked in sorted(places.items()):
+        token_queries.close_lapsed(connection, *place, now, (found.member_id for found in leaked))
+        barred = barring_queries.bar(connection, place[0], _ids(leaked), now)
+        if barred:
+            events.append(_barring(leaked[0], actor, reason)._replace(users=barred))
+    receipts = execute_all(
+        connection,
+        unit_of_work,
+        recall.plans,
+        Batch(Cause.RECALL, recall.batch_id),
+        lambda plan: event_of(plan, actor, reason),
+    )
+    for (organization_id, _), leaked in places.items():
+        barring_queries.bar(connection, organization_id, _ids(leaked), now)
+    unit_of_work.record(connection, *events)
+    return receipts
+
+
+def _ids(leaked: Iterable[LeakedToken]) -> list[str]:
+    return [found.token_id for found in leaked]
+
+
+def _barring(found: LeakedToken, actor: Actor, reason: str) -> Event:
+    """Return the event of marking tokens that had ended before, in the place of `found`."""
+    place = (found.organization_id, found.service_id)
+    return Event(
+        EventAction.BAR,
+        actor.username,
+        actor.address,
+        *place,
+        reason=clean_reason(reason),
+        detail="recall",
+    )
 
 
 def _look_up(

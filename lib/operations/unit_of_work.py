@@ -18,10 +18,11 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class UnitOfWork:
-    """The database, the clock, the keys of the audit trail, and two settings.
+    """The database, the clock, the keys of the audit trail, and three settings.
 
     `four_eyes`: Generate & Export for more users than this needs a second API administrator;
-    0 for never. `request_days`: after how many days a pending request expires.
+    0 for never. `request_days`: after how many days a pending request expires. `undo_days`: for how
+    many days an operation can be undone; 0 for never.
     """
 
     engine: Engine = field(repr=False)
@@ -29,6 +30,7 @@ class UnitOfWork:
     keyring: AuditKeyring = field(repr=False)
     four_eyes: int = 0
     request_days: int = 30
+    undo_days: int = 7
 
     @contextlib.contextmanager
     def transaction(self, attempt: Event) -> Iterator[Connection]:

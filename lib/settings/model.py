@@ -94,6 +94,12 @@ class Settings(BaseSettings):
         le=365,
         description="A request that nobody accepts lapses after so many days.",
     )
+    undo_days: int = Field(
+        default=7,
+        ge=0,
+        le=90,
+        description="An operation can be undone for so many days. `0`: never.",
+    )
     token_header: Annotated[str, AfterValidator(safe_header), AfterValidator(str.lower)] = Field(
         default="",
         description="A plain header that may carry the token at `verify`, such as `api_token`, "

@@ -28,7 +28,7 @@ from lib.domain.clock import Moment
 from lib.domain.ids import first_id
 from lib.domain.roles import Reach
 from lib.domain.search import like
-from lib.domain.states import Action, ApprovalState, Origin, TokenState
+from lib.domain.states import Action, ApprovalState, Cause, ExistingTokens, Origin, TokenState
 from lib.store.bulk import among, ids_parameter, with_ids
 
 _RANGES_AT_ONCE = 100  # SQLite allows 500 parts of a UNION; it prepares a hundred in milliseconds
@@ -191,7 +191,10 @@ def _event(row: Any) -> ActivityRow:  # noqa: ANN401 - a row of the driver's
 
 _OPERATIONS = (
     "SELECT p.organization_id, o.name, p.operation_id, p.service_id, s.name, p.action, p.actor,"
-    " u.name, p.confirmed_at, p.changed, p.skipped, p.csv_name, p.csv_sha256, p.batch_id"
+    " u.name, p.confirmed_at, p.changed, p.skipped, p.csv_name, p.csv_sha256, p.batch_id,"
+    " p.existing_tokens, p.cause, p.undoes, COALESCE((SELECT x.operation_id FROM operation x"
+    " WHERE x.organization_id = p.organization_id AND x.undoes = p.operation_id"
+    " AND x.undoes <> ''), '')"
     " FROM operation p JOIN organization o ON o.organization_id = p.organization_id"
     " JOIN service s ON s.service_id = p.service_id"
     " JOIN user_account u ON u.username = p.actor"
@@ -225,7 +228,11 @@ def operations_of_batch(connection: Connection, batch_id: str) -> list[Operation
 
 def _operation(row: Any) -> OperationFacts:  # noqa: ANN401 - a row of the driver's
     found = OperationFacts._make(row)
-    return found._replace(action=Action(found.action))
+    return found._replace(
+        action=Action(found.action),
+        existing_tokens=ExistingTokens(found.existing_tokens),
+        cause=Cause(found.cause),
+    )
 
 
 def results_page(
@@ -313,7 +320,8 @@ _ENDED_TOKENS = (
     " t.created_at, t.accepted_at, t.last_used_at,"
     " CASE WHEN t.ended_at IS NULL THEN 'expired' ELSE t.state END,"
     f" {_ENDED_AT}, COALESCE(t.made_by_operation, ''),"
-    " COALESCE(b.actor, ''), COALESCE(t.ended_by_operation, ''), COALESCE(x.actor, '')"
+    " COALESCE(b.actor, ''), COALESCE(t.ended_by_operation, ''), COALESCE(x.actor, ''),"
+    " t.revives IS NOT NULL"
     # CROSS JOIN makes SQLite keep this order; else it reads all tokens of the organization.
     " FROM member m CROSS JOIN token t"
     " JOIN organization o ON o.organization_id = t.organization_id"
@@ -360,6 +368,10 @@ def ended_tokens(
     )
     found = map(EndedToken._make, rows)
     return [
-        token._replace(origin=Origin(token.origin), state=TokenState(token.state))
+        token._replace(
+            origin=Origin(token.origin),
+            state=TokenState(token.state),
+            restored=bool(token.restored),
+        )
         for token in found
     ]

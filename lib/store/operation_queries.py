@@ -8,9 +8,9 @@ from sqlalchemy import Connection, text
 from lib.domain.clock import Moment
 from lib.domain.expiry import ExpiryPolicy
 from lib.domain.lifecycle import ActiveFlags
-from lib.domain.operations import Receipt, ResultRow, Scope, SkippedUser
+from lib.domain.operations import Batch, Receipt, ResultRow, Scope, SkippedUser
 from lib.domain.plan import Plan
-from lib.domain.states import Action, Skip, Status
+from lib.domain.states import Action, Cause, ExistingTokens, Skip, Status
 from lib.store import tables
 from lib.store.bulk import insert_many
 
@@ -72,7 +72,7 @@ def add_operation(
     now: Moment,
     csv_name: str,
     csv_sha256: str,
-    batch_id: str,
+    batch: Batch,
 ) -> None:
     """Insert the operation that executes `plan`, and a result row for each user."""
     scope = plan.scope
@@ -82,6 +82,7 @@ def add_operation(
             operation_id=plan.operation_id,
             service_id=scope.service_id,
             action=plan.action.value,
+            existing_tokens=plan.existing_tokens.value,
             actor=plan.actor,
             confirmed_at=now,
             plan_digest=plan.digest,
@@ -89,17 +90,25 @@ def add_operation(
             skipped=len(plan.preview.skipped),
             csv_name=csv_name,
             csv_sha256=csv_sha256,
-            batch_id=batch_id,
+            batch_id=batch.batch_id,
+            cause=batch.cause.value,
         )
     )
     fixed = (scope.organization_id, plan.operation_id)
     insert_many(
         connection,
         tables.operation_result,
-        ("organization_id", "operation_id", "member_id", "result"),
         (
-            (*fixed, member_id, seen.skip.value if seen.skip else "done")
-            for member_id, seen in plan.seen.items()
+            "organization_id",
+            "operation_id",
+            "member_id",
+            "result",
+            "had_pending",
+            "had_accepted",
+        ),
+        (
+            (*fixed, member_id, skip.value if skip else "done", pending, accepted)
+            for member_id, (pending, accepted, skip) in plan.seen.items()
         ),
     )
 
@@ -120,12 +129,13 @@ def lock_generation(connection: Connection, actor: str) -> None:
 def generated_since(connection: Connection, actor: str, since: Moment) -> int:
     """Return how many tokens `actor` generated after `since`, in all organizations.
 
-    Without the tokens of exports that a second administrator had approved.
+    Without the tokens of exports that a second administrator had approved. Tokens of an export that
+    was undone count too: the person has had them.
     """
     found = connection.execute(
         text(
             "SELECT COALESCE(SUM(o.changed), 0) FROM operation o"
-            " WHERE o.action = 'generate' AND o.actor = :actor"
+            " WHERE o.action = 'generate' AND o.cause <> 'undo' AND o.actor = :actor"
             " AND o.confirmed_at > :since AND NOT EXISTS (SELECT 1 FROM approval a"
             "  WHERE a.organization_id = o.organization_id AND a.operation_id = o.operation_id"
             "  AND a.state = 'approved' AND a.answered_at <= o.confirmed_at)"
@@ -140,8 +150,9 @@ def find_receipt(connection: Connection, organization_id: str, operation_id: str
     parameters = {"organization": organization_id, "operation": operation_id}
     row = connection.execute(
         text(
-            "SELECT action, actor, service_id, confirmed_at, changed, csv_name, csv_sha256"
-            " FROM operation WHERE organization_id = :organization AND operation_id = :operation"
+            "SELECT action, actor, service_id, confirmed_at, changed, csv_name, csv_sha256,"
+            " existing_tokens, cause, undoes FROM operation"
+            " WHERE organization_id = :organization AND operation_id = :operation"
         ),
         parameters,
     ).one_or_none()
@@ -161,6 +172,9 @@ def find_receipt(connection: Connection, organization_id: str, operation_id: str
         row.csv_name,
         row.csv_sha256,
         tuple(SkippedUser(r.name, r.username, Skip(r.result)) for r in skipped),
+        ExistingTokens(row.existing_tokens),
+        Cause(row.cause),
+        row.undoes,
     )
 
 

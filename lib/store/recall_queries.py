@@ -14,7 +14,8 @@ _LEAKED = (
     "SELECT t.organization_id, o.name, t.service_id, s.name, t.member_id, m.name, m.username,"
     " t.token_id, CASE WHEN t.ended_at IS NULL AND t.expires_at <= :now THEN 'expired'"
     " ELSE t.state END, COALESCE(t.hint, ''),"
-    " CASE WHEN t.origin = 'export' THEN COALESCE(t.made_by_operation, '') ELSE '' END"
+    " CASE WHEN t.origin = 'export' THEN COALESCE(t.made_by_operation, '') ELSE '' END,"
+    " t.barred_at IS NOT NULL"
     " FROM token t JOIN member m ON m.organization_id = t.organization_id"
     " AND m.member_id = t.member_id JOIN organization o ON o.organization_id = t.organization_id"
     " JOIN service s ON s.service_id = t.service_id"
@@ -87,4 +88,4 @@ def _in_order(leaked: LeakedToken) -> tuple[str, ...]:
 
 def _leaked(row: Sequence[object]) -> LeakedToken:
     leaked = LeakedToken._make(row)
-    return leaked._replace(state=TokenState(leaked.state))
+    return leaked._replace(state=TokenState(leaked.state), barred=bool(leaked.barred))

@@ -5,6 +5,7 @@ keys of all rows of an organization begin with its id, so that a distributed Pos
 it. The only exception is the index of digests.
 """
 
+from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import (
@@ -24,7 +25,16 @@ from sqlalchemy import (
 )
 
 from lib.domain.roles import Role
-from lib.domain.states import Action, ApprovalState, OrganizationType, Origin, Status, TokenState
+from lib.domain.states import (
+    Action,
+    ApprovalState,
+    Cause,
+    ExistingTokens,
+    OrganizationType,
+    Origin,
+    Status,
+    TokenState,
+)
 
 metadata = MetaData(
     naming_convention={
@@ -39,10 +49,7 @@ metadata = MetaData(
 _Key = String().with_variant(String(collation="C"), "postgresql")
 
 
-def _one_of(
-    column: str,
-    values: type[Status | OrganizationType | TokenState | Origin | Action | Role | ApprovalState],
-) -> str:
+def _one_of(column: str, values: type[StrEnum]) -> str:
     return f"{column} IN ({', '.join(repr(v.value) for v in values)})"
 
 
@@ -172,11 +179,22 @@ operation = Table(
     Column("skipped", Integer, nullable=False),
     # `batch_id` is shared by the operations of one click in several organizations and services.
     *map(_fact, ("csv_name", "csv_sha256", "batch_id")),
+    # The choice of Generate & Export; of other actions it means nothing.
+    Column("existing_tokens", Text, nullable=False, server_default=ExistingTokens.STOP.value),
+    Column("cause", Text, nullable=False, server_default=Cause.BULK.value),
+    # The operation that this one undid; empty for none. It is undone once only.
+    _fact("undoes"),
     ForeignKeyConstraint(
         ["organization_id", "service_id"],
         ["subscription.organization_id", "subscription.service_id"],
     ),
     CheckConstraint(_one_of("action", Action), name="action"),
+    CheckConstraint(_one_of("existing_tokens", ExistingTokens), name="existing_tokens"),
+    CheckConstraint(_one_of("cause", Cause), name="cause"),
+    CheckConstraint("(cause = 'undo') = (undoes <> '')", name="undoes"),
+    Index(
+        "uq_operation_undoes", "organization_id", "undoes", unique=True, **_where("undoes <> ''")
+    ),
     Index("ix_operation_batch", "batch_id", **_where("batch_id <> ''")),
     # For the tokens that one person generated lately, in all organizations.
     Index("ix_operation_generated", "actor", "confirmed_at", **_where("action = 'generate'")),
@@ -190,6 +208,9 @@ operation_result = Table(
     Column("member_id", _Key, primary_key=True),
     # `done`, or the value of a Skip.
     Column("result", Text, nullable=False),
+    # The live rows of the member before the operation. Undo compares them with those of now.
+    Column("had_pending", _Key),
+    Column("had_accepted", _Key),
     ForeignKeyConstraint(
         ["organization_id", "operation_id"],
         ["operation.organization_id", "operation.operation_id"],
@@ -216,6 +237,13 @@ token = Table(
     Column("ended_from", Text),
     Column("made_by_operation", _Key),
     Column("ended_by_operation", _Key),
+    # When the token was made. NULL for a request, which is no token yet.
+    Column("issued_at", BigInteger),
+    # Undo revives a row by a new one, which takes the digest; and the first row of all of them.
+    Column("revives", _Key),
+    Column("first_token_id", _Key),
+    # When a recall or a revocation named the token. It never lives again.
+    Column("barred_at", BigInteger),
     ForeignKeyConstraint(
         ["organization_id", "member_id"], ["member.organization_id", "member.member_id"]
     ),
@@ -231,6 +259,15 @@ token = Table(
         name="ended",
     ),
     CheckConstraint("state <> 'accepted' OR digest IS NOT NULL", name="accepted_has_digest"),
+    CheckConstraint("(revives IS NULL) = (first_token_id IS NULL)", name="first_token_id"),
+    CheckConstraint("barred_at IS NULL OR ended_at IS NOT NULL", name="barred_at"),
+    Index(
+        "uq_token_revives",
+        "organization_id",
+        "revives",
+        unique=True,
+        **_where("revives IS NOT NULL"),
+    ),
     # For a person's whole history (User 360).
     Index("ix_token_member", "organization_id", "member_id", "token_id"),
     # At most one pending and one accepted row for each member and service. The state is a literal

@@ -30,9 +30,8 @@ class LiveTokenSql(NamedTuple):
 
 LIVE_TOKEN = LiveTokenSql(
     "t.organization_id, t.service_id, t.token_id, t.member_id, m.username,"
-    # The token of a request is made when the user accepts.
-    " t.state, CASE WHEN t.origin = 'request' THEN t.accepted_at ELSE t.created_at END,"
-    " t.expires_at, m.status = 'active' AND o.status = 'active' AND b.status = 'active'",
+    " t.state, t.issued_at, t.expires_at, COALESCE(t.first_token_id, t.token_id),"
+    " m.status = 'active' AND o.status = 'active' AND b.status = 'active'",
     "JOIN member m ON m.organization_id = t.organization_id AND m.member_id = t.member_id"
     " JOIN organization o ON o.organization_id = t.organization_id"
     " JOIN subscription b ON b.organization_id = t.organization_id AND b.service_id = t.service_id",

@@ -34,6 +34,10 @@ _AMONG_IDS = (
 # One long text instead of one row for each id: half the time at 100,000 users.
 _ID_LIST = {"sqlite": "group_concat(member_id, ' ')", "postgresql": "string_agg(member_id, ' ')"}
 
+_REQUESTED_AT = (
+    "CASE WHEN {0}.revives IS NULL THEN {0}.created_at"
+    " ELSE COALESCE({0}.issued_at, {0}.created_at) END"
+)
 _NOTHING = "a.token_id IS NULL AND p.token_id IS NULL"
 # Ids rise with time, so the row with the highest id is the last one. A live row missing from both
 # joins has expired.
@@ -55,6 +59,7 @@ FILTERS = {
     "accepted": "a.token_id IS NOT NULL",
     "pending": "p.token_id IS NOT NULL",
     "both": "a.token_id IS NOT NULL AND p.token_id IS NOT NULL",
+    "old-and-new": "a.token_id IS NOT NULL AND p.digest IS NOT NULL",
     "none": _NOTHING,
     "unused": _UNUSED,
     **{f"expires{days}": _ENDS_WITHIN.format(days * DAY) for days in (7, 30, 60)},
@@ -112,12 +117,14 @@ def table_rows(
 ) -> list[TokenRow]:
     """Return the lines of `member_ids` in the order of the table.
 
-    `requested_at` is the creation of the pending row, or else of the accepted token.
+    `requested_at` is the creation of the pending row, or else of the accepted token. A row that an
+    undo made counts from the making of its token.
     """
     statement = with_ids(
         connection,
         "SELECT m.member_id, m.name, m.username, m.email, a.token_id IS NOT NULL,"
-        f" p.token_id IS NOT NULL, {_EXPIRED}, COALESCE(p.created_at, a.created_at),"
+        f" p.token_id IS NOT NULL, {_EXPIRED},"
+        f" COALESCE({_REQUESTED_AT.format('p')}, {_REQUESTED_AT.format('a')}),"
         " COALESCE(a.last_used_at, p.last_used_at), COALESCE(a.expires_at, p.expires_at)"
         f" {_AMONG_IDS}",
     )
@@ -232,8 +239,8 @@ def add_exported(
     insert_many(
         connection,
         tables.token,
-        (*_NEW_COLUMNS, "digest", "hint", "pepper"),
-        ((*fixed, now, operation_id, ends, *row, pepper) for row in rows),
+        (*_NEW_COLUMNS, "digest", "hint", "pepper", "issued_at"),
+        ((*fixed, now, operation_id, ends, *row, pepper, now) for row in rows),
     )
 
 
@@ -265,6 +272,7 @@ def accept_pending(
     values: dict[str, Any] = {"state": TokenState.ACCEPTED.value, "accepted_at": now}
     if secret:
         values |= dict(zip(("digest", "hint", "pepper", "expires_at"), secret, strict=True))
+        values["issued_at"] = now
     connection.execute(_one(organization_id, token_id).values(values))
 
 
@@ -293,7 +301,8 @@ def own_tokens(connection: Connection, username: str, now: Moment) -> list[OwnTo
     live = " UNION ALL ".join(
         "SELECT m.organization_id, o.name AS organization, s.service_id, s.name AS service,"
         " t.token_id, t.state, t.origin, COALESCE(t.hint, '') AS hint, t.created_at,"
-        " t.last_used_at, t.expires_at FROM member m"
+        " t.last_used_at, t.expires_at, t.issued_at, t.revives IS NOT NULL AS restored"
+        " FROM member m"
         # CROSS JOIN makes SQLite keep this order; else it reads all tokens of the organization.
         " CROSS JOIN subscription b CROSS JOIN token t"
         " JOIN organization o ON o.organization_id = t.organization_id"
@@ -308,7 +317,12 @@ def own_tokens(connection: Connection, username: str, now: Moment) -> list[OwnTo
         {"username": username, "now": now},
     )
     found = map(OwnToken._make, rows)
-    return [own._replace(state=TokenState(own.state), origin=Origin(own.origin)) for own in found]
+    return [
+        own._replace(
+            state=TokenState(own.state), origin=Origin(own.origin), restored=bool(own.restored)
+        )
+        for own in found
+    ]
 
 
 def pending_owner(

@@ -375,6 +375,6 @@ def _introspected(found: FoundToken) -> dict[str, Any]:
         "service": found.service_id,
         "token_type": "Bearer",
         "iat": found.issued_at // SECOND,
-        "jti": found.token_id,
+        "jti": found.jti,
     }
     return body if found.expires_at is None else body | {"exp": found.expires_at // SECOND}

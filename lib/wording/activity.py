@@ -17,6 +17,7 @@ KINDS: dict[Kind, str] = {
     Group.OPERATIONS: "Operations",
     Group.EVERYTHING: "Everything",
     **{action: entry.name_for_many for action, entry in ACTIONS.items()},
+    Group.UNDO: "Undo",
     Group.APPROVALS: "Approvals",
     Group.OWN_STEPS: "Accepted, declined, used",
     Group.DOWNLOAD: "Downloads",
@@ -48,6 +49,9 @@ PROGRESS = {
 
 _REFUSAL_REASONS = {
     "NotAllowed": "not allowed",
+    "OutOfReach": "not allowed in every organization",
+    "NotUndoable": "it cannot be undone",
+    "UnknownOperation": "no such operation",
     "OwnApproval": "own request",
     "ApprovalLapsed": "the hour was over",
     "ApprovalAnswered": "answered already",
@@ -73,6 +77,8 @@ _REFUSAL_REASONS = {
 }
 
 _REFUSED_STEPS = {
+    EventAction.UNDO: "Undo",
+    EventAction.BAR: "Recall ended tokens",
     OwnStep.ACCEPT: "Accept",
     OwnStep.DECLINE: "Decline",
     EventAction.ASK_APPROVAL: "Ask for approval",
@@ -135,9 +141,10 @@ def time_of_day(moment: Moment) -> str:
 
 
 def token_start(token: EndedToken) -> str:
-    """Return how a token began: `Requested by mhale`, or `Generated`."""
+    """Return how a token began: `Requested by mhale`, `Generated`, `Generated, restored`."""
     word = "Requested" if token.origin is Origin.REQUEST else "Generated"
-    return f"{word} by {token.made_by}" if token.made_by else word
+    began = f"{word} by {token.made_by}" if token.made_by else word
+    return f"{began}, restored" if token.restored else began
 
 
 def token_end(token: EndedToken) -> str:
@@ -175,7 +182,14 @@ def _role_name(event: ActivityRow) -> str:
     return ROLES[Role(event.detail)] if event.detail in set(Role) else event.detail
 
 
+def _undo_label(event: ActivityRow) -> str:
+    undone, _, _ = event.detail.partition(" ")
+    return f"Undo: {action_name(Action(undone), event.users)}" if undone in set(Action) else "Undo"
+
+
 _EVENT_LABELS: dict[Recorded, Callable[[ActivityRow], str]] = {
+    EventAction.UNDO: _undo_label,
+    EventAction.BAR: lambda _: "Ended tokens leaked or revoked: never restored",
     OwnStep.ACCEPT: lambda _: "Accepted a token",
     OwnStep.DECLINE: lambda _: "Declined a token",
     EventAction.FIRST_USE: lambda _: "First used a token",

@@ -3,10 +3,21 @@
 from lib.domain.access import Actor
 from lib.domain.actions import ACTIONS
 from lib.domain.roles import Permission, Role
-from lib.domain.states import Holding, OrganizationType, Status
+from lib.domain.states import ExistingTokens, Holding, OrganizationType, Status
 
 #: Pending is a request, or an exported token: it works already, and nobody has used it yet.
 PENDING_ENDS = "pending request or exported token ends|pending requests or exported tokens end"
+
+#: Existing tokens keep working (ruling 3).
+SECOND_TOKENS = (
+    "gets a second token; the one in use works until the new one is used"
+    "|get a second token; the one in use works until the new one is used"
+)
+
+EXISTING_TOKENS = {
+    ExistingTokens.STOP: "Stop working at once",
+    ExistingTokens.KEEP: "Keep working until the new token is first used",
+}
 
 HOLDINGS = {
     Holding.NOTHING: "no token",
@@ -20,6 +31,7 @@ FILTERS = {
     "accepted": "✓ accepted",
     "pending": "Pending",
     "both": "✓ and Pending",
+    "old-and-new": "Old and new both live",
     "none": "None",
     "unused": "Never used",
     "expires7": "Expires within 7 days",

@@ -4,9 +4,11 @@ from lib.domain import errors
 from lib.domain.actions import ACTIONS
 from lib.domain.operations import Receipt
 from lib.domain.plan import Plan
+from lib.domain.states import Cause
 from lib.wording.formats import either, one_or_many
-from lib.wording.labels import PENDING_ENDS
+from lib.wording.labels import PENDING_ENDS, SECOND_TOKENS
 from lib.wording.unavailable import explain_unavailable
+from lib.wording.undo import DID_RESTORE, UNDO_REFUSALS
 
 
 def plan_sentence(plan: Plan) -> str:
@@ -29,6 +31,8 @@ def plan_details(plan: Plan) -> list[str]:
             else ""
         )
         details.append(f"**{either(counts.tokens_ending, entry.ends)}** and {stop} working{recent}")
+    if counts.second_tokens:
+        details.append(either(counts.second_tokens, SECOND_TOKENS))
     if counts.pending_ending:
         details.append(either(counts.pending_ending, PENDING_ENDS))
     if counts.changed and entry.afterwards:
@@ -39,7 +43,9 @@ def plan_details(plan: Plan) -> list[str]:
 
 
 def receipt_sentence(receipt: Receipt) -> str:
-    """Return what an operation did: `11 tokens generated and exported`."""
+    """Return what an operation did: `11 tokens generated and exported`, `11 users restored`."""
+    if receipt.cause is Cause.UNDO:
+        return either(receipt.changed, DID_RESTORE)
     return either(receipt.changed, ACTIONS[receipt.action].did)
 
 
@@ -50,12 +56,20 @@ def explain(error: Exception) -> str:
     """
     if isinstance(error, errors.DatabaseUnavailableError | errors.AuditNotWrittenError):
         return explain_unavailable(error)
+    if isinstance(error, errors.NotUndoableError):
+        return UNDO_REFUSALS[error.refusal]
+    if isinstance(error, errors.OutOfReachError):
+        return _OUT_OF_REACH.format(either(error.organizations, "organization|organizations"))
     for kind, sentence in _ERROR_SENTENCES:
         if isinstance(error, kind):
             return sentence
     return "Something went wrong and nothing was changed. Try again; the server's log says more."
 
 
+_OUT_OF_REACH = (
+    "Nothing was undone: the operation reaches into {} where you may not do this. Ask an API "
+    "administrator of all of them."
+)
 _ERROR_SENTENCES: tuple[tuple[type[Exception], str], ...] = (
     (
         errors.NotAllowedError,
@@ -63,6 +77,10 @@ _ERROR_SENTENCES: tuple[tuple[type[Exception], str], ...] = (
             "You may not do this, or no longer. An API administrator can grant you a role under "
             "Access."
         ),
+    ),
+    (
+        errors.UnknownOperationError,
+        "There is no such operation. Open it from Activity.",
     ),
     (
         errors.UnknownPersonError,

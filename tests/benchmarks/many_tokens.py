@@ -24,6 +24,7 @@ _COLUMNS = (
     "state",
     "origin",
     "created_at",
+    "issued_at",
     "accepted_at",
     "pepper",
     "token_id",
@@ -43,7 +44,7 @@ def fill(url: str, tokens: int = TOKENS) -> tuple[Engine, list[str]]:
         ids = build(engine, users, organization_id=organization_id)
         plain = mint(users, MINTING.prefix)
         rows = zip(new_ids(users, NOW), ids, MINTING.digests(plain), map(hint, plain), strict=True)
-        fixed = (organization_id, SERVICE, "accepted", "export", NOW, NOW, 1)
+        fixed = (organization_id, SERVICE, "accepted", "export", NOW, NOW, NOW, 1)
         with writing(engine) as connection:
             insert_many(connection, tables.token, _COLUMNS, ((*fixed, *row) for row in rows))
         kept += some.sample(plain, _KEPT)

@@ -5,21 +5,30 @@ from itertools import product
 import pytest
 
 from lib.domain import lifecycle
-from lib.domain.lifecycle import LIFECYCLE, ActiveFlags, Change, decide, ending, holding_of
-from lib.domain.states import Action, Holding, Origin, OwnStep, Skip, TokenState
+from lib.domain.lifecycle import (
+    LIFECYCLE,
+    ActionVariant,
+    ActiveFlags,
+    Change,
+    act_of,
+    decide,
+    ending,
+    holding_of,
+)
+from lib.domain.states import Action, ExistingTokens, Holding, Origin, OwnStep, Skip, TokenState
 
-ACTS = (*Action, *OwnStep)
+ACTS = (*Action, *OwnStep, *ActionVariant)
 ACTIVE = ActiveFlags()
 STANDINGS = [ActiveFlags(*flags) for flags in product((True, False), repeat=3)]
 
 # What becomes of the pending row, of the accepted row, and the origin of the row that is made; a
 # word is the reason of a skip. Columns as in the design's section 4.
 TABLE = """
-holding  | request         | accept            | decline    | cancel          | remove            | generate
-nothing  | new             | -                 | -          | nothing pending | no accepted token | export
-pending  | already pending | p=accepted        | p=declined | p=cancelled     | no accepted token | p=replaced export
-accepted | new             | -                 | -          | nothing pending | a=removed         | a=replaced export
-both     | already pending | p=accepted a=replaced | p=declined | p=cancelled | a=removed         | p=replaced a=replaced export
+holding  | request         | accept            | decline    | cancel          | remove            | generate | generate-keeping
+nothing  | new             | -                 | -          | nothing pending | no accepted token | export | export
+pending  | already pending | p=accepted        | p=declined | p=cancelled     | no accepted token | p=replaced export | p=replaced export
+accepted | new             | -                 | -          | nothing pending | a=removed         | a=replaced export | export
+both     | already pending | p=accepted a=replaced | p=declined | p=cancelled | a=removed         | p=replaced a=replaced export | p=replaced export
 """  # noqa: E501 - a table
 
 
@@ -59,7 +68,7 @@ class TestTheTable:
     """Every pair of holding and act."""
 
     def test_the_table_here_is_whole(self):
-        """The table has 4 holdings and 6 acts: 24 cells, of which 4 are not allowed."""
+        """The table has 4 holdings and 7 acts: 28 cells, of which 4 are not allowed."""
         assert {(h.value, a.value) for h, a in PAIRS} == set(EXPECTED)
         assert list(EXPECTED.values()).count(None) == 4
 
@@ -82,7 +91,10 @@ class TestDeciding:
     def test_each_triple(self, holding, act, active_flags):
         """An inactive flag skips acts that give out a token, and no others."""
         wanted = EXPECTED[holding.value, act.value]
-        if act.value in {"request", "generate", "accept"} and active_flags != ACTIVE:
+        if (
+            act.value in {"request", "generate", "generate-keeping", "accept"}
+            and active_flags != ACTIVE
+        ):
             assert decide(holding, act, active_flags) == reason(active_flags)
         elif wanted is None:
             with pytest.raises(KeyError):
@@ -114,9 +126,9 @@ def reason(active_flags: ActiveFlags) -> Skip:
 
 
 class TestEnding:
-    """The change of an action for all members, which set-based SQL needs."""
+    """The change of an act for all members, which set-based SQL needs."""
 
-    @pytest.mark.parametrize("action", Action)
+    @pytest.mark.parametrize("action", [*Action, *ActionVariant])
     def test_one_answer_for_everyone(self, action):
         """Each member's change is the common change, limited to the rows that the member has."""
         common = ending(action)
@@ -132,14 +144,23 @@ class TestEnding:
                 )
 
     def test_what_each_action_ends_and_makes(self):
-        """The common change of each of the four actions."""
+        """The common change of each of the four actions, and of the one that keeps tokens."""
         replaced = TokenState.REPLACED
-        assert {action: ending(action) for action in Action} == {
+        assert {act: ending(act) for act in (*Action, *ActionVariant)} == {
             Action.REQUEST: Change(creates=Origin.REQUEST),
             Action.CANCEL: Change(pending_becomes=TokenState.CANCELLED),
             Action.REMOVE: Change(accepted_becomes=TokenState.REMOVED),
             Action.GENERATE: Change(replaced, replaced, Origin.EXPORT),
+            ActionVariant.GENERATE_KEEPING: Change(replaced, None, Origin.EXPORT),
         }
+
+    @pytest.mark.parametrize("action", Action)
+    def test_only_generate_and_export_differs_by_existing_tokens(self, action):
+        """The other actions are the same act with both choices."""
+        keeping = act_of(action, ExistingTokens.KEEP)
+        assert act_of(action, ExistingTokens.STOP) is action
+        expected = ActionVariant.GENERATE_KEEPING if action is Action.GENERATE else action
+        assert keeping is expected
 
     def test_two_answers_are_an_error(self, monkeypatch):
         """A lifecycle that ends rows of one state in two ways raises ValueError."""

@@ -1,14 +1,24 @@
 """Plans: previews, digests and differences."""
 
+import json
 from dataclasses import replace
 
 import pytest
 
 from lib.domain.clock import DAY
-from lib.domain.lifecycle import ActiveFlags, ending
+from lib.domain.lifecycle import ActiveFlags, act_of, ending
 from lib.domain.operations import ChangedUser, Scope, SkippedUser
-from lib.domain.plan import Plan, Preview, active_flags_of, differences, preview, snapshot_of
-from lib.domain.states import Action, Holding, Skip
+from lib.domain.plan import (
+    Plan,
+    Preview,
+    active_flags_of,
+    differences,
+    plan_from_json,
+    plan_to_json,
+    preview,
+    snapshot_of,
+)
+from lib.domain.states import Action, ExistingTokens, Holding, Skip
 from lib.domain.tokens import UserInScope, UserSnapshot
 from tests.support.database_facts import NOW
 
@@ -31,13 +41,18 @@ def user(number: int, pending: bool = False, accepted: bool = False, **facts) ->
     return row._replace(**facts)
 
 
-def planned(users: list[UserInScope], action: Action, active_flags: ActiveFlags = ACTIVE) -> Plan:
+def planned(
+    users: list[UserInScope],
+    action: Action,
+    active_flags: ActiveFlags = ACTIVE,
+    existing_tokens: ExistingTokens = ExistingTokens.STOP,
+) -> Plan:
     """Return the plan of `action` for `users`."""
-    seen = {u.member_id: snapshot_of(u, action, active_flags) for u in users}
-    counts = preview(users, seen, ending(action), NOW)
-    return Plan(
-        "operation", action, "mhale", NOW, replace(SCOPE, active_flags=active_flags), seen, counts
-    )
+    act = act_of(action, existing_tokens)
+    seen = {u.member_id: snapshot_of(u, act, active_flags) for u in users}
+    counts = preview(users, seen, ending(act), NOW)
+    scope = replace(SCOPE, active_flags=active_flags)
+    return Plan("operation", action, "mhale", NOW, scope, seen, counts, existing_tokens)
 
 
 MIXED = [
@@ -76,6 +91,12 @@ class TestPreview:
             SkippedUser(f"User {n}", f"u{n}", Skip(reason)) for n, reason in sorted(reasons.items())
         )
         assert counts == Preview(6, changed, tokens, recent, pending, skipped)
+
+    def test_kept_tokens_do_not_end_and_are_counted(self):
+        """Three users with an accepted token get a second one; two pending ones end."""
+        counts = planned(MIXED, Action.GENERATE, existing_tokens=ExistingTokens.KEEP).preview
+        skipped = (SkippedUser("User 4", "u4", Skip.INACTIVE_USER),)
+        assert counts == Preview(6, 5, 0, 0, 2, skipped, second_tokens=3)
 
     def test_nobody_selected(self):
         """Without users all numbers are 0."""
@@ -128,6 +149,31 @@ class TestDigest:
     def test_it_differs_where_anything_does(self, other):
         """The digest changes with the users, their tokens and their status."""
         assert planned(other, Action.GENERATE).digest != planned(MIXED, Action.GENERATE).digest
+
+    def test_it_differs_by_what_becomes_of_existing_tokens(self):
+        """An approval of one choice does not fit the other."""
+        keep = planned(MIXED, Action.GENERATE, existing_tokens=ExistingTokens.KEEP)
+        stop = planned(MIXED, Action.GENERATE)
+        assert keep.seen == stop.seen
+        assert keep.digest != stop.digest
+
+
+class TestJson:
+    """A plan that waits for an approval is stored as JSON."""
+
+    @pytest.mark.parametrize("existing_tokens", ExistingTokens)
+    def test_a_stored_plan_is_read_back_as_it_was(self, existing_tokens):
+        """With its preview, its digest and its choice."""
+        plan = planned(MIXED, Action.GENERATE, existing_tokens=existing_tokens)
+        assert plan_from_json(plan_to_json(plan)) == plan
+
+    def test_a_plan_stored_before_the_choice_existed_ends_existing_tokens(self):
+        """It has the same digest as before, so its approval still fits."""
+        plan = planned(MIXED, Action.GENERATE)
+        stored = json.loads(plan_to_json(plan))
+        del stored["existing_tokens"]
+        stored["counts"].pop()
+        assert plan_from_json(json.dumps(stored)) == plan
 
 
 class TestDifferences:

@@ -17,9 +17,9 @@ from lib.domain.errors import (
     SelectionChangedError,
     UnknownPlaceError,
 )
-from lib.domain.lifecycle import ActiveFlags, Change, decide
+from lib.domain.lifecycle import ActiveFlags, Change, act_of, decide
 from lib.domain.operations import ChangedUser, ResultRow, SkippedUser
-from lib.domain.states import Action, Holding, Skip
+from lib.domain.states import Action, ExistingTokens, Holding, Skip
 from lib.operations import own_tokens
 from lib.operations.actions import execute, plan_action
 from lib.operations.export_csv import CSV_HEADER
@@ -57,6 +57,9 @@ STATUSES = ("active", "inactive", "pending")
 CASES = list(product(Holding, STATUSES))  # one user each, in table order
 HANDING_OUT = (Action.REQUEST, Action.GENERATE)
 ENDING = (Action.CANCEL, Action.REMOVE)
+STOP, KEEP = ExistingTokens
+ACTS = [*((action, STOP) for action in Action), (Action.GENERATE, KEEP)]
+EACH_ACT = pytest.mark.parametrize(("action", "existing_tokens"), ACTS)
 
 
 def build_cases(engine: Engine) -> list[str]:
@@ -105,24 +108,29 @@ def expected_facts(member_id: str, holding: Holding, done: Change, operation: st
 class TestEachMember:
     """Every action on every holding and status, all in one operation."""
 
-    @pytest.mark.parametrize("action", Action)
-    def test_rows_after_an_action_are_those_of_the_lifecycle(self, engine, action):
+    @EACH_ACT
+    def test_rows_after_an_action_are_those_of_the_lifecycle(self, engine, action, existing_tokens):
         """The rows of each member have the state, times and operations of the lifecycle's table."""
         ids = build_cases(engine)
-        planned, _ = act(engine, action, ids)
+        planned, _ = act(engine, action, ids, existing_tokens=existing_tokens)
         wanted = set()
         for member_id, (holding, status) in zip(ids, CASES, strict=True):
-            decision = decide(holding, action, ActiveFlags(user=status == "active"))
+            decision = decide(
+                holding, act_of(action, existing_tokens), ActiveFlags(user=status == "active")
+            )
             done = decision if isinstance(decision, Change) else Change()
             wanted |= expected_facts(member_id, holding, done, planned.operation_id)
         assert token_facts(engine) == wanted
 
-    @pytest.mark.parametrize("action", Action)
-    def test_results_name_the_skipped_users_and_the_reasons(self, engine, action):
+    @EACH_ACT
+    def test_results_name_the_skipped_users_and_the_reasons(self, engine, action, existing_tokens):
         """Every user has a result row. Skips and their reasons are those of the table."""
         ids = build_cases(engine)
-        planned, outcome = act(engine, action, ids)
-        decisions = [decide(h, action, ActiveFlags(user=s == "active")) for h, s in CASES]
+        planned, outcome = act(engine, action, ids, existing_tokens=existing_tokens)
+        decisions = [
+            decide(h, act_of(action, existing_tokens), ActiveFlags(user=s == "active"))
+            for h, s in CASES
+        ]
         names = [(f"User {n:06}", f"utcjf1-u{n}") for n in range(len(CASES))]
         skipped = tuple(
             SkippedUser(*name, decision)
@@ -139,30 +147,32 @@ class TestEachMember:
             )
         )
 
-    @pytest.mark.parametrize("action", Action)
-    def test_other_users_services_and_organizations_are_unchanged(self, engine, action):
+    @EACH_ACT
+    def test_other_users_services_and_organizations_are_unchanged(
+        self, engine, action, existing_tokens
+    ):
         """The rows of everybody else are the same before and after."""
         ids = build_cases(engine)
         (foreign,) = build(engine, 1, organization_id="NVTBL2")
         give(engine, foreign, Holding.BOTH, organization_id="NVTBL2")
         others = token_facts(engine, "plats")
         before = {facts for facts in token_facts(engine) if facts[0] not in ids[::2]}
-        act(engine, action, ids[::2])
+        act(engine, action, ids[::2], existing_tokens=existing_tokens)
         assert token_facts(engine, "plats") == others
         assert {facts for facts in token_facts(engine) if facts[0] not in ids[::2]} == before
 
-    @pytest.mark.parametrize("action", Action)
-    def test_expired_rows_are_closed_and_count_as_nothing(self, engine, action):
+    @EACH_ACT
+    def test_expired_rows_are_closed_and_count_as_nothing(self, engine, action, existing_tokens):
         """They end as expired, at the time of their expiry."""
         (user, other) = build(engine, 2)
         give(engine, user, Holding.BOTH, expires_at=NOW - DAY)
         give(engine, other, Holding.BOTH)
-        planned, _ = act(engine, action, [user, other])
+        planned, _ = act(engine, action, [user, other], existing_tokens=existing_tokens)
         closed = {
             (user, "expired", "export", NOW - 60_000, state, NOW - DAY, None, None)
             for state in ("pending", "accepted")
         }
-        decision = decide(Holding.NOTHING, action, ActiveFlags())
+        decision = decide(Holding.NOTHING, act_of(action, existing_tokens), ActiveFlags())
         made = decision if isinstance(decision, Change) else Change()
         found = {facts for facts in token_facts(engine) if facts[0] == user}
         assert found == closed | expected_facts(user, Holding.NOTHING, made, planned.operation_id)
@@ -192,6 +202,7 @@ class TestEachMember:
                 "",
                 "",
                 "",
+                "stop",
             )
         ]
         assert outcome.csv is None

@@ -24,6 +24,7 @@ from lib.operations import (
     recall,
     revocation,
     sign_in_sessions,
+    undo,
 )
 from lib.operations.audited_download import DownloadNotRecordedError
 from lib.operations.imports.import_directory import import_directory
@@ -74,13 +75,14 @@ def _sign_out(w: World) -> None:
 
 
 def _end_leaked(w: World) -> bool:
-    (leaked,) = w.places[OWN].recall.leaked
-    found = FoundToken(
-        *(leaked.organization_id, leaked.service_id, leaked.token_id, leaked.member_id),
-        *(leaked.username, leaked.state, 0, None),
-        active=True,
-    )
-    return revocation.end(w.unit_of_work, found, "192.0.2.9", "its holder")
+    digests = MINTING.digests([w.places[OWN].leaked])
+    return revocation.revoke(w.unit_of_work, digests, "192.0.2.9", None)
+
+
+def _undo(w: World) -> object:
+    operation_id = w.places[OWN].operation.operation_id
+    planned = undo.plan_undo_by_command(w.unit_of_work, operation_id)
+    return undo.undo_by_command(w.unit_of_work, planned)
 
 
 #: What writes and takes no actor, by the use case's name.
@@ -99,7 +101,8 @@ OTHERS: Acts = {
             w.unit_of_work, pasted(w.places[OWN].leaked), MINTING, whole=False
         ),
     ),
-    "revocation.end": _end_leaked,
+    "revocation.revoke": _end_leaked,
+    "undo.undo_by_command": _undo,
     "import_directory.import_directory": lambda w: import_directory(
         w.unit_of_work, {"users": parse("users", USERS)}
     ),
@@ -116,6 +119,9 @@ READING = {
     "recall.look_up",
     "recall.look_up_by_command",
     "recall.widen",
+    "undo.plan_undo",
+    "undo.plan_undo_by_command",
+    "undo.read_undo_state",
     "sign_in_sessions.session_status",
     "sign_in_sessions.username_of",
     "proxy_sign_in.find",

@@ -18,7 +18,7 @@ from lib.domain.access import Actor
 from lib.domain.errors import DeskError, NotAllowedError, UnknownPersonError
 from lib.domain.roles import NOWHERE, PERMISSIONS, Grant, Permission, Role, covers, reach
 from lib.domain.states import Action
-from lib.operations import actions, approvals, grants, off_boarding, recall
+from lib.operations import actions, approvals, grants, off_boarding, recall, undo
 from lib.operations.leak_reader.reader import pasted
 from lib.store.engine import open_engine
 from tests.support.directory import ADMIN, MINTING, SERVICE, unit_of_work
@@ -252,6 +252,15 @@ class TestRoleRevoked:
             off_boarding.off_board(world.unit_of_work, self.PLANNER, planned)
         assert rows(world.engine) == before
 
+    def test_undo_is_refused_when_the_role_was_revoked_after_the_plan(self, world):
+        """Of a request."""
+        place = (OWN, world.places[OWN].operation.operation_id)
+        planned = undo.plan_undo(world.unit_of_work, self.PLANNER, *place)
+        before = self._take_away(world)
+        with pytest.raises(NotAllowedError):
+            undo.undo(world.unit_of_work, self.PLANNER, planned)
+        assert rows(world.engine) == before
+
     def test_recall_is_refused_when_the_role_was_revoked_after_the_look_up(self, world):
         """For the whole batch."""
         leaked = world.places[OWN].leaked
@@ -283,8 +292,13 @@ class TestSomebodyElsesPlan:
             lambda w, a: off_boarding.off_board(w.unit_of_work, a, w.places[OWN].off_boarding),
             lambda w, a: recall.end(w.unit_of_work, a, w.places[OWN].recall),
             lambda w, a: approvals.request(w.unit_of_work, a, w.places[OWN].plans[Action.GENERATE]),
+            lambda w, a: undo.undo(
+                w.unit_of_work,
+                a,
+                undo.plan_undo(w.unit_of_work, ADMIN, OWN, w.places[OWN].operation.operation_id),
+            ),
         ],
-        ids=["carry_out", "off_board", "recall", "ask"],
+        ids=["carry_out", "off_board", "recall", "ask", "undo"],
     )
     def test_somebody_elses_plan_is_refused(self, world, confirm):
         """Even though the other has the permission to plan the same."""

@@ -2,17 +2,21 @@
 
 import threading
 from collections.abc import Callable
+from functools import partial
 from itertools import pairwise
 
 import pytest
 from sqlalchemy import Engine
 
+from lib.domain.access import Actor
 from lib.domain.clock import HOUR
 from lib.domain.errors import DeskError, PlanOutdatedError
 from lib.domain.plan import Plan
 from lib.domain.states import Action, Holding
 from lib.operations.actions import Outcome, execute
 from lib.operations.off_boarding import off_board, plan_off_boarding
+from lib.operations.undo import plan_undo, undo
+from lib.operations.verification.token_verifier import TokenVerifier
 from tests.support.actions import (
     act,
     add_administrator,
@@ -171,3 +175,55 @@ class TestFourEyes:
             )
             assert [len(receipts) for receipts in results[2:]] == [2]
             assert [type(result) for result in results[:2]] == [Outcome] * 2
+
+
+class TestUndo:
+    """An undo at the same moment as something else about the same users."""
+
+    def undoing(self, engine: Engine, operation_id: str, actor: Actor = ADMIN) -> Callable:
+        """Return the call that executes an undo which is planned now."""
+        planned = plan_undo(unit_of_work(engine, later), actor, ORG, operation_id)
+        return lambda: undo(unit_of_work(engine, later), actor, planned)
+
+    def test_of_two_undos_of_one_operation_one_is_refused(self, engine):
+        """Never both, never none: each digest moves once."""
+        ids = build(engine, 3)
+        old = [give(engine, member_id, Holding.ACCEPTED)[0] for member_id in ids]
+        second = add_administrator(engine)
+        for _ in range(RUNS):
+            operation_id = act(engine, Action.GENERATE, ids)[0].operation_id
+            results = at_once(
+                *(self.undoing(engine, operation_id, actor) for actor in (ADMIN, second))
+            )
+            names = sorted(getattr(result, "code", "done") for result in results)
+            assert names == ["NotUndoable", "done"]
+            assert live_matches(engine, old) == [1] * 3
+
+    @pytest.mark.parametrize("action", [Action.GENERATE, Action.CANCEL])
+    def test_of_an_undo_and_an_action_for_the_same_users_one_is_refused(self, engine, action):
+        """The users have what the winner left."""
+        ids = build(engine, 3)
+        for _ in range(RUNS):
+            operation_id = act(engine, Action.GENERATE, ids)[0].operation_id
+            planned = plan(engine, action, ids)
+            results = at_once(self.undoing(engine, operation_id), executing(engine, planned))
+            losers = [result for result in results if isinstance(result, PlanOutdatedError)]
+            assert len(losers) == 1
+            live = select(engine, "SELECT count(*) FROM token WHERE ended_at IS NULL")
+            won = results[0] in losers
+            assert live == [(3 if won and action is Action.GENERATE else 0,)]
+            if won and action is Action.GENERATE:
+                act(engine, Action.CANCEL, ids)
+
+    def test_a_token_that_is_revoked_during_an_undo_never_lives_again(self, engine):
+        """Whichever comes first."""
+        ids = build(engine, 3)
+        for _ in range(RUNS):
+            old = [exported(act(engine, Action.GENERATE, [member_id])[1])[0] for member_id in ids]
+            operation_id = act(engine, Action.GENERATE, ids)[0].operation_id
+            verifier = TokenVerifier(unit_of_work(engine, later), MINTING)
+            revoking = partial(verifier.revoke, old[1], "192.0.2.9")
+            at_once(self.undoing(engine, operation_id), revoking)
+            assert live_matches(engine, old[1:2]) == [0]
+            verifier.close()
+            act(engine, Action.CANCEL, ids)

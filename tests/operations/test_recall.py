@@ -94,13 +94,18 @@ class TestLookUp:
         found = look_up(engine, " ".join([wrong, *mint(3, "demo"), f"{plain[:-1]}x"]))
         assert (found.leaked, found.unknown, found.plans) == ((), 3, ())
 
-    def test_an_ended_token_is_found_with_nothing_to_end(self, engine):
-        """Its holder is named."""
+    def test_an_ended_token_is_found_with_nothing_to_end_and_barred_once(self, engine):
+        """Its holder is named. No undo will revive it, and that needs no second time."""
         ids = build(engine, 1)
         (plain,) = give(engine, ids[0], Holding.ACCEPTED)
         act(engine, Action.REMOVE, ids)
         found = look_up(engine, plain)
         assert [t.state for t in found.leaked] == [TokenState.REMOVED]
+        assert (found.plans, found.barring) == ((), 1)
+        assert end(engine, found) == ()
+        assert select(engine, "SELECT barred_at FROM token") == [(later(),)]
+        found = look_up(engine, plain)
+        assert found.barring == 0
         with pytest.raises(NothingToDoError):
             end(engine, found)
 

@@ -20,34 +20,45 @@ from hypothesis.stateful import (
 from sqlalchemy import Engine, text
 
 from lib.domain.access import Actor
-from lib.domain.clock import MINUTE
+from lib.domain.clock import DAY, MINUTE
 from lib.domain.errors import (
     NothingToDoError,
+    NotUndoableError,
     PlanOutdatedError,
     StepRefusedError,
     TokenNotPendingError,
 )
 from lib.domain.plan import Plan
-from lib.domain.states import Action, TokenState
+from lib.domain.states import Action, ExistingTokens, TokenState
 from lib.domain.tokens import OwnToken
+from lib.domain.undo_plan import UndoPlan
 from lib.operations.actions import execute, plan_action
 from lib.operations.own_tokens import accept, decline, list_own
+from lib.operations.undo import plan_undo, undo
 from lib.store.engine import open_engine, writing
+from lib.store.tables import token
 from tests.support.actions import OTHER_ADMIN, TABLES, add_administrator, change, csv_rows, select
 from tests.support.database_facts import NOW
 from tests.support.directory import ADMIN, MINTING, SERVICE, build, by, unit_of_work
 
 USERS = {"UTCJF1": 2, "NVTBL2": 1}
+STOP, KEEP = ExistingTokens
+ACTS = st.sampled_from([*((action, STOP) for action in Action), (Action.GENERATE, KEEP)])
 #: Runs of forty steps in each run of the suite; the soak does a hundred times as many.
 EXAMPLES = {"sqlite": 30, "postgresql": 10}
 
 
 @dataclass(eq=False)
 class Held:
-    """A live token or request: the token in clear if anybody has it, and its expiry."""
+    """A token or request: in clear if anybody has it, its expiry, how often it was revived."""
 
     token: str | None = None
     until: int | None = None
+    revived: int = 0
+
+    def expired(self, now: int) -> bool:
+        """Tell whether it is past its expiry."""
+        return self.until is not None and self.until <= now
 
 
 @dataclass
@@ -60,7 +71,7 @@ class User:
 
     def at(self, now: int) -> "User":
         """Remove what has expired at `now`."""
-        lapsed = [held and held.until and held.until <= now for held in self.held()]
+        lapsed = [held and held.expired(now) for held in self.held()]
         self.pending, self.accepted = (
             None if gone else held for gone, held in zip(lapsed, self.held(), strict=True)
         )
@@ -81,15 +92,39 @@ class User:
             Action.GENERATE: None,
         }[action]
 
-    def act(self, action: Action, token: str | None) -> None:
+    def act(self, action: Action, keeps: bool, token: str | None, now: int) -> None:  # noqa: FBT001 - the administrator's choice
         """Apply an action to a user whom it does not skip."""
         if action is Action.REMOVE:
             self.accepted = None
         elif action is Action.CANCEL:
             self.pending = None
         else:
-            self.pending = Held(token)
-            self.accepted = None if action is Action.GENERATE else self.accepted
+            self.pending = Held(token, None if token else now + 30 * DAY)
+            ends = action is Action.GENERATE and not keeps
+            self.accepted = None if ends else self.accepted
+
+
+Holds = tuple[Held | None, Held | None]
+Who = tuple[str, int]
+
+
+@dataclass(eq=False)
+class Done:
+    """An executed operation: what each user whom it changed had before it and after it."""
+
+    organization_id: str
+    operation_id: str
+    at: int
+    users: dict[Who, tuple[Holds, Holds]]
+    undone: bool = False
+
+
+class PlannedUndo(NamedTuple):
+    """An open confirmation of an undo, with what the model expects of it."""
+
+    plan: UndoPlan
+    undoes: Done
+    expected: dict[Who, tuple[object, ...]]
 
 
 class Planned(NamedTuple):
@@ -97,6 +132,11 @@ class Planned(NamedTuple):
 
     plan: Plan
     saw: list[tuple[object, ...]]
+
+
+KEPT = ", ".join(
+    ["token_id", *(c.name for c in token.c if c.name not in {"token_id", "digest", "pepper"})]
+)
 
 
 class Lifecycle(RuleBasedStateMachine):
@@ -121,6 +161,8 @@ class Lifecycle(RuleBasedStateMachine):
         self.seen_ids: set[str] = set()
         self.open: Planned | None = None
         self.done: tuple[Plan, object] | None = None
+        self.operations: list[Done] = []
+        self.open_undo: PlannedUndo | None = None
 
     def clock(self) -> int:
         """Return the current moment of the machine."""
@@ -131,25 +173,31 @@ class Lifecycle(RuleBasedStateMachine):
         if self.engine is not self.first_engine:
             self.engine.dispose()
 
-    @rule(
-        admin=st.sampled_from([ADMIN, OTHER_ADMIN]), action=st.sampled_from(Action), selected=groups
-    )
-    def plan(self, admin: Actor, action: Action, selected: tuple[str, list[int]]) -> None:
+    @rule(admin=st.sampled_from([ADMIN, OTHER_ADMIN]), act=ACTS, selected=groups)
+    def plan(
+        self, admin: Actor, act: tuple[Action, ExistingTokens], selected: tuple[str, list[int]]
+    ) -> None:
         """Plan an action: nothing changes."""
-        org, chosen = selected
+        (action, existing_tokens), (org, chosen) = act, selected
         ids = [self.ids[org][n] for n in chosen]
         planned = plan_action(
-            unit_of_work(self.engine, self.clock), admin, action, org, SERVICE, ids
+            unit_of_work(self.engine, self.clock),
+            admin,
+            action,
+            org,
+            SERVICE,
+            ids,
+            existing_tokens,
         )
         self.open = Planned(planned, self.view(planned))
         skipped = [row.reason.value for row in planned.preview.skipped]
         assert skipped == [saw[-1] for saw in self.open.saw if saw[-1]]
 
-    @rule(action=st.sampled_from(Action), selected=groups)
-    def act(self, action: Action, selected: tuple[str, list[int]]) -> None:
+    @rule(act=ACTS, selected=groups)
+    def act(self, act: tuple[Action, ExistingTokens], selected: tuple[str, list[int]]) -> None:
         """Plan and execute an action, while another confirmation may be open."""
         stands = self.open
-        self.plan(ADMIN, action, selected)
+        self.plan(ADMIN, act, selected)
         self.confirm()
         self.open = stands
 
@@ -169,11 +217,17 @@ class Lifecycle(RuleBasedStateMachine):
             return
         outcome = execute(unit_of_work(self.engine, self.clock), by(planned), planned, MINTING)
         made = {row["Username"]: row["API Token"] for row in csv_rows(outcome.csv)}
+        changed: dict[Who, tuple[Holds, Holds]] = {}
         for who in self.who(planned):
             user = self.users[who].at(self.now)
             if not user.refusal(planned.action):
-                user.act(planned.action, made.pop(f"{who[0].lower()}-u{who[1]}", None))
+                before, keeps = user.held(), planned.existing_tokens is KEEP
+                token = made.pop(f"{who[0].lower()}-u{who[1]}", None)
+                user.act(planned.action, keeps, token, self.now)
+                changed[who] = (before, user.held())
         assert made == {}
+        org = planned.scope.organization_id
+        self.operations.append(Done(org, planned.operation_id, self.now, changed))
         self.done = (planned, outcome.receipt)
 
     @precondition(lambda self: self.done)
@@ -184,6 +238,84 @@ class Lifecycle(RuleBasedStateMachine):
             unit_of_work(self.engine, self.clock), by(self.done[0]), self.done[0], MINTING
         )
         assert (outcome.receipt, outcome.csv) == (self.done[1], None)
+
+    @precondition(lambda self: self.operations)
+    @rule(admin=st.sampled_from([ADMIN, OTHER_ADMIN]), back=st.integers(0, 5))
+    def plan_undo(self, admin: Actor, back: int) -> None:
+        """Plan the undo of one of the last operations: nothing changes."""
+        done = self.operations[-1 - back % len(self.operations)]
+        books = unit_of_work(self.engine, self.clock)
+        if self.cannot_be_undone(done):
+            with pytest.raises(NotUndoableError):
+                plan_undo(books, admin, done.organization_id, done.operation_id)
+            return
+        planned = plan_undo(books, admin, done.organization_id, done.operation_id)
+        self.open_undo = PlannedUndo(planned, done, self.expect(done))
+        restored = sum(expected[-1] is not None for expected in self.open_undo.expected.values())
+        assert planned.preview.restored == restored
+
+    @precondition(lambda self: self.operations)
+    @rule(back=st.integers(0, 5))
+    def undo(self, back: int) -> None:
+        """Plan and execute an undo, while another confirmation may be open."""
+        stands, self.open_undo = self.open_undo, None
+        self.plan_undo(ADMIN, back)
+        if self.open_undo:
+            self.confirm_undo()
+        self.open_undo = stands
+
+    @precondition(lambda self: self.open_undo)
+    @rule()
+    def confirm_undo(self) -> None:
+        """Execute the open undo, or expect a refusal."""
+        planned, done, expected = self.open_undo
+        self.open_undo = None
+        actor, books = Actor(planned.actor, ""), unit_of_work(self.engine, self.clock)
+        restored = any(snapshot[-1] is not None for snapshot in expected.values())
+        refusal = (
+            NotUndoableError
+            if self.cannot_be_undone(done)
+            else PlanOutdatedError
+            if self.expect(done) != expected
+            else None
+            if restored
+            else NothingToDoError
+        )
+        if refusal:
+            with pytest.raises(refusal):
+                undo(books, actor, planned)
+            return
+        (receipt,) = undo(books, actor, planned)
+        assert undo(books, actor, planned) == (receipt,)
+        done.undone = True
+        for who, (*_, back) in expected.items():
+            if back is not None:
+                self.restore(who, done, back)
+
+    def restore(self, who: Who, done: Done, back: tuple[Held, ...]) -> None:
+        """Give a user of the model what an undo gives back."""
+        user, (before, after) = self.users[who].at(self.now), done.users[who]
+        for held in back:
+            held.revived += 1
+        user.pending, user.accepted = (
+            was if was in back or was is left else None
+            for was, left in zip(before, after, strict=True)
+        )
+
+    def cannot_be_undone(self, done: Done) -> bool:
+        """Tell whether an operation was undone, or is too old."""
+        return done.undone or self.now > done.at + 7 * DAY
+
+    def expect(self, done: Done) -> dict[Who, tuple[object, ...]]:
+        """Return of each user their rows, and what an undo gives back; None for a skip."""
+        expected: dict[Who, tuple[object, ...]] = {}
+        for who, (before, after) in done.users.items():
+            user = self.users[who].at(self.now)
+            ended = [held for held in before if held and held not in after]
+            back = tuple(held for held in ended if not held.expired(self.now))
+            skips = user.held() != after or (ended and not back)
+            expected[who] = (*map(row, user.held()), None if skips else back)
+        return expected
 
     @rule(who=people)
     def accept(self, who: tuple[str, int]) -> None:
@@ -223,6 +355,8 @@ class Lifecycle(RuleBasedStateMachine):
             member=self.ids[who[0]][who[1]],
             now=self.now,
         )
+        # What changes tokens raises the revision.
+        change(self.engine, "UPDATE subscription SET revision = revision + 1")
         for held in self.users[who].at(self.now).held():
             if held:
                 held.until = until
@@ -231,6 +365,11 @@ class Lifecycle(RuleBasedStateMachine):
     def wait(self, minutes: int) -> None:
         """Time passes."""
         self.now += minutes * MINUTE
+
+    @rule(days=st.integers(1, 4))
+    def wait_days(self, days: int) -> None:
+        """Much time passes: requests lapse, and operations get too old to be undone."""
+        self.now += days * DAY
 
     @rule(who=people)
     def lapse(self, who: tuple[str, int]) -> None:
@@ -299,8 +438,8 @@ class Lifecycle(RuleBasedStateMachine):
 
     @invariant()
     def rows_never_go_or_reopen(self) -> None:
-        """No row disappears, and a closed row does not change."""
-        rows = {row[1]: row for row in select(self.engine, "SELECT * FROM token")}
+        """No row disappears, and a closed row does not change. Only an undo takes its digest."""
+        rows = {row[0]: row for row in select(self.engine, f"SELECT {KEPT} FROM token")}
         assert self.seen_ids <= set(rows)
         assert {token_id: rows[token_id] for token_id in self.closed} == self.closed
         self.seen_ids = set(rows)
@@ -315,12 +454,17 @@ class Lifecycle(RuleBasedStateMachine):
     def view(self, planned: Plan) -> list[tuple[object, ...]]:
         """Return the state of the model for the users of a plan."""
         users = [self.users[who].at(self.now) for who in self.who(planned)]
-        return [(*user.held(), user.refusal(planned.action)) for user in users]
+        return [(*map(row, user.held()), user.refusal(planned.action)) for user in users]
 
     def pending_of(self, who: tuple[str, int]) -> OwnToken | None:
         """Return the pending one of a user, as their page shows it."""
         own = list_own(self.engine, self.clock, actor(who))
         return next((row for row in own if row.state is TokenState.PENDING), None)
+
+
+def row(held: Held | None) -> tuple[Held, int] | None:
+    """Return what tells a stored row from others: each undo makes a new one."""
+    return (held, held.revived) if held else None
 
 
 def actor(who: tuple[str, int]) -> Actor:

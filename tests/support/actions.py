@@ -12,7 +12,7 @@ from lib.domain.clock import MINUTE
 from lib.domain.ids import new_id
 from lib.domain.plan import Plan
 from lib.domain.roles import Grant, Role
-from lib.domain.states import Action, Holding
+from lib.domain.states import Action, ExistingTokens, Holding
 from lib.domain.token_format import hint, mint
 from lib.operations.actions import Outcome, execute, plan_action
 from lib.store import approval_queries, tables
@@ -87,6 +87,7 @@ def give(
                 "pepper": 1,
                 "hint": hint(token),
                 "created_at": NOW - MINUTE,
+                "issued_at": NOW - MINUTE,
                 "accepted_at": NOW if state == "accepted" else None,
             }
             connection.execute(tables.token.insert().values(values | facts))
@@ -101,10 +102,17 @@ def plan(
     actor: Actor = ADMIN,
     organization_id: str = ORG,
     service_id: str = SERVICE,
+    existing_tokens: ExistingTokens = ExistingTokens.STOP,
 ) -> Plan:
     """Plan an action at the tests' moment."""
     return plan_action(
-        unit_of_work(engine, lambda: NOW), actor, action, organization_id, service_id, member_ids
+        unit_of_work(engine, lambda: NOW),
+        actor,
+        action,
+        organization_id,
+        service_id,
+        member_ids,
+        existing_tokens,
     )
 
 

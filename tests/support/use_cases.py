@@ -19,6 +19,7 @@ from lib.domain.plan import Plan
 from lib.domain.roles import Grant, Permission, Role
 from lib.domain.states import Action, Holding
 from lib.domain.tokens import OwnToken
+from lib.domain.undo_plan import UndoPlan
 from lib.operations import (
     actions,
     activity,
@@ -33,6 +34,7 @@ from lib.operations import (
     recall,
     results,
     token_list,
+    undo,
 )
 from lib.operations.leak_reader.reader import pasted
 from lib.operations.off_boarding import OffBoarding
@@ -248,6 +250,14 @@ def _recalling(w: World, a: Actor, p: str) -> Any:
     found = w.places[p].recall
     plans = tuple(_by(plan, a) for plan in found.plans)
     return recall.end(w.unit_of_work, a, replace(found, actor=a.username, plans=plans))
+
+
+def _planning_undo(w: World, a: Actor, p: str) -> UndoPlan:
+    return undo.plan_undo(w.unit_of_work, a, p, w.places[p].operation.operation_id)
+
+
+def _undoing(w: World, a: Actor, p: str) -> Any:
+    return undo.undo(w.unit_of_work, a, replace(_planning_undo(w, ADMIN, p), actor=a.username))
 
 
 def _downloading(*, rest: bool = False) -> Call:
@@ -470,6 +480,15 @@ CASES = [
         _P.RECALL,
     ),
     Case(recall.end, _recalling, _P.RECALL, writes=True),
+    Case(undo.plan_undo, _planning_undo, _P.REQUEST),
+    Case(undo.undo, _undoing, _P.REQUEST, writes=True),
+    Case(
+        undo.read_undo_state,
+        lambda w, a, p: undo.read_undo_state(
+            w.unit_of_work, a, p, w.places[p].operation.operation_id
+        ),
+        _P.ACTIVITY,
+    ),
     Case(
         own_tokens.list_own,
         lambda w, a, _: own_tokens.list_own(w.engine, clock, a),

@@ -57,16 +57,12 @@ class TokenVerifier:
         return await asyncio.to_thread(self.check, token, service_id)
 
     def revoke(self, token: str, address: str, service_id: str | None = None) -> bool:
-        """End a live token, even one that is inactive now. Returns False when there was none.
+        """End a live token, or bar an ended one; see `revocation.revoke`.
 
-        With `service_id`, a token of another service does not count. `address` is that of the
-        caller, for the audit event. Raises DatabaseUnavailableError and AuditNotWrittenError.
+        A string without the form of a token is answered without the database.
         """
-        found = self._lookup(token, self._lookups)
-        if found is None or not _is_for_service(found, service_id):
-            return False
-        asked_by = f"service {service_id}" if service_id else "its holder"
-        return revocation.end(self.unit_of_work, found, address, asked_by)
+        digests = self._digests(token)
+        return bool(digests) and revocation.revoke(self.unit_of_work, digests, address, service_id)
 
     def service_of(self, client_id: str, client_secret: str) -> str | None:
         """Return the id of the service with this credential; None when it is wrong.

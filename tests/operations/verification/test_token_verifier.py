@@ -12,10 +12,12 @@ from functools import partial
 import pytest
 from sqlalchemy import Engine, create_engine, text
 
+from lib.domain.access import Actor
 from lib.domain.clock import DAY, HOUR, MINUTE, SECOND
 from lib.domain.errors import DatabaseBusyError, DatabaseUnavailableError
 from lib.domain.states import Action, Holding
 from lib.domain.token_format import Minting, mint
+from lib.operations import own_tokens
 from lib.operations.database import open_database
 from lib.operations.verification.token_verifier import TokenVerifier
 from lib.store.engine import sqlite_module, writing
@@ -83,6 +85,7 @@ class TestGood:
             "state": "accepted",
             "issued_at": NOW - MINUTE,
             "expires_at": NOW + DAY,
+            "jti": token_id,
             "active": True,
         }
 
@@ -93,7 +96,10 @@ class TestGood:
 
     def test_a_requested_token_is_issued_at_its_acceptance(self, verifier, engine, ids):
         """It was minted then."""
-        (token,) = give(engine, ids[0], Holding.ACCEPTED, origin="request", accepted_at=NOW + HOUR)
+        act(engine, Action.REQUEST, ids[:1])
+        me, books = Actor("utcjf1-u0", "User"), unit_of_work(engine, lambda: NOW + HOUR)
+        (own,) = own_tokens.list_own(engine, books.clock, me)
+        token = own_tokens.accept(books, me, own, MINTING)
         assert verifier.check(token).issued_at == NOW + HOUR
 
     def test_an_accepted_token_is_good_while_a_request_waits(self, verifier, engine, ids):
