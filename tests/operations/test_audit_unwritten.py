@@ -114,6 +114,7 @@ OTHERS: Acts = {
 }
 #: What is given a unit of work and writes nothing but a refusal.
 READING = {
+    "database.OpenedDatabase",
     "actions.plan_action",
     "off_boarding.plan_off_boarding",
     "recall.look_up",
