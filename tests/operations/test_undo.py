@@ -21,6 +21,7 @@ from lib.domain.states import Action, Cause, ExistingTokens, Holding, Skip
 from lib.domain.undo import UndoRefusal
 from lib.operations import own_tokens, recall
 from lib.operations.actions import execute
+from lib.operations.leak_reader.reader import pasted
 from lib.operations.undo import (
     plan_undo,
     plan_undo_by_command,
@@ -270,7 +271,7 @@ class TestBarred:
         """Name a token, live or ended."""
         books = unit_of_work(engine, lambda: LATER)
         if how == "recall":
-            recall.end(books, ADMIN, recall.look_up(books, ADMIN, f"x {token}", MINTING))
+            recall.end(books, ADMIN, recall.look_up(books, ADMIN, [pasted(f"x {token}")], MINTING))
         else:
             verifier = TokenVerifier(books, MINTING)
             verifier.revoke(token, "192.0.2.9")
@@ -311,7 +312,7 @@ class TestBarred:
         """The row that it came from has no digest."""
         _, operation_id, old, _ = generate_for_one(engine)
         undo_at(engine, operation_id, at=LATER)
-        found = recall.look_up(unit_of_work(engine), ADMIN, old, MINTING)
+        found = recall.look_up(unit_of_work(engine), ADMIN, [pasted(old)], MINTING)
         assert [leaked.state for leaked in found.leaked] == ["accepted"]
         self.name(engine, how, old)
         assert live_matches(engine, [old]) == [0]
@@ -320,7 +321,7 @@ class TestBarred:
         """The token was ended at the look-up and lives again: it must be looked up again."""
         _, operation_id, old, _ = generate_for_one(engine)
         books = unit_of_work(engine, lambda: UNDONE_AT)
-        found = recall.look_up(books, ADMIN, old, MINTING)
+        found = recall.look_up(books, ADMIN, [pasted(old)], MINTING)
         assert (found.ending, found.barring) == (0, 1)
         undo_at(engine, operation_id)
         with pytest.raises(PlanOutdatedError):
@@ -335,7 +336,7 @@ class TestBarred:
         second, _ = act(engine, Action.GENERATE, ids)
         undo_at(engine, second.operation_id, at=LATER)
         books = unit_of_work(engine, lambda: LATER)
-        found = recall.look_up(books, ADMIN, exported(outcome)[0], MINTING)
+        found = recall.look_up(books, ADMIN, [pasted(exported(outcome)[0])], MINTING)
         assert recall.widen(books, ADMIN, found).ending == 3
 
 
@@ -389,7 +390,10 @@ class TestRefused:
         (member,) = build(engine, 1)
         (token,) = give(engine, member, Holding.ACCEPTED)
         books = unit_of_work(engine, lambda: LATER)
-        (receipt,) = recall.end(books, ADMIN, recall.look_up(books, ADMIN, token, MINTING))
+        found = recall.look_up(books, ADMIN, [pasted(token)], MINTING)
+        (receipt,) = recall.end(books, ADMIN, found)
+            books, ADMIN, recall.look_up(books, ADMIN, [pasted(token)], MINTING)
+        )
         assert receipt.cause is Cause.RECALL
         self.refused(engine, receipt.operation_id, UndoRefusal.IS_RECALL)
 
