@@ -11,10 +11,10 @@ from lib.domain.clock import Moment
 from lib.domain.plan import Plan, plan_from_json, plan_to_json
 from lib.domain.states import ApprovalState
 from lib.store import tables
+from lib.store.columns import select_list
 
 _APPROVALS = (
-    "SELECT a.organization_id, o.name, a.operation_id, a.service_id, s.name, a.requester,"
-    " a.asked_at, a.users, a.plan_digest, a.reason, a.state, a.answered_by, a.answered_at"
+    f"SELECT {select_list(Approval, 'a', organization_name='o.name', service_name='s.name')}"
     " FROM approval a JOIN organization o ON o.organization_id = a.organization_id"
     " JOIN service s ON s.service_id = a.service_id"
 )

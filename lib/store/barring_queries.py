@@ -9,18 +9,16 @@ from lib.domain.operations import ChangedUser
 from lib.domain.states import Holding
 from lib.domain.tokens import NamedToken
 from lib.store.bulk import ids_parameter, with_ids
+from lib.store.columns import select_list
 
 
 def find_named(connection: Connection, digests: Sequence[bytes]) -> NamedToken | None:
-    """Return the token with one of `digests`, live or ended; None without one.
-
-    Live rows and ended rows are always both read, so that the time tells nothing.
-    """
+    """Return the token with one of `digests`, live or ended; None without one."""
     found = []
     for kind in ("IS NULL", "IS NOT NULL"):  # each has its own partial index
         statement = text(
-            "SELECT t.organization_id, t.service_id, t.token_id, t.member_id, m.username"
-            " FROM token t JOIN member m ON m.organization_id = t.organization_id"
+            f"SELECT {select_list(NamedToken, 't', username='m.username')} FROM token t"
+            " JOIN member m ON m.organization_id = t.organization_id"
             f" AND m.member_id = t.member_id WHERE t.digest IN :digests AND t.ended_at {kind}"
         )
         rows = connection.execute(

@@ -5,6 +5,7 @@ from sqlalchemy import Connection, text
 from lib.domain.clock import Moment
 from lib.domain.credentials import ServiceCredential
 from lib.store import tables
+from lib.store.columns import select_list
 
 
 def lock_service(connection: Connection, service_id: str) -> bool:
@@ -21,7 +22,7 @@ def live(connection: Connection, service_id: str | None = None) -> list[ServiceC
     of_service = "AND service_id = :service" if service_id is not None else ""
     rows = connection.execute(
         text(
-            "SELECT client_id, service_id, created_at, created_by FROM service_credential"
+            f"SELECT {select_list(ServiceCredential, 'c')} FROM service_credential c"
             f" WHERE ended_at IS NULL {of_service} ORDER BY service_id, created_at, client_id"
         ),
         {"service": service_id} if of_service else {},

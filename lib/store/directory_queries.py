@@ -15,6 +15,7 @@ from lib.domain.roles import Reach
 from lib.domain.search import like
 from lib.domain.states import OrganizationType, Status
 from lib.store.bulk import among, ids_parameter, with_ids
+from lib.store.columns import unexpired
 
 #: The sort orders of the Organizations page, as SQL.
 ORDERS = {
@@ -153,7 +154,7 @@ def organizations_page(
             "  WHERE b.organization_id = o.organization_id"
             "  AND t.organization_id = b.organization_id AND t.service_id = b.service_id"
             "  AND t.state = 'accepted'"
-            "  AND (t.expires_at IS NULL OR t.expires_at > :now))"
+            f"  AND {unexpired('t')})"
             f" FROM organization o WHERE {where} ORDER BY {ORDERS[order]}, o.organization_id"
             " LIMIT :limit OFFSET :offset",
         ),
@@ -248,16 +249,15 @@ def coverage(
 
 
 def _holders(rows: Any, state: str, within: str) -> Counter[tuple[str, str]]:  # noqa: ANN401 - the caller's closure
-    live = "(t.expires_at IS NULL OR t.expires_at > :now)"
     neither = (
         "AND NOT EXISTS (SELECT 1 FROM token a WHERE a.organization_id = t.organization_id"
         " AND a.service_id = t.service_id AND a.member_id = t.member_id AND a.state = 'accepted'"
-        " AND (a.expires_at IS NULL OR a.expires_at > :now))"
+        f" AND {unexpired('a')})"
     )
     counted = rows(
         "SELECT t.organization_id, t.service_id, count(*) FROM token t JOIN member m"
         " ON m.organization_id = t.organization_id AND m.member_id = t.member_id"
-        f" AND m.status = 'active' WHERE t.state = '{state}' AND {live}"
+        f" AND m.status = 'active' WHERE t.state = '{state}' AND {unexpired('t')}"
         f" {neither if state == 'pending' else ''} {within.format('t')}"
         " GROUP BY t.organization_id, t.service_id"
     )

@@ -9,6 +9,7 @@ from lib.domain.clock import Moment
 from lib.domain.search import caseless
 from lib.store import tables
 from lib.store.bulk import ids_parameter, insert_many, with_ids
+from lib.store.columns import select_list, unexpired
 
 Row: TypeAlias = Mapping[str, Any]
 
@@ -115,7 +116,7 @@ def with_a_live_token(connection: Connection, usernames: Iterable[str], now: Mom
         usernames,
         "member m ON m.username = i.value JOIN token t"
         " ON t.organization_id = m.organization_id AND t.member_id = m.member_id"
-        " WHERE t.ended_at IS NULL AND (t.expires_at IS NULL OR t.expires_at > :now)",
+        f" WHERE t.ended_at IS NULL AND {unexpired('t')}",
         now=now,
     )
 
@@ -237,8 +238,14 @@ def members_with_services(connection: Connection) -> list[MemberWithService]:
     """
     rows = connection.execute(
         text(
-            "SELECT m.organization_id, b.service_id, m.member_id, m.status, o.status"
-            " FROM member m JOIN organization o ON o.organization_id = m.organization_id"
+            "SELECT "
+            + select_list(
+                MemberWithService,
+                "m",
+                service_id="b.service_id",
+                organization_status="o.status",
+            )
+            + " FROM member m JOIN organization o ON o.organization_id = m.organization_id"
             " JOIN subscription b ON b.organization_id = m.organization_id"
             " ORDER BY m.organization_id, b.service_id, m.sort_key, m.username"
         )

@@ -11,14 +11,14 @@ from sqlalchemy import Connection, text
 from lib.domain.clock import Moment
 from lib.domain.roles import Grant, Role
 from lib.store.bulk import ids_parameter, with_ids
+from lib.store.columns import select_list, unexpired
 
 # Verify says yes to these (token_lookup.LIVE_TOKEN): live, with a secret, and all three active.
 _WORKING_TOKENS = (
     "token t JOIN member w ON w.organization_id = t.organization_id AND w.member_id = t.member_id"
     " JOIN organization o ON o.organization_id = t.organization_id"
     " JOIN subscription b ON b.organization_id = t.organization_id AND b.service_id = t.service_id"
-    " WHERE t.ended_at IS NULL AND t.digest IS NOT NULL"
-    " AND (t.expires_at IS NULL OR t.expires_at > :now)"
+    f" WHERE t.ended_at IS NULL AND t.digest IS NOT NULL AND {unexpired('t')}"
     " AND w.status = 'active' AND o.status = 'active' AND b.status = 'active'"
 )
 _TOKENS_OF_MEMBER = (
@@ -83,7 +83,7 @@ def tokens_of_members(
     rows = connection.execute(
         with_ids(
             connection,
-            f"SELECT m.organization_id, m.username, m.name, {_TOKENS_OF_MEMBER}"
+            f"SELECT {select_list(MemberTokens, 'm', working_tokens=_TOKENS_OF_MEMBER)}"
             # CROSS JOIN keeps SQLite to this order.
             " FROM {ids} i CROSS JOIN member m WHERE m.organization_id = substr(i.value, 1, 6)"
             " AND m.username = substr(i.value, 8) ORDER BY m.organization_id, m.username",

@@ -13,6 +13,7 @@ from lib.domain.plan import Plan
 from lib.domain.states import Action, Cause, ExistingTokens, Skip, Status
 from lib.store import tables
 from lib.store.bulk import insert_many
+from lib.store.columns import select_list
 
 _GENERATION_LOCK = 0x67656E << 32  # "gen"; with a hash of the person, the advisory lock's key
 _SCOPE = (
@@ -190,7 +191,7 @@ def result_rows(
 
 
 _RESULTS = (
-    "SELECT m.name, m.username, m.email, r.result FROM operation_result r JOIN member m"
+    f"SELECT {select_list(ResultRow, 'm', result='r.result')} FROM operation_result r JOIN member m"
     " ON m.organization_id = r.organization_id AND m.member_id = r.member_id"
     " WHERE r.organization_id = :organization AND r.operation_id = :operation"
 )

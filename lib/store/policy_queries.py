@@ -9,12 +9,13 @@ def read(connection: Connection, organization_id: str, service_id: str) -> Expir
     """Return the policy of an organization and a service; None where there is no limit."""
     row = connection.execute(
         text(
-            "SELECT (SELECT token_days FROM service WHERE service_id = :service),"
+            "SELECT (SELECT token_days FROM service WHERE service_id = :service) AS service_days,"
             " (SELECT token_days FROM organization WHERE organization_id = :organization)"
+            " AS organization_days"
         ),
         {"organization": organization_id, "service": service_id},
     ).one()
-    return ExpiryPolicy(*row)
+    return ExpiryPolicy(row.service_days, row.organization_days)
 
 
 def set_for_service(connection: Connection, service_id: str, days: int | None) -> bool:

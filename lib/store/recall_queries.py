@@ -8,15 +8,23 @@ from lib.domain.clock import Moment
 from lib.domain.states import TokenState
 from lib.domain.tokens import LeakedToken
 from lib.store.bulk import ids_parameter, with_ids
+from lib.store.columns import select_list, unexpired
 
 _AT_ONCE = 500  # digests in one statement
+_COLUMNS = select_list(
+    LeakedToken,
+    "t",
+    organization_name="o.name",
+    service_name="s.name",
+    name="m.name",
+    username="m.username",
+    state="CASE WHEN t.ended_at IS NULL AND t.expires_at <= :now THEN 'expired' ELSE t.state END",
+    hint="COALESCE(t.hint, '')",
+    operation_id="CASE WHEN t.origin = 'export' THEN COALESCE(t.made_by_operation, '') ELSE '' END",
+    barred="t.barred_at IS NOT NULL",
+)
 _LEAKED = (
-    "SELECT t.organization_id, o.name, t.service_id, s.name, t.member_id, m.name, m.username,"
-    " t.token_id, CASE WHEN t.ended_at IS NULL AND t.expires_at <= :now THEN 'expired'"
-    " ELSE t.state END, COALESCE(t.hint, ''),"
-    " CASE WHEN t.origin = 'export' THEN COALESCE(t.made_by_operation, '') ELSE '' END,"
-    " t.barred_at IS NOT NULL"
-    " FROM token t JOIN member m ON m.organization_id = t.organization_id"
+    f"SELECT {_COLUMNS} FROM token t JOIN member m ON m.organization_id = t.organization_id"
     " AND m.member_id = t.member_id JOIN organization o ON o.organization_id = t.organization_id"
     " JOIN service s ON s.service_id = t.service_id"
 )
@@ -69,8 +77,7 @@ def live_of_operations(
                 " AND r.member_id = t.member_id AND r.operation_id = t.made_by_operation"
                 " WHERE t.organization_id = :organization"
                 " AND r.operation_id IN (SELECT value FROM {ids} i)"
-                f" AND t.state = '{state}' AND t.digest IS NOT NULL"
-                " AND (t.expires_at IS NULL OR t.expires_at > :now)",
+                f" AND t.state = '{state}' AND t.digest IS NOT NULL AND {unexpired('t')}",
             ),
             {
                 "organization": organization_id,

@@ -8,6 +8,7 @@ from sqlalchemy import Connection, text
 from lib.domain.clock import Moment
 from lib.domain.search import ascii_lower, caseless
 from lib.store.bulk import ids_parameter, with_ids
+from lib.store.columns import select_list
 
 
 class SignInRow(NamedTuple):
@@ -24,15 +25,14 @@ _ASCII_LOWER = {"sqlite": "lower(email)", "postgresql": 'lower(email COLLATE "C"
 
 # Built once, since it is executed at every click.
 _FIND = text(
-    "SELECT username, signed_in_at, last_seen_at, ended_at FROM sign_in"
-    " WHERE sign_in_id = :sign_in_id"
+    f"SELECT {select_list(SignInRow, 's')} FROM sign_in s WHERE s.sign_in_id = :sign_in_id"
 )
 
 
 def find(connection: Connection, sign_in_id: str) -> SignInRow | None:
     """Return a sign-in, or None if there is no such sign-in."""
     row = connection.execute(_FIND, {"sign_in_id": sign_in_id}).one_or_none()
-    return SignInRow(*row) if row else None
+    return SignInRow._make(row) if row else None
 
 
 def add(connection: Connection, sign_in_id: str, row: SignInRow) -> bool:

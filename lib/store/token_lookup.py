@@ -15,6 +15,7 @@ from sqlalchemy.pool import NullPool
 
 from lib.domain.errors import DatabaseUnavailableError
 from lib.domain.tokens import FoundToken
+from lib.store.columns import select_list
 from lib.store.engine import database_error_from, sqlite_module, to_dbapi_error
 from lib.store.sqlite_file import file_of
 
@@ -29,9 +30,13 @@ class LiveTokenSql(NamedTuple):
 
 
 LIVE_TOKEN = LiveTokenSql(
-    "t.organization_id, t.service_id, t.token_id, t.member_id, m.username,"
-    " t.state, t.issued_at, t.expires_at, COALESCE(t.first_token_id, t.token_id),"
-    " m.status = 'active' AND o.status = 'active' AND b.status = 'active'",
+    select_list(
+        FoundToken,
+        "t",
+        username="m.username",
+        jti="COALESCE(t.first_token_id, t.token_id)",
+        active="m.status = 'active' AND o.status = 'active' AND b.status = 'active'",
+    ),
     "JOIN member m ON m.organization_id = t.organization_id AND m.member_id = t.member_id"
     " JOIN organization o ON o.organization_id = t.organization_id"
     " JOIN subscription b ON b.organization_id = t.organization_id AND b.service_id = t.service_id",
@@ -40,8 +45,6 @@ _BY_DIGEST = (
     f"SELECT {LIVE_TOKEN.columns} FROM token t {LIVE_TOKEN.joins}"
     " WHERE t.digest = ? AND t.ended_at IS NULL"
 )
-#: SQL for the fields of FoundCredential.
-CREDENTIAL = "c.service_id, c.digest, c.pepper FROM service_credential c"
 
 
 class FoundCredential(NamedTuple):
@@ -50,6 +53,10 @@ class FoundCredential(NamedTuple):
     service_id: str
     digest: bytes
     pepper: int
+
+
+#: SQL for the fields of FoundCredential.
+CREDENTIAL = f"{select_list(FoundCredential, 'c')} FROM service_credential c"
 
 
 class TokenLookup:

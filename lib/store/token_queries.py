@@ -17,12 +17,12 @@ from lib.domain.states import Origin, TokenState
 from lib.domain.tokens import OwnToken, TokenRow, UserInScope
 from lib.store import tables
 from lib.store.bulk import ids_parameter, insert_many, with_ids
+from lib.store.columns import select_list, unexpired
 
-_LIVE = "({0}.expires_at IS NULL OR {0}.expires_at > :now)"
 _JOIN_LIVE = " ".join(
     f"LEFT JOIN token {name} ON {name}.organization_id = m.organization_id"
     f" AND {name}.service_id = :service AND {name}.member_id = m.member_id"
-    f" AND {name}.state = '{state}' AND {_LIVE.format(name)}"
+    f" AND {name}.state = '{state}' AND {unexpired(name)}"
     for name, state in (("p", "pending"), ("a", "accepted"))
 )
 # IN instead of a join: SQLite put json_each into the inner loop of a join, which is quadratic.
@@ -52,6 +52,32 @@ _UNUSED = (
     " OR p.digest IS NOT NULL AND p.last_used_at IS NULL)"
 )
 _ENDS_WITHIN = "(a.expires_at <= :now + {0} OR p.digest IS NOT NULL AND p.expires_at <= :now + {0})"
+
+_USER_COLUMNS = select_list(
+    UserInScope,
+    "m",
+    pending_token="p.token_id",  # noqa: S106 - a column
+    accepted_token="a.token_id",  # noqa: S106 - a column
+    last_used_at="a.last_used_at",
+)
+_ROW_COLUMNS = select_list(
+    TokenRow,
+    "m",
+    accepted="a.token_id IS NOT NULL",
+    pending="p.token_id IS NOT NULL",
+    expired=_EXPIRED,
+    requested_at=f"COALESCE({_REQUESTED_AT.format('p')}, {_REQUESTED_AT.format('a')})",
+    last_used_at="COALESCE(a.last_used_at, p.last_used_at)",
+    expires_at="COALESCE(a.expires_at, p.expires_at)",
+)
+_OWN_COLUMNS = select_list(
+    OwnToken,
+    "t",
+    organization_name="o.name",
+    service_name="s.name",
+    hint="COALESCE(t.hint, '')",
+    restored="t.revives IS NOT NULL",
+)
 
 #: The filters of the page Recipient API Tokens, as SQL conditions.
 FILTERS = {
@@ -122,16 +148,18 @@ def table_rows(
     """
     statement = with_ids(
         connection,
-        "SELECT m.member_id, m.name, m.username, m.email, a.token_id IS NOT NULL,"
-        f" p.token_id IS NOT NULL, {_EXPIRED},"
-        f" COALESCE({_REQUESTED_AT.format('p')}, {_REQUESTED_AT.format('a')}),"
-        " COALESCE(a.last_used_at, p.last_used_at), COALESCE(a.expires_at, p.expires_at)"
-        f" {_AMONG_IDS}",
+        f"SELECT {_ROW_COLUMNS} {_AMONG_IDS}",
     )
     rows = connection.execute(
         statement, _scope_parameters(connection, organization_id, service_id, now, member_ids)
     )
-    return [TokenRow(*r[:4], *map(bool, r[4:7]), *r[7:]) for r in rows]
+    found = map(TokenRow._make, rows)
+    return [
+        row._replace(
+            accepted=bool(row.accepted), pending=bool(row.pending), expired=bool(row.expired)
+        )
+        for row in found
+    ]
 
 
 def users_in_scope(
@@ -144,8 +172,7 @@ def users_in_scope(
     """Return `member_ids` with their live tokens, in table order; unknown ids are left out."""
     statement = with_ids(
         connection,
-        "SELECT m.member_id, m.name, m.username, m.email, m.status, p.token_id, a.token_id,"
-        f" a.last_used_at {_AMONG_IDS}",
+        f"SELECT {_USER_COLUMNS} {_AMONG_IDS}",
     )
     rows = connection.execute(
         statement, _scope_parameters(connection, organization_id, service_id, now, member_ids)
@@ -299,17 +326,14 @@ def own_tokens(connection: Connection, username: str, now: Moment) -> list[OwnTo
     The newest come first.
     """
     live = " UNION ALL ".join(
-        "SELECT m.organization_id, o.name AS organization, s.service_id, s.name AS service,"
-        " t.token_id, t.state, t.origin, COALESCE(t.hint, '') AS hint, t.created_at,"
-        " t.last_used_at, t.expires_at, t.issued_at, t.revives IS NOT NULL AS restored"
-        " FROM member m"
+        f"SELECT {_OWN_COLUMNS} FROM member m"
         # CROSS JOIN makes SQLite keep this order; else it reads all tokens of the organization.
         " CROSS JOIN subscription b CROSS JOIN token t"
         " JOIN organization o ON o.organization_id = t.organization_id"
         " JOIN service s ON s.service_id = t.service_id"
         " WHERE m.username = :username AND b.organization_id = m.organization_id"
         " AND t.organization_id = m.organization_id AND t.service_id = b.service_id"
-        f" AND t.member_id = m.member_id AND t.state = '{state}' AND {_LIVE.format('t')}"
+        f" AND t.member_id = m.member_id AND t.state = '{state}' AND {unexpired('t')}"
         for state in ("pending", "accepted")
     )
     rows = connection.execute(

@@ -18,6 +18,7 @@ from lib.domain.undo import FormerRow, LiveRow, RowFate, UndoMember
 from lib.domain.undo_plan import UndoPart
 from lib.store import tables
 from lib.store.bulk import ids_parameter, insert_many, with_ids
+from lib.store.columns import unexpired
 
 _LIVE_COLUMNS = (
     "{0}.token_id, COALESCE({0}.first_token_id, {0}.token_id), {0}.made_by_operation,"
@@ -40,7 +41,7 @@ _JOINS = " ".join(
             f"LEFT JOIN token {name} ON {name}.organization_id = r.organization_id"
             f" AND {name}.service_id = :service AND {name}.member_id = r.member_id"
             f" AND {name}.state = '{state}'"
-            f" AND ({name}.expires_at IS NULL OR {name}.expires_at > :now)"
+            f" AND {unexpired(name)}"
             for name, state in (("p", "pending"), ("a", "accepted"))
         ),
         *(

@@ -7,11 +7,12 @@ from sqlalchemy import Connection, text
 from lib.domain.clock import Moment, minute_of
 from lib.domain.lifecycle import Change
 from lib.store.bulk import ids_parameter, with_ids
+from lib.store.columns import unexpired
 
 _PENDING = (
     "SELECT p.{0} FROM token p WHERE p.organization_id = :organization"
     " AND p.service_id = :service AND p.state = 'pending' AND p.digest IS NOT NULL"
-    " AND (p.expires_at IS NULL OR p.expires_at > :now)"
+    f" AND {unexpired('p')}"
     " AND p.token_id IN (SELECT value FROM {{ids}} i)"
 )
 

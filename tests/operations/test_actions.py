@@ -203,6 +203,8 @@ class TestEachMember:
                 "",
                 "",
                 "stop",
+                "bulk",
+                "",
             )
         ]
         assert outcome.csv is None
