@@ -11,6 +11,7 @@ import tempfile
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 
 import psutil
 import pytest
@@ -167,15 +168,24 @@ class TestPlace:
     """Where a run makes its folder."""
 
     @pytest.mark.parametrize(
-        ("room", "named", "in_memory"), [(0, False, True), (10**18, False, False), (0, True, False)]
+        ("room", "flag", "named", "in_memory"),
+        [
+            (0, 0, False, True),
+            (10**18, 0, False, False),
+            (0, os.ST_NOEXEC, False, False),
+            (0, 0, True, False),
+        ],
+        ids=["room", "no room", "no programs", "TMPDIR"],
     )
     def test_it_is_memory_if_that_has_room_and_tmpdir_names_no_other(
-        self, monkeypatch, tmp_path, room, named, in_memory
+        self, monkeypatch, tmp_path, room, flag, named, in_memory
     ):
-        """Room in bytes."""
+        """A test may need to run a program that it has written."""
         monkeypatch.setattr(tempfile, "tempdir", None)
         monkeypatch.setattr(parts, "_MEMORY", tmp_path)
         monkeypatch.setattr(parts, "_ROOM", room)
+        found = SimpleNamespace(f_flag=flag, f_bavail=1, f_frsize=4_096)
+        monkeypatch.setattr(os, "statvfs", lambda _: found)
         monkeypatch.delenv("TMPDIR", raising=False)
         if named:
             monkeypatch.setenv("TMPDIR", str(tmp_path.parent))

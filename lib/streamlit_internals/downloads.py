@@ -10,6 +10,7 @@ from streamlit.proto.BackMsg_pb2 import BackendOperationRequest
 from streamlit.proto.ForwardMsg_pb2 import BackendOperationResponse
 from streamlit.runtime import app_session
 from streamlit.runtime.backend_operation_handler import DeferredFileHandler
+from streamlit.runtime.forward_msg_queue import ForwardMsgQueue
 from streamlit.runtime.media_file_storage import MediaFileKind
 from streamlit.runtime.memory_media_file_storage import MemoryFile, MemoryMediaFileStorage
 from streamlit.runtime.scriptrunner import get_script_run_ctx
@@ -45,9 +46,34 @@ class SessionDeferredFiles(DeferredFileHandler):
         return await super().handle(request, session_id)
 
 
+class ResponseKeepingQueue(ForwardMsgQueue):
+    """Queue of a session's messages that keeps the responses to clicks on downloads.
+
+    At the begin of a run Streamlit drops what it has not sent yet. The page runs again as soon as
+    a file is made: the browser then never heard where the file is, and nothing came down.
+    """
+
+    def clear(
+        self,
+        retain_lifecycle_msgs: bool = False,  # noqa: FBT001, FBT002 - as Streamlit has it
+        fragment_ids_this_run: list[str] | None = None,
+    ) -> None:
+        """As Streamlit, but a new run drops no response."""
+        before = self._queue
+        super().clear(retain_lifecycle_msgs, fragment_ids_this_run)
+        if retain_lifecycle_msgs:
+            kept = {id(message) for message in self._queue}
+            self._queue += [
+                message
+                for message in before
+                if message.HasField("backend_operation_response") and id(message) not in kept
+            ]
+
+
 def bind_deferred_files() -> None:
-    """Make every later session use SessionDeferredFiles."""
+    """Make every later session use SessionDeferredFiles and ResponseKeepingQueue."""
     app_session.DeferredFileHandler = SessionDeferredFiles  # type: ignore[attr-defined]
+    app_session.ForwardMsgQueue = ResponseKeepingQueue  # type: ignore[attr-defined]
 
 
 def file_id_of(path: str) -> str:

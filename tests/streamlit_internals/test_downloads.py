@@ -10,9 +10,10 @@ from types import SimpleNamespace
 import pytest
 import streamlit as st
 from streamlit.proto.BackMsg_pb2 import BackendOperationRequest
-from streamlit.proto.ForwardMsg_pb2 import BackendOperationResponse
+from streamlit.proto.ForwardMsg_pb2 import BackendOperationResponse, ForwardMsg
 from streamlit.runtime import app_session
 from streamlit.runtime.backend_operation_handler import DeferredFileHandler
+from streamlit.runtime.forward_msg_queue import ForwardMsgQueue
 from streamlit.runtime.media_file_manager import MediaFileManager
 from streamlit.runtime.media_file_storage import MediaFileKind, MediaFileStorageError
 
@@ -20,6 +21,7 @@ from lib.streamlit_internals import downloads
 from lib.streamlit_internals.downloads import (
     DownloadObserver,
     DownloadStorage,
+    ResponseKeepingQueue,
     SessionDeferredFiles,
     bind_deferred_files,
     file_id_of,
@@ -365,11 +367,44 @@ class TestSessionDeferredFiles:
     def test_streamlits_sessions_use_our_handler(self, monkeypatch):
         """They look it up by the replaced name."""
         monkeypatch.setattr(app_session, "DeferredFileHandler", DeferredFileHandler)
+        monkeypatch.setattr(app_session, "ForwardMsgQueue", ForwardMsgQueue)
         bind_deferred_files()
         dispatcher = app_session.AppSession._create_backend_operation_dispatcher(
             SimpleNamespace(_script_data=None)
         )
         assert type(dispatcher._handlers["deferred_file"]) is SessionDeferredFiles
+
+
+class TestResponseKeepingQueue:
+    """A run that begins before a response was sent."""
+
+    @pytest.mark.parametrize("fragments", [None, ["polling"]])
+    def test_a_new_run_keeps_the_response_and_drops_what_was_drawn(self, fragments):
+        """The browser still hears where its file is; once, whichever run it is."""
+        queue = ResponseKeepingQueue()
+        queue.enqueue(message := ForwardMsg())
+        message.backend_operation_response.deferred_file.url = "/media/a.csv"
+        drawn = ForwardMsg()
+        drawn.delta.fragment_id = "polling"
+        queue.enqueue(drawn)
+        queue.clear(retain_lifecycle_msgs=True, fragment_ids_this_run=fragments)
+        assert queue.flush() == [message]
+
+    def test_a_whole_clear_drops_the_response(self):
+        """As when the session ends."""
+        queue = ResponseKeepingQueue()
+        queue.enqueue(message := ForwardMsg())
+        message.backend_operation_response.request_id = "1"
+        queue.clear()
+        assert queue.is_empty
+
+    def test_streamlits_sessions_use_it(self, monkeypatch):
+        """After `bind_deferred_files`; their queue is made from that name."""
+        monkeypatch.setattr(app_session, "DeferredFileHandler", DeferredFileHandler)
+        monkeypatch.setattr(app_session, "ForwardMsgQueue", ForwardMsgQueue)
+        bind_deferred_files()
+        assert app_session.ForwardMsgQueue is ResponseKeepingQueue
+        assert "ForwardMsgQueue" in app_session.AppSession.__init__.__code__.co_names
 
 
 class TestUseStorages:

@@ -42,7 +42,7 @@ class Tabs:
         def open_tab(address: str, *, width: int = 1280, height: int = 800) -> Tab:
             page = self._idle.pop() if self._idle else self._new_page()
             page.set_viewport_size({"width": width, "height": height})
-            page.emulate_media(color_scheme="light")
+            page.emulate_media(color_scheme="light", reduced_motion="reduce")
             opened.append(Tab(page, address))
             return opened[-1]
 
