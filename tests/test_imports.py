@@ -48,7 +48,14 @@ MAY_IMPORT = {
         "lib.settings",
     },
     "lib.settings": set(),
-    "lib.cli": {"lib.cli", "lib.operations", "lib.store", "lib.domain", "lib.settings"},
+    "lib.cli": {
+        "lib.cli",
+        "lib.wording",
+        "lib.operations",
+        "lib.store",
+        "lib.domain",
+        "lib.settings",
+    },
     "lib.demo": {
         "lib.demo",
         "lib.cli",
