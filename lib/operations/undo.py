@@ -6,12 +6,10 @@ an undo hands nothing out.
 """
 
 import logging
-from collections import defaultdict
 from collections.abc import Callable, Collection, Sequence
 
 from sqlalchemy import Connection
 
-from lib.domain import roles
 from lib.domain.access import Actor
 from lib.domain.activity import OperationFacts
 from lib.domain.audit import Event, EventAction, clean_reason
@@ -19,8 +17,6 @@ from lib.domain.clock import Moment
 from lib.domain.errors import (
     NotAllowedError,
     NothingToDoError,
-    NotUndoableError,
-    OutOfReachError,
     PlanOutdatedError,
     UnknownOperationError,
 )
@@ -38,12 +34,21 @@ from lib.domain.undo import (
     undo_until,
 )
 from lib.domain.undo_plan import UndoPart, UndoPlan, undo_differences, undo_digest, undo_preview
-from lib.operations.access import reach_if_any, require
+from lib.operations.access import require
 from lib.operations.batches import lock_all
 from lib.operations.command_line import SYSTEM, add_system_account
 from lib.operations.grants import COMMAND_LINE
+from lib.operations.undoable import (
+    operations_to_undo,
+    out_of_reach,
+    permission_of,
+    read_again,
+    require_all,
+    require_undoable,
+    with_siblings,
+)
 from lib.operations.unit_of_work import UnitOfWork
-from lib.store import activity_queries, operation_queries, token_queries, undo_queries
+from lib.store import operation_queries, token_queries, undo_queries
 from lib.store.engine import reading
 
 _log = logging.getLogger(__name__)
@@ -58,7 +63,7 @@ def read_undo_state(
     """
     with reading(unit_of_work.engine) as connection:
         require(connection, actor.username, Permission.ACTIVITY, organization_id)
-        operations = _operations(connection, organization_id, operation_id)
+        operations = operations_to_undo(connection, organization_id, operation_id)
         days, now = unit_of_work.undo_days, unit_of_work.clock()
         refusals = (undo_refusal(operation, days, now) for operation in operations)
         first = next(o for o in operations if o.operation_id == operation_id)
@@ -66,7 +71,7 @@ def read_undo_state(
             next(filter(None, refusals), None),
             undo_until(first, days),
             first.undone_by,
-            not _out_of_reach(connection, actor, operations),
+            not out_of_reach(connection, actor.username, operations),
         )
 
 
@@ -81,8 +86,8 @@ def plan_undo(
     """
     attempt = Event(EventAction.UNDO, actor.username, actor.address, organization_id)
     with unit_of_work.refusals_recorded(attempt), reading(unit_of_work.engine) as connection:
-        operations = _operations(connection, organization_id, operation_id, actor)
-        _require_all(connection, actor, operations)
+        operations = operations_to_undo(connection, organization_id, operation_id, actor.username)
+        require_all(connection, actor.username, operations)
         return _plan(connection, unit_of_work, actor, operations)
 
 
@@ -100,9 +105,9 @@ def undo(
     - AuditNotWrittenError.
     """
     with unit_of_work.transaction(_event(plan.parts[0], actor, reason)) as connection:
-        _require_all(connection, actor, [part.undone for part in plan.parts])
+        require_all(connection, actor.username, [part.undone for part in plan.parts])
         if actor.username != plan.actor:
-            raise NotAllowedError(actor.username, _permission(plan.parts[0].undone))
+            raise NotAllowedError(actor.username, permission_of(plan.parts[0].undone))
         return _execute(connection, unit_of_work, plan, lambda part: _event(part, actor, reason))
 
 
@@ -112,7 +117,7 @@ def plan_undo_by_command(unit_of_work: UnitOfWork, operation_id: str) -> UndoPla
         found = undo_queries.organization_of(connection, operation_id)
         if found is None:
             raise UnknownOperationError(operation_id)
-        operations = _operations(connection, found, operation_id)
+        operations = operations_to_undo(connection, found, operation_id)
         return _plan(connection, unit_of_work, SYSTEM, operations)
 
 
@@ -129,64 +134,6 @@ def undo_by_command(
         return _execute(connection, unit_of_work, plan, by_command)
 
 
-def _operations(
-    connection: Connection, organization_id: str, operation_id: str, actor: Actor | None = None
-) -> list[OperationFacts]:
-    """Return the operation, or all of its batch, in the order of the locks.
-
-    Raises UnknownOperationError; for an `actor` who may not see the organization NotAllowedError.
-    """
-    found = activity_queries.find_operation(connection, organization_id, operation_id)
-    if found is None:
-        if actor:
-            require(connection, actor.username, Permission.ACTIVITY, organization_id)
-        raise UnknownOperationError(operation_id)
-    if found.cause is not Cause.OFF_BOARDING:
-        return [found]
-    batch = activity_queries.operations_of_batch(connection, found.batch_id)
-    return sorted(batch, key=lambda o: (o.organization_id, o.service_id, o.operation_id))
-
-
-def _permission(operation: OperationFacts) -> Permission:
-    """Return the permission that the operation itself needed."""
-    if operation.cause is Cause.OFF_BOARDING:
-        return Permission.OFF_BOARD
-    return Permission(operation.action.value)
-
-
-def _out_of_reach(
-    connection: Connection, actor: Actor, operations: Sequence[OperationFacts]
-) -> set[str]:
-    """Return the organizations in which the actor may not do what the operations did."""
-    within = reach_if_any(connection, actor.username, _permission(operations[0]))
-    return {
-        operation.organization_id
-        for operation in operations
-        if not roles.covers(within, operation.organization_id)
-    }
-
-
-def _require_all(
-    connection: Connection, actor: Actor, operations: Sequence[OperationFacts]
-) -> None:
-    missing = _out_of_reach(connection, actor, operations)
-    if not missing:
-        return
-    permission = _permission(operations[0])
-    if missing == {operation.organization_id for operation in operations}:
-        raise NotAllowedError(actor.username, permission)
-    raise OutOfReachError(actor.username, permission, len(missing))
-
-
-def _require_undoable(
-    unit_of_work: UnitOfWork, operations: Sequence[OperationFacts], now: Moment
-) -> None:
-    for operation in operations:
-        refusal = undo_refusal(operation, unit_of_work.undo_days, now)
-        if refusal:
-            raise NotUndoableError(refusal)
-
-
 def _plan(
     connection: Connection,
     unit_of_work: UnitOfWork,
@@ -194,9 +141,9 @@ def _plan(
     operations: Sequence[OperationFacts],
 ) -> UndoPlan:
     now = unit_of_work.clock()
-    _require_undoable(unit_of_work, operations, now)
+    require_undoable(operations, unit_of_work.undo_days, now)
     parts = []
-    for operation, undone in _with_siblings(operations):
+    for operation, undone in with_siblings(operations):
         place = (operation.organization_id, operation.service_id)
         revision = operation_queries.revision(connection, *place) or 0  # before the members
         members, seen = _look(connection, operation, undone, now)
@@ -215,16 +162,6 @@ def _plan(
         )
     batch_id = new_id(now) if len(parts) > 1 else ""
     return UndoPlan(batch_id, actor.username, now, tuple(parts))
-
-
-def _with_siblings(
-    operations: Sequence[OperationFacts],
-) -> list[tuple[OperationFacts, Collection[str]]]:
-    """Return each operation with the ids of all that are undone together in its place."""
-    ids: dict[tuple[str, str], set[str]] = defaultdict(set)
-    for operation in operations:
-        ids[operation.organization_id, operation.service_id].add(operation.operation_id)
-    return [(o, ids[o.organization_id, o.service_id]) for o in operations]
 
 
 def _look(
@@ -253,8 +190,8 @@ def _execute(
     if earlier:
         return earlier
     now = unit_of_work.clock()  # after the wait for the locks
-    operations = [_read_again(connection, part.undone) for part in plan.parts]
-    _require_undoable(unit_of_work, operations, now)
+    operations = [read_again(connection, part.undone) for part in plan.parts]
+    require_undoable(operations, unit_of_work.undo_days, now)
     _compare(connection, plan, operations, now)
     if not plan.preview.restored:
         raise NothingToDoError
@@ -267,14 +204,6 @@ def _execute(
     return _receipts(connection, plan)
 
 
-def _read_again(connection: Connection, operation: OperationFacts) -> OperationFacts:
-    place = (operation.organization_id, operation.operation_id)
-    found = activity_queries.find_operation(connection, *place)
-    if found is None:
-        raise UnknownOperationError(operation.operation_id)
-    return found
-
-
 def _compare(
     connection: Connection, plan: UndoPlan, operations: Sequence[OperationFacts], now: Moment
 ) -> None:
@@ -285,7 +214,7 @@ def _compare(
     made an undo a third slower.
     """
     changed: list[ChangedUser] = []
-    for part, (operation, undone) in zip(plan.parts, _with_siblings(operations), strict=True):
+    for part, (operation, undone) in zip(plan.parts, with_siblings(operations), strict=True):
         place = (operation.organization_id, operation.service_id)
         token_queries.close_lapsed(connection, *place, now, part.seen)
         before = (operation_queries.revision(connection, *place) or 0) - 1  # without our lock
