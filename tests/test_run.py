@@ -54,13 +54,14 @@ class TestRefusals:
 
     def test_when_programs_are_missing_it_names_them(self, machine):
         """To somebody who may not install them."""
-        # The script finds Debian's nginx, also where PATH does not have it.
-        nginx = "" if Path("/usr/sbin/nginx").exists() else "nginx "
-        assert refusal(machine).endswith(f"install them: chromium {nginx}curl")
+        # The script finds what Debian has here, also where PATH does not have it.
+        servers = [n for n in ("nginx", "pgbouncer") if not Path("/usr/sbin", n).exists()]
+        missing = " ".join(["chromium", *servers, "curl"])
+        assert refusal(machine).endswith(f"install them: {missing}")
 
     def test_when_one_is_missing_it_names_that_only(self, machine):
         """Chromium goes by two names."""
-        for name in ("chromium-browser", "nginx"):
+        for name in ("chromium-browser", "nginx", "pgbouncer"):
             install(machine, name, FINE)
         assert refusal(machine).endswith("install them: curl")
 

@@ -35,7 +35,7 @@ def exfat(tmp_path: Path) -> Iterator[Path]:
     """A folder on a new exFAT file system."""
     missing = [name for name in PROGRAMS if not shutil.which(name, path="/usr/sbin:/sbin:/bin")]
     if missing or os.geteuid() != 0 or not Path("/dev/fuse").exists():
-        pytest.skip(f"needs root, /dev/fuse and {', '.join(PROGRAMS)}")
+        pytest.fail(f"this test needs root, /dev/fuse and {', '.join(PROGRAMS)}")
     image, folder = tmp_path / "image", tmp_path / "exfat"
     folder.mkdir()
     with image.open("wb") as file:

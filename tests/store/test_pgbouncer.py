@@ -27,7 +27,7 @@ DIGESTS = [bytes(32)]
 def pooled(postgresql_url: str) -> Iterator[Callable[[str], str]]:
     """Return a function that starts PgBouncer in a pool mode, and returns the URL through it."""
     if PGBOUNCER is None:
-        pytest.skip("PgBouncer is not installed")
+        pytest.fail("this test needs PgBouncer: install Debian's package pgbouncer")
     running: list[subprocess.Popen[bytes]] = []
     folder = Path(tempfile.mkdtemp(prefix="desk-pgbouncer-"))
 
