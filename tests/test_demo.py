@@ -12,7 +12,7 @@ from lib.domain.search import fold
 from lib.domain.states import Holding, Origin, TokenState
 from lib.operations.imports.parse import parse
 from lib.operations.imports.schema import SCHEMAS
-from lib.store import directory_queries, token_queries
+from lib.store import coverage_queries, token_queries
 from lib.store.engine import open_engine, reading, writing
 from lib.store.migrate import migrate
 from tests.support.database_facts import NOW
@@ -185,7 +185,7 @@ class TestTokens:
     def test_coverage_is_about_two_thirds_and_differs(self, filled):
         """The coverage page has something to show."""
         with reading(filled) as connection:
-            covered = directory_queries.coverage(connection, NOW)
+            covered = coverage_queries.coverage(connection, NOW)
         total = sum(row.accepted for row in covered) / sum(row.users for row in covered)
         assert 0.6 < total < 0.7
         shares = [row.share for row in covered if row.share is not None]
