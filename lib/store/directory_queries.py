@@ -26,12 +26,12 @@ _USERS = (
 )
 # Joined by subscription, so that the partial index of accepted tokens is used.
 _HOLDERS = (
-    "(SELECT count(DISTINCT t.member_id) FROM subscription b CROSS JOIN token t CROSS JOIN member m"
+    "(SELECT count(DISTINCT t.member_id) FROM subscription b CROSS JOIN token t"
     f" WHERE b.organization_id = o.organization_id AND {COUNTED_PLACE} {{0}}"
     " AND t.organization_id = b.organization_id AND t.service_id = b.service_id"
     " AND t.state = 'accepted' AND (t.expires_at IS NULL OR t.expires_at > :now)"
-    " AND m.organization_id = t.organization_id AND m.member_id = t.member_id"
-    " AND m.status = 'active')"
+    " AND NOT EXISTS (SELECT 1 FROM member m WHERE m.organization_id = t.organization_id"
+    " AND m.member_id = t.member_id AND m.status <> 'active'))"
 )
 
 #: The sort orders of the Organizations page, as SQL; `{0}` as above. By share, an organization

@@ -100,7 +100,7 @@ class TestTheTable:
         figures = zip(frame["ID"], frame["Accepted"], frame["Users"], strict=True)
         expected = {place: f"{have} of {users}" for place, have, users in figures if users}
         assert listed == [expected[place] for place in listed_ids]
-        assert set(listed_ids) < set(expected)
+        assert set(listed_ids) <= set(expected)
         shares = [int(have) / int(users) for have, users in (c.split(" of ") for c in listed)]
         assert shares == sorted(shares)
 

@@ -168,7 +168,7 @@ class TestIndexes:
                 lambda c, _: token_queries.end_tokens(
                     c, SCOPE, "op", Change(TokenState.REPLACED, TokenState.REPLACED), NOW
                 ),
-                {"ix_token_pending", "uq_token_accepted"},
+                {"uq_token_pending", "uq_token_accepted"},
             ),
             (
                 lambda c, _: token_queries.own_tokens(c, "utcjf1-u0", NOW),
