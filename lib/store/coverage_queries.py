@@ -20,6 +20,8 @@ from lib.store.bulk import among, with_ids
 
 #: Numbers of members by organization and service.
 ByPlace: TypeAlias = Counter[tuple[str, str]]
+#: The moments of a condition, by the names of its parameters.
+Moments: TypeAlias = dict[str, Moment]
 
 #: The condition that a subscription `b` of an organization `o` is counted.
 COUNTED_PLACE = "b.status = 'active' AND o.status = 'active'"
@@ -35,6 +37,11 @@ _OF_INACTIVE = (
     "member m CROSS JOIN subscription b CROSS JOIN token t WHERE m.status <> 'active'"
     " AND b.organization_id = m.organization_id AND t.organization_id = m.organization_id"
     " AND t.service_id = b.service_id AND t.member_id = m.member_id AND "
+)
+_OF_UNCOUNTED_PLACE = (
+    "organization o CROSS JOIN subscription b CROSS JOIN token t"
+    f" WHERE b.organization_id = o.organization_id AND NOT ({COUNTED_PLACE})"
+    " AND t.organization_id = b.organization_id AND t.service_id = b.service_id AND "
 )
 
 
@@ -59,19 +66,13 @@ def coverage(
     """
     within: Reach = None if organization_ids is None else frozenset(organization_ids)
     users = _active_members(connection, within)
+    moments = {"now": now}
     # With the expiry as a condition the index of live rows would not be enough.
-    accepted = count_active(connection, within, now, "t.state = 'accepted'")
-    accepted.subtract(
-        count_active(
-            connection,
-            within,
-            now,
-            "t.state = 'accepted' AND t.expires_at <= :now",
-            ordered=False,
-        )
-    )
+    accepted = count_active(connection, within, "t.state = 'accepted'", moments)
+    expired = "t.state = 'accepted' AND t.expires_at <= :now"
+    accepted.subtract(count_active(connection, within, expired, moments, ordered=False))
     only_pending = f"t.state = 'pending' AND {LIVE.format('t')} AND NOT {_HAS_ACCEPTED}"
-    pending = count_active(connection, within, now, only_pending)
+    pending = count_active(connection, within, only_pending, moments)
     return [_row(place, users, accepted, pending) for place in places(connection, within)]
 
 
@@ -97,32 +98,44 @@ def places(connection: Connection, within: Reach, counted: str = COUNTED_PLACE) 
 def count_active(
     connection: Connection,
     within: Reach,
-    now: Moment,
     condition: str,
+    moments: Moments,
     *,
     ordered: bool = True,
-    **parameters: object,
 ) -> ByPlace:
     """Return how many token rows of active members match `condition`, by place.
 
-    `condition` is on the token `t` and has its state as a literal; it uses `:now` and `parameters`.
-    `ordered` tells that its index begins with the place. If not, the rows are grouped by an
-    expression, or SQLite would read all live rows in the order of another index.
+    `condition` is on the token `t`, has its state as a literal, and uses `moments`. `ordered` tells
+    that its index begins with the place. If not, the rows are grouped by an expression, or SQLite
+    would read all live rows in the order of another index.
     """
     everybody, inactive = (
-        _counted(connection, within, f"{source}{condition}", ordered, {"now": now, **parameters})
+        _counted(connection, within, f"{source}{condition}", moments, ordered=ordered)
         for source in ("token t WHERE ", _OF_INACTIVE)
     )
     everybody.subtract(inactive)
     return everybody
 
 
+def count_inactive(
+    connection: Connection, within: Reach, condition: str, moments: Moments
+) -> ByPlace:
+    """Return as `count_active` the rows that coverage does not count: of nobody active, or nowhere.
+
+    These are the inactive members, and all members where organization or subscription is inactive.
+    """
+    numbers = _counted(connection, within, f"{_OF_INACTIVE}{condition}", moments)
+    everybody = _counted(connection, within, f"{_OF_UNCOUNTED_PLACE}{condition}", moments)
+    return Counter({**numbers, **everybody})
+
+
 def _counted(
     connection: Connection,
     within: Reach,
     source: str,
-    ordered: bool,  # noqa: FBT001 - the caller's
-    parameters: dict[str, object],
+    moments: Moments,
+    *,
+    ordered: bool = True,
 ) -> ByPlace:
     first = "" if ordered else "t.organization_id || '', "
     rows = _select(
@@ -131,7 +144,7 @@ def _counted(
         "t",
         f"SELECT t.organization_id, t.service_id, count(*) FROM {source} AND {{0}}"
         f" GROUP BY {first}t.organization_id, t.service_id",
-        parameters,
+        moments,
     )
     return Counter({(r[0], r[1]): r[2] for r in rows})
 
@@ -153,7 +166,7 @@ def _active_members(connection: Connection, within: Reach) -> Counter[str]:
 
 
 def _select(
-    connection: Connection, within: Reach, alias: str, statement: str, parameters: dict[str, object]
+    connection: Connection, within: Reach, alias: str, statement: str, parameters: Moments
 ) -> Iterator[Any]:
     condition, reached = among(connection, f"{alias}.organization_id", within)
     return iter(
