@@ -4,21 +4,24 @@ import streamlit as st
 
 from lib.domain.coverage import by_organization, by_row, matching_rows
 from lib.domain.roles import Permission
-from lib.operations import directory
+from lib.domain.worries import SavedView, View
+from lib.operations import directory, worries
 from lib.ui.app_context import app_context
 from lib.ui.auth import permissions
-from lib.ui.coverage import coverage_chart, coverage_view
-from lib.ui.navigation import links, scope
-from lib.ui.navigation.page_registry import TOKENS
+from lib.ui.coverage import coverage_chart, coverage_view, worry_row
+from lib.ui.navigation import links
+from lib.ui.navigation.page_registry import COVERAGE_USERS
 
 st.header("Token coverage", anchor=False)
 actor = permissions.require_permission(Permission.COVERAGE)
 
 chosen = coverage_view.clicked_cell()
 if chosen:
-    links.open_page(TOKENS, scope.query_params(*chosen))
+    links.open_page(COVERAGE_USERS, SavedView(View.USERS, 0, *chosen).parameters)
 
-everything = directory.read_coverage(app_context().engine, app_context().clock, actor)
+database = (app_context().engine, app_context().clock, actor)
+worry_row.render_worries(worries.count_worries(*database))
+everything = directory.read_coverage(*database)
 if not everything:
     coverage_view.render_no_coverage(filtered=False)
     st.stop()
