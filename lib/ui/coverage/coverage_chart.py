@@ -20,6 +20,7 @@ _LINE_HEIGHT = 14
 _SERVICE_WIDTH = 12  # letters of a line of a service's name
 _NAME_WIDTH, _NARROW_NAME_WIDTH = 30, 17  # letters of an organization's name
 _NARROW = 560  # pixels; a narrower chart shows the short names
+_BLANK = "\N{NO-BREAK SPACE}"  # the chart draws no line for an empty text
 _FONT = "Source Sans, sans-serif"  # the theme's; a chart's marks do not inherit it
 
 
@@ -125,7 +126,7 @@ def _service_labels(
         for key in names
     }
     most = max(map(len, lines.values()), default=0)
-    return {key: "|".join([""] * (most - len(own)) + own) for key, own in lines.items()}
+    return {key: "|".join([_BLANK] * (most - len(own)) + own) for key, own in lines.items()}
 
 
 def _distinct(key: str, names: Mapping[str, str]) -> str:
