@@ -19,6 +19,7 @@ from lib.domain.plan import Plan
 from lib.domain.roles import Grant, Permission, Role
 from lib.domain.states import Action, Holding
 from lib.domain.tokens import OwnToken
+from lib.domain.worries import WORRIES, PeopleOfPlace, SavedView, View, default_view
 from lib.operations import (
     actions,
     activity,
@@ -33,6 +34,7 @@ from lib.operations import (
     recall,
     results,
     token_list,
+    worries,
 )
 from lib.operations.off_boarding import OffBoarding
 from lib.operations.recall import Recall
@@ -302,6 +304,32 @@ CASES = [
         _P.READ,
     ),
     Case(
+        worries.count_worries,
+        lambda w, a, _: worries.count_worries(w.engine, clock, a),
+        _P.COVERAGE,
+        "somewhere",
+    ),
+    Case(
+        worries.count_people,
+        lambda w, a, _: [
+            worries.count_people(w.engine, clock, a, default_view(view)) for view in WORRIES
+        ],
+        _P.COVERAGE,
+        "somewhere",
+    ),
+    Case(
+        worries.list_people,
+        lambda w, a, p: worries.list_people(
+            w.engine, clock, a, SavedView(View.USERS), [PeopleOfPlace(p, p, SERVICE, "", 9)], 0, 9
+        ),
+        _P.COVERAGE,
+    ),
+    Case(
+        worries.member_ids,
+        lambda w, a, p: worries.member_ids(w.engine, clock, a, SavedView(View.USERS), p, SERVICE),
+        _P.COVERAGE,
+    ),
+    Case(
         token_list.read_revision,
         lambda w, a, p: token_list.read_revision(w.engine, a, p, SERVICE),
         _P.READ,
@@ -534,6 +562,7 @@ CASES = [
 #: What takes an actor and is no row of the matrix, and why.
 PARTS = {
     "actions.make_plan": "inside the transaction of who has asked for leave",
+    "own_tokens.step_within": "the caller's transaction of accept and decline",
     "actions.event_of": "makes an event, and does nothing",
     "sign_in_sessions.record_page_refusal": "records a refusal",
     "minting_download.MintingDownload": "calls execute and audited_download",
