@@ -8,11 +8,12 @@ import pytest
 from sqlalchemy import Engine, text
 
 from lib.demo import demo_data
-from lib.domain.audit import EventAction
+from lib.domain.audit import AuditKeyring, EventAction
 from lib.domain.clock import DAY, minute_of
 from lib.domain.search import fold
 from lib.domain.states import Action, Holding, Origin, OwnStep, TokenState
 from lib.domain.worries import WORRIES, default_view
+from lib.operations.audit import verify
 from lib.operations.imports.parse import parse
 from lib.operations.imports.schema import SCHEMAS
 from lib.store import coverage_queries, token_queries, worry_queries
@@ -246,8 +247,9 @@ class TestHistory:
         actions = {action for (action,) in ask(filled, "SELECT action FROM audit_event")}
         assert actions >= {*Action, *OwnStep, EventAction.FIRST_USE, EventAction.IMPORT}
 
-    def test_the_audit_trail_is_in_the_order_of_time(self, filled):
+    def test_the_audit_trail_is_sound_and_in_the_order_of_time(self, filled):
         """No event is older than the one before it in its chain."""
+        assert not verify(filled, AuditKeyring.of(MINTING.peppers)).bad
         events = ask(
             filled,
             "SELECT organization_id, happened_at FROM audit_event ORDER BY organization_id, number",

@@ -31,6 +31,7 @@ Member: TypeAlias = tuple[str, str, str]
 DAYS = 180
 _PLACES = 8  # organizations and services with the most people have a history
 _ROUND = 42  # days of a round, from its requests to its removals
+_APART = 17 * MINUTE  # between two of the operations that requested what is pending now
 #: Days ago, when what is pending now was requested: some places wait for more than a week.
 _REQUESTED_DAYS = (12, 5, 9, 2, 11, 1)
 _ADMINISTRATOR = Actor("mhale", "Morgan Hale", address="192.0.2.7")
@@ -99,7 +100,7 @@ class History:
         """Request the tokens that are pending now; return those who were not skipped."""
         people = _by_place(wanted)
         moments = [
-            (self._now - days * DAY + number * MINUTE, place)
+            (self._now - days * DAY + number * _APART, place)
             for number, (place, days) in enumerate(zip(sorted(people), cycle(_REQUESTED_DAYS)))
         ]
         requested: set[Member] = set()
