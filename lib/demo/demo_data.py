@@ -6,14 +6,15 @@ now. The histories are the same every time. The secrets are real, random and not
 
 import random
 import sys
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Any, TypeAlias
 
 from sqlalchemy import Engine
 
 from lib.cli.console import escape_unprintable
+from lib.demo.history import History, first_moment
 from lib.domain.audit import DEMO_DATA, GLOBAL_CHAIN, Event, EventAction
 from lib.domain.clock import DAY, MINUTE, Moment
 from lib.domain.errors import DatabaseUnavailableError
@@ -38,6 +39,7 @@ FOLDER = ROOT / "data" / "demo"
 
 _A_YEAR = 365 * DAY  # the lifetime of a token
 _A_MONTH = 30 * DAY  # the lifetime of a request
+_REQUESTED = (TokenState.PENDING.value, Origin.REQUEST.value)
 
 #: The holdings of the first users of the first organization for eRecording: each kind at least
 #: once.
@@ -68,10 +70,12 @@ ROLES = (
 )
 
 
-def fill_demo(unit_of_work: UnitOfWork, minting: Minting) -> bool:
+def fill_demo(unit_of_work: UnitOfWork, minting: Minting, *, history: bool = True) -> bool:
     """Write the demo's directory, roles and tokens to a migrated database, in one transaction.
 
-    Returns False, and writes nothing, when the database is not empty.
+    `history`: operations of 180 days lead to it (lib.demo.history); without them there are the same
+    people with the same holdings. Returns False, and writes nothing, when the database is not
+    empty.
 
     Raises:
         DatabaseUnavailableError: The database cannot be used. Nothing was changed.
@@ -79,14 +83,15 @@ def fill_demo(unit_of_work: UnitOfWork, minting: Minting) -> bool:
     files = {name: parse(name, (FOLDER / f"{name}.csv").read_bytes()) for name in SCHEMAS}
     event = Event(EventAction.IMPORT, "", DEMO_DATA)
     with unit_of_work.transaction(event) as connection:
-        now = unit_of_work.clock()
+        now = first_moment(unit_of_work) if history else unit_of_work.clock()
+        began = replace(unit_of_work, clock=lambda: now)
         import_queries.wait_for_other_imports(connection)
         if not import_queries.is_empty(connection):
             return False
         import_into(connection, files, now)
         for grant_id, (username, granted) in zip(new_ids(len(ROLES), now), ROLES, strict=True):
             grant_queries.add_grant(connection, grant_id, username, granted, now, "")
-        unit_of_work.record(
+        began.record(
             connection,
             event,
             *(
@@ -101,8 +106,36 @@ def fill_demo(unit_of_work: UnitOfWork, minting: Minting) -> bool:
             ),
         )
         members = import_queries.members_with_services(connection)
-        import_queries.add_rows(connection, "token", _minted(_tokens(members, now), minting, now))
+        tokens = list(_tokens(members, unit_of_work.clock()))
+        if history:
+            tokens = _act_until_now(History(connection, unit_of_work, minting), members, tokens)
+        rows = _minted(tokens, minting, unit_of_work.clock())
+        import_queries.add_rows(connection, "token", rows)
     return True
+
+
+def _act_until_now(
+    history: History, members: Sequence[MemberWithService], tokens: Sequence[Token]
+) -> list[Token]:
+    """Write the history; return the `tokens` that it has not made: all but the open requests."""
+    known = {_member(token) for token in tokens}
+    history.of([m for m in members if m[:3] not in known and _is_active(m)])
+    requests = {_member(t) for t in tokens if (t["state"], t["origin"]) == _REQUESTED}
+    requested = history.request(sorted(requests))
+    return [
+        token
+        for token in tokens
+        if (token["state"], token["origin"]) != _REQUESTED or _member(token) not in requested
+    ]
+
+
+def _member(token: Token) -> tuple[str, str, str]:
+    """Return the organization, service and member of a token, as MemberWithService begins."""
+    return token["organization_id"], token["service_id"], token["member_id"]
+
+
+def _is_active(member: MemberWithService) -> bool:
+    return {member.status, member.organization_status} == {Status.ACTIVE.value}
 
 
 def is_empty(engine: Engine) -> bool:

@@ -26,7 +26,8 @@ class Organization(NamedTuple):
 class OrganizationListed(NamedTuple):
     """One line of the Organizations page.
 
-    `services`, `users` and `with_token` are counts; the last is of users with an accepted token.
+    `services` counts subscriptions. `users` and `with_token` count as coverage does (see
+    lib.domain.coverage): users, and those with an accepted token.
     """
 
     organization_id: str

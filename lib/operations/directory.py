@@ -8,7 +8,7 @@ from lib.domain.coverage import CoverageRow
 from lib.domain.directory import Organization, OrganizationListed, Service, Subscription
 from lib.domain.roles import Permission
 from lib.operations.access import reach, require
-from lib.store import directory_queries, grant_queries
+from lib.store import coverage_queries, directory_queries, grant_queries
 from lib.store.directory_queries import ORDERS, OrganizationFilter
 from lib.store.engine import reading
 
@@ -93,7 +93,7 @@ def read_coverage(engine: Engine, clock: Clock, actor: Actor) -> list[CoverageRo
     """
     with reading(engine) as connection:
         within = reach(connection, actor.username, Permission.COVERAGE)
-        return directory_queries.coverage(connection, clock(), within)
+        return coverage_queries.coverage(connection, clock(), within)
 
 
 def read_organization_coverage(
@@ -102,4 +102,4 @@ def read_organization_coverage(
     """Return a row for each subscription of one active organization. Raises NotAllowedError."""
     with reading(engine) as connection:
         require(connection, actor.username, Permission.READ, organization_id)
-        return directory_queries.coverage(connection, clock(), [organization_id])
+        return coverage_queries.coverage(connection, clock(), [organization_id])

@@ -53,10 +53,21 @@ def _step(
     step: OwnStep,
     minting: Minting | None,
 ) -> str | None:
-    event = _event(actor, pending, step)
-    with unit_of_work.transaction(event) as connection:
-        token = _execute(connection, unit_of_work.clock, actor, pending, step, minting)
-        unit_of_work.record(connection, event)
+    with unit_of_work.transaction(_event(actor, pending, step)) as connection:
+        return step_within(connection, unit_of_work, actor, pending, step, minting)
+
+
+def step_within(
+    connection: Connection,
+    unit_of_work: UnitOfWork,
+    actor: Actor,
+    pending: OwnToken,
+    step: OwnStep,
+    minting: Minting | None,
+) -> str | None:
+    """As `accept` or `decline`, in the caller's transaction. Only `accept` needs `minting`."""
+    token = _execute(connection, unit_of_work.clock, actor, pending, step, minting)
+    unit_of_work.record(connection, _event(actor, pending, step))
     return token
 
 

@@ -1,7 +1,5 @@
 """The directory: organizations, services, subscriptions and accounts, with token counts."""
 
-from collections import Counter
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,20 +7,42 @@ from sqlalchemy import Connection, text
 
 from lib.domain.access import Actor
 from lib.domain.clock import Moment
-from lib.domain.coverage import CoverageRow
 from lib.domain.directory import Organization, OrganizationListed, Service, Subscription
 from lib.domain.roles import Reach
 from lib.domain.search import like
 from lib.domain.states import OrganizationType, Status
-from lib.store.bulk import among, ids_parameter, with_ids
+from lib.store.bulk import among, with_ids
 from lib.store.columns import unexpired
+from lib.store.coverage_queries import COUNTED_PLACE
 
-#: The sort orders of the Organizations page, as SQL.
+# Whom coverage counts (lib.store.coverage_queries): active members of an active organization, for
+# its active subscriptions. `{0}` limits these to one service.
+_SUBSCRIBED = (
+    "SELECT 1 FROM subscription b WHERE b.organization_id = o.organization_id"
+    f" AND {COUNTED_PLACE} {{0}}"
+)
+_USERS = (
+    f"(CASE WHEN EXISTS ({_SUBSCRIBED}) THEN (SELECT count(*) FROM member m"
+    " WHERE m.organization_id = o.organization_id AND m.status = 'active') ELSE 0 END)"
+)
+# Joined by subscription, so that the partial index of accepted tokens is used.
+_HOLDERS = (
+    "(SELECT count(DISTINCT t.member_id) FROM subscription b CROSS JOIN token t"
+    f" WHERE b.organization_id = o.organization_id AND {COUNTED_PLACE} {{0}}"
+    " AND t.organization_id = b.organization_id AND t.service_id = b.service_id"
+    f" AND t.state = 'accepted' AND {unexpired('t')}"
+    " AND NOT EXISTS (SELECT 1 FROM member m WHERE m.organization_id = t.organization_id"
+    " AND m.member_id = t.member_id AND m.status <> 'active'))"
+)
+
+#: The sort orders of the Organizations page, as SQL; `{0}` as above. By share, an organization
+#: without counted users comes last.
 ORDERS = {
     "name": "o.search_key",
     "id": "o.organization_id",
     "users": "(SELECT count(*) FROM member m WHERE m.organization_id = o.organization_id) DESC,"
     " o.search_key",
+    "share": f"COALESCE({_HOLDERS} * 1.0 / NULLIF({_USERS}, 0), 2), o.search_key",
 }
 
 
@@ -134,11 +154,13 @@ def organizations_page(
 ) -> tuple[int, list[OrganizationListed]]:
     """Return the number of organizations that match, and at most `limit` of them from `offset` on.
 
-    `order` is a key of ORDERS.
+    `order` is a key of ORDERS. Users and tokens are counted as coverage does; with a service in
+    `wanted`, for that service only.
     """
     allowed, reached = among(connection, "o.organization_id", within)
     wished, parameters = _organization_conditions(wanted)
     where, parameters = f"{allowed} AND {wished}", parameters | reached
+    of_service = "AND b.service_id = :service" if wanted.service else ""
     total = connection.execute(
         with_ids(connection, f"SELECT count(*) FROM organization o WHERE {where}"),
         parameters,
@@ -148,14 +170,9 @@ def organizations_page(
             connection,
             "SELECT o.organization_id, o.name, o.type, o.status, o.state,"
             " (SELECT count(*) FROM subscription b WHERE b.organization_id = o.organization_id),"
-            " (SELECT count(*) FROM member m WHERE m.organization_id = o.organization_id),"
-            # Joined by subscription, so that the partial index of accepted tokens is used.
-            " (SELECT count(DISTINCT t.member_id) FROM subscription b CROSS JOIN token t"
-            "  WHERE b.organization_id = o.organization_id"
-            "  AND t.organization_id = b.organization_id AND t.service_id = b.service_id"
-            "  AND t.state = 'accepted'"
-            f"  AND {unexpired('t')})"
-            f" FROM organization o WHERE {where} ORDER BY {ORDERS[order]}, o.organization_id"
+            f" {_USERS.format(of_service)}, {_HOLDERS.format(of_service)}"
+            f" FROM organization o WHERE {where}"
+            f" ORDER BY {ORDERS[order].format(of_service)}, o.organization_id"
             " LIMIT :limit OFFSET :offset",
         ),
         parameters | {"limit": limit, "offset": offset, "now": now},
@@ -203,62 +220,3 @@ def subscriptions(connection: Connection, organization_id: str) -> list[Subscrip
     )
     found = map(Subscription._make, rows)
     return [s._replace(status=Status(s.status), live_tokens=bool(s.live_tokens)) for s in found]
-
-
-def coverage(
-    connection: Connection, now: Moment, organization_ids: Iterable[str] | None = None
-) -> list[CoverageRow]:
-    """Return a row for each active subscription of each active organization.
-
-    `organization_ids` None means all organizations. A user with an accepted and a pending token
-    counts as accepted. Three grouped counts are combined here, since one joined query would read
-    each member once for each service.
-    """
-    ids = None if organization_ids is None else ids_parameter(connection, organization_ids)
-    within = "" if ids is None else "AND {0}.organization_id IN (SELECT value FROM {{ids}} i)"
-    parameters = {"now": now} | ({} if ids is None else {"ids": ids})
-
-    def rows(statement: str) -> Iterable[Any]:
-        return connection.execute(with_ids(connection, statement), parameters)
-
-    users = Counter(
-        dict(
-            tuple(r)
-            for r in rows(
-                "SELECT m.organization_id, count(*) FROM member m WHERE m.status = 'active'"
-                f" {within.format('m')} GROUP BY m.organization_id"
-            )
-        )
-    )
-    accepted = _holders(rows, "accepted", within)
-    pending = _holders(rows, "pending", within)
-    scopes = rows(
-        "SELECT b.organization_id, o.name, o.type, o.state, b.service_id, s.name"
-        " FROM subscription b JOIN organization o ON o.organization_id = b.organization_id"
-        " JOIN service s ON s.service_id = b.service_id"
-        f" WHERE b.status = 'active' AND o.status = 'active' {within.format('b')}"
-        " ORDER BY o.search_key, b.service_id <> 'erecording', s.name"
-    )
-    covered = []
-    for r in scopes:
-        have, waiting = accepted[r[0], r[4]], pending[r[0], r[4]]
-        kind = OrganizationType(r[2])
-        none = users[r[0]] - have - waiting
-        covered.append(CoverageRow(r[0], r[1], kind, r[3], r[4], r[5], have, waiting, none))
-    return covered
-
-
-def _holders(rows: Any, state: str, within: str) -> Counter[tuple[str, str]]:  # noqa: ANN401 - the caller's closure
-    neither = (
-        "AND NOT EXISTS (SELECT 1 FROM token a WHERE a.organization_id = t.organization_id"
-        " AND a.service_id = t.service_id AND a.member_id = t.member_id AND a.state = 'accepted'"
-        f" AND {unexpired('a')})"
-    )
-    counted = rows(
-        "SELECT t.organization_id, t.service_id, count(*) FROM token t JOIN member m"
-        " ON m.organization_id = t.organization_id AND m.member_id = t.member_id"
-        f" AND m.status = 'active' WHERE t.state = '{state}' AND {unexpired('t')}"
-        f" {neither if state == 'pending' else ''} {within.format('t')}"
-        " GROUP BY t.organization_id, t.service_id"
-    )
-    return Counter({(r[0], r[1]): r[2] for r in counted})

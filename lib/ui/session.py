@@ -12,6 +12,7 @@ from typing import Any, NamedTuple, TypeVar
 import streamlit as st
 
 from lib.domain.plan import Plan
+from lib.domain.worries import PeopleOfPlace, SavedView
 from lib.operations.minting_download import MintingDownload
 
 _KEY = "session"
@@ -52,6 +53,28 @@ class ApprovedPlan(NamedTuple):
 
     plan: Plan
     reason: str
+
+
+class Errand(NamedTuple):
+    """The people of a saved view, on their way to the API Tokens page.
+
+    `places` are organizations and services, each with its number of people; `at` is the index of
+    the open one.
+    """
+
+    view: SavedView
+    places: tuple[PeopleOfPlace, ...]
+    at: int = 0
+
+    @property
+    def open_place(self) -> PeopleOfPlace:
+        """Return the organization and service whose people are selected."""
+        return self.places[self.at]
+
+    @property
+    def left(self) -> tuple[PeopleOfPlace, ...]:
+        """Return the organizations and services that come after the open one."""
+        return self.places[self.at + 1 :]
 
 
 @dataclass
@@ -108,6 +131,8 @@ class Session:
     open_confirmation: OpenConfirmation | None = None
     #: On its way from Activity to the API Tokens page.
     approved_plan: ApprovedPlan | None = None
+    #: On its way from a saved view to the API Tokens page.
+    errand: Errand | None = None
     #: The last of the numbers that make the keys of widgets new.
     last_number: int = 0
     #: The states of the features on the open page. They do not survive.

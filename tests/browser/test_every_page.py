@@ -18,6 +18,7 @@ PAGES = {
     "notifications?org=UTCJF1&service=erecording": "Notifications",
     TOKENS: "Recipient API Tokens",
     "coverage": "Token coverage",
+    "coverage-users?view=expiring&days=30": "Expires within 30 days",
     "activity": "Activity",
     "activity?person=adoyle": "Andre Doyle",
     "recall": "Recall",

@@ -136,7 +136,12 @@ ALONE = {
     "token_verifier.TokenVerifier",
 }
 #: Parts of the above, inside their transaction.
-WITHIN = {"actions.execute_within", "actions.needs_approval_within", "batches.execute_all"}
+WITHIN = {
+    "actions.execute_within",
+    "actions.needs_approval_within",
+    "batches.execute_all",
+    "usage_recorder.accept_within",
+}
 
 
 @pytest.fixture

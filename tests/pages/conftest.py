@@ -45,7 +45,7 @@ def demo_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     migrate(engine)
     peppers = settings.pepper_keys
     unit_of_work = UnitOfWork(engine, clock.now, AuditKeyring.of(peppers))
-    fill_demo(unit_of_work, Minting(settings.token_prefix, peppers))
+    fill_demo(unit_of_work, Minting(settings.token_prefix, peppers), history=False)
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.execute(text("PRAGMA wal_checkpoint(TRUNCATE)"))
     engine.dispose()

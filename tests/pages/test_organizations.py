@@ -1,5 +1,6 @@
 """The Organizations page: find and open an organization."""
 
+import re
 import time
 
 import pytest
@@ -19,6 +20,11 @@ def ids(at: AppTest) -> list[str]:
 def search(at: AppTest, words: str) -> AppTest:
     """Search for `words`."""
     return at.text_input(key="organizations_search").set_value(words).run()
+
+
+def counts(at: AppTest) -> list[str]:
+    """Return how many users have a token, for each organization in the table that has users."""
+    return re.findall(r":small\[([\d,]+ of [\d,]+)\]", " ".join(values(at.markdown)))
 
 
 class TestTheTable:
@@ -81,6 +87,28 @@ class TestTheTable:
         at = open_page("organizations")
         at.selectbox(key="organizations_order").set_value(order).run()
         assert ids(at)[0] == first
+
+    def test_service_filter_counts_and_orders_by_that_service_only(self, open_page):
+        """As Token coverage does: active users and their tokens, lowest share first."""
+        at = open_page("organizations")
+        at.selectbox(key="organizations_service").set_value("erecording")
+        at.selectbox(key="organizations_order").set_value("share").run()
+        listed, listed_ids = counts(at), ids(at)
+        coverage = at.switch_page("coverage.py").run()
+        coverage.selectbox(key="coverage_service").set_value("erecording").run()
+        frame = coverage.dataframe[0].value
+        figures = zip(frame["ID"], frame["Accepted"], frame["Users"], strict=True)
+        expected = {place: f"{have} of {users}" for place, have, users in figures if users}
+        assert listed == [expected[place] for place in listed_ids]
+        assert set(listed_ids) <= set(expected)
+        shares = [int(have) / int(users) for have, users in (c.split(" of ") for c in listed)]
+        assert shares == sorted(shares)
+
+    def test_users_of_an_inactive_organization_are_not_counted(self, open_page):
+        """A dash stands for them."""
+        at = search(open_page("organizations"), "COCEP3")
+        assert f":small[{DASH}]" in values(at.markdown)
+        assert counts(at) == []
 
     def test_rerun_takes_about_100_ms(self, open_page):
         """The fastest of several, with room for a busy machine."""

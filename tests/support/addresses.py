@@ -2,11 +2,11 @@
 
 from random import Random
 
-from lib.ui.navigation.page_registry import ACTIVITY_LIST, ORGANIZATION_PAGES, TOP_PAGES
+from lib.ui.navigation.page_registry import ORGANIZATION_PAGES, TOP_PAGES, UNLISTED_PAGES
 
 PAGES = [
     "/",
-    *(f"/{item.url_path}" for item in (*TOP_PAGES, ACTIVITY_LIST, *ORGANIZATION_PAGES)),
+    *(f"/{item.url_path}" for item in (*TOP_PAGES, *UNLISTED_PAGES, *ORGANIZATION_PAGES)),
     "/service-erecording",
     "/service-no-such-service",
 ]

@@ -125,7 +125,8 @@ def fill(database: str) -> None:
     """Fill a database with demo data, in which Tadhg O'Keefe is inactive."""
     engine = open_database(database)
     peppers = {1: PEPPER}
-    fill_demo(UnitOfWork(engine, clock.now, AuditKeyring.of(peppers)), Minting("demo", peppers))
+    unit_of_work = UnitOfWork(engine, clock.now, AuditKeyring.of(peppers))
+    fill_demo(unit_of_work, Minting("demo", peppers), history=False)
     engine.dispose()
 
 

@@ -20,6 +20,7 @@ from lib.domain.roles import Grant, Permission, Role
 from lib.domain.states import Action, Holding
 from lib.domain.tokens import OwnToken
 from lib.domain.undo_plan import UndoPlan
+from lib.domain.worries import WORRIES, PeopleOfPlace, SavedView, View, default_view
 from lib.operations import (
     actions,
     activity,
@@ -35,6 +36,7 @@ from lib.operations import (
     results,
     token_list,
     undo,
+    worries,
 )
 from lib.operations.leak_reader.reader import pasted
 from lib.operations.off_boarding import OffBoarding
@@ -313,6 +315,32 @@ CASES = [
         _P.READ,
     ),
     Case(
+        worries.count_worries,
+        lambda w, a, _: worries.count_worries(w.engine, clock, a),
+        _P.COVERAGE,
+        "somewhere",
+    ),
+    Case(
+        worries.count_people,
+        lambda w, a, _: [
+            worries.count_people(w.engine, clock, a, default_view(view)) for view in WORRIES
+        ],
+        _P.COVERAGE,
+        "somewhere",
+    ),
+    Case(
+        worries.list_people,
+        lambda w, a, p: worries.list_people(
+            w.engine, clock, a, SavedView(View.USERS), [PeopleOfPlace(p, p, SERVICE, "", 9)], 0, 9
+        ),
+        _P.COVERAGE,
+    ),
+    Case(
+        worries.member_ids,
+        lambda w, a, p: worries.member_ids(w.engine, clock, a, SavedView(View.USERS), p, SERVICE),
+        _P.COVERAGE,
+    ),
+    Case(
         token_list.read_revision,
         lambda w, a, p: token_list.read_revision(w.engine, a, p, SERVICE),
         _P.READ,
@@ -554,9 +582,11 @@ CASES = [
 #: What takes an actor and is no row of the matrix, and why.
 PARTS = {
     "actions.make_plan": "inside the transaction of who has asked for leave",
+    "own_tokens.step_within": "the caller's transaction of accept and decline",
     "actions.event_of": "makes an event, and does nothing",
     "sign_in_sessions.record_page_refusal": "records a refusal",
     "minting_download.MintingDownload": "calls execute and audited_download",
+    "results.results_download": "its download asks, and records, when somebody clicks",
     "results.may_download_results": "asks the grants of the page; the download asks again",
 }
 

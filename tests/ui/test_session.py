@@ -18,6 +18,7 @@ SURVIVES = {
     "recorded_refusals": "each refusal is recorded once a session",
     "open_confirmation": "an executed download: its result appears when the person comes back",
     "approved_plan": "on its way from Activity to the API Tokens page",
+    "errand": "on its way from a saved view to the API Tokens page, one place after the other",
     "last_number": "a widget's key is never used twice",
 }
 REPLACED = {"view", "page_states"}

@@ -14,6 +14,8 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import cast
 
+from sqlalchemy import Connection
+
 from lib.domain.audit import Event, EventAction
 from lib.domain.clock import Moment, minute_of
 from lib.domain.errors import DeskError
@@ -136,15 +138,7 @@ class UsageRecorder:
     def _accept(self, place: tuple[str, str], used: Iterable[str]) -> None:
         """Accept the tokens `used` of one organization and service, with one event."""
         with writing(self._unit_of_work.engine) as connection:
-            if operation_queries.lock_scope(connection, *place) is None:
-                return
-            now = self._unit_of_work.clock()  # after the wait for the lock
-            members = use_queries.members_with_pending(connection, *place, used, now)
-            if not members:
-                return
-            token_queries.close_lapsed(connection, *place, now, members)
-            use_queries.accept_used(connection, *place, used, _ACCEPT, now)
-            self._unit_of_work.record(connection, _event(place, members))
+            accept_within(connection, self._unit_of_work, place, used)
 
     def _run(self) -> None:
         due = time.monotonic() + LAST_USE_SECONDS
@@ -157,6 +151,24 @@ class UsageRecorder:
             if time.monotonic() >= due:
                 self.write_last_uses()
                 due = time.monotonic() + LAST_USE_SECONDS
+
+
+def accept_within(
+    connection: Connection,
+    unit_of_work: UnitOfWork,
+    place: tuple[str, str],
+    used: Iterable[str],
+) -> None:
+    """Accept the tokens `used` of one place, with one event, in the caller's transaction."""
+    if operation_queries.lock_scope(connection, *place) is None:
+        return
+    now = unit_of_work.clock()  # after the wait for the lock
+    members = use_queries.members_with_pending(connection, *place, used, now)
+    if not members:
+        return
+    token_queries.close_lapsed(connection, *place, now, members)
+    use_queries.accept_used(connection, *place, used, _ACCEPT, now)
+    unit_of_work.record(connection, _event(place, members))
 
 
 def _is_written(write: Callable[[], None]) -> bool:

@@ -7,8 +7,9 @@ import pandas as pd
 import streamlit as st
 
 from lib.domain.access import Actor
-from lib.domain.coverage import CoverageRow
+from lib.domain.coverage import BY_NAME, BY_SHARE, CoverageFilter, CoverageRow, by_service
 from lib.domain.csv_writer import csv_bytes
+from lib.domain.directory import Service
 from lib.domain.roles import Permission
 from lib.operations.audited_download import audited_download
 from lib.ui.app_context import app_context
@@ -33,29 +34,28 @@ CSV_HEADER = (
     "Users",
     "Share",
 )
-ORDERS = {"share": "Lowest share first", "name": "Name"}
+#: The denominator of every share, as lib.domain.coverage defines it.
+COUNTED = "Counted are active members of active organizations, once for each active subscription."
 
 _FILE_NAME = "token-coverage.csv"
-_STATE, _TYPE = "coverage_state", "coverage_type"
+_STATE, _TYPE, _SERVICE = "coverage_state", "coverage_type", "coverage_service"
 _TABLE, _OPEN, _CHOSEN = "coverage_table", "coverage_open", "coverage_chosen"
 
 
-def coverage_filters(states: Iterable[str]) -> tuple[str, str, str]:
-    """Draw the filters; return state, type (each empty for any) and order, a key of ORDERS."""
+def coverage_filters(
+    states: Iterable[str], services: Iterable[Service]
+) -> tuple[CoverageFilter, str]:
+    """Draw the filters; return what to show, and the order (lib.domain.coverage)."""
     kinds = {kind.value: word for kind, word in TYPES.items()}
+    names = {s.service_id: s.name for s in services}
+    lowest = {by_service(key): f"Lowest {name} first" for key, name in names.items()}
+    orders = {BY_SHARE: "Lowest share first", **lowest, BY_NAME: "Name"}
     with filter_row("coverage_filter"):
-        state = choice("State", {"": "Any"} | {s: s for s in states if s}, _STATE, 140)
-        kind = choice("Type", {"": "Any"} | kinds, _TYPE, 160)
-        order = choice("Order", ORDERS, "coverage_order", 180)
-    return state, kind, order
-
-
-def filtered_rows(
-    rows: Iterable[CoverageRow], state: str, kind: str, order: str
-) -> list[CoverageRow]:
-    """Return the rows of a state and a type: lowest share first, or in their order, by name."""
-    wanted = [r for r in rows if state in {"", r.state} and kind in {"", r.type.value}]
-    return sorted(wanted, key=_by_share) if order == "share" else wanted
+        state = choice("State", {"": "Any"} | {s: s for s in states if s}, _STATE, 110)
+        kind = choice("Type", {"": "Any"} | kinds, _TYPE, 130)
+        service = choice("Service", {"": "All services"} | names, _SERVICE, 190)
+        order = choice("Order", orders, "coverage_order", 190)
+    return CoverageFilter(state, kind, service), order
 
 
 def totals_sentence(rows: Sequence[CoverageRow]) -> str:
@@ -72,7 +72,7 @@ def render_coverage_table(rows: Sequence[CoverageRow], actor: Actor) -> None:
     """Draw the table and a selectbox; `clicked_cell` returns what was chosen, in the next run."""
     with st.container(gap="xxsmall"):
         st.subheader("The same figures as a table", anchor=False)
-        st.caption("Choose a row to open that organization's API tokens.")
+        st.caption("Choose a row to see its people.")
     places = [(r.organization_id, r.service_id) for r in rows]
     st.dataframe(
         _frame(rows),
@@ -90,7 +90,7 @@ def render_coverage_table(rows: Sequence[CoverageRow], actor: Actor) -> None:
         },
         placeholder=UNKNOWN,
         alt="Token coverage by organization and service",
-        **row_selection.selected_row(_TABLE, places, places, _set_chosen),
+        **row_selection.selected_row(_TABLE, places, places, choose_cell),
     )
     with filter_row("coverage_foot"):
         names = {
@@ -98,7 +98,7 @@ def render_coverage_table(rows: Sequence[CoverageRow], actor: Actor) -> None:
             for r in rows
         }
         st.selectbox(
-            "Open the API tokens of",
+            "See the people of",
             list(names),
             index=None,
             key=_OPEN,
@@ -124,6 +124,11 @@ def _offer_csv(rows: Sequence[CoverageRow], actor: Actor) -> None:
     render_csv_button("Download as CSV", file, _FILE_NAME, "coverage_download")
 
 
+def choose_cell(place: tuple[str, str]) -> None:
+    """For callbacks: choose the ids of an organization and a service."""
+    set_value(_CHOSEN, place)
+
+
 def clicked_cell() -> tuple[str, str] | None:
     """Return the ids of the organization and service that were just chosen; None ever after."""
     place: tuple[str, str] | None = value(_CHOSEN)
@@ -136,14 +141,14 @@ def render_no_coverage(*, filtered: bool) -> None:
     if filtered:
         render_empty_state(
             "No organization matches",
-            "Choose another state or type.",
+            "Choose another state, type or service.",
             clear="Clear filters",
             on_clear=_clear,
         )
     else:
         render_empty_state(
             "Nothing to count yet",
-            "Coverage counts active organizations with an active subscription.",
+            COUNTED,
         )
 
 
@@ -166,11 +171,6 @@ def coverage_csv(rows: Iterable[CoverageRow]) -> bytes:
     )
 
 
-def _by_share(row: CoverageRow) -> tuple[float, int]:
-    """Return the sort key: share, then most users without a token; rows without users come last."""
-    return (2.0 if row.share is None else row.share, row.accepted - row.users)
-
-
 def _frame(rows: Iterable[CoverageRow]) -> pd.DataFrame:
     columns = ("Organization", "ID", "Service", "Accepted", "Pending", "None", "Users", "Share")
     return pd.DataFrame(
@@ -191,15 +191,11 @@ def _frame(rows: Iterable[CoverageRow]) -> pd.DataFrame:
     )
 
 
-def _set_chosen(place: tuple[str, str]) -> None:
-    set_value(_CHOSEN, place)
-
-
 def _set_chosen_line() -> None:
     line = value(_OPEN)
     set_value(_CHOSEN, tuple(line.split(" ", 1)) if line else None)
 
 
 def _clear() -> None:
-    set_value(_STATE, "")
-    set_value(_TYPE, "")
+    for key in (_STATE, _TYPE, _SERVICE):
+        set_value(key, "")

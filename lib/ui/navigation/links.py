@@ -12,18 +12,18 @@ def page_link(
     query_params: Mapping[str, str] | None = None,
     *,
     label: str = "",
-    icon: str = "",
+    icon: str | None = "",
     help_text: str | None = None,
 ) -> None:
     """Draw a link to `page`, whose address gets `query_params`.
 
     `label` is Markdown; without it the link has the title of the page. `icon` is a Material name;
-    without it the link has the icon of the page.
+    when it is empty the link has the icon of the page, and with None no icon.
     """
     st.page_link(
         page.file,
         label=label or f":blue[{page.title}]",
-        icon=f":material/{icon or page.icon}:",
+        icon=None if icon is None else f":material/{icon or page.icon}:",
         help=help_text,
         query_params=dict(query_params or {}),
     )

@@ -23,6 +23,10 @@ class PageEntry:
 
 ORGANIZATIONS = PageEntry("organizations.py", "Organizations", "apartment", "organizations")
 COVERAGE = PageEntry("coverage.py", "Token coverage", "grid_on", "coverage", Permission.COVERAGE)
+# A list of people: a saved view, at an address of its own. Its menu item is Token coverage.
+COVERAGE_USERS = PageEntry(
+    "coverage_users.py", "Token coverage", "grid_on", "coverage-users", Permission.COVERAGE
+)
 ACTIVITY = PageEntry("activity.py", "Activity", "history", "activity", Permission.ACTIVITY)
 # The same page at a second address, for the way back from an operation or a person to the list:
 # Streamlit keeps the query string when the menu item is that of the open page.
@@ -38,6 +42,8 @@ NOTIFICATIONS = PageEntry("notifications.py", "Notifications", "notifications", 
 TOKENS = PageEntry("api_tokens.py", "API 2.0 Tokens", "vpn_key", "api-tokens")
 
 TOP_PAGES = (ORGANIZATIONS, COVERAGE, ACTIVITY, RECALL, ACCESS, MY_TOKENS, HELP)
+#: Pages of the top level that are not in the menu.
+UNLISTED_PAGES = (ACTIVITY_LIST, COVERAGE_USERS)
 ORGANIZATION_PAGES = (CONTACT, SERVICES, LICENSE, NOTIFICATIONS, TOKENS)
 
 #: Each service has a menu item with its own url path, which opens its license:
@@ -45,7 +51,7 @@ ORGANIZATION_PAGES = (CONTACT, SERVICES, LICENSE, NOTIFICATIONS, TOKENS)
 SERVICE_PREFIX = "service-"
 _SERVICE_PAGE = re.compile(f"/{SERVICE_PREFIX}{SERVICE_ID}")
 _PAGES = frozenset(
-    {"/", *(f"/{item.url_path}" for item in (*TOP_PAGES, ACTIVITY_LIST, *ORGANIZATION_PAGES))}
+    {"/", *(f"/{item.url_path}" for item in (*TOP_PAGES, *UNLISTED_PAGES, *ORGANIZATION_PAGES))}
 )
 
 

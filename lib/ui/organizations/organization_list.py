@@ -18,7 +18,7 @@ from lib.wording.formats import plain
 from lib.wording.labels import STATUS, STATUS_ICONS, TYPE_ICONS, TYPES
 
 ROWS = 25
-ORDER_NAMES = {"name": "Name", "id": "ID", "users": "Most users"}
+ORDER_NAMES = {"name": "Name", "id": "ID", "users": "Most users", "share": "Lowest share first"}
 
 _ANY = {"": "Any"}
 _SEARCH, _PAGE = "organizations_search", "organizations_page"
@@ -127,7 +127,8 @@ def _row(listed: OrganizationListed) -> bool:
         _cell(TYPES[listed.type], _TYPE)
         _cell(plain(listed.state), _STATE)
         _cell(f"{listed.services:,}", _SERVICES, "right")
-        _cell(f"{listed.with_token:,} of {listed.users:,}", _TOKENS, "right")
+        counted = f"{listed.with_token:,} of {listed.users:,}" if listed.users else DASH
+        _cell(counted, _TOKENS, "right")
     return pressed
 
 
