@@ -18,6 +18,8 @@ RANDOM_LENGTH = 40
 CHECK_LENGTH = 6
 HINT_LENGTH = 4
 
+_PART = 20  # random characters of a cut token that count as a token: half of them
+
 _PIECE = 1_000_000  # characters
 _LONGEST_ESCAPED = 10_000  # characters: 200 for each character of a token
 
@@ -91,6 +93,12 @@ def tokens_in(text: str, prefix: str) -> list[str]:
         candidates = (f"{prefix}_{rest}" for rest in rests)
         found |= dict.fromkeys(token for token in candidates if is_well_formed(token, prefix))
     return list(found)
+
+
+def holds_token(text: str, prefix: str) -> bool:
+    """Tell whether `text` has a token in it, or at least half of one: a cut or misspelt token."""
+    part = re.compile(rf"{prefix}_[0-9A-Za-z]{{{_PART}}}")
+    return part.search(text) is not None or bool(tokens_in(text, prefix))
 
 
 def _pieces(text: str) -> Iterator[str]:

@@ -13,6 +13,7 @@ from lib.domain.token_format import (
     Minting,
     digests,
     hint,
+    holds_token,
     is_well_formed,
     mint,
     text_of,
@@ -244,3 +245,24 @@ class TestMemory:
     def test_peppers_are_not_shown(self):
         """`repr` shows the prefix only."""
         assert repr(Minting("demo", {1: PEPPER})) == "Minting(prefix='demo')"
+
+
+class TestHoldsToken:
+    """What no search field may keep."""
+
+    @pytest.mark.parametrize("form", FORMS.values(), ids=FORMS.keys())
+    def test_token_in_any_form_is_held(self, form):
+        """As in Recall."""
+        (token,) = mint(1, "demo")
+        assert holds_token(form(token), "demo")
+
+    def test_half_a_token_and_a_misspelt_one_are_held(self):
+        """A field or a screen may have cut it."""
+        (token,) = mint(1, "demo")
+        for part in (token[:25], token[:-1], token[:-1] + "_", f"x{token[:30]} y"):
+            assert holds_token(part, "demo"), part
+
+    @pytest.mark.parametrize("text", ["", "demo_adoY", "demo_adoY…", "demo_johnson", "adoyle"])
+    def test_names_and_hints_are_no_tokens(self, text):
+        """They are searched."""
+        assert not holds_token(text, "demo")
