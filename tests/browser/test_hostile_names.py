@@ -32,8 +32,8 @@ PLACE = f"org=EVIL01&service={SERVICE}"
 PAGES = (
     *("organizations", f"contact?{PLACE}", f"services?{PLACE}", f"license?{PLACE}"),
     *(f"notifications?{PLACE}", f"api-tokens?{PLACE}", "coverage", "my-api-tokens", "help"),
-    *("activity", "recall", "access", f"activity?person={quote(PEOPLE[0][0])}"),
-    f"activity?person={quote(ADDRESSES)}",
+    *("activity", "recall", "access", f"person?user={quote(PEOPLE[0][0])}"),
+    f"person?user={quote(ADDRESSES)}",
     f"contact?org={quote(MARKDOWN)}",
     f"license?org=EVIL01&service={quote(HTML)}",
     f"api-tokens?org={quote(ADDRESSES)}&service={SERVICE}",
@@ -95,7 +95,7 @@ def test_five_hundred_people_and_places(tab: Browsing) -> None:
     for number, name in enumerate(malicious_names(HOW_MANY)):
         for path in (
             f"contact?org=H{number:05}",
-            f"activity?person={quote(username(number, name), safe='')}",
+            f"person?user={quote(username(number, name), safe='')}",
         ):
             tab.open(path)
             expect_text_only(tab.page)
@@ -108,7 +108,7 @@ def test_some_people_and_places(tab: Browsing, number: int) -> None:
     name = malicious_names(HOW_MANY)[number]
     tab.open(f"contact?org=H{number:05}")
     expect_text_only(tab.page)
-    tab.open(f"activity?person={quote(username(number, name), safe='')}")
+    tab.open(f"person?user={quote(username(number, name), safe='')}")
     expect_text_only(tab.page)
 
 

@@ -23,6 +23,7 @@ from lib.ui.navigation.page_registry import (
     SERVICES,
     TOKENS,
     TOP_PAGES,
+    UNLISTED_PAGES,
     PageEntry,
 )
 from lib.ui.session import session
@@ -35,7 +36,7 @@ def declare(services: Sequence[Service] = ()) -> dict[str, Page]:
     """Return all pages by their url path, hidden in the menu, so that deep links work."""
     pages = {
         item.url_path: _page(item, hidden=True)
-        for item in (*TOP_PAGES, ACTIVITY_LIST, *ORGANIZATION_PAGES)
+        for item in (*TOP_PAGES, *UNLISTED_PAGES, *ORGANIZATION_PAGES)
     }
     return (
         {_ROOT: _root(hidden=True)}
