@@ -7,7 +7,7 @@ from lib.settings import ROOT
 from lib.ui.app_context import app_context
 from lib.ui.auth import permissions
 from lib.ui.components import message
-from lib.ui.navigation import menu, scope
+from lib.ui.navigation import activity_links, menu, scope
 
 st.set_page_config(
     layout="wide", initial_sidebar_state=244, page_icon=str(ROOT / "data" / "icon.svg")
@@ -26,4 +26,5 @@ with message.errors_shown():
         # After the menu it would make two entries in the history, and Back would not leave them.
         scope.write_url()
     page = st.navigation(menu.sections(actor, url_path, services, declared), expanded=True)
+    activity_links.open_what_was_followed()
     page.run()

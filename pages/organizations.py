@@ -3,7 +3,7 @@
 import streamlit as st
 
 from lib.domain.roles import Permission
-from lib.operations import directory
+from lib.operations import directory, users
 from lib.ui.app_context import app_context
 from lib.ui.auth import permissions
 from lib.ui.navigation import links, scope
@@ -29,7 +29,15 @@ if total and not listed:
     organization_list.go_to_first_page()
     st.rerun()
 if not listed:
-    organization_list.render_no_organizations(wanted)
+    found = users.search(
+        app_context().engine,
+        app_context().clock,
+        actor,
+        wanted.search,
+        app_context().minting.prefix,
+        organization_list.USERS_INSTEAD,
+    )
+    organization_list.render_no_organizations(wanted, found)
     st.stop()
 
 pressed = organization_list.render_organizations(listed)

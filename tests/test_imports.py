@@ -108,6 +108,10 @@ NOT_FEATURES = {
 }
 #: A feature that imports another one; what for.
 BETWEEN_FEATURES = {
+    (
+        "lib.ui.users",
+        "lib.ui.activity",
+    ): "the history of a user is a list of events, with its pager",
     ("lib.ui.activity", "lib.ui.tokens"): "a request for approval is answered on its own page",
 }
 

@@ -47,7 +47,8 @@ KINDS: Mapping[Kind, tuple[Recorded, ...]] = MappingProxyType(
         Group.UNDO: (EventAction.UNDO,),
         Group.APPROVALS: (EventAction.ASK_APPROVAL, EventAction.APPROVE, EventAction.REJECT),
         Group.OWN_STEPS: (*OwnStep, EventAction.FIRST_USE),
-        Group.DOWNLOAD: (EventAction.DOWNLOAD,),
+        # Generate & Export ends with the download of its tokens.
+        Group.DOWNLOAD: (EventAction.DOWNLOAD, Action.GENERATE),
         Group.ACCESS: (
             EventAction.GRANT,
             EventAction.REVOKE,
@@ -68,8 +69,9 @@ ABOUT_CREDENTIALS = frozenset({EventAction.CREDENTIAL, EventAction.END_CREDENTIA
 class ActivityFilter:
     """The filter of the Activity page. Empty text and None mean any.
 
-    `person` is the username of the actor or of the subject. Events match from `since` on (this
-    moment included) until `until` (this moment excluded).
+    `actor` is the username of who did it, `about` of whom it is about, `person` of either. An event
+    is about its subject, and an event of an operation is about everybody in the operation's result
+    rows. Events match from `since` on (this moment included) until `until` (this moment excluded).
     """
 
     kind: Kind = Group.OPERATIONS
@@ -77,6 +79,8 @@ class ActivityFilter:
     organization_id: str = ""
     since: Moment | None = None
     until: Moment | None = None
+    actor: str = ""
+    about: str = ""
 
     @property
     def actions(self) -> tuple[Recorded, ...]:

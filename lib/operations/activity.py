@@ -1,24 +1,21 @@
-"""Reads for the Activity pages: the event list, one operation, one person.
+"""Reads for the Activity pages: the event list, and one operation.
 
 Every read is limited to the organizations in which the actor has the permission. Events that
 belong to no organization (sign-ins, imports, grants for all) need the permission for all.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from sqlalchemy import Connection, Engine
 
 from lib.domain import roles
-from lib.domain.access import Actor, GrantRow
+from lib.domain.access import Actor
 from lib.domain.activity import (
     ActivityFilter,
     ActivityRow,
-    EndedToken,
-    Membership,
     OperationFacts,
-    Person,
     Progress,
     ResultLine,
 )
@@ -27,21 +24,18 @@ from lib.domain.approver import ApproverRole
 from lib.domain.audit import EventAction
 from lib.domain.clock import Clock, Moment
 from lib.domain.plan import Plan
-from lib.domain.roles import Permission, Reach
-from lib.domain.search import fold
+from lib.domain.roles import Permission
 from lib.domain.states import Action, ApprovalState
-from lib.domain.tokens import OwnToken
 from lib.operations.access import reach, reach_if_any, require
 from lib.operations.actions import APPROVAL_LASTS
 from lib.operations.approvals import role_for
-from lib.store import activity_queries, approval_queries, grant_queries, token_queries
+from lib.store import activity_queries, approval_queries
 from lib.store.engine import reading
 
 LONGEST_EXPORT = 100_000  # events in one file
 _CHUNK = 5_000
 _EVENTS_OF_ONE = 200  # events of one operation: it may have been downloaded many times
 _OPEN_APPROVALS = 200
-_LAST: tuple[Moment, str] = (1 << 62, "")  # later than the end of any token
 
 
 class Page(NamedTuple):
@@ -68,21 +62,6 @@ class OperationView:
     approver: ApproverRole | None
     events: list[ActivityRow]
     batch: list[OperationFacts]
-
-
-@dataclass(frozen=True, slots=True)
-class PersonView:
-    """One person as User 360 shows them, limited to the viewer's organizations.
-
-    `everywhere` tells that the viewer sees all organizations. `grants` is None when the viewer may
-    not see grants.
-    """
-
-    person: Person
-    memberships: list[Membership]
-    live: list[OwnToken]
-    grants: list[GrantRow] | None
-    everywhere: bool
 
 
 def list_events(
@@ -115,30 +94,6 @@ def export_events(engine: Engine, actor: Actor, wanted: ActivityFilter) -> Itera
             if len(rows) < _CHUNK:
                 return
             before = rows[-1].event_id
-
-
-def find_people(engine: Engine, actor: Actor, search: str, limit: int) -> list[Person]:
-    """Return the person with the username `search`, else up to `limit` whose name contains it.
-
-    Only members of the actor's organizations, and people with a role there. Raises
-    NotAllowedError.
-    """
-    with reading(engine) as connection:
-        within = reach(connection, actor.username, Permission.ACTIVITY)
-        exact = activity_queries.find_person(connection, search.strip())
-        if exact:
-            member_of = activity_queries.memberships(connection, exact.username, within)
-            if _is_known(connection, exact.username, within, member_of):
-                return [exact._replace(email="")]
-        part = fold(search)
-        staff = {
-            grant.username: Person(grant.username, grant.name)
-            for grant in grant_queries.list_grants(connection)
-            if part in fold(f"{grant.name} {grant.username}")
-            and (grant.organization_id is None or roles.covers(within, grant.organization_id))
-        }
-        members = activity_queries.people_matching(connection, search, within, limit)
-    return [*staff.values(), *(m for m in members if m.username not in staff)][:limit]
 
 
 def open_approvals(
@@ -242,54 +197,6 @@ def list_results(
     return rows[:limit], len(rows) > limit
 
 
-def open_person(engine: Engine, clock: Clock, actor: Actor, username: str) -> PersonView | None:
-    """Return a person as the actor may see them; None when unknown or not visible.
-
-    Visible are members of the actor's organizations, and people named in an event of one. Raises
-    NotAllowedError.
-    """
-    with reading(engine) as connection:
-        within = reach(connection, actor.username, Permission.ACTIVITY)
-        person = activity_queries.find_person(connection, username)
-        member_of = activity_queries.memberships(connection, username, within)
-        if person is None or not _is_known(connection, username, within, member_of):
-            return None
-        if within is not None and not member_of:
-            person = person._replace(email="")
-        live = token_queries.own_tokens(connection, username, clock())
-        grants = _grants_of(connection, actor, username)
-    return PersonView(
-        person,
-        member_of,
-        [token for token in live if roles.covers(within, token.organization_id)],
-        grants,
-        within is None,
-    )
-
-
-def list_ended_tokens(
-    engine: Engine,
-    clock: Clock,
-    actor: Actor,
-    username: str,
-    *,
-    before: tuple[Moment, str] | None = None,
-    limit: int,
-) -> tuple[list[EndedToken], bool]:
-    """Return up to `limit` ended tokens and requests of a person, and whether there are more.
-
-    The last ended comes first. Only organizations that the actor may see. `before` is where the
-    page starts: the end in milliseconds and the id of the last token of the page before. Raises
-    NotAllowedError.
-    """
-    with reading(engine) as connection:
-        within = reach(connection, actor.username, Permission.ACTIVITY)
-        rows = activity_queries.ended_tokens(
-            connection, username, within, clock(), before or _LAST, limit + 1
-        )
-    return rows[:limit], len(rows) > limit
-
-
 def progress(event: ActivityRow, now: Moment) -> Progress | None:
     """Return the progress of the operation that `event` is about, at `now`.
 
@@ -318,25 +225,3 @@ def _progress(state: ApprovalState, since: Moment, now: Moment, *, done: bool) -
     if now - since > APPROVAL_LASTS:
         return Progress.LAPSED
     return Progress.APPROVED if state is ApprovalState.APPROVED else Progress.WAITING
-
-
-def _is_known(
-    connection: Connection, username: str, within: Reach, member_of: Sequence[Membership]
-) -> bool:
-    """Tell whether a person is visible in `within`: a member, or named in an event."""
-    return (
-        within is None
-        or bool(member_of)
-        or activity_queries.has_events(connection, username, within)
-    )
-
-
-def _grants_of(connection: Connection, actor: Actor, username: str) -> list[GrantRow] | None:
-    within = reach_if_any(connection, actor.username, Permission.ACCESS)
-    if within == roles.NOWHERE:
-        return None
-    return [
-        grant
-        for grant in grant_queries.list_grants(connection)
-        if grant.username == username and roles.covers(within, grant.organization_id)
-    ]

@@ -3,7 +3,8 @@
 A page of the newest events is merged from index ranges. There is one range for each combination of
 action and organization, and two for a person: the events they did, and the events about them. The
 query reads at most one page from the end of each range. So the cost depends on the number of
-ranges, and not on the number of events.
+ranges, and not on the number of events. The events of operations that concern a person are found
+by the person's result rows, which are few.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -73,6 +74,8 @@ def newest_events(
     ranges = iter(_ranges(wanted, within))
     while some := list(islice(ranges, _RANGES_AT_ONCE)):
         keys.update(_keys(connection, some, wanted, before, limit))
+    if wanted.person or wanted.about:
+        keys.update(_keys_of_results(connection, wanted, within, before, limit))
     rows = connection.execute(
         with_ids(
             connection,
@@ -89,7 +92,7 @@ def _ranges(wanted: ActivityFilter, within: Reach) -> Iterator[_Range]:
     if within is not None and wanted.organization_id and wanted.organization_id not in within:
         return
     every = wanted.kind is Group.EVERYTHING
-    if wanted.person:
+    if wanted.person or wanted.actor or wanted.about:
         for place in [None] if places is None else sorted(places):
             yield from _ranges_of_person(wanted, place)
     elif places is not None:
@@ -104,12 +107,20 @@ def _ranges(wanted: ActivityFilter, within: Reach) -> Iterator[_Range]:
 
 
 def _ranges_of_person(wanted: ActivityFilter, place: str | None) -> Iterator[_Range]:
-    """Yield the ranges of the events that a person did, and of those about them.
+    """Yield the ranges of the events that a person did, and of those whose subject is a person.
 
     The conditions use only columns of the intended index, so that no database prefers another one.
     """
-    for column, also in (("actor", ""), ("subject", "AND subject <> ''")):
-        who = (column, wanted.person)
+    actor = wanted.person or ("" if wanted.about else wanted.actor)
+    # An expression, so that the index by actor is not chosen.
+    by = " AND actor || '' = :actor" if wanted.actor else ""
+    for column, username, also in (
+        ("actor", actor, ""),
+        ("subject", wanted.person or wanted.about, f"AND subject <> ''{by}"),
+    ):
+        if not username:
+            continue
+        who = (column, username)
         if place is None:
             for action in wanted.actions:
                 yield _Range((who, ("action", action.value)), also)
@@ -129,13 +140,7 @@ def _keys(
     limit: int,
 ) -> list[str]:
     """Return the ids of the newest events of each range, at most `limit` from each."""
-    # Ids begin with their moment, so a period is a range of ids.
-    until = _NEWEST_FIRST if wanted.until is None else first_id(wanted.until)
-    parameters: dict[str, Any] = {
-        "before": min(before or _NEWEST_FIRST, until),
-        "since": "" if wanted.since is None else first_id(wanted.since),
-        "limit": limit,
-    }
+    parameters = _period(wanted, before) | {"limit": limit, "actor": wanted.actor}
     parts = []
     for number, (conditions, also) in enumerate(ranges):
         names = [f"v{number}_{place}" for place in range(len(conditions))]
@@ -149,6 +154,47 @@ def _keys(
             f" ORDER BY event_id DESC LIMIT :limit) r{number}"
         )
     return list(connection.execute(text(" UNION ALL ".join(parts)), parameters).scalars())
+
+
+def _period(wanted: ActivityFilter, before: str) -> dict[str, Any]:
+    """Return the period as a range of ids, because ids begin with their moment."""
+    until = _NEWEST_FIRST if wanted.until is None else first_id(wanted.until)
+    return {
+        "before": min(before or _NEWEST_FIRST, until),
+        "since": "" if wanted.since is None else first_id(wanted.since),
+    }
+
+
+def _keys_of_results(
+    connection: Connection, wanted: ActivityFilter, within: Reach, before: str, limit: int
+) -> list[str]:
+    """Return the ids of the newest events of operations that have a result for the person."""
+    reached, parameters = among(connection, "m.organization_id", within)
+    these = ", ".join(f"'{action.value}'" for action in wanted.actions)
+    some = "" if wanted.kind is Group.EVERYTHING else f" AND e.action || '' IN ({these})"
+    place = " AND m.organization_id = :organization" if wanted.organization_id else ""
+    actor = " AND e.actor || '' = :actor" if wanted.actor else ""
+    rows = connection.execute(
+        with_ids(
+            connection,
+            # CROSS JOIN makes SQLite keep this order; else it reads all events.
+            "SELECT e.event_id FROM member m CROSS JOIN operation_result r CROSS JOIN audit_event e"
+            f" WHERE m.username = :person AND {reached}{place}"
+            " AND r.organization_id = m.organization_id AND r.member_id = m.member_id"
+            " AND e.organization_id = r.organization_id AND e.operation_id = r.operation_id"
+            " AND e.operation_id <> '' AND e.event_id < :before AND e.event_id >= :since"
+            f"{some}{actor} ORDER BY e.event_id DESC LIMIT :limit",
+        ),
+        _period(wanted, before)
+        | parameters
+        | {
+            "person": wanted.person or wanted.about,
+            "organization": wanted.organization_id,
+            "actor": wanted.actor,
+            "limit": limit,
+        },
+    )
+    return list(rows.scalars())
 
 
 def events_of_operation(

@@ -155,3 +155,21 @@ def roles_left(connection: Connection) -> list[RoleLeft]:
         )
     )
     return [RoleLeft(r[0], r[1], Grant(Role(r[2]), r[3])) for r in rows]
+
+
+def refused_places(connection: Connection, username: str) -> frozenset[tuple[str, str]]:
+    """Return the organization and service ids where the person's tokens are refused.
+
+    There the membership, the organization or the subscription is not active (ruling 13).
+    """
+    rows = connection.execute(
+        text(
+            "SELECT b.organization_id, b.service_id FROM member m"
+            " JOIN organization o ON o.organization_id = m.organization_id"
+            " JOIN subscription b ON b.organization_id = m.organization_id"
+            " WHERE m.username = :username AND (m.status <> 'active' OR o.status <> 'active'"
+            " OR b.status <> 'active')"
+        ),
+        {"username": username},
+    )
+    return frozenset((row[0], row[1]) for row in rows)

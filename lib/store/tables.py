@@ -144,6 +144,7 @@ user_account = Table(
     Column("username_key", _Key, nullable=False, server_default=""),
     CheckConstraint(f"staff_status IS NULL OR {_one_of('staff_status', Status)}", name="staff"),
     Index("ix_user_account_key", "username_key"),
+    Index("ix_user_account_staff", "username", **_where("staff_status IS NOT NULL")),
 )
 
 member = Table(
@@ -197,6 +198,8 @@ operation = Table(
     Index(
         "uq_operation_undoes", "organization_id", "undoes", unique=True, **_where("undoes <> ''")
     ),
+    # For an operation by its id alone (Users).
+    Index("ix_operation_id", "operation_id"),
     Index("ix_operation_batch", "batch_id", **_where("batch_id <> ''")),
     # For the tokens that one person generated lately, in all organizations.
     Index("ix_operation_generated", "actor", "confirmed_at", **_where("action = 'generate'")),
@@ -217,6 +220,8 @@ operation_result = Table(
         ["organization_id", "operation_id"],
         ["operation.organization_id", "operation.operation_id"],
     ),
+    # For the operations that concern one member (Activity, About whom).
+    Index("ix_operation_result_member", "organization_id", "member_id", "operation_id"),
 )
 
 token = Table(
@@ -318,6 +323,8 @@ token = Table(
         *("organization_id", "service_id", "member_id"),
         **_where("state = 'accepted'"),
     ),
+    # For tokens by their visible part (Users).
+    Index("ix_token_hint", "hint", **_where("hint IS NOT NULL")),
     # For leaked tokens that had ended before the leak was found.
     Index("ix_token_ended_digest", "digest", **_where("ended_at IS NOT NULL")),
 )

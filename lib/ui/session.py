@@ -125,6 +125,8 @@ class Session:
     last_page: tuple[str, ...] = ()
     #: The view of the open page: on Activity the open operation or person, empty for the list.
     view: str = ""
+    #: The page (its file) and the query parameters that a callback wants opened; the frame does it.
+    next_page: tuple[str, dict[str, str]] | None = None
     #: Refusals in the audit trail: each one is recorded once per browser session.
     recorded_refusals: set[tuple[str, ...]] = field(default_factory=set)
     #: Survives only when its download has begun: the result appears when the person comes back.

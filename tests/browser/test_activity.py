@@ -1,10 +1,11 @@
-"""Activity in a real browser: four eyes by two people, off-boarding, addresses, the keyboard."""
+"""Activity and users in a real browser: four eyes, off-boarding, addresses, keyboard, mouse."""
 
 from collections.abc import Callable
 
 import pytest
 from playwright.sync_api import expect
 
+from lib.domain.token_format import mint
 from tests.support.browser import TOKENS, Tab, rows_of
 from tests.support.dashboards import Dashboard, Dashboards
 
@@ -106,24 +107,33 @@ class TestAddresses:
         tab = as_person(REQUESTER)
         tab.pick("Show", "Everything")
         tab.pick("Open a person", "psorel")
-        assert tab.page.url.endswith("activity?person=psorel")
+        tab.expect_heading("Petra Sorel")
+        assert tab.page.url.endswith("person?user=psorel")
         with tab.rerun():
             tab.page.go_back()
         tab.expect_heading("Activity")
         with tab.rerun():
             tab.page.go_forward()
-        expect(tab.button("Back to Activity")).to_be_visible()
+        tab.expect_heading("Petra Sorel")
         tab.reload()
-        assert tab.page.url.endswith("activity?person=psorel")
-        tab.click("Back to Activity")
+        assert tab.page.url.endswith("person?user=psorel")
+        tab.menu("Activity")
         tab.expect_heading("Activity")
-        tab.pick("Show", "Everything")
-        for _ in range(2):  # from either of the list's two addresses
-            tab.pick("Open a person", "psorel")
-            expect(tab.button("Back to Activity")).to_be_visible()
-            tab.menu("Activity")
-            tab.expect_heading("Activity")
-            assert tab.current_menu_item() == "Activity"
+        assert tab.current_menu_item() == "Activity"
+
+    def test_old_address_of_a_person_leads_to_their_page(self, tab: Tab) -> None:
+        """The menu leads from it to the list, and Back leaves it."""
+        tab.open("help")
+        tab.open("activity?person=adoyle")
+        tab.expect_heading("Andre Doyle")
+        tab.menu("Activity")
+        tab.expect_heading("Activity")
+        with tab.rerun():
+            tab.page.go_back()
+        tab.expect_heading("Andre Doyle")
+        with tab.page_load():
+            tab.page.go_back()
+        tab.expect_heading("Help")
 
 
 class TestOffBoarding:
@@ -134,7 +144,7 @@ class TestOffBoarding:
     ) -> None:
         """Tab to the button, Enter, Tab through the dialog, Enter; Esc had changed nothing."""
         tab = as_person(REQUESTER)
-        tab.visit("activity?person=adoyle")
+        tab.open("person?user=adoyle")
         begin = tab.button("End all tokens and requests")
         begin.focus()
         tab.press("Enter")
@@ -169,18 +179,54 @@ class TestTable:
         tab.pick("Show", "Access and policies")
         tab.step_to(0, column=1)
         tab.press("Shift+Space")
-        expect(tab.button("Back to Activity")).to_be_visible()
-        assert "person=" in tab.page.url
+        expect(tab.page.get_by_role("link", name="Back to Users")).to_be_visible()
+        assert "person?user=" in tab.page.url
+
+    def test_a_click_on_what_happened_opens_it(self, as_person: Callable[[str], Tab]) -> None:
+        """Not only the box at the beginning of the row."""
+        tab = as_person(REQUESTER)
+        tab.pick("Show", "Access and policies")
+        canvas = tab.page.locator('canvas[data-testid="data-grid-canvas"]').first
+        tab.step_to(0, column=1)  # the table is drawn
+        with tab.rerun():
+            canvas.click(position={"x": 300, "y": 50}, force=True)
+        expect(tab.page.get_by_role("link", name="Back to Users")).to_be_visible()
+
+
+class TestUsers:
+    """A person is found in one search."""
+
+    def test_search_finds_while_typing_and_leads_to_the_person(self, tab: Tab) -> None:
+        """One click, one field, one click; the text is kept for the way back."""
+        tab.open()
+        tab.menu("Users")
+        field = tab.page.get_by_label("Search", exact=True)
+        with tab.rerun():
+            field.press_sequentially("adoyl")
+        tab.click(tab.page.get_by_role("link", name="Andre Doyle adoyle"))
+        tab.expect_heading("Andre Doyle")
+        tab.click(tab.page.get_by_role("link", name="Back to Users"))
+        expect(field).to_have_value("adoyl")
+
+    def test_token_in_a_search_is_refused(self, tab: Tab) -> None:
+        """The field is emptied, and the address has nothing of it."""
+        (token,) = mint(1, "demo")
+        tab.open("users")
+        field = tab.page.get_by_label("Search", exact=True)
+        with tab.rerun():
+            field.fill(token)
+        expect(tab.page.get_by_text("This is a token. Look it up in Recall.")).to_be_visible()
+        expect(field).to_have_value("")
+        assert token[:20] not in tab.page.url
 
 
 def test_an_address_of_nothing_has_a_sentence_and_a_way_out(tab: Tab) -> None:
     """Unknown operations and people."""
-    nothing = {
-        "operation=UTCJF1-0": "There is no such operation.",
-        "person=nobody": "There is no user nobody.",
-    }
-    for address, sentence in nothing.items():
-        tab.open(f"activity?{address}")
-        expect(tab.page.get_by_text(sentence)).to_be_visible()
-        tab.click("Back to Activity")
-        tab.expect_heading("Activity")
+    tab.open("activity?operation=UTCJF1-0")
+    expect(tab.page.get_by_text("There is no such operation.")).to_be_visible()
+    tab.click("Back to Activity")
+    tab.expect_heading("Activity")
+    tab.open("person?user=nobody")
+    expect(tab.page.get_by_text("There is no user nobody.")).to_be_visible()
+    tab.click(tab.page.get_by_role("link", name="Back to Users"))
+    tab.expect_heading("Users")

@@ -32,8 +32,8 @@ PLACE = f"org=EVIL01&service={SERVICE}"
 PAGES = (
     *("organizations", f"contact?{PLACE}", f"services?{PLACE}", f"license?{PLACE}"),
     *(f"notifications?{PLACE}", f"api-tokens?{PLACE}", "coverage", "my-api-tokens", "help"),
-    *("activity", "recall", "access", f"activity?person={quote(PEOPLE[0][0])}"),
-    f"activity?person={quote(ADDRESSES)}",
+    *("activity", "recall", "access", f"person?user={quote(PEOPLE[0][0])}"),
+    f"person?user={quote(ADDRESSES)}",
     f"contact?org={quote(MARKDOWN)}",
     f"license?org=EVIL01&service={quote(HTML)}",
     f"api-tokens?org={quote(ADDRESSES)}&service={SERVICE}",
@@ -99,7 +99,7 @@ def test_names_are_text_in_lists_and_on_pages_of_their_own(tab: Tab, names: int,
     for number, name in malicious[::step]:
         tab.visit(f"contact?org=H{number:05}")
         expect_text_only(tab.page)
-        tab.visit(f"activity?person={quote(username(number, name), safe='')}")
+        tab.visit(f"person?user={quote(username(number, name), safe='')}")
         expect_text_only(tab.page)
 
 

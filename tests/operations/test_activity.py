@@ -1,17 +1,15 @@
 """Reads for the Activity pages, each limited to the organizations of the actor."""
 
-from itertools import product
-
 import pytest
 
 from lib.domain.access import Actor
 from lib.domain.activity import ActivityFilter, Group, Progress
 from lib.domain.audit import Event, EventAction
-from lib.domain.clock import DAY, HOUR, MINUTE
+from lib.domain.clock import HOUR, MINUTE
 from lib.domain.errors import NotAllowedError
 from lib.domain.roles import PERMISSIONS, Grant, Permission, Role
-from lib.domain.states import Action, Holding, TokenState
-from lib.operations import activity, approvals, own_tokens
+from lib.domain.states import Action, Holding
+from lib.operations import activity, approvals, users
 from lib.operations.activity import Page
 from lib.operations.off_boarding import off_board, plan_off_boarding
 from lib.store.engine import writing
@@ -110,11 +108,11 @@ class TestList:
         reads = (
             lambda: listed(engine, NOBODY),
             lambda: list(activity.export_events(engine, NOBODY, ActivityFilter())),
-            lambda: activity.find_people(engine, NOBODY, "mhale", 9),
+            lambda: users.find_people(engine, NOBODY, "mhale", 9),
             lambda: activity.open_approvals(engine, clock, NOBODY),
             lambda: activity.open_operation(engine, clock, NOBODY, ORG, planned.operation_id),
-            lambda: activity.open_person(engine, clock, NOBODY, NOBODY.username),
-            lambda: activity.list_ended_tokens(engine, clock, NOBODY, "mhale", limit=9),
+            lambda: users.open_person(engine, clock, NOBODY, NOBODY.username),
+            lambda: users.list_ended_tokens(engine, clock, NOBODY, "mhale", limit=9),
         )
         for read in reads:
             with pytest.raises(NotAllowedError):
@@ -139,34 +137,6 @@ class TestList:
         add_events(engine, shuffled(60, 1, [Event(Action.REMOVE, "mhale", "", ORG)]))
         rows = list(activity.export_events(engine, ADMIN, ActivityFilter()))
         assert [r.event_id for r in rows] == [r.event_id for r in listed(engine, limit=25).rows]
-
-
-class TestPeople:
-    """Search for people."""
-
-    def test_an_exact_username_finds_one_person(self, engine):
-        """Even if it is part of another username."""
-        build(engine, 12)
-        assert [p.username for p in activity.find_people(engine, ADMIN, "utcjf1-u1", 20)] == [
-            "utcjf1-u1"
-        ]
-
-    def test_part_of_a_name_finds_staff_first_then_members(self, engine):
-        """At most as many as the limit."""
-        build(engine, 12)
-        found = activity.find_people(engine, ADMIN, "USER 00", 5)
-        assert len(found) == 5
-        assert [p.username for p in activity.find_people(engine, ADMIN, "morgan", 5)] == ["mhale"]
-        assert activity.find_people(engine, ADMIN, "%", 5) == []
-
-    @pytest.mark.parametrize("search", ["nvtbl2-u0", "User 0", "nvtbl2"])
-    def test_people_of_other_organizations_are_not_found(self, engine, search):
-        """Neither by username nor by name."""
-        build(engine, 1)
-        build(engine, 1, organization_id=OTHER)
-        who = someone(engine, Grant(Role.SUPPORT, ORG))
-        found = {p.username for p in activity.find_people(engine, who, search, 9)}
-        assert "nvtbl2-u0" not in found
 
 
 class TestOperation:
@@ -262,107 +232,6 @@ class TestOperation:
         assert counts == {"mhale": 2, "someone": 1}
 
 
-class TestPerson:
-    """User 360."""
-
-    def test_a_person_has_live_tokens_and_a_history_of_ended_ones(self, engine):
-        """The history has how each token began and ended, by whom and by which operation."""
-        (member,) = build(engine, 1)
-        person = Actor("utcjf1-u0", "User 000000")
-        asked, _ = act(engine, Action.REQUEST, [member])
-        (pending,) = own_tokens.list_own(engine, later, person)
-        own_tokens.decline(unit_of_work(engine, later), person, pending)
-        act(engine, Action.GENERATE, [member])
-        give(engine, member, Holding.ACCEPTED, expires_at=NOW)
-        removed, _ = act(engine, Action.CANCEL, [member])
-        view = activity.open_person(engine, later, ADMIN, person.username)
-        rows, older = activity.list_ended_tokens(engine, later, ADMIN, person.username, limit=9)
-        stories = {(r.state, r.made_by, r.ended_by, r.ended_by_operation) for r in rows}
-        assert view.live == []
-        assert not older
-        assert stories == {
-            (TokenState.EXPIRED, "", "", ""),
-            (TokenState.DECLINED, "mhale", "", ""),
-            (TokenState.CANCELLED, "mhale", "mhale", removed.operation_id),
-        }
-        assert asked.operation_id in {r.made_by_operation for r in rows}
-        assert {r.organization_id for r in rows} == {ORG}
-
-    def test_ended_tokens_are_paged_last_ended_first(self, engine):
-        """Each comes once."""
-        (member,) = build(engine, 1)
-        for day in range(7):
-            give(
-                engine,
-                member,
-                Holding.PENDING,
-                state="cancelled",
-                ended_at=NOW - day // 2 * DAY,
-                ended_from="pending",
-            )
-        first, more = activity.list_ended_tokens(engine, later, ADMIN, "utcjf1-u0", limit=5)
-        rest, no_more = activity.list_ended_tokens(
-            engine,
-            later,
-            ADMIN,
-            "utcjf1-u0",
-            before=(first[-1].ended_at, first[-1].token_id),
-            limit=5,
-        )
-        assert (len(first), more, len(rest), no_more) == (5, True, 2, False)
-        assert len({row.token_id for row in (*first, *rest)}) == 7
-        ended = [row.ended_at for row in (*first, *rest)]
-        assert ended == sorted(ended, reverse=True)
-
-    @pytest.mark.parametrize(("role", "place"), list(product(Role, (None, ORG, OTHER))), ids=str)
-    def test_a_person_is_limited_to_the_actors_organizations(self, engine, role, place):
-        """Organizations, tokens and history. Grants need the access permission."""
-        build(engine, 1)
-        build(engine, 1, organization_id=OTHER)
-        username = "utcjf1-u0"
-        change(
-            engine,
-            "INSERT INTO member (organization_id, member_id, username, status, name, email,"
-            " sort_key, search_key) VALUES ('NVTBL2', 'm', :username, 'active', '', '', '', '')",
-            username=username,
-        )
-        members = dict(
-            select(
-                engine, "SELECT organization_id, member_id FROM member WHERE username = 'utcjf1-u0'"
-            )
-        )
-        for organization_id, member_id in members.items():
-            give(engine, member_id, Holding.BOTH, organization_id=organization_id)
-            act(engine, Action.CANCEL, [member_id], organization_id=organization_id)
-        who = someone(engine, Grant(role, place))
-        view = activity.open_person(engine, later, who, username)
-        ended, _ = activity.list_ended_tokens(engine, later, who, username, limit=9)
-        reach = {ORG, OTHER} if place is None else {place}
-        assert {m.organization_id for m in view.memberships} == reach
-        assert {t.organization_id for t in view.live} == reach
-        assert {t.organization_id for t in ended} == reach
-        assert view.everywhere == (place is None)
-        assert (view.grants is None) == (role is not Role.ADMINISTRATOR)
-        assert view.person.email
-
-    def test_a_person_of_another_organization_is_none_as_an_unknown_one(self, engine):
-        """Both get the same answer."""
-        build(engine, 1)
-        build(engine, 1, organization_id=OTHER)
-        who = someone(engine, Grant(Role.ADMINISTRATOR, ORG))
-        for username in ("nvtbl2-u0", "nobody", ""):
-            assert activity.open_person(engine, clock, who, username) is None
-
-    def test_staff_with_events_in_an_organization_are_visible_without_email(self, engine):
-        """They acted there."""
-        ids = build(engine, 1)
-        who = someone(engine, Grant(Role.SUPPORT, ORG))
-        assert activity.open_person(engine, clock, who, "mhale") is None
-        act(engine, Action.REQUEST, ids)
-        view = activity.open_person(engine, clock, who, "mhale")
-        assert (view.person.name, view.person.email) == ("Morgan Hale", "")
-
-
 def test_nothing_that_is_read_holds_a_digest(engine):
     """Neither the rows of a person nor those of an operation have one."""
     (member,) = build(engine, 1)
@@ -372,8 +241,8 @@ def test_nothing_that_is_read_holds_a_digest(engine):
     assert len(digests) == 3
     seen = repr(
         (
-            activity.open_person(engine, later, ADMIN, "utcjf1-u0"),
-            activity.list_ended_tokens(engine, later, ADMIN, "utcjf1-u0", limit=9),
+            users.open_person(engine, later, ADMIN, "utcjf1-u0"),
+            users.list_ended_tokens(engine, later, ADMIN, "utcjf1-u0", limit=9),
             activity.open_operation(engine, later, ADMIN, ORG, planned.operation_id),
             list(activity.export_events(engine, ADMIN, ActivityFilter(Group.EVERYTHING))),
         )

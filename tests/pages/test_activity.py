@@ -1,4 +1,4 @@
-"""Activity: the list, one operation, one person, off-boarding, and four eyes."""
+"""Activity: the list, one operation, and four eyes."""
 
 from datetime import date
 
@@ -149,16 +149,40 @@ class TestList:
         """One person is taken at once; several are offered; none is said."""
         act(demo, Action.REMOVE, 5)
         at = open_page("activity")
-        at.text_input(key="activity_person").set_value("morgan").run()
+        at.text_input(key="activity_actor").set_value("morgan").run()
         assert len(at.dataframe[0].value) == 1
-        at.text_input(key="activity_person").set_value("ale").run()
-        (which,) = [b for b in at.selectbox if b.label.startswith("Which of")]
+        at.text_input(key="activity_actor").set_value("ale").run()
+        (which,) = [b for b in at.selectbox if b.label.startswith("Who did it: which of")]
         assert len(which.options) > 1
-        at.text_input(key="activity_person").set_value("zz*zz").run()
+        at.text_input(key="activity_actor").set_value("zz*zz").run()
         assert "**No such person**" in values(at.markdown)
         assert any(r"zz\*zz" in text for text in values(at.caption))
         press(at, "Clear filters")
         assert len(at.dataframe[0].value) == 1
+
+    def test_about_whom_finds_the_operations_with_a_result_for_the_person(self, demo, open_page):
+        """Also skipped users; not what the person did to others, unless both filters say so."""
+        act(demo, Action.REMOVE, 5, reason="laptop lost")
+        (name,) = query(
+            demo,
+            "SELECT m.username FROM operation_result r JOIN member m ON m.member_id = r.member_id"
+            " WHERE r.result <> 'done' LIMIT 1",
+        )[0]
+        at = open_page("activity")
+        at.text_input(key="activity_about").set_value(name).run()
+        assert list(at.dataframe[0].value["Reason"]) == ["laptop lost"]
+        at.text_input(key="activity_actor").set_value(name).run()
+        assert "**Nothing matches**" in values(at.markdown)
+        at.text_input(key="activity_actor").set_value(ADMIN).run()
+        assert len(at.dataframe[0].value) == 1
+
+    def test_downloads_have_the_downloads_of_tokens(self, demo, open_page):
+        """Generate & Export is one."""
+        act(demo, Action.GENERATE, 3)
+        act(demo, Action.REMOVE, 9)
+        at = open_page("activity")
+        choose(at, "Show", Group.DOWNLOAD)
+        assert list(at.dataframe[0].value["What"]) == ["Generate & Export Tokens"]
 
     def test_pager_goes_to_the_oldest_page_and_back(self, demo, open_page):
         """Another filter begins at its first page."""
@@ -234,19 +258,6 @@ class TestWhoSeesWhat:
         assert values(at.warning) == ["There is no such operation."]
         press(at, "Back to Activity")
         assert at.header[0].value == "Activity"
-
-    @pytest.mark.parametrize("who", ["nobody", "<b>*x*</b>"])
-    def test_person_when_unknown_says_there_is_none(self, open_page, who):
-        """A typed name is shown as it is written."""
-        at = address_of(open_page, person=who)
-        assert at.warning[0].value.startswith("There is no user")
-        assert "<b>" not in at.warning[0].value
-
-    def test_person_of_another_organization_says_there_is_none(self, demo, open_page):
-        """Support of one organization does not learn about users of another."""
-        stranger = query(demo, "SELECT username FROM member WHERE organization_id = 'NVTBL2'")[0][0]
-        at = address_of(open_page, SUPPORT, person=stranger)
-        assert values(at.warning) == [f"There is no user {stranger}."]
 
 
 class TestOperation:
@@ -445,78 +456,6 @@ class TestFourEyes:
         ]
 
 
-class TestPerson:
-    """The page of a person (User 360), and off-boarding."""
-
-    def test_person_page_shows_facts_live_and_ended_tokens(self, open_page):
-        """Administrators see the roles too."""
-        at = address_of(open_page, person=USER)
-        assert facts(at)["Username"] == USER
-        assert "Roles" in facts(at)
-        assert {"✓", "Pending"} == {
-            s for signs in at.dataframe[0].value["API Token"] for s in signs
-        }
-        assert "End all tokens and requests" in labels(at)
-
-    def test_person_page_for_support_has_no_roles(self, open_page):
-        """Support sees the tokens."""
-        assert "Roles" not in facts(address_of(open_page, SUPPORT, person=USER))
-
-    def test_person_page_for_an_analyst_has_no_off_boarding(self, open_page):
-        """There is no button."""
-        at = address_of(open_page, ANALYST, person=USER)
-        assert "End all tokens and requests" not in labels(at)
-
-    @pytest.mark.parametrize("who", [ADMIN, SUPPORT])
-    def test_off_boarding_when_confirmed_ends_all_once(self, demo, open_page, who):
-        """The dialog tells a limit to those who have one; the receipt has links."""
-        at = address_of(open_page, who, person=USER)
-        live = len(at.dataframe[0].value)
-        at.button(key="off_boarding_begin").click().run()
-        words = values(at.markdown)
-        assert any("1 token in 1 organization stops working" in word for word in words)
-        limited = "Only the organizations that you manage are covered." in words
-        assert limited == (who == SUPPORT)
-        at.text_input(key="off_boarding_reason").set_value("left the office")
-        at.button(key="off_boarding_do").click().run()
-        assert "**1 token and 3 pending requests ended**" in values(at.markdown)
-        assert query(demo, "SELECT count(*) FROM operation") == [(live,)]
-        assert set(query(demo, "SELECT reason FROM audit_event WHERE subject = :u", u=USER)) == {
-            ("left the office",)
-        }
-        links = [b for b in at.button if (b.key or "").startswith("left_")]
-        assert len(links) == live
-        links[0].click().run()
-        assert "Done together with" in [s.value for s in at.subheader]
-
-    def test_off_boarding_when_tokens_changed_ends_nothing(self, demo, open_page):
-        """Look again plans with the tokens of now."""
-        at = address_of(open_page, person=USER)
-        at.button(key="off_boarding_begin").click().run()
-        execute_sql(
-            demo,
-            "UPDATE token SET state = 'removed', ended_at = 1, ended_from = 'accepted' WHERE"
-            " state = 'accepted' AND member_id IN (SELECT member_id FROM member WHERE"
-            " username = :u)",
-            u=USER,
-        )
-        at.button(key="off_boarding_do").click().run()
-        assert at.error[0].value.startswith("Nothing was done")
-        assert query(demo, "SELECT count(*) FROM operation") == [(0,)]
-        at.button(key="off_boarding_again").click().run()
-        assert any(
-            "3 pending requests or exported tokens end" in word for word in values(at.markdown)
-        )
-
-    def test_off_boarding_when_cancelled_changes_nothing(self, demo, open_page):
-        """The dialog is closed."""
-        at = address_of(open_page, person=USER)
-        at.button(key="off_boarding_begin").click().run()
-        at.button(key="off_boarding_cancel").click().run()
-        assert "End them all" not in labels(at)
-        assert query(demo, "SELECT count(*) FROM operation") == [(0,)]
-
-
 def test_activity_with_markup_in_names_shows_it_as_written(demo, open_page):
     """In a name, an organization and a reason."""
     for table in ("user_account", "member"):
@@ -526,10 +465,7 @@ def test_activity_with_markup_in_names_shows_it_as_written(demo, open_page):
     pages = [
         open_page("activity"),
         address_of(open_page, operation=address),
-        address_of(open_page, person=USER),
-        address_of(open_page, person=USER),
     ]
-    pages[-1].button(key="off_boarding_begin").click().run()
     for at in pages:
         assert not at.exception
         drawn = [*values(at.markdown), *values(at.caption), *values(at.header), *labels(at)]

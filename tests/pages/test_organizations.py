@@ -170,6 +170,17 @@ class TestSearchAndFilters:
         """A pasted NUL or right-to-left mark."""
         assert ids(search(open_page("organizations"), f"juni{mark}per")) == ["UTCJF1"]
 
+    def test_search_that_only_users_match_leads_to_them(self, open_page):
+        """One is a link; many lead to Users with the same search."""
+        at = search(open_page("organizations"), "adoyle")
+        assert "1 user does:" in values(at.caption)
+        assert ("person", {"user": "adoyle"}) in [(page, q) for _, page, q in links(at)]
+        at = search(at, "hale")
+        assert "11 users do:" in values(at.caption)
+        at.button(key="organizations_to_users").click().run()
+        assert at.header[0].value == "Users"
+        assert at.text_input(key="users_search").value == "hale"
+
     def test_clear_empties_search_and_filters(self, open_page):
         """One button for both."""
         at = open_page("organizations")

@@ -1,15 +1,19 @@
 """Pages of the audit trail: their content equals that of a plain filter, and they use indexes."""
 
+from collections.abc import Iterable, Mapping
 from itertools import product
+from types import MappingProxyType
 
 import pytest
 from sqlalchemy import event as hooks
 from sqlalchemy import text
 
 from lib.domain.activity import KINDS, ActivityFilter, Group
-from lib.domain.audit import GLOBAL_CHAIN, Event, SealedEvent
+from lib.domain.audit import GLOBAL_CHAIN, Event, EventAction, SealedEvent
+from lib.domain.states import Action
 from lib.store import activity_queries
 from lib.store.engine import reading
+from tests.support.actions import act
 from tests.support.activity import add_events, shuffled
 from tests.support.database_facts import NOW
 from tests.support.directory import build
@@ -35,14 +39,24 @@ def stored(engine) -> list[SealedEvent]:
     return add_events(engine, shuffled(EVENTS, 3, kinds))
 
 
-def expected(stored, wanted: ActivityFilter, within) -> list[str]:
-    """Return the ids of the matching events, newest first, by filtering all events."""
+def expected(
+    stored,
+    wanted: ActivityFilter,
+    within,
+    about: Mapping[str, Iterable[str]] = MappingProxyType({}),
+) -> list[str]:
+    """Return the ids of the matching events, newest first, by filtering all events.
+
+    `about` has the usernames in the result rows of each operation.
+    """
     return [
         e.event_id
         for e in reversed(stored)
         if (within is None or e.organization_id in within)
         and e.action in wanted.actions
         and wanted.person in {"", e.actor, e.subject}
+        and wanted.actor in {"", e.actor}
+        and wanted.about in {"", e.subject, *about.get(e.operation_id, ())}
         and wanted.organization_id in {"", e.organization_id}
         and (wanted.since is None or e.happened_at >= wanted.since)
         and (wanted.until is None or e.happened_at < wanted.until)
@@ -75,6 +89,61 @@ class TestPages:
                 assert paged(connection, wanted, within) == expected(stored, wanted, within)
                 checked += 1
         assert checked == len(KINDS) * 3 * 2 * 3 * 4
+
+    def test_who_did_it_and_about_whom_are_filters_over_everything(self, engine):
+        """An operation is about everybody in its result rows, in the organizations of the reach."""
+        places = {place: build(engine, 2, organization_id=place) for place in PLACES[:2]}
+        asked, about = [], {}
+        for place, members in places.items():
+            for action, some in ((Action.REQUEST, members), (Action.CANCEL, members[:1])):
+                planned, _ = act(engine, action, some, organization_id=place)
+                about[planned.operation_id] = {f"{place.lower()}-u{n}" for n in range(len(some))}
+                asked.append(planned.operation_id)
+        events = [
+            Event(EventAction.DOWNLOAD, actor, "", place, operation_id=one, subject=subject)
+            for actor, place, one, subject in product(
+                ("mhale", "utcjf1-u0"), PLACES[:2], asked, ("", "utcjf1-u1")
+            )
+        ]
+        add_events(engine, [(NOW + 1_000 + n, event) for n, event in enumerate(events)])
+        with reading(engine) as connection:
+            rows = connection.execute(text("SELECT * FROM audit_event ORDER BY event_id")).all()
+            for kind, actor, person, place, within in product(
+                (Group.EVERYTHING, Group.DOWNLOAD, Action.CANCEL),
+                ("", "mhale", "utcjf1-u0"),
+                ("", "utcjf1-u0", "utcjf1-u1", "nvtbl2-u1", "nobody"),
+                ("", "UTCJF1"),
+                REACHES[:3],
+            ):
+                wanted = ActivityFilter(kind, "", place, actor=actor, about=person)
+                found = paged(connection, wanted, within)
+                here = [
+                    row
+                    for row in rows
+                    if row.operation_id == ""
+                    or person not in about.get(row.operation_id, ())
+                    or row.organization_id == person[:6].upper()
+                    or person == row.subject
+                    or not person
+                ]
+                assert found == expected(here, wanted, within, about), wanted
+
+    @pytest.mark.parametrize("url", ["sqlite"], indirect=True)
+    def test_operations_about_a_person_are_read_by_index(self, engine):
+        """From the memberships to the results to the events; nothing is scanned."""
+        asked = []
+        hooks.listen(engine, "before_cursor_execute", lambda *a: asked.append(a[2:4]))
+        with reading(engine) as connection:
+            wanted = ActivityFilter(about="mhale")
+            activity_queries.newest_events(connection, wanted, REACHES[1], "", PAGE)
+            ((statement, values),) = [a for a in asked if "operation_result" in a[0]]
+            plan = [
+                row[3]
+                for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values)
+            ]
+        assert not [line for line in plan if line.startswith("SCAN") and "json_each" not in line]
+        for index in ("ix_operation_result_member", "ix_audit_event_operation"):
+            assert any(index in line for line in plan), index
 
     def test_more_organizations_than_one_statement_reads(self, engine, stored):
         """With many ranges the results of several statements are merged."""
@@ -122,7 +191,7 @@ class TestPlans:
         with reading(engine) as connection:
             wanted = ActivityFilter(kind, person)
             activity_queries.newest_events(connection, wanted, within, stored[200].event_id, PAGE)
-            statements = [a for a in asked if "LIMIT" in a[0]]
+            statements = [a for a in asked if "LIMIT" in a[0] and "operation_result" not in a[0]]
             plans = [
                 row[3]
                 for statement, values in statements

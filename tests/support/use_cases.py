@@ -18,6 +18,7 @@ from lib.domain.ids import new_id
 from lib.domain.plan import Plan
 from lib.domain.roles import Grant, Permission, Role
 from lib.domain.states import Action, Holding
+from lib.domain.token_format import hint
 from lib.domain.tokens import OwnToken
 from lib.domain.undo_plan import UndoPlan
 from lib.domain.worries import WORRIES, PeopleOfPlace, SavedView, View, default_view
@@ -36,6 +37,7 @@ from lib.operations import (
     results,
     token_list,
     undo,
+    users,
     worries,
 )
 from lib.operations.leak_reader.reader import pasted
@@ -442,15 +444,15 @@ CASES = [
         "somewhere",
     ),
     Case(
-        activity.find_people,
-        lambda w, a, p: activity.find_people(w.engine, a, username(p, 1), 50),
+        users.find_people,
+        lambda w, a, p: users.find_people(w.engine, a, username(p, 1), 50),
         _P.ACTIVITY,
         "somewhere",
         kind="by username",
     ),
     Case(
-        activity.find_people,
-        lambda w, a, _: activity.find_people(w.engine, a, "user", 50),
+        users.find_people,
+        lambda w, a, _: users.find_people(w.engine, a, "user", 50),
         _P.ACTIVITY,
         "somewhere",
         kind="by name",
@@ -476,15 +478,53 @@ CASES = [
         _P.ACTIVITY,
     ),
     Case(
-        activity.open_person,
-        lambda w, a, p: activity.open_person(w.engine, clock, a, username(p, 1)),
-        _P.ACTIVITY,
+        users.search,
+        lambda w, a, p: users.search(w.engine, clock, a, username(p, 1), MINTING.prefix, 50),
+        _P.READ,
+        "somewhere",
+        kind="by username",
+    ),
+    Case(
+        users.search,
+        lambda w, a, _: users.search(w.engine, clock, a, "user", MINTING.prefix, 50),
+        _P.READ,
+        "somewhere",
+        kind="by name",
+    ),
+    Case(
+        users.search,
+        lambda w, a, p: users.search(
+            w.engine, clock, a, w.places[p].operation.operation_id, MINTING.prefix, 50
+        ),
+        _P.READ,
+        "somewhere",
+        kind="operation",
+    ),
+    Case(
+        users.search,
+        lambda w, a, p: users.search(
+            w.engine, clock, a, hint(w.places[p].leaked), MINTING.prefix, 50
+        ),
+        _P.READ,
+        "somewhere",
+        kind="token",
+    ),
+    Case(
+        users.directory_size,
+        lambda w, a, _: users.directory_size(w.engine, a),
+        _P.READ,
+        "somewhere",
+    ),
+    Case(
+        users.open_person,
+        lambda w, a, p: users.open_person(w.engine, clock, a, username(p, 1)),
+        _P.READ,
         "person",
     ),
     Case(
-        activity.list_ended_tokens,
-        lambda w, a, p: activity.list_ended_tokens(w.engine, clock, a, username(p, 1), limit=50),
-        _P.ACTIVITY,
+        users.list_ended_tokens,
+        lambda w, a, p: users.list_ended_tokens(w.engine, clock, a, username(p, 1), limit=50),
+        _P.READ,
         "somewhere",
     ),
     Case(

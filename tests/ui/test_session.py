@@ -19,6 +19,7 @@ SURVIVES = {
     "open_confirmation": "an executed download: its result appears when the person comes back",
     "approved_plan": "on its way from Activity to the API Tokens page",
     "errand": "on its way from a saved view to the API Tokens page, one place after the other",
+    "next_page": "on its way to the frame, which opens it",
     "last_number": "a widget's key is never used twice",
 }
 REPLACED = {"view", "page_states"}

@@ -18,6 +18,9 @@ _BASE64_LAYERS = 4
 #: Bytes that the wrapped form of one token takes at most: 200 for each of its characters.
 LONGEST_WRAPPED = 10_000
 
+#: Random characters of a cut token that count as a token: half of them.
+_PART = RANDOM_LENGTH // 2
+
 _STEPS: tuple[Callable[[bytes], bytes], ...] = (
     without_escapes,
     without_tags,
@@ -79,6 +82,12 @@ class TokenSearch:
             may_be_cut &= any(block.at_end for block in blocks)
             text = BORDER.join(inner)
         return rests
+
+
+def holds_token(text: str, prefix: str) -> bool:
+    """Tell whether `text` has a token in it, or at least half of one: a cut or misspelt token."""
+    part = re.search(rf"{prefix}_[0-9A-Za-z]{{{_PART}}}", text)
+    return bool(part or TokenSearch(prefix).search(text.encode("utf-8", "replace")).tokens)
 
 
 def _views(data: bytes) -> Iterator[bytes]:

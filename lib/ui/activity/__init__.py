@@ -1,1 +1,1 @@
-"""The page Activity: the list, one operation, one person."""
+"""The page Activity: the list, and one operation."""

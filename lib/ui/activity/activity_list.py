@@ -5,12 +5,12 @@ from datetime import UTC, date, datetime, timedelta
 import streamlit as st
 
 from lib.domain.access import Actor
-from lib.domain.activity import ActivityFilter, ActivityRow, Group, Person
+from lib.domain.activity import ActivityFilter, ActivityRow, Group
 from lib.domain.clock import Moment, iso
 from lib.domain.csv_writer import csv_bytes
 from lib.domain.plural import counted
 from lib.domain.roles import Permission
-from lib.operations import activity, directory
+from lib.operations import activity, directory, users
 from lib.operations.activity import LONGEST_EXPORT, Page, progress
 from lib.operations.audited_download import audited_download
 from lib.ui.activity import event_table, keyset_pager
@@ -52,7 +52,8 @@ CSV_HEADER = (
 _LIST = "activity"
 _PEOPLE = 20
 _FILE_NAME = "activity.csv"
-_KIND, _PERSON, _WHICH = "activity_kind", "activity_person", "activity_which"
+_KIND, _ACTOR, _ABOUT = "activity_kind", "activity_actor", "activity_about"
+_NAMES = (_ACTOR, _ABOUT)
 _ORGANIZATION, _FROM, _TO = "activity_organization", "activity_from", "activity_to"
 
 
@@ -61,19 +62,20 @@ def activity_filters(actor: Actor) -> ActivityFilter | None:
     everywhere = actor.may(Permission.ACTIVITY)
     kinds = [kind for kind in KINDS if everywhere or kind not in ONLY_EVERYWHERE]
     with filter_row("activity_filter"):
-        kind = choice("Show", {kind: KINDS[kind] for kind in kinds}, _KIND, 180)
-        search = search_field("Person", "Name or username", _PERSON, 170).strip()
-        person = _chosen_person(actor, search)
+        kind = choice("Show", {kind: KINDS[kind] for kind in kinds}, _KIND, 138)
+        who = _chosen_person(actor, "Who did it", _ACTOR)
+        about = _chosen_person(actor, "About whom", _ABOUT)
         organization_id = _chosen_organization(actor)
         since, until = _chosen_day("From", _FROM), _chosen_day("To", _TO)
-    if person is None and search:
+    if who is None or about is None:
         return None
     return ActivityFilter(
         kind,
-        person.username if person else "",
-        organization_id,
-        _midnight(since) if since else None,
-        _midnight(until + timedelta(days=1)) if until else None,
+        organization_id=organization_id,
+        since=_midnight(since) if since else None,
+        until=_midnight(until + timedelta(days=1)) if until else None,
+        actor=who,
+        about=about,
     )
 
 
@@ -114,10 +116,9 @@ def render_no_activity(*, filtered: bool) -> None:
 
 def render_unknown_person() -> None:
     """Draw the empty state for a typed name that no person has."""
-    looked_for = plain((value(_PERSON) or "")[:60])
+    typed = " and ".join(f"“{plain(text[:60])}”" for key in _NAMES if (text := value(key)))
     _render_no_match(
-        "No such person",
-        f"No name or username here contains “{looked_for}”. Try fewer letters.",
+        "No such person", f"No name or username here contains {typed}. Try fewer letters."
     )
 
 
@@ -171,31 +172,34 @@ def _chosen_organization(actor: Actor) -> str:
     """Draw the selectbox of organizations; return the chosen id, empty for any."""
     names = directory.organization_names(app_context().engine, actor)
     options = {"": "Any"} | {one: f"{name} · {one}" for one, name in names.items()}
-    return choice("Organization", options, _ORGANIZATION, 205)
+    return choice("Organization", options, _ORGANIZATION, 146)
 
 
-def _chosen_person(actor: Actor, search: str) -> Person | None:
-    """Return the person whom the text means; several who fit are offered in a selectbox."""
+def _chosen_person(actor: Actor, label: str, key: str) -> str | None:
+    """Draw a search field; return the username that its text means, empty without a text.
+
+    Several who fit are offered in a selectbox. None if nobody fits.
+    """
+    search = search_field(label, "Any user", key, 136).strip()
     if not search:
-        return None
-    people = {
-        p.username: p for p in activity.find_people(app_context().engine, actor, search, _PEOPLE)
-    }
+        return ""
+    found = users.find_people(app_context().engine, actor, search, _PEOPLE)
+    people = {person.username: person for person in found}
     if len(people) <= 1:
-        return next(iter(people.values()), None)
+        return next(iter(people), None)
     more = f", the first {_PEOPLE}" if len(people) == _PEOPLE else ""
     username = st.selectbox(
-        f"Which of {len(people)}{more}",
+        f"{label}: which of {len(people)}{more}",
         list(people),
-        key=_WHICH,
+        key=f"{key}_which",
         format_func=lambda one: person_label(one, people[one].name) if one in people else one,
         width=250,
     )
-    return people.get(username or "")
+    return username if username in people else None
 
 
 def _chosen_day(label: str, key: str) -> date | None:
-    day = st.date_input(label, value=None, key=key, width=128, persist_state="session")
+    day = st.date_input(label, value=None, key=key, width=122, persist_state="session")
     return day if isinstance(day, date) else None
 
 
@@ -218,7 +222,7 @@ def _is_filtered(wanted: ActivityFilter) -> bool:
 
 def _clear() -> None:
     set_value(_KIND, Group.OPERATIONS)
-    for key in (_PERSON, _ORGANIZATION):
+    for key in (*_NAMES, _ORGANIZATION):
         set_value(key, "")
     for key in (_FROM, _TO):
         set_value(key, None)

@@ -19,22 +19,30 @@ from lib.wording.formats import clock_time
 PAGE = 50
 
 _ROWS_IN_SIGHT = 12
-_COLUMNS = ("When (UTC)", "Who", "What", "Organization", "Service", "Users", "State", "Reason")
+_COLUMNS = ("When (UTC)", "Who", "What", "Organization", "Service", "Users", "Reason", "State")
 
 
 def render_event_table(rows: Sequence[ActivityRow], now: Moment, key: str, alt: str) -> None:
-    """Draw `rows` as a table; a chosen row follows its link. `alt` describes the table."""
+    """Draw `rows` as a table. `alt` describes the table.
+
+    A click on what happened, and a chosen row, follows the row's link; a click on who did it opens
+    the person.
+    """
+    ids, targets = [row.event_id for row in rows], [_row_link(row) for row in rows]
+    people = [activity_links.person_link(row.actor) if row.actor else None for row in rows]
     st.dataframe(
         _frame(rows, now),
         hide_index=True,
         row_height=ROW_HEIGHT,
         height=table_height(len(rows), _ROWS_IN_SIGHT),
-        column_config=_column_config(),
+        column_config=_column_config()
+        | {
+            "Who": activity_links.link_column(f"{key}_who", ids, people, 76),
+            "What": activity_links.link_column(f"{key}_what", ids, targets, 180),
+        },
         placeholder=UNKNOWN,
         alt=alt,
-        **activity_links.from_rows(
-            key, [row.event_id for row in rows], [_row_link(row) for row in rows]
-        ),
+        **activity_links.from_rows(key, ids, targets),
     )
 
 
@@ -92,8 +100,8 @@ def _frame(rows: Iterable[ActivityRow], now: Moment) -> pd.DataFrame:
                 row.organization_id,
                 row.service_name or row.service_id,
                 event_users(row),
-                _state(row, now),
                 event_reason(row),
+                _state(row, now),
             )
             for row in rows
         ],
@@ -112,20 +120,18 @@ def _column_config() -> dict[str, Any]:
     column = st.column_config
     return {
         "When (UTC)": event_times(),
-        "Who": column.TextColumn(width=84),
-        "What": column.TextColumn(width=206),
         "Organization": column.TextColumn(width=88),
-        "Service": column.TextColumn(width=98),
-        "Users": column.TextColumn(width=92),
+        "Service": column.TextColumn(width=84),
+        "Users": column.TextColumn(width=58),
+        "Reason": column.TextColumn(width=134),
         "State": column.MultiselectColumn(
             width=142,
             options=[sign.word for sign in PROGRESS.values()],
             color=[sign.colour for sign in PROGRESS.values()],
         ),
-        "Reason": column.TextColumn(width=200),
     }
 
 
 def event_times() -> Any:  # noqa: ANN401 - a column's configuration
     """Return the configuration of a column of times in UTC."""
-    return st.column_config.DatetimeColumn(width=130, format="MMM D, YYYY HH:mm")
+    return st.column_config.DatetimeColumn(width=124, format="MMM D, YYYY HH:mm")

@@ -17,12 +17,15 @@ _LABEL_WIDTH = 170
 _VALUE_WIDTH = 560
 
 
-def render_definitions(facts: Mapping[str, str]) -> None:
-    """Draw one line for each fact (value by label), as plain text; a dash for an empty value."""
+def render_definitions(facts: Mapping[str, str], *, label_width: int = _LABEL_WIDTH) -> None:
+    """Draw one line for each fact (value by label), as plain text; a dash for an empty value.
+
+    `label_width` is in pixels.
+    """
     with st.container(gap="xsmall"):
         for label, value in facts.items():
             with st.container(horizontal=True, gap="xsmall", vertical_alignment="top"):
-                st.caption(label, width=_LABEL_WIDTH)
+                st.caption(label, width=label_width)
                 st.text(value.strip() or UNKNOWN, width=_VALUE_WIDTH)
 
 

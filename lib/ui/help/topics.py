@@ -16,6 +16,7 @@ from lib.ui.navigation.page_registry import (
     MY_TOKENS,
     ORGANIZATIONS,
     TOKENS,
+    USERS,
     PageEntry,
 )
 from lib.ui.session import session
@@ -67,17 +68,23 @@ STAFF_TOPICS = (
         Permission.COVERAGE,
     ),
     Topic(
+        "find a user, and see what happened to them",
+        "Type a part of a name, username or email under **Users**. The user's page has their "
+        "organizations, tokens, requests and history.",
+        USERS,
+    ),
+    Topic(
         "see who did what",
-        "Operations, sign-ins, refusals and changes of access, newest first. Open an operation to "
-        "see its users; open a person to see everything about them.",
+        "Operations, sign-ins, refusals and changes of access, newest first. **Who did it** and "
+        "**About whom** find those of one person. Open an operation to see its users.",
         ACTIVITY,
         Permission.ACTIVITY,
     ),
     Topic(
         "end all tokens of a person who leaves",
-        "Open the person under **Activity**, then **End all tokens and requests**: in every "
+        "Open the person under **Users**, then **End all tokens and requests**: in every "
         "organization and service, in one confirmed step.",
-        ACTIVITY,
+        USERS,
         Permission.OFF_BOARD,
     ),
     Topic(

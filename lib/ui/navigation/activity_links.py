@@ -1,7 +1,7 @@
-"""Links within Activity: to the list, an operation or a person, each with its own address.
+"""Links to the list of Activity, an operation or a person, each with its own address.
 
-They are buttons and tables that write the query string: Streamlit's own link to the open page
-would not change it.
+They are buttons and tables. Within a page they write the query string, because Streamlit's own link
+to the open page would not change it.
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,9 +10,10 @@ from typing import Any, TypeAlias
 import streamlit as st
 
 from lib.ui.components import row_selection
-from lib.ui.session import value
+from lib.ui.navigation.page_registry import ACTIVITY, ACTIVITY_LIST, PERSON, PageEntry
+from lib.ui.session import session, value
 
-#: Query parameters of an address of Activity.
+#: Query parameters of an address of Activity, or of the page of a person.
 Link: TypeAlias = dict[str, str]
 
 ACTIVITY_LINK: Link = {}
@@ -24,8 +25,8 @@ def operation_link(organization_id: str, operation_id: str) -> Link:
 
 
 def person_link(username: str) -> Link:
-    """Return the link to a person (User 360): `person=<username>`."""
-    return {"person": username}
+    """Return the link to the page of a person: `user=<username>`."""
+    return {"user": username}
 
 
 def is_list_open() -> bool:
@@ -34,8 +35,24 @@ def is_list_open() -> bool:
 
 
 def follow(link: Link) -> None:
-    """Write the link into the address. Call it in a callback: the next run draws that page."""
-    st.query_params.from_dict(link)
+    """Open the page of a link. Call it in a callback: the next run draws that page."""
+    pages = (PERSON,) if "user" in link else (ACTIVITY, ACTIVITY_LIST)
+    if session().last_page[:1] in {(page.url_path,) for page in pages}:
+        st.query_params.from_dict(link)
+    else:
+        open_next(pages[0], link)
+
+
+def open_next(page: PageEntry, query_params: Mapping[str, str]) -> None:
+    """Have the frame open a page in the next run, because a callback cannot know all pages."""
+    session().next_page = (page.file, dict(query_params))
+
+
+def open_what_was_followed() -> None:
+    """Open the page that a callback has asked for, if any. Call it when the pages are declared."""
+    wanted, session().next_page = session().next_page, None
+    if wanted:
+        st.switch_page(wanted[0], query_params=wanted[1])
 
 
 def render_link(label: str, link: Link, icon: str, key: str) -> None:
@@ -77,11 +94,31 @@ def link_picker(label: str, lines: Mapping[str, tuple[str, Link]], key: str, wid
     )
 
 
-def from_rows(name: str, ids: Sequence[object], links: Sequence[Link | None]) -> dict[str, Any]:
+def from_rows(name: str, ids: Sequence[object], targets: Sequence[Link | None]) -> dict[str, Any]:
     """Return the arguments for st.dataframe that make a chosen row follow its link, if any."""
 
     def follow_if_any(link: Link | None) -> None:
         if link:
             follow(link)
 
-    return row_selection.selected_row(name, ids, links, follow_if_any)
+    return row_selection.selected_row(name, ids, targets, follow_if_any)
+
+
+def link_column(
+    name: str, ids: Sequence[object], targets: Sequence[Link | None], width: int
+) -> Any:  # noqa: ANN401 - a column's configuration
+    """Return the configuration of a column whose text follows the link of its row at a click.
+
+    It does not answer the keyboard (Streamlit 1.67): give the table `from_rows`, or a `link_picker`
+    beside it. `name`, `ids` and `targets` are as in `from_rows`.
+    """
+    key = f"{name}_{hash(tuple(ids))}"
+
+    def choose() -> None:
+        row = value(key)["row"]
+        if link := targets[row] if row < len(targets) else None:
+            follow(link)
+
+    return st.column_config.ButtonColumn(
+        width=width, type="tertiary", alignment="left", on_click=choose, key=key
+    )

@@ -22,6 +22,9 @@ class PageEntry:
 
 
 ORGANIZATIONS = PageEntry("organizations.py", "Organizations", "apartment", "organizations")
+USERS = PageEntry("users.py", "Users", "group", "users")
+# One user. It is a page of its own, so that links to it are real links, and the menu leads back.
+PERSON = PageEntry("person.py", "User", "person", "person")
 COVERAGE = PageEntry("coverage.py", "Token coverage", "grid_on", "coverage", Permission.COVERAGE)
 # A list of people: a saved view, at an address of its own. Its menu item is Token coverage.
 COVERAGE_USERS = PageEntry(
@@ -41,17 +44,17 @@ LICENSE = PageEntry("license.py", "License", "badge", "license")
 NOTIFICATIONS = PageEntry("notifications.py", "Notifications", "notifications", "notifications")
 TOKENS = PageEntry("api_tokens.py", "API 2.0 Tokens", "vpn_key", "api-tokens")
 
-TOP_PAGES = (ORGANIZATIONS, COVERAGE, ACTIVITY, RECALL, ACCESS, MY_TOKENS, HELP)
-#: Pages of the top level that are not in the menu.
-UNLISTED_PAGES = (ACTIVITY_LIST, COVERAGE_USERS)
+TOP_PAGES = (ORGANIZATIONS, USERS, COVERAGE, ACTIVITY, RECALL, ACCESS, MY_TOKENS, HELP)
 ORGANIZATION_PAGES = (CONTACT, SERVICES, LICENSE, NOTIFICATIONS, TOKENS)
+#: Pages that no menu has.
+UNLISTED_PAGES = (ACTIVITY_LIST, PERSON, COVERAGE_USERS)
 
 #: Each service has a menu item with its own url path, which opens its license:
 #: `service-erecording`.
 SERVICE_PREFIX = "service-"
 _SERVICE_PAGE = re.compile(f"/{SERVICE_PREFIX}{SERVICE_ID}")
 _PAGES = frozenset(
-    {"/", *(f"/{item.url_path}" for item in (*TOP_PAGES, *UNLISTED_PAGES, *ORGANIZATION_PAGES))}
+    {"/", *(f"/{i.url_path}" for i in (*TOP_PAGES, *UNLISTED_PAGES, *ORGANIZATION_PAGES))}
 )
 
 

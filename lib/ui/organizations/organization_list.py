@@ -7,17 +7,20 @@ import streamlit as st
 
 from lib.domain.directory import OrganizationListed, Service
 from lib.domain.plural import counted
+from lib.domain.users import SearchResults
 from lib.operations.directory import ORDERS, OrganizationFilter
 from lib.ui.components.definition_list import DASH
 from lib.ui.components.empty_state import render_empty_state
 from lib.ui.components.filters import choice, filter_row, search_field
 from lib.ui.navigation import links, scope
-from lib.ui.navigation.page_registry import CONTACT
+from lib.ui.navigation.page_registry import CONTACT, USERS
+from lib.ui.navigation.user_links import user_link, users_button
 from lib.ui.session import set_value, value
-from lib.wording.formats import plain
+from lib.wording.formats import either, plain
 from lib.wording.labels import STATUS, STATUS_ICONS, TYPE_ICONS, TYPES
 
 ROWS = 25
+USERS_INSTEAD = 5
 ORDER_NAMES = {"name": "Name", "id": "ID", "users": "Most users", "share": "Lowest share first"}
 
 _ANY = {"": "Any"}
@@ -71,8 +74,11 @@ def render_pager(total: int, shown: int) -> None:
             st.pagination(pages, max_visible_pages=5, key=_PAGE, persist_state="session")
 
 
-def render_no_organizations(wanted: OrganizationFilter) -> None:
-    """Draw the empty state: no organization matches, or none exists; and what to do next."""
+def render_no_organizations(wanted: OrganizationFilter, users: SearchResults) -> None:
+    """Draw the empty state: no organization matches, or none exists; and what to do next.
+
+    `users` is what the same search finds among users.
+    """
     if wanted == OrganizationFilter("", "", "", "", ""):
         render_empty_state(
             "No organizations yet",
@@ -81,12 +87,22 @@ def render_no_organizations(wanted: OrganizationFilter) -> None:
             "organizations.csv --subscriptions subscriptions.csv --users users.csv",
         )
         return
-    render_empty_state(
-        "No organization matches",
-        "Try fewer letters, or clear the filters.",
-        clear="Clear search and filters",
-        on_clear=_clear,
-    )
+    if users.people:
+        _render_users_instead(users, wanted.search)
+    else:
+        render_empty_state("No organization matches", "Try fewer letters, or clear the filters.")
+    st.button("Clear search and filters", on_click=_clear)
+
+
+def _render_users_instead(found: SearchResults, search: str) -> None:
+    """Draw the users who match where no organization does, the first ones as links."""
+    many = f"{'More than ' if found.more else ''}{either(found.total, 'user does|users do')}"
+    render_empty_state("No organization matches", f"{many}:")
+    with st.container(gap="xxsmall", key="organizations_users"):
+        for person in found.people:
+            user_link(person.name, person.username)
+    if found.more or found.total > len(found.people):
+        users_button(f":blue[Show all in {USERS.title}]", search, "organizations_to_users")
 
 
 def _choose(label: str, options: Mapping[str, str], width: int = 140) -> str:

@@ -19,6 +19,7 @@ from lib.ui.app_context import app_context
 from lib.ui.components.empty_state import render_empty_state
 from lib.ui.components.filters import choice, filter_row, search_field
 from lib.ui.components.row_height import ROW_HEIGHT, table_height
+from lib.ui.navigation import activity_links
 from lib.ui.navigation.scope import OpenScope
 from lib.ui.session import new_number, set_value
 from lib.ui.tokens.tokens_state import MatchingUsers, TableFrame, tokens_state
@@ -160,21 +161,23 @@ def _table_options(here: OpenScope, chosen: Subscription, table: TableFrame) -> 
         "height": table_height(rows, _ROWS_IN_SIGHT),
         "placeholder": "–",
         "alt": f"API tokens: users of {here.organization.name} for {chosen.service_name}",
-        "column_config": _column_config(),
+        "column_config": _column_config(table),
     }
 
 
-def _column_config() -> dict[str, Any]:
+def _column_config(table: TableFrame) -> dict[str, Any]:
     column = st.column_config
+    people = [activity_links.person_link(username) for username in table.frame["Username"]]
+    name = f"tokens_name_{table.number}"
     dates = {
         name: column.DateColumn(width=92, format="MMM D, YYYY")
         for name in ("Requested", "Last used", "Expires")
     }
     return {
         "Select": column.CheckboxColumn(width=78, pinned=True, help="Press Space to tick the user"),
-        "Name": column.TextColumn(width=120),
+        "Name": activity_links.link_column(name, list(table.frame.index), people, 128),
         "Username": column.TextColumn(width=96),
-        "Email": column.TextColumn(width=205),
+        "Email": column.TextColumn(width=197),
         "API Token": column.MultiselectColumn(
             width=112, options=["✓", "Pending", "Expired"], color=["green", "orange", "gray"]
         ),

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lib.domain.leaks.search import TokenSearch
+from lib.domain.leaks.search import TokenSearch, holds_token
 from lib.domain.token_format import is_well_formed, mint
 from tests.support.leak_forms import (
     FORMS,
@@ -160,3 +160,24 @@ class TestContainers:
         """Its bytes for speed and system have no meaning."""
         text = base64.b64encode(b"\x1f\x8b\x08\x00aaaa\x77\x77" + b"x" * 90)
         assert not SEARCH.search(text).containers
+
+
+class TestHoldsToken:
+    """What no search field may keep."""
+
+    @pytest.mark.parametrize("form", FORMS.values(), ids=FORMS.keys())
+    def test_token_in_any_form_is_held(self, form):
+        """As in Recall."""
+        (token,) = mint(1, "demo")
+        assert holds_token(form(token), "demo")
+
+    def test_half_a_token_and_a_misspelt_one_are_held(self):
+        """A field or a screen may have cut it."""
+        (token,) = mint(1, "demo")
+        for part in (token[:25], token[:-1], token[:-1] + "_", f"x{token[:30]} y"):
+            assert holds_token(part, "demo"), part
+
+    @pytest.mark.parametrize("text", ["", "demo_adoY", "demo_adoY…", "demo_johnson", "adoyle"])
+    def test_names_and_hints_are_no_tokens(self, text):
+        """They are searched."""
+        assert not holds_token(text, "demo")

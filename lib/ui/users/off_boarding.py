@@ -11,8 +11,8 @@ from lib.domain.plural import counted
 from lib.domain.roles import Permission
 from lib.domain.states import Action
 from lib.operations import off_boarding
-from lib.operations.activity import PersonView
 from lib.operations.off_boarding import OffBoarding
+from lib.operations.users import PersonView
 from lib.ui.app_context import app_context
 from lib.ui.auth import permissions
 from lib.ui.components import dialog, message, skipped_users

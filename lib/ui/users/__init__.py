@@ -1,0 +1,1 @@
+"""The page Users with its search, and the page of one user."""
