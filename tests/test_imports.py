@@ -109,6 +109,8 @@ NOT_FEATURES = {
 #: A feature that imports another one; what for.
 BETWEEN_FEATURES = {
     ("lib.ui.activity", "lib.ui.tokens"): "a request for approval is answered on its own page",
+    ("lib.ui.activity", "lib.ui.undo"): "an operation is undone on its own page",
+    ("lib.ui.tokens", "lib.ui.undo"): "an operation is undone from its receipt",
 }
 
 #: Names of Streamlit that its documentation has. All others are private.

@@ -87,7 +87,8 @@ ACTIONS: Mapping[Action, ActionEntry] = MappingProxyType({
         "|Each of the {users} users shows Pending until the new token is first used",
         permission_label="Generate & export tokens",
         wish="generate tokens and see them",
-        help="Every existing token of these users is replaced, so it is confirmed twice. The new "
+        help="Every existing token of these users is replaced: at once, or, as the first "
+        "confirmation offers, when the new token is first used. So it is confirmed twice. The new "
         "tokens come as a CSV, the only place where they can be read.",
     ),
 })  # fmt: skip

@@ -14,11 +14,12 @@ from streamlit.util import calc_hash
 from lib.domain import clock
 from lib.domain.access import Actor
 from lib.domain.clock import DAY
-from lib.domain.states import Action, Holding
+from lib.domain.states import Action, ExistingTokens, Holding
 from lib.domain.token_format import is_well_formed
 from lib.operations.actions import execute, plan_action
 from lib.operations.minting_download import DownloadNotRecordedError, MintingDownload
 from lib.operations.secret_retention import OneTimeSecrets
+from lib.operations.undo import plan_undo, undo
 from lib.settings import ROOT
 from lib.store.engine import open_engine, writing
 from lib.ui.app_context import app_context
@@ -178,6 +179,13 @@ def download_of(at: AppTest) -> MintingDownload:
     return confirming.download
 
 
+def live_states(member_id: str) -> list[str]:
+    """Return the states of a user's live rows, sorted."""
+    live = {"pending", "accepted"}
+    rows = tokens(app_context().engine)
+    return sorted(state for member, state, *_ in rows if member == member_id and state in live)
+
+
 def act(action: Action, member_ids: list[str]) -> None:
     """Do an action as another administrator."""
     shared = app_context()
@@ -329,6 +337,144 @@ class TestPlan:
         assert mentions(at, "1 is skipped")
         key = "confirm_next" if action is Action.GENERATE else "confirm_do"
         assert at.button(key=key).disabled
+
+
+class TestExistingTokens:
+    """Ruling 3: existing tokens stop working at once, or when the new token is first used."""
+
+    SECOND = "- 2 get a second token; the one in use works until the new one is used"
+
+    def test_choice_when_changed_plans_again_and_the_operation_keeps_tokens(self, at, office):
+        """Both tokens live, and the receipt says so."""
+        choose(at, Action.GENERATE)
+        assert at.radio[0].options == [
+            "Stop working at once",
+            "Keep working until the new token is first used",
+        ]
+        assert at.radio[0].value is ExistingTokens.STOP
+        first = session_of(at).open_confirmation.plan
+        at.radio[0].set_value(ExistingTokens.KEEP)
+        run(at)
+        plan = session_of(at).open_confirmation.plan
+        assert (plan.seen, plan.operation_id == first.operation_id) == (first.seen, False)
+        assert mentions(at, self.SECOND)
+        assert not mentions(at, "are replaced")
+        press(at, "confirm_next")
+        assert mentions(at, "Existing tokens keep working until the new token is first used.")
+        assert not mentions(at, "stop working at once")
+        assert len(csv_rows(download_of(at)())) == 4
+        assert mentions(run(at), "Existing tokens keep working until the new token is first used.")
+        assert live_states(office[2]) == ["accepted", "pending"]
+
+    def test_choice_after_back_is_the_one_of_the_plan(self, at):
+        """The second confirmation does not draw it."""
+        choose(at, Action.GENERATE).radio[0].set_value(ExistingTokens.KEEP)
+        press(press(run(at), "confirm_next"), "confirm_back")
+        assert at.radio[0].value is ExistingTokens.KEEP
+        at.radio[0].set_value(ExistingTokens.STOP)
+        assert mentions(run(at), "**2 tokens are replaced**")
+
+    def test_choice_after_look_again_is_kept(self, at, office):
+        """Somebody else acted between the confirmations."""
+        choose(at, Action.GENERATE).radio[0].set_value(ExistingTokens.KEEP)
+        press(run(at), "confirm_next")
+        act(Action.CANCEL, [office[1]])
+        with pytest.raises(DownloadNotRecordedError):
+            download_of(at)()
+        press(run(at), "confirm_again")
+        assert at.radio[0].value is ExistingTokens.KEEP
+
+    def test_choice_when_the_users_are_gone_shows_the_error_in_the_dialog(self, at, office):
+        """The dialog stays open, with one sentence."""
+        choose(at, Action.GENERATE)
+        execute_sql(app_context().engine, "DELETE FROM member WHERE member_id = :m", m=office[0])
+        at.radio[0].set_value(ExistingTokens.KEEP)
+        assert values(run(at).error) == [GONE]
+        assert has(at, "confirm_close")
+
+    def test_choice_when_nobody_has_a_token_is_not_offered(self, at):
+        """There is nothing to keep."""
+        assert not choose(at, Action.GENERATE, [0, 1]).radio
+        press(at, "confirm_next")
+        assert at.download_button[0].label == "Generate and download CSV"
+
+    @pytest.mark.parametrize("action", CONFIRMED_ONCE)
+    def test_choice_of_another_action_is_not_offered(self, at, action):
+        """Only Generate & Export has it."""
+        assert not choose(at, action).radio
+
+
+class TestUndo:
+    """Undo from the receipt."""
+
+    def test_undo_from_the_receipt_restores_and_drops_the_csv(self, at, office):
+        """The receipt of the undo names who was skipped, and why."""
+        before = [live_states(member_id) for member_id in office[1:4]]
+        export(at)
+        key = session_of(at).page_states[TokensState].finished_operation.download.key
+        execute_sql(
+            app_context().engine,
+            "UPDATE token SET state = 'accepted', accepted_at = 1 WHERE state = 'pending'"
+            " AND member_id = :m",
+            m=office[0],
+        )
+        press(at, "undo_begin")
+        assert mentions(at, "**4 users: 3 users are restored, 1 is skipped.**")
+        assert table_with(at, "Reason") == [
+            ("User 000000", "utcjf1-u0", "Accepted or used since"),
+        ]
+        at.text_input(key="undo_reason").set_value("wrong people")
+        press(at, "undo_do")
+        assert mentions(at, "**3 users restored**")
+        assert table_with(at, "Reason") == [
+            ("User 000000", "utcjf1-u0", "Accepted or used since"),
+        ]
+        assert not app_context().one_time_secrets.seconds_left(key)
+        assert [live_states(member_id) for member_id in office[1:4]] == before
+        assert query(
+            app_context().engine, "SELECT reason FROM audit_event WHERE action = 'undo'"
+        ) == [("wrong people",)]
+        press(at, "undo_done")
+        assert not mentions(at, "users restored")
+
+    def test_undo_when_cancelled_changes_nothing(self, at):
+        """The receipt stays."""
+        press(choose(at, Action.REQUEST), "confirm_do")
+        before = everything(app_context().engine)
+        press(press(at, "undo_begin"), "undo_cancel")
+        assert not has(at, "undo_do")
+        assert "**2 new tokens requested**" in texts_of(at)
+        assert everything(app_context().engine) == before
+
+    def test_undo_when_tokens_changed_is_refused_and_looks_again(self, at, office):
+        """Two administrators act on the same users."""
+        press(choose(at, Action.REQUEST), "confirm_do")
+        press(at, "undo_begin")
+        act(Action.CANCEL, [office[0]])
+        press(at, "undo_do")
+        assert values(at.error) == [OUTDATED]
+        press(at, "undo_again")
+        assert mentions(at, "**2 users: 1 user is restored, 1 is skipped.**")
+
+    def test_undo_when_undone_elsewhere_is_refused(self, at):
+        """One sentence; the button is then disabled."""
+        press(choose(at, Action.REQUEST), "confirm_do")
+        press(at, "undo_begin")
+        operation = state_of(at).finished_operation.receipt.operation_id
+        shared = app_context()
+        undo(shared.unit_of_work, ADMIN, plan_undo(shared.unit_of_work, ADMIN, ORG, operation))
+        press(at, "undo_do")
+        assert values(at.error) == ["This operation was undone already, so nothing was changed."]
+        press(at, "undo_close")
+        assert at.button(key="undo_begin").disabled
+        assert "This operation was undone." in texts_of(at)
+
+    def test_undo_when_too_late_is_disabled_with_the_reason(self, at):
+        """After the window."""
+        press(choose(at, Action.REQUEST), "confirm_do")
+        execute_sql(app_context().engine, "UPDATE operation SET confirmed_at = 1")
+        assert run(at).button(key="undo_begin").disabled
+        assert mentions(at, "This operation is too old to be undone.")
 
 
 class TestSteps:

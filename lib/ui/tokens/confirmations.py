@@ -10,8 +10,8 @@ import streamlit as st
 from lib.domain.actions import ACTIONS, action_name
 from lib.domain.plan import Plan
 from lib.domain.plural import counted
-from lib.domain.states import Action
-from lib.operations.actions import execute
+from lib.domain.states import Action, ExistingTokens
+from lib.operations.actions import execute, needs_approval, plan_action
 from lib.ui.app_context import app_context
 from lib.ui.auth import permissions
 from lib.ui.components import dialog, message
@@ -70,7 +70,7 @@ def _describe() -> Dialog | None:
         _KEY,
         _title(confirming),
         plan_view.place_of(target.organization_name, target.organization_id, target.service_name),
-        body=lambda: _draw_plan(confirming.plan),
+        body=lambda: _draw_plan(confirming),
         quiet=DialogButton("Cancel", f"{_KEY}_cancel", _dismiss),
         primary=_first_button(confirming.plan.action),
         dismiss=_dismiss,
@@ -110,13 +110,32 @@ def _first_button(action: Action) -> DialogButton:
     return DialogButton("Confirm", f"{_KEY}_do", _confirm)
 
 
-def _draw_plan(plan: Plan) -> bool:
-    plan_view.render_plan(plan)
+def _draw_plan(confirming: OpenConfirmation) -> bool:
+    plan_view.render_plan(confirming.plan, _choose_existing_tokens)
     dialog.reason_field(action_bar.REASON)
-    return bool(plan.preview.changed)
+    return bool(confirming.plan.preview.changed)
 
 
 # The callbacks of the buttons.
+
+
+def _choose_existing_tokens() -> None:
+    """Plan again for the same users: the choice is a part of the plan."""
+    confirming, chosen = session().open_confirmation, value(plan_view.EXISTING)
+    if confirming is None or confirming.step is not Step.FIRST or chosen not in set(ExistingTokens):
+        return
+    earlier, unit_of_work = confirming.plan, app_context().unit_of_work
+    with message.errors_in(confirming):
+        confirming.plan = plan_action(
+            unit_of_work,
+            permissions.current_user(),
+            earlier.action,
+            earlier.scope.organization_id,
+            earlier.scope.service_id,
+            list(earlier.seen),
+            ExistingTokens(chosen),
+        )
+        confirming.needs_approval = needs_approval(unit_of_work, confirming.plan)
 
 
 def _continue() -> None:
@@ -162,6 +181,8 @@ def _dismiss() -> None:
 def _look_again() -> None:
     confirming = session().open_confirmation
     if confirming:
-        target = confirming.plan.scope
+        plan, target = confirming.plan, confirming.plan.scope
         session().open_confirmation = None
-        action_bar.plan(confirming.plan.action, target.organization_id, target.service_id)
+        action_bar.plan(
+            plan.action, target.organization_id, target.service_id, plan.existing_tokens
+        )

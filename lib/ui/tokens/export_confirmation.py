@@ -19,6 +19,7 @@ from lib.ui.components import message
 from lib.ui.components.dialog import DialogButton
 from lib.ui.session import OpenConfirmation, Step, session
 from lib.ui.tokens.tokens_state import FinishedOperation, tokens_state
+from lib.wording.labels import KEPT_TOKENS
 
 _POLL = "400ms"
 _TYPED = "confirm_typed"
@@ -32,8 +33,9 @@ def last_step(confirming: OpenConfirmation, key: str) -> tuple[Callable[[], bool
     if confirming.needs_approval and not confirming.approved:
         button = DialogButton("Ask for approval", f"{key}_ask", _ask_approval)
         return lambda: _draw_request(confirming), button
+    replaces = confirming.plan.preview.tokens_ending
     button = DialogButton(
-        "Replace tokens and download CSV",
+        "Replace tokens and download CSV" if replaces else "Generate and download CSV",
         f"{key}_download",
         icon="download",
         file=_download_of(confirming),
@@ -62,6 +64,8 @@ def _draw_download(confirming: OpenConfirmation) -> bool:
             "The existing tokens of these users **stop working at once**. Whatever still sends an "
             "old token is refused until it has the new one."
         )
+    if counts.second_tokens:
+        st.markdown(KEPT_TOKENS)
     st.markdown(
         f"The CSV is the only place where the {counted(counts.changed, 'new token')} can be read. "
         "Keep it like a password."
