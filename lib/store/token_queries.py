@@ -10,11 +10,11 @@ from typing import Any
 from sqlalchemy import Connection, text
 
 from lib.domain.clock import DAY, Moment
-from lib.domain.lifecycle import Change
+from lib.domain.lifecycle import Change, holding_of
 from lib.domain.operations import Scope
 from lib.domain.search import like
 from lib.domain.states import Origin, TokenState
-from lib.domain.tokens import OwnToken, TokenRow, UserInScope
+from lib.domain.tokens import AffectedUser, OwnToken, TokenRow, UserInScope
 from lib.store import tables
 from lib.store.bulk import ids_parameter, insert_many, with_ids
 
@@ -151,6 +151,36 @@ def users_in_scope(
         statement, _scope_parameters(connection, organization_id, service_id, now, member_ids)
     )
     return [UserInScope._make(row) for row in rows]
+
+
+def affected_users(
+    connection: Connection,
+    organization_id: str,
+    service_id: str,
+    now: Moment,
+    member_ids: Iterable[str],
+    *,
+    search: str,
+    limit: int,
+) -> tuple[list[AffectedUser], int]:
+    """Return the first `limit` of `member_ids` that match `search`, and how many match.
+
+    The last used come first, then the order of the table.
+    """
+    found = r"AND m.search_key LIKE :like ESCAPE '\'" if search.strip() else ""
+    statement = with_ids(
+        connection,
+        "SELECT m.name, m.username, p.token_id, a.token_id,"
+        " COALESCE(a.last_used_at, p.last_used_at), count(*) OVER ()"
+        f" FROM member m {_JOIN_LIVE} WHERE m.organization_id = :organization"
+        f" AND m.member_id IN (SELECT value FROM {{ids}} i) {found}"
+        " ORDER BY COALESCE(a.last_used_at, p.last_used_at, 0) DESC, m.sort_key, m.member_id"
+        " LIMIT :limit",
+    )
+    parameters = _scope_parameters(connection, organization_id, service_id, now, member_ids)
+    rows = connection.execute(statement, {**parameters, "like": like(search), "limit": limit}).all()
+    users = [AffectedUser(name, user, holding_of(p, a), used) for name, user, p, a, used, _ in rows]
+    return users, rows[0][-1] if rows else 0
 
 
 def close_lapsed(

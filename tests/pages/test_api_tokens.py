@@ -23,6 +23,7 @@ from lib.operations.undo import plan_undo, undo
 from lib.settings import ROOT
 from lib.store.engine import open_engine, writing
 from lib.ui.app_context import app_context
+from lib.ui.components import dialog
 from lib.ui.session import Session
 from lib.ui.tokens import export_confirmation
 from lib.ui.tokens.tokens_state import TokensState
@@ -285,7 +286,12 @@ class TestPlan:
             (
                 Action.REQUEST,
                 "5 selected: 2 are asked to accept a new token, 3 are skipped.",
-                ["Each user shows Pending until they accept; a token they have keeps working"],
+                [
+                    (
+                        "Nothing is sent: each user finds the request under My API tokens and "
+                        "shows Pending until they accept; a token they have keeps working"
+                    )
+                ],
             ),
             (
                 Action.REMOVE,
@@ -490,7 +496,8 @@ class TestSteps:
         choose(at, Action.GENERATE, rows)
         assert f"Step 1 of {of}. Nothing has changed yet." in texts_of(at)
         press(at, "confirm_next")
-        assert f"Step 2 of {of}. Nothing has changed yet." in texts_of(at)
+        last = "Nothing changes before you press the button. It can be undone for 7 days."
+        assert f"Step 2 of {of}. {last if of == 2 else dialog.UNCHANGED}" in texts_of(at)
         assert has(at, "confirm_ask") is (of == 3)
 
 
@@ -523,10 +530,12 @@ class TestNothingDone:
             ("5", False),
             ("4", True),
             (" 4 ", True),
+            ("4,", False),
             ("\uff14", False),
         ):
             at.text_input(key="confirm_typed").set_value(typed)
             assert run(at).download_button[0].disabled is not meant
+            assert mentions(at, ":small[That is not 4.]") is (bool(typed) and not meant)
         assert at.text_input(key="confirm_typed").label == "Type 4 to confirm"
 
     @pytest.mark.parametrize("left_by", ["confirm_cancel", "confirm_back", "another page"])

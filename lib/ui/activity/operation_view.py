@@ -21,6 +21,7 @@ from lib.ui.auth import permissions
 from lib.ui.components.csv_download import render_csv_button
 from lib.ui.components.definition_list import UNKNOWN, render_definitions
 from lib.ui.components.filters import filter_row, search_field
+from lib.ui.components.focus import render_focus
 from lib.ui.components.message import render_message
 from lib.ui.components.row_height import table_height
 from lib.ui.navigation import activity_links, links, scope
@@ -60,6 +61,7 @@ def render_operation(actor: Actor, reference: str) -> None:
     if view.batch:
         _render_batch(view.batch)
     _render_events(view.events)
+    render_focus()
 
 
 def _find(actor: Actor, organization_id: str, operation_id: str) -> OperationView | None:

@@ -20,6 +20,7 @@ from lib.wording.labels import HOLDINGS
 from lib.wording.sentences import explain
 
 UNCHANGED = "Nothing has changed yet."
+_POLL = "400ms"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,10 @@ class Dialog:
     can be pressed. `dismiss` is the callback when the person closes the dialog. With an `error`
     the dialog shows its sentence instead of the body, and `Close`, and `Look again` with `again`.
     `key` begins the keys of those two buttons.
+
+    A download button sends no rerun. With `running` the dialog polls while that button can be
+    pressed: as long as `running` returns a sentence, it stands in the place of `step`, and the
+    quiet button is disabled.
     """
 
     key: str
@@ -59,6 +64,7 @@ class Dialog:
     step: str = UNCHANGED
     error: Exception | None = None
     again: Callable[[], None] | None = None
+    running: Callable[[], str] | None = None
 
 
 def render_dialog(describe: Callable[[], Dialog | None]) -> None:
@@ -98,11 +104,26 @@ def _draw_now(describe: Callable[[], Dialog | None], title: str) -> None:
         _draw_error(now, now.error)
         return
     ready = now.body()
-    if now.step:
-        st.caption(now.step)
+    step = st.empty()
     with _buttons():
-        _draw_button(now.quiet)
+        quiet = st.container(width="content")
         _draw_button(now.primary, primary=True, ready=ready)
+    with quiet:
+        (_watch_foot if now.running and ready else _draw_foot)(describe, title, step)
+
+
+def _draw_foot(describe: Callable[[], Dialog | None], title: str, step: Container) -> None:
+    """Draw the step and the quiet button. The download button is not redrawn while it works."""
+    now = describe()
+    if now is None or now.title != title or now.error:
+        st.rerun()
+    running = now.running() if now.running else ""
+    if running or now.step:
+        step.caption(running or now.step)
+    _draw_button(now.quiet, ready=not running)
+
+
+_watch_foot = st.fragment(run_every=_POLL)(_draw_foot)
 
 
 def _draw_error(now: Dialog, error: Exception) -> None:

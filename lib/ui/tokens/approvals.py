@@ -198,7 +198,7 @@ def _draw_answer(opened: _OpenAnswer, requester: str, plan: Plan) -> bool:
             f"{requester} may then generate and download these tokens within one hour: only this "
             "plan, and only once."
         )
-        plan_view.render_plan(plan)
+        plan_view.render_summary(plan)
     else:
         st.markdown(f"{requester} must choose Generate & Export again, and ask for approval again.")
     return True

@@ -10,18 +10,19 @@ import streamlit as st
 from lib.domain.actions import ACTIONS, action_name
 from lib.domain.plan import Plan
 from lib.domain.plural import counted
-from lib.domain.states import Action, ExistingTokens
+from lib.domain.states import ExistingTokens
 from lib.operations.actions import execute, needs_approval, plan_action
 from lib.ui.app_context import app_context
 from lib.ui.auth import permissions
 from lib.ui.components import dialog, message
 from lib.ui.components.dialog import UNCHANGED, Dialog, DialogButton
+from lib.ui.components.focus import Target, focus_on, render_focus
 from lib.ui.navigation import links, scope
 from lib.ui.navigation.page_registry import TOKENS
 from lib.ui.session import ApprovedPlan, OpenConfirmation, Step, session, set_value, value
 from lib.ui.tokens import action_bar, export_confirmation, plan_view
 from lib.ui.tokens.tokens_state import FinishedOperation, tokens_state
-from lib.wording.formats import either
+from lib.wording.formats import either, one_or_many
 
 _KEY = "confirm"
 
@@ -49,6 +50,7 @@ def render_confirmation() -> None:
     if confirming and _is_here(confirming.plan) and export_confirmation.finish_if_over(confirming):
         st.rerun()
     dialog.render_dialog(_describe)
+    render_focus()
 
 
 def _is_here(plan: Plan) -> bool:
@@ -65,6 +67,8 @@ def _describe() -> Dialog | None:
     confirming = session().open_confirmation
     if confirming is None or not _is_here(confirming.plan):
         return None
+    if export_confirmation.finish_if_over(confirming) and not confirming.error:
+        return None
     target = confirming.plan.scope
     first = Dialog(
         _KEY,
@@ -72,7 +76,7 @@ def _describe() -> Dialog | None:
         plan_view.place_of(target.organization_name, target.organization_id, target.service_name),
         body=lambda: _draw_plan(confirming),
         quiet=DialogButton("Cancel", f"{_KEY}_cancel", _dismiss),
-        primary=_first_button(confirming.plan.action),
+        primary=_first_button(confirming.plan),
         dismiss=_dismiss,
         step=_step_text(confirming),
         error=confirming.error,
@@ -82,7 +86,13 @@ def _describe() -> Dialog | None:
         return first
     quiet = first.quiet if confirming.approved else DialogButton("Back", f"{_KEY}_back", _back)
     body, primary = export_confirmation.last_step(confirming, _KEY)
-    return replace(first, quiet=quiet, body=body, primary=primary)
+    return replace(
+        first,
+        quiet=quiet,
+        body=body,
+        primary=primary,
+        running=lambda: export_confirmation.running_sentence(confirming),
+    )
 
 
 def _title(confirming: OpenConfirmation) -> str:
@@ -101,13 +111,21 @@ def _step_text(confirming: OpenConfirmation) -> str:
         return UNCHANGED
     of = confirmations + confirming.needs_approval
     step = of if confirming.approved else int(confirming.step)
-    return f"Step {step} of {of}. {UNCHANGED}"
+    if step < of:
+        return f"Step {step} of {of}. {UNCHANGED}"
+    days = app_context().unit_of_work.undo_days
+    undo = f" It can be undone for {counted(days, 'day')}." if days else ""
+    # True also when the connection is lost after the click.
+    return f"Step {step} of {of}. Nothing changes before you press the button.{undo}"
 
 
-def _first_button(action: Action) -> DialogButton:
-    if ACTIONS[action].confirmations > 1:
+def _first_button(plan: Plan) -> DialogButton:
+    entry, users = ACTIONS[plan.action], plan.preview.changed
+    if entry.confirmations > 1:
         return DialogButton("Continue", f"{_KEY}_next", _continue)
-    return DialogButton("Confirm", f"{_KEY}_do", _confirm)
+    deed = one_or_many(users, entry.deed).format(users=f"{users:,}")
+    ends = plan.preview.tokens_ending or plan.preview.pending_ending
+    return DialogButton(deed, f"{_KEY}_do", _confirm, icon="block" if ends else "")
 
 
 def _draw_plan(confirming: OpenConfirmation) -> bool:
@@ -143,6 +161,7 @@ def _continue() -> None:
     if confirming:
         confirming.step = Step.SECOND
         confirming.reason = value(action_bar.REASON, "")
+        focus_on(Target.NUMBER)
 
 
 def _back() -> None:
@@ -168,6 +187,7 @@ def _confirm() -> None:
             reason=reason,
         )
         tokens_state().finish(FinishedOperation(outcome.receipt))
+        focus_on(Target.RECEIPT)
         session().open_confirmation = None
 
 
@@ -176,6 +196,7 @@ def _dismiss() -> None:
     confirming = session().open_confirmation
     if confirming and not confirming.download_begun:
         session().open_confirmation = None
+        focus_on(Target.ACTIONS)
 
 
 def _look_again() -> None:

@@ -17,7 +17,9 @@ from lib.operations.undo import plan_undo, read_undo_state, undo
 from lib.ui.app_context import app_context
 from lib.ui.auth import permissions
 from lib.ui.components import dialog, message, skipped_users
+from lib.ui.components.consequence import render_consequence
 from lib.ui.components.dialog import Dialog, DialogButton
+from lib.ui.components.focus import Target, focus_on
 from lib.ui.components.receipt_box import receipt_box
 from lib.ui.navigation import activity_links, links
 from lib.ui.navigation.page_registry import ACTIVITY
@@ -138,6 +140,7 @@ def _describe() -> Dialog | None:
 
 def _draw_preview(plan: UndoPlan) -> bool:
     counts = plan.preview
+    render_consequence(counts.tokens_ending, counts.requests_ending)
     st.markdown(f"**{undo_sentence(counts)}**")
     details = undo_details(counts)
     if details:
@@ -179,6 +182,7 @@ def _undo() -> None:
         state.opened = None
         if opened.done:
             opened.done()
+        focus_on(Target.RECEIPT)
 
 
 def _look_again() -> None:
@@ -190,3 +194,4 @@ def _look_again() -> None:
 
 def _close() -> None:
     page_state(_UndoDialogState).opened = None
+    focus_on(Target.UNDO)
