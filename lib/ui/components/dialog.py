@@ -50,8 +50,8 @@ class Dialog:
     `key` begins the keys of those two buttons.
 
     A download button sends no rerun. With `running` the dialog polls while that button can be
-    pressed: as long as `running` returns a sentence, it stands in the place of `step`, and the
-    quiet button is disabled.
+    pressed: as long as `running` returns a sentence, it stands beside the quiet button, which is
+    disabled.
     """
 
     key: str
@@ -104,26 +104,31 @@ def _draw_now(describe: Callable[[], Dialog | None], title: str) -> None:
         _draw_error(now, now.error)
         return
     ready = now.body()
-    step = st.empty()
+    if now.step:
+        st.caption(now.step)
     with _buttons():
-        quiet = st.container(width="content")
+        polls = bool(now.running) and ready
+        (_watch_quiet_button if polls else _draw_quiet_button)(describe, title)
         _draw_button(now.primary, primary=True, ready=ready)
-    with quiet:
-        (_watch_foot if now.running and ready else _draw_foot)(describe, title, step)
 
 
-def _draw_foot(describe: Callable[[], Dialog | None], title: str, step: Container) -> None:
-    """Draw the step and the quiet button. The download button is not redrawn while it works."""
+def _draw_quiet_button(describe: Callable[[], Dialog | None], title: str) -> None:
+    """Draw what is being done, if anything, and the quiet button, which is then disabled.
+
+    Run the page if the dialog has another title or an error now, or ended.
+    """
     now = describe()
     if now is None or now.title != title or now.error:
         st.rerun()
     running = now.running() if now.running else ""
-    if running or now.step:
-        step.caption(running or now.step)
-    _draw_button(now.quiet, ready=not running)
+    with st.container(horizontal=True, vertical_alignment="center", width="content"):
+        if running:
+            st.caption(running, width="content")
+        _draw_button(now.quiet, ready=not running)
 
 
-_watch_foot = st.fragment(run_every=_POLL)(_draw_foot)
+# The download button is not in it: it must not be redrawn while it works.
+_watch_quiet_button = st.fragment(run_every=_POLL)(_draw_quiet_button)
 
 
 def _draw_error(now: Dialog, error: Exception) -> None:

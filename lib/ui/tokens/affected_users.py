@@ -18,7 +18,7 @@ from lib.wording.labels import HOLDINGS
 
 FIRST = 200
 _SEARCH = "affected_search"
-_FEW = 8
+_FEW = 20
 _ROW, _TALL = 30, 168  # pixels
 
 
