@@ -25,7 +25,7 @@ from lib.store.engine import open_engine, writing
 from lib.ui.app_context import app_context
 from lib.ui.components import dialog
 from lib.ui.session import Session
-from lib.ui.tokens import export_confirmation
+from lib.ui.tokens import affected_users, export_confirmation
 from lib.ui.tokens.tokens_state import TokensState
 from tests.support.actions import csv_rows, everything, give
 from tests.support.directory import ADMIN, ORG, SERVICE, build, by, tokens
@@ -343,6 +343,60 @@ class TestPlan:
         assert mentions(at, "1 is skipped")
         key = "confirm_next" if action is Action.GENERATE else "confirm_do"
         assert at.button(key=key).disabled
+
+
+class TestWhoIsAffected:
+    """The first confirmation names whom the action changes."""
+
+    def test_first_confirmation_lists_the_last_used_first(self, at):
+        """What they have and when it was used; skipped users are in the other table."""
+        choose(at, Action.GENERATE)
+        rows = table_with(at, "Has now")
+        assert [(name, has_now, username) for name, has_now, _, username in rows] == [
+            ("User 000002", "✓", "utcjf1-u2"),
+            ("User 000003", "✓ and Pending", "utcjf1-u3"),
+            ("User 000000", "no token", "utcjf1-u0"),
+            ("User 000001", "Pending", "utcjf1-u1"),
+        ]
+        assert rows[0][2] == clock.when(clock.now() - DAY).date()
+        assert "**Who gets a new token** (4), last used first" in texts_of(at)
+
+    def test_list_of_many_users_has_a_search_and_an_end(self, at, monkeypatch):
+        """The file of the results has them all."""
+        monkeypatch.setattr(affected_users, "_FEW", 2)
+        monkeypatch.setattr(affected_users, "FIRST", 3)
+        choose(at, Action.GENERATE)
+        assert len(table_with(at, "Has now")) == 3
+        assert mentions(at, "The first 3 of 4. The results of the operation name them all.")
+        at.text_input(key="affected_search").set_value("u3")
+        assert [row[3] for row in table_with(run(at), "Has now")] == ["utcjf1-u3"]
+        at.text_input(key="affected_search").set_value("nobody")
+        assert mentions(run(at), "No users match. Try fewer letters.")
+        assert not table_with(at, "Has now")
+
+    @pytest.mark.parametrize(
+        ("action", "deed", "sign"),
+        [
+            (Action.REQUEST, "Request 2 tokens", "Ends nothing"),
+            (Action.REMOVE, "Remove 3 tokens", "Ends working tokens"),
+            (Action.CANCEL, "Cancel 2 requests", "Ends what is pending"),
+            (Action.GENERATE, "Continue", "Ends working tokens"),
+        ],
+    )
+    def test_button_names_the_deed_and_a_sign_says_what_ends(self, at, action, deed, sign):
+        """An action that ends nothing looks different."""
+        choose(at, action)
+        assert deed in [button.label for button in at.button]
+        assert mentions(at, sign)
+
+    def test_dialog_while_the_download_works_says_so_and_disables_back(self, at):
+        """The click of a download button sends no rerun, so the dialog polls."""
+        press(choose(at, Action.GENERATE), "confirm_next")
+        at.text_input(key="confirm_typed").set_value("4")
+        assert not run(at).button(key="confirm_back").disabled
+        download_of(at).begun = True
+        assert mentions(run(at), "Making 4 tokens …")
+        assert at.button(key="confirm_back").disabled
 
 
 class TestExistingTokens:
