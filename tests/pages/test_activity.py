@@ -322,8 +322,7 @@ class TestUndo:
         assert "**3 users restored**" in values(at.markdown)
         assert at.button(key="undo_begin").disabled
         assert "This operation was undone." in values(at.caption)
-        ((undone_by,),) = query(demo, "SELECT operation_id FROM operation WHERE cause = 'undo'")
-        at = address_of(open_page, operation=f"{ORG}-{undone_by}")
+        press(at, "Open the undo")
         assert at.header[0].value == "Undo: Generate & Export Tokens"
         assert at.button(key="undo_begin").disabled
         assert any("An undo cannot be undone." in text for text in values(at.caption))

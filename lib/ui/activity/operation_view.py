@@ -49,7 +49,7 @@ def render_operation(actor: Actor, reference: str) -> None:
     st.header(operation_name(view.done) if view.done else asked_for, anchor=False)
     activity_links.render_back_link()
     render_message()
-    undo_dialog.render_undo_receipt(actor)
+    undo_dialog.render_undo_receipt(actor, on_activity=True)
     sign = PROGRESS[view.progress]
     st.badge(sign.word, icon=sign.icon, color=sign.colour)
     approvals.render_approval(actor, view)
@@ -154,7 +154,7 @@ def _render_undo(actor: Actor, done: OperationFacts) -> None:
         activity_links.render_link("Open what was undone", link, "link", "operation_undone")
     state = undo_dialog.undo_state(actor, *at)
     if state:
-        undo_dialog.render_undo_button(state, *at)
+        undo_dialog.render_undo_button(state, *at, on_activity=True)
     undo_dialog.render_undo_dialog()
 
 

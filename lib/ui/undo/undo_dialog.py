@@ -66,10 +66,13 @@ def render_undo_button(
     organization_id: str,
     operation_id: str,
     done: Callable[[], None] | None = None,
+    *,
+    on_activity: bool = False,
 ) -> None:
     """Draw `Undo`, which is disabled where the operation cannot be undone, and why or until when.
 
-    `done` is called in the callback that has undone the operation.
+    `done` is called in the callback that has undone the operation. `on_activity` tells whether the
+    open page is Activity, whose own links are buttons.
     """
     with st.container(horizontal=True, vertical_alignment="center", key=f"{_KEY}_row"):
         st.button(
@@ -82,7 +85,7 @@ def render_undo_button(
         )
         st.caption(undo_state_sentence(state), width="content")
         if state.refusal is UndoRefusal.UNDONE and state.undone_by:
-            _render_link("Open the undo", organization_id, state.undone_by)
+            _render_link("Open the undo", organization_id, state.undone_by, on_activity)
 
 
 def render_undo_dialog() -> None:
@@ -90,8 +93,11 @@ def render_undo_dialog() -> None:
     dialog.render_dialog(_describe)
 
 
-def render_undo_receipt(actor: Actor) -> None:
-    """Draw what the last undo did, until `Done` is pressed."""
+def render_undo_receipt(actor: Actor, *, on_activity: bool = False) -> None:
+    """Draw what the last undo did, until `Done` is pressed.
+
+    `on_activity` is that of `render_undo_button`.
+    """
     receipts = page_state(_UndoDialogState).receipts
     if not receipts:
         return
@@ -104,7 +110,8 @@ def render_undo_receipt(actor: Actor) -> None:
         if skipped:
             skipped_users.render_skipped_users(skipped)
         if actor.may(Permission.ACTIVITY, first.organization_id):
-            _render_link("Open it on Activity", first.organization_id, first.operation_id)
+            at = (first.organization_id, first.operation_id)
+            _render_link("Open it on Activity", *at, on_activity)
 
 
 def close_receipt() -> None:
@@ -112,8 +119,16 @@ def close_receipt() -> None:
     page_state(_UndoDialogState).receipts = ()
 
 
-def _render_link(label: str, organization_id: str, operation_id: str) -> None:
+def _render_link(
+    label: str,
+    organization_id: str,
+    operation_id: str,
+    on_activity: bool,  # noqa: FBT001 - private, and passed on
+) -> None:
     link = activity_links.operation_link(organization_id, operation_id)
+    if on_activity:
+        activity_links.render_link(label, link, "arrow_forward", f"{_KEY}_{label}")
+        return
     links.page_link(ACTIVITY, link, label=f":blue[{label}]", icon="arrow_forward")
 
 
