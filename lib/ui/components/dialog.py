@@ -121,7 +121,12 @@ def _draw_quiet_button(describe: Callable[[], Dialog | None], title: str) -> Non
     if now is None or now.title != title or now.error:
         st.rerun()
     running = now.running() if now.running else ""
-    with st.container(horizontal=True, vertical_alignment="center", width="content"):
+    with st.container(
+        horizontal=True,
+        horizontal_alignment="right",
+        vertical_alignment="center",
+        width="content",
+    ):
         if running:
             st.caption(running, width="content")
         _draw_button(now.quiet, ready=not running)
