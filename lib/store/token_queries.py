@@ -167,20 +167,27 @@ def affected_users(
 
     The last used come first, then the order of the table.
     """
+    parameters = _scope_parameters(connection, organization_id, service_id, now, member_ids)
+    parameters |= {"like": like(search), "limit": limit}
     found = r"AND m.search_key LIKE :like ESCAPE '\'" if search.strip() else ""
-    statement = with_ids(
+    among = (
+        "WHERE m.organization_id = :organization"
+        f" AND m.member_id IN (SELECT value FROM {{ids}} i) {found}"
+    )
+    # count(*) OVER () took as long again on SQLite: it keeps all rows, and LIMIT only the first.
+    number = with_ids(connection, f"SELECT count(*) FROM member m {among}")
+    first = with_ids(
         connection,
         "SELECT m.name, m.username, p.token_id, a.token_id,"
-        " COALESCE(a.last_used_at, p.last_used_at), count(*) OVER ()"
-        f" FROM member m {_JOIN_LIVE} WHERE m.organization_id = :organization"
-        f" AND m.member_id IN (SELECT value FROM {{ids}} i) {found}"
+        f" COALESCE(a.last_used_at, p.last_used_at) FROM member m {_JOIN_LIVE} {among}"
         " ORDER BY COALESCE(a.last_used_at, p.last_used_at, 0) DESC, m.sort_key, m.member_id"
         " LIMIT :limit",
     )
-    parameters = _scope_parameters(connection, organization_id, service_id, now, member_ids)
-    rows = connection.execute(statement, {**parameters, "like": like(search), "limit": limit}).all()
-    users = [AffectedUser(name, user, holding_of(p, a), used) for name, user, p, a, used, _ in rows]
-    return users, rows[0][-1] if rows else 0
+    users = [
+        AffectedUser(name, username, holding_of(pending, accepted), used)
+        for name, username, pending, accepted, used in connection.execute(first, parameters)
+    ]
+    return users, connection.execute(number, parameters).scalar_one()
 
 
 def close_lapsed(
