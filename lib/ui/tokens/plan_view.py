@@ -24,9 +24,7 @@ def render_plan(plan: Plan, choose: Callable[[], None] | None = None) -> None:
     """
     render_summary(plan, choose)
     render_affected_users(plan)
-    if plan.preview.skipped:
-        st.markdown(f"**Skipped** ({len(plan.preview.skipped):,})")
-        skipped_users.render_skipped_users(plan.preview.skipped)
+    skipped_users.render_skipped(plan.preview.skipped)
 
 
 def render_summary(plan: Plan, choose: Callable[[], None] | None = None) -> None:

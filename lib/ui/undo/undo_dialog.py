@@ -105,10 +105,8 @@ def render_undo_receipt(actor: Actor, *, on_activity: bool = False) -> None:
     skipped = tuple(user for receipt in receipts for user in receipt.skipped)
     first = receipts[0]
     with receipt_box(either(restored, DID_RESTORE), close_receipt, _KEY):
-        tail = f" {either(len(skipped), 'user was skipped|users were skipped')}." if skipped else ""
-        st.markdown(f":small[{clock_time(first.confirmed_at)} by {plain(first.actor)}.{tail}]")
-        if skipped:
-            skipped_users.render_skipped_users(skipped)
+        st.markdown(f":small[{clock_time(first.confirmed_at)} by {plain(first.actor)}.]")
+        skipped_users.render_skipped(skipped)
         if actor.may(Permission.ACTIVITY, first.organization_id):
             at = (first.organization_id, first.operation_id)
             _render_link("Open it on Activity", *at, on_activity)
@@ -160,9 +158,7 @@ def _draw_preview(plan: UndoPlan) -> bool:
     details = undo_details(counts)
     if details:
         st.markdown("\n".join(f"- {detail}" for detail in details))
-    if counts.skipped:
-        st.markdown("**Skipped**: they keep what they have now")
-        skipped_users.render_skipped_users(counts.skipped)
+    skipped_users.render_skipped(counts.skipped, ": they keep what they have now")
     dialog.reason_field(_REASON)
     return bool(counts.restored)
 
