@@ -18,6 +18,7 @@ from lib.streamlit_internals.sign_in_cookies import STATE_COOKIE, USER_COOKIE, c
 from lib.streamlit_internals.uploads import LimitedUploads
 from lib.ui.auth import connections, providers
 from lib.ui.auth.sign_in_pages import FAILED_COOKIE
+from lib.ui.components import focus
 from lib.ui.navigation import page_registry
 from lib.web import return_to, security_middleware
 from lib.web.api_endpoints import Api, LazyApi, routes
@@ -89,7 +90,9 @@ app = st.App(
     middleware=[
         Middleware(
             security_middleware.SecurityHeaders,
-            policy=security_middleware.security_policy(server.inline_scripts()),
+            policy=security_middleware.security_policy(
+                [*server.inline_scripts(), *focus.script_digests()]
+            ),
             https=_https,
         ),
         *_loopback_only,

@@ -113,6 +113,8 @@ BETWEEN_FEATURES = {
         "lib.ui.activity",
     ): "the history of a user is a list of events, with its pager",
     ("lib.ui.activity", "lib.ui.tokens"): "a request for approval is answered on its own page",
+    ("lib.ui.activity", "lib.ui.undo"): "an operation is undone on its own page",
+    ("lib.ui.tokens", "lib.ui.undo"): "an operation is undone from its receipt",
 }
 
 #: Names of Streamlit that its documentation has. All others are private.

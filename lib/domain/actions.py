@@ -21,8 +21,9 @@ class ActionEntry:
     steps before it is executed (ruling 6). `does` and `did` complete a sentence that begins with a
     number of users. `ends` says what happens to accepted tokens; it is empty for an action that
     ends none. `afterwards` is a whole sentence, in which `{users}` is the number of users; it may
-    be empty. `permission_label` names the permission in the table of roles. `wish` completes
-    `I want to …`, and `help` says what the action does.
+    be empty. `whom` is the heading of the users whom it changes. `deed` is the label of the button
+    that executes an action with one confirmation. `permission_label` names the permission in the
+    table of roles. `wish` completes `I want to …`, and `help` says what the action does.
     """
 
     name_for_one: str
@@ -31,11 +32,13 @@ class ActionEntry:
     confirmations: Literal[1, 2]
     does: str
     did: str
+    whom: str
     permission_label: str
     wish: str
     help: str
     ends: str = ""
     afterwards: str = ""
+    deed: str = ""
 
 
 ACTIONS: Mapping[Action, ActionEntry] = MappingProxyType({
@@ -46,7 +49,10 @@ ACTIONS: Mapping[Action, ActionEntry] = MappingProxyType({
         confirmations=1,
         does="is asked to accept a new token|are asked to accept a new token",
         did="new token requested|new tokens requested",
-        afterwards="Each user shows Pending until they accept; a token they have keeps working",
+        whom="Who is asked",
+        deed="Request {users} token|Request {users} tokens",
+        afterwards="Nothing is sent: each user finds the request under My API tokens and shows "
+        "Pending until they accept; a token they have keeps working",
         permission_label="Request new API tokens",
         wish="request a new API token",
         help="Each user is asked to accept it under My API tokens, and sees it there once. A token "
@@ -59,6 +65,8 @@ ACTIONS: Mapping[Action, ActionEntry] = MappingProxyType({
         confirmations=1,
         does="loses the accepted token|lose the accepted token",
         did="token removed|tokens removed",
+        whom="Who loses the token",
+        deed="Remove {users} token|Remove {users} tokens",
         ends="token is removed|tokens are removed",
         permission_label="Remove API tokens",
         wish="remove an API token",
@@ -71,6 +79,8 @@ ACTIONS: Mapping[Action, ActionEntry] = MappingProxyType({
         confirmations=1,
         does="has the pending request ended|have the pending request ended",
         did="pending request cancelled|pending requests cancelled",
+        whom="Whose request ends",
+        deed="Cancel {users} request|Cancel {users} requests",
         permission_label="Cancel pending requests",
         wish="cancel a pending request",
         help="Accepted tokens stay.",
@@ -82,12 +92,14 @@ ACTIONS: Mapping[Action, ActionEntry] = MappingProxyType({
         confirmations=2,
         does="gets a new token|get a new token",
         did="token generated and exported|tokens generated and exported",
+        whom="Who gets a new token",
         ends="token is replaced|tokens are replaced",
         afterwards="The user shows Pending until the new token is first used"
         "|Each of the {users} users shows Pending until the new token is first used",
         permission_label="Generate & export tokens",
         wish="generate tokens and see them",
-        help="Every existing token of these users is replaced, so it is confirmed twice. The new "
+        help="Every existing token of these users is replaced: at once, or, as the first "
+        "confirmation offers, when the new token is first used. So it is confirmed twice. The new "
         "tokens come as a CSV, the only place where they can be read.",
     ),
 })  # fmt: skip

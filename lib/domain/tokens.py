@@ -56,6 +56,15 @@ class UserInScope(NamedTuple):
         return holding_of(self.pending_token, self.accepted_token)
 
 
+class AffectedUser(NamedTuple):
+    """A user whom an action changes: what they have, and the last use of it."""
+
+    name: str
+    username: str
+    holding: Holding
+    last_used_at: Moment | None
+
+
 class OwnToken(NamedTuple):
     """A live token or request of the signed-in user.
 

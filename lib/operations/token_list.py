@@ -7,8 +7,9 @@ from sqlalchemy import Engine
 from lib.domain.access import Actor
 from lib.domain.clock import Clock
 from lib.domain.errors import UnknownPlaceError
+from lib.domain.plan import Plan
 from lib.domain.roles import Permission
-from lib.domain.tokens import TokenRow
+from lib.domain.tokens import AffectedUser, TokenRow
 from lib.operations.access import require
 from lib.store import operation_queries, token_queries
 from lib.store.engine import reading
@@ -68,4 +69,26 @@ def read_rows(
         require(connection, actor.username, Permission.READ, organization_id)
         return token_queries.table_rows(
             connection, organization_id, service_id, clock(), member_ids
+        )
+
+
+def affected_users(
+    engine: Engine, clock: Clock, actor: Actor, plan: Plan, search: str, limit: int
+) -> tuple[list[AffectedUser], int]:
+    """Return up to `limit` users whom `plan` changes, the last used first, and their number.
+
+    `search` is part of a name, username or e-mail. Raises NotAllowedError.
+    """
+    organization_id, service_id = plan.scope.organization_id, plan.scope.service_id
+    changed = [member_id for member_id, seen in plan.seen.items() if not seen.skip]
+    with reading(engine) as connection:
+        require(connection, actor.username, Permission.READ, organization_id)
+        return token_queries.affected_users(
+            connection,
+            organization_id,
+            service_id,
+            clock(),
+            changed,
+            search=search,
+            limit=limit,
         )

@@ -10,11 +10,11 @@ from typing import Any
 from sqlalchemy import Connection, text
 
 from lib.domain.clock import DAY, Moment
-from lib.domain.lifecycle import Change
+from lib.domain.lifecycle import Change, holding_of
 from lib.domain.operations import Scope
 from lib.domain.search import like
 from lib.domain.states import Origin, TokenState
-from lib.domain.tokens import OwnToken, TokenRow, UserInScope
+from lib.domain.tokens import AffectedUser, OwnToken, TokenRow, UserInScope
 from lib.store import tables
 from lib.store.bulk import ids_parameter, insert_many, with_ids
 from lib.store.columns import select_list, unexpired
@@ -178,6 +178,43 @@ def users_in_scope(
         statement, _scope_parameters(connection, organization_id, service_id, now, member_ids)
     )
     return [UserInScope._make(row) for row in rows]
+
+
+def affected_users(
+    connection: Connection,
+    organization_id: str,
+    service_id: str,
+    now: Moment,
+    member_ids: Iterable[str],
+    *,
+    search: str,
+    limit: int,
+) -> tuple[list[AffectedUser], int]:
+    """Return the first `limit` of `member_ids` that match `search`, and how many match.
+
+    The last used come first, then the order of the table.
+    """
+    parameters = _scope_parameters(connection, organization_id, service_id, now, member_ids)
+    parameters |= {"like": like(search), "limit": limit}
+    found = r"AND m.search_key LIKE :like ESCAPE '\'" if search.strip() else ""
+    among = (
+        "WHERE m.organization_id = :organization"
+        f" AND m.member_id IN (SELECT value FROM {{ids}} i) {found}"
+    )
+    # count(*) OVER () took as long again on SQLite: it keeps all rows, and LIMIT only the first.
+    number = with_ids(connection, f"SELECT count(*) FROM member m {among}")
+    first = with_ids(
+        connection,
+        "SELECT m.name, m.username, p.token_id, a.token_id,"
+        f" COALESCE(a.last_used_at, p.last_used_at) FROM member m {_JOIN_LIVE} {among}"
+        " ORDER BY COALESCE(a.last_used_at, p.last_used_at, 0) DESC, m.sort_key, m.member_id"
+        " LIMIT :limit",
+    )
+    users = [
+        AffectedUser(name, username, holding_of(pending, accepted), used)
+        for name, username, pending, accepted, used in connection.execute(first, parameters)
+    ]
+    return users, connection.execute(number, parameters).scalar_one()
 
 
 def close_lapsed(

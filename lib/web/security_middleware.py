@@ -47,8 +47,9 @@ _FOR_MACHINES = (paths.HEALTH, paths.HEALTHZ, paths.READYZ)
 
 
 def security_policy(inline_scripts: Sequence[str]) -> str:
-    """Return the content security policy. `inline_scripts` are the `sha256-…` of Streamlit's page.
+    """Return the content security policy.
 
+    `inline_scripts` are the `sha256-…` of the scripts in Streamlit's page and in our components.
     Nothing is loaded from, or sent to, another host. `eval` is not allowed: Streamlit's charts
     interpret their expressions instead (checked in Chromium). Streamlit's scripts compile
     WebAssembly, which needs 'wasm-unsafe-eval', and its widgets need inline styles.

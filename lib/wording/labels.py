@@ -19,6 +19,9 @@ EXISTING_TOKENS = {
     ExistingTokens.KEEP: "Keep working until the new token is first used",
 }
 
+#: The sentence of a receipt (ruling 3).
+KEPT_TOKENS = "Existing tokens keep working until the new token is first used."
+
 HOLDINGS = {
     Holding.NOTHING: "no token",
     Holding.PENDING: "Pending",

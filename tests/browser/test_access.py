@@ -77,7 +77,7 @@ def test_a_grant_holds_from_the_next_click_until_it_is_revoked(
         "Cancel Pending Request",
     }
     user.pick("Actions", "Remove API Token")
-    expect(user.button("Confirm")).to_be_enabled()
+    expect(user.confirming_button()).to_be_enabled()
 
     admin.enter("Search", USER)
     admin.click("Revoke")
@@ -87,7 +87,7 @@ def test_a_grant_holds_from_the_next_click_until_it_is_revoked(
     admin.page.get_by_text("is no longer Support in UTCJF1.").wait_for()
     expect(admin.page.get_by_text("No grant matches")).to_be_visible()
 
-    user.click("Confirm")
+    user.click(user.confirming_button())
     user.screenshot("access-refused")
     expect(
         user.page.get_by_text("You may not do this, or no longer")

@@ -45,7 +45,7 @@ def ask_for_approval(tab: Tab, users: int) -> None:
     tab.pick("Actions", "Generate & Export Tokens")
     tab.page.get_by_label("Reason (optional)").fill("quarterly rotation")
     tab.click("Continue")
-    tab.page.get_by_label(f"Type {users} to confirm").fill(str(users))
+    tab.page.get_by_label(f"Type {users:,} to confirm").fill(str(users))
     tab.button("Ask for approval").click()
     expect(tab.page.get_by_text(f"Approval asked for {users} tokens.")).to_be_visible()
 
@@ -75,9 +75,9 @@ class TestFourEyes:
         first.click("Go on to the download")
         first.expect_heading("Recipient API Tokens")
         first.page.get_by_label("Type 5 to confirm").fill("5")
-        expect(first.button("Replace tokens and download CSV")).to_be_enabled()
+        expect(first.download_button()).to_be_enabled()
         with first.page.expect_download() as started:
-            first.button("Replace tokens and download CSV").click()
+            first.download_button().click()
         assert len(rows_of(started.value)) == 5
         expect(first.page.get_by_text("5 tokens generated and exported")).to_be_visible()
         second.visit(second.page.url.rpartition("/")[2])

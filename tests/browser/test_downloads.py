@@ -5,7 +5,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Download, expect
+from playwright.sync_api import Download, Locator, expect
 from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
@@ -14,8 +14,6 @@ from tests.support.sign_in import expect_sign_in_page, sign_in, sign_out, step
 from tests.support.websocket_client import open_websocket_as, send_backend_operation
 
 pytestmark = pytest.mark.browser
-
-GENERATE = "Replace tokens and download CSV"
 
 
 class People:
@@ -46,10 +44,10 @@ def people(request, new_tab) -> People:
     return People(administrator, other)
 
 
-def download(tab: Tab, button: str) -> Download:
+def download(tab: Tab, button: str | Locator) -> Download:
     """Click a download button, and return what comes."""
     with tab.page.expect_download() as started:
-        tab.button(button).click()
+        (tab.button(button) if isinstance(button, str) else button).click()
     return started.value
 
 
@@ -72,9 +70,9 @@ def test_downloads_come_down_to_the_person_who_made_them_and_to_nobody_else(peop
     with open_websocket_as(other) as socket:
         answer = send_backend_operation(socket, deferred_file(mint))
     assert (answer.deferred_file.url, answer.error_msg) == ("", "There is no such download.")
-    expect(tab.button(GENERATE)).to_be_enabled()
+    expect(tab.download_button()).to_be_enabled()
     step("the administrator clicks, and clicks on Download again")
-    first = download(tab, GENERATE)
+    first = download(tab, tab.download_button())
     content = read(first)
     assert len(rows_of(first)) == 2
     expect(tab.button("Download again")).to_be_visible()
@@ -89,7 +87,7 @@ def test_downloads_come_down_to_the_person_who_made_them_and_to_nobody_else(peop
     tab.click("Done")
     tab.tick([2])
     tab.pick("Actions", "Request New API Token")
-    tab.click("Confirm")
+    tab.click(tab.confirming_button())
     assert len(rows_of(download(tab, "Download results"))) == 1
     for page in ("coverage", "activity"):
         step(f"the list of {page}")
@@ -132,7 +130,7 @@ def test_a_click_on_a_download_after_the_sign_in_ended_keeps_the_place(oidc_serv
     admin_tab.pick("Actions", "Generate & Export Token")
     admin_tab.type_to_confirm(1)
     oidc_server.execute("UPDATE sign_in SET ended_at = last_seen_at")
-    admin_tab.button(GENERATE).click()
+    admin_tab.download_button().click()
     admin_tab.expect_heading("Sign in to Token Desk")
     assert admin_tab.page.url == f"{oidc_server.address}/{TOKENS}"
 

@@ -91,7 +91,7 @@ def test_the_csv_is_reached_by_keyboard_alone(tab: Tab) -> None:
     keys.enter(tab.button("Continue"))
     keys.reach(tab.page.get_by_label("Type 2 to confirm"))
     tab.press("2")
-    download = tab.button("Replace tokens and download CSV")
+    download = tab.download_button()
     expect(download).to_be_enabled()
     keys.reach(download)
     with tab.page.expect_download() as started:

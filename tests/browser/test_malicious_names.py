@@ -123,7 +123,7 @@ def test_a_user_sees_their_organizations_name_as_text(tab: Tab) -> None:
     tab.pick("Actions", "Add New Tokens")
     expect(tab.dialog().get_by_text("1 is skipped")).to_be_visible()
     expect_text_only(tab.page)
-    tab.click("Confirm")
+    tab.click(tab.confirming_button())
     expect(tab.page.get_by_text("9 new tokens requested")).to_be_visible()
     expect_text_only(tab.page)
     with tab.page.expect_download() as results:
@@ -150,7 +150,7 @@ def test_names_are_text_in_the_confirmations_and_data_in_the_csv(tab: Tab) -> No
     expect_text_only(tab.page)
     tab.screenshot("hostile-confirm-2")
     with tab.page.expect_download() as started:
-        tab.button("Replace tokens and download CSV").click()
+        tab.download_button().click()
     expect(tab.page.get_by_text("9 tokens generated and exported")).to_be_visible()
     tab.screenshot("hostile-receipt")
     rows = rows_of(started.value)

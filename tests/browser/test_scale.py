@@ -89,7 +89,7 @@ def test_ten_thousand_tokens_are_exported_among_a_hundred_thousand_users(
     tab.pick("Actions", "Add New Tokens")
     expect(tab.dialog().get_by_text(f"{LARGE:,} are asked to accept")).to_be_visible()
     lap("first confirmation planned")
-    tab.click("Confirm")
+    tab.click(tab.confirming_button())
     expect(tab.page.get_by_text(f"{LARGE:,} new tokens requested")).to_be_visible()
     lap(f"{LARGE:,} tokens requested, receipt shown")
     tab.click(f"Select all {LARGE:,} matching")
@@ -97,7 +97,7 @@ def test_ten_thousand_tokens_are_exported_among_a_hundred_thousand_users(
     tab.type_to_confirm(LARGE)
     lap("both confirmations of Generate & Export passed")
     with tab.page.expect_download() as started:
-        tab.button("Replace tokens and download CSV").click()
+        tab.download_button().click()
     rows = rows_of(started.value)
     lap(f"{len(rows):,} tokens generated, replaced and downloaded")
     assert len({row["API Token"] for row in rows}) == LARGE

@@ -2,7 +2,6 @@
 
 import base64
 import json
-import re
 
 import pytest
 from playwright.sync_api import expect
@@ -62,7 +61,7 @@ class TestSession:
         tab.search("akhan")
         tab.tick([0])
         tab.pick("Actions", "Request New API Token")
-        tab.click("Confirm")
+        tab.click(tab.confirming_button())
         expect(tab.page.get_by_text("1 new token requested")).to_be_visible()
         step("reload: still signed in")
         tab.reload()
@@ -257,11 +256,10 @@ class TestTimeOuts:
         admin_tab.search("blowe")
         admin_tab.tick([0])
         admin_tab.pick("Actions", action)
-        button = "Confirm"
+        confirm = admin_tab.confirming_button()
         if action.startswith("Generate"):
             admin_tab.type_to_confirm(1)
-            button = re.compile("download CSV")
-        confirm = admin_tab.page.get_by_role("button", name=button)
+            confirm = admin_tab.download_button()
         expect(confirm).to_be_enabled()  # whatever is drawn from now on is the sign-in page
         step(f"{action}: the dialog is open, 31 minutes pass, and somebody clicks")
         grow_old(oidc_server, "last_seen_at", 31 / 60)
@@ -298,7 +296,7 @@ class TestLostDatabase:
         tab.expect_selected("50 selected")
         tab.pick("Actions", "Add New Tokens")
         execute(postgresql, *GONE.format(name).split(";"))
-        tab.button("Confirm").click()
+        tab.confirming_button().click()
         expect(sentence).to_be_visible()
         execute(postgresql, f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
         assert tab.page.evaluate("window.stays") is True

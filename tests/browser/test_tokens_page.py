@@ -87,7 +87,7 @@ class TestConfirming:
         tab.pick("Actions", "Generate & Export Tokens")
         tab.type_to_confirm(2)
         with tab.page.expect_download() as started:
-            tab.button("Replace tokens and download CSV").dblclick()
+            tab.download_button().dblclick()
         expect(tab.page.get_by_text("2 tokens generated and exported")).to_be_visible()
         assert len(rows_of(started.value)) == 2
         assert server.count("operation") == before + 1
@@ -101,7 +101,7 @@ class TestConfirming:
         tab.tick([0])
         before = server.count("operation")
         tab.pick("Actions", "Request New API Token")
-        tab.button("Confirm").dblclick()
+        tab.confirming_button().dblclick()
         expect(tab.page.get_by_text("1 new token requested")).to_be_visible()
         assert server.count("operation") == before + 1
 
@@ -117,8 +117,8 @@ class TestConfirming:
             tab.pick("Actions", "Generate & Export Token")
             tab.type_to_confirm(1)
         with first.page.expect_download():
-            first.button("Replace tokens and download CSV").click()
-        second.button("Replace tokens and download CSV").click()
+            first.download_button().click()
+        second.download_button().click()
         expect(second.page.get_by_text("Nothing was done")).to_be_visible()
         second.screenshot("tokens-outdated")
         second.click("Look again")

@@ -43,7 +43,7 @@ def test_a_token_of_the_csv_is_accepted_by_its_first_use_and_refused_after_remov
     tab.screenshot("verified")
     tab.tick([0])
     tab.pick("Actions", "Remove API Token")
-    tab.click("Confirm")
+    tab.click(tab.confirming_button())
     answer = verify(server, row["API Token"])
     assert (answer.status_code, answer.json()["error"]) == (401, "invalid_token")
     assert row["API Token"] not in server.log.read_text()

@@ -63,7 +63,7 @@ def test_the_manuals_walk_ends_with_a_csv_of_live_tokens(
     tab.pick("Actions", "Add New Tokens")
     tab.dialog().wait_for()
     tab.screenshot(f"{kept}-request-confirm")
-    tab.click("Confirm")
+    tab.click(tab.confirming_button())
     tab.page.get_by_text("3 new tokens requested").wait_for()
     tab.screenshot(f"{kept}-requested")
 

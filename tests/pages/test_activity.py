@@ -8,7 +8,7 @@ from lib.domain.access import Actor
 from lib.domain.activity import KINDS, Group
 from lib.domain.audit import Event, EventAction
 from lib.domain.clock import HOUR, MINUTE
-from lib.domain.states import Action
+from lib.domain.states import Action, ExistingTokens
 from lib.operations import activity, approvals, directory
 from lib.operations.actions import execute, plan_action
 from lib.ui.activity import activity_list
@@ -321,6 +321,60 @@ class TestOperation:
         assert len(at.get("download_button")) == 1
 
 
+class TestUndo:
+    """Undo from the page of an operation."""
+
+    def test_undo_from_the_page_restores_and_names_the_undo(self, demo, open_page):
+        """The page of the undo cannot be undone, and says so."""
+        address = act(demo, Action.GENERATE, 3)
+        at = address_of(open_page, operation=address)
+        at.button(key="undo_begin").click().run()
+        at.button(key="undo_do").click().run()
+        assert "**3 users restored**" in values(at.markdown)
+        assert at.button(key="undo_begin").disabled
+        assert "This operation was undone." in values(at.caption)
+        press(at, "Open the undo")
+        assert at.header[0].value == "Undo: Generate & Export Tokens"
+        assert at.button(key="undo_begin").disabled
+        assert any("An undo cannot be undone." in text for text in values(at.caption))
+        press(at, "Open what was undone")
+        assert at.header[0].value == "Generate & Export Tokens"
+
+    def test_undo_for_who_may_not_do_the_action_is_disabled(self, demo, open_page):
+        """Support may not generate tokens, and an analyst nothing."""
+        address = act(demo, Action.GENERATE, 3)
+        for who in (SUPPORT, ANALYST):
+            at = address_of(open_page, who, operation=address)
+            assert at.button(key="undo_begin").disabled
+            assert any(text.startswith("You may not undo this") for text in values(at.caption))
+
+    def test_undo_after_the_role_ended_is_refused(self, demo, open_page):
+        """Between the preview and the click."""
+        at = address_of(open_page, SUPPORT, operation=act(demo, Action.REMOVE, 3))
+        at.button(key="undo_begin").click().run()
+        execute_sql(demo, "UPDATE role_grant SET role = 'analyst' WHERE username = :w", w=SUPPORT)
+        before = query(demo, "SELECT count(*) FROM operation")
+        at.button(key="undo_do").click().run()
+        assert [text.startswith("You may not do this") for text in values(at.error)] == [True]
+        assert query(demo, "SELECT count(*) FROM operation") == before
+
+    def test_page_of_an_operation_that_keeps_tokens_says_so(self, demo, open_page):
+        """Ruling 3."""
+        unit_of_work = app_context().unit_of_work
+        planned = plan_action(
+            unit_of_work,
+            someone(ADMIN),
+            Action.GENERATE,
+            ORG,
+            SERVICE,
+            members(demo, 3),
+            ExistingTokens.KEEP,
+        )
+        execute(unit_of_work, someone(ADMIN), planned, app_context().minting)
+        at = address_of(open_page, operation=f"{ORG}-{planned.operation_id}")
+        assert facts(at)["Existing tokens"] == "Keep working until the new token is first used"
+
+
 class TestFourEyes:
     """The approval of a second API administrator, on the page."""
 
@@ -354,7 +408,21 @@ class TestFourEyes:
         assert [i.label for i in mine.text_input if i.label.startswith("Type")] == [
             "Type 12 to confirm"
         ]
-        assert "Step 3 of 3. Nothing has changed yet." in values(mine.caption)
+        assert any(
+            text.startswith("Step 3 of 3. Nothing changes before") for text in values(mine.caption)
+        )
+
+    def test_request_that_keeps_tokens_says_so_to_the_approver(self, demo, open_page):
+        """On the page, and in the confirmation of the answer."""
+        unit_of_work, ids = app_context().unit_of_work, members(demo, 12)
+        at = (someone(ADMIN), Action.GENERATE, ORG, SERVICE, ids, ExistingTokens.KEEP)
+        planned = plan_action(unit_of_work, *at)
+        approvals.request(unit_of_work, someone(ADMIN), planned)
+        page = address_of(open_page, OTHER_ADMIN, operation=f"{ORG}-{planned.operation_id}")
+        sentence = "Existing tokens: keep working until the new token is first used."
+        assert values(page.markdown).count(sentence) == 1
+        page.button(key="operation_approve").click().run()
+        assert values(page.markdown).count(sentence) == 2
 
     def test_request_page_shows_who_granted_the_approvers_role(self, demo, asked, open_page):
         """To whom may answer, and to all once it is answered or done."""

@@ -14,16 +14,18 @@ from streamlit.util import calc_hash
 from lib.domain import clock
 from lib.domain.access import Actor
 from lib.domain.clock import DAY
-from lib.domain.states import Action, Holding
+from lib.domain.states import Action, ExistingTokens, Holding
 from lib.domain.token_format import is_well_formed
 from lib.operations.actions import execute, plan_action
 from lib.operations.minting_download import DownloadNotRecordedError, MintingDownload
 from lib.operations.secret_retention import OneTimeSecrets
+from lib.operations.undo import plan_undo, undo
 from lib.settings import ROOT
 from lib.store.engine import open_engine, writing
 from lib.ui.app_context import app_context
+from lib.ui.components import dialog
 from lib.ui.session import Session
-from lib.ui.tokens import export_confirmation
+from lib.ui.tokens import affected_users, export_confirmation
 from lib.ui.tokens.tokens_state import TokensState
 from tests.support.actions import csv_rows, everything, give
 from tests.support.directory import ADMIN, ORG, SERVICE, build, by, tokens
@@ -158,8 +160,11 @@ def table_with(at: AppTest, column: str) -> list[tuple[str, ...]]:
 
 
 def skipped(at: AppTest) -> dict[int, str]:
-    """Return the reason by user's number, as the table of skipped users has it."""
-    return {int(username[-1]): reason for _, username, reason in table_with(at, "Reason")}
+    """Return the reason by user's number, as the table of skipped users has it, or their line."""
+    lines = [text.partition("(1): ")[2] for text in texts_of(at) if "**Skipped** (1): " in text]
+    alone = [line.replace("\\", "").split(", ") for line in lines]
+    rows = [*table_with(at, "Reason"), *alone]
+    return {int(username[-1]): reason.capitalize() for _, username, reason in rows}
 
 
 def export(at: AppTest, rows: Iterable[int] = EVERYONE) -> list[str]:
@@ -176,6 +181,13 @@ def download_of(at: AppTest) -> MintingDownload:
     assert confirming
     assert confirming.download
     return confirming.download
+
+
+def live_states(member_id: str) -> list[str]:
+    """Return the states of a user's live rows, sorted."""
+    live = {"pending", "accepted"}
+    rows = tokens(app_context().engine)
+    return sorted(state for member, state, *_ in rows if member == member_id and state in live)
 
 
 def act(action: Action, member_ids: list[str]) -> None:
@@ -277,7 +289,12 @@ class TestPlan:
             (
                 Action.REQUEST,
                 "5 selected: 2 are asked to accept a new token, 3 are skipped.",
-                ["Each user shows Pending until they accept; a token they have keeps working"],
+                [
+                    (
+                        "Nothing is sent: each user finds the request under My API tokens and "
+                        "shows Pending until they accept; a token they have keeps working"
+                    )
+                ],
             ),
             (
                 Action.REMOVE,
@@ -331,6 +348,194 @@ class TestPlan:
         assert at.button(key=key).disabled
 
 
+class TestWhoIsAffected:
+    """The first confirmation names whom the action changes."""
+
+    def test_first_confirmation_lists_the_last_used_first(self, at):
+        """What they have and when it was used; skipped users are in the other table."""
+        choose(at, Action.GENERATE)
+        rows = table_with(at, "Has now")
+        assert [(name, has_now, username) for name, has_now, _, username in rows] == [
+            ("User 000002", "✓", "utcjf1-u2"),
+            ("User 000003", "✓ and Pending", "utcjf1-u3"),
+            ("User 000000", "no token", "utcjf1-u0"),
+            ("User 000001", "Pending", "utcjf1-u1"),
+        ]
+        assert rows[0][2] == clock.when(clock.now() - DAY).date()
+        assert "**Who gets a new token** (4), last used first" in texts_of(at)
+
+    def test_list_of_many_users_has_a_search_and_an_end(self, at, monkeypatch):
+        """The file of the results has them all."""
+        monkeypatch.setattr(affected_users, "_FEW", 2)
+        monkeypatch.setattr(affected_users, "FIRST", 3)
+        choose(at, Action.GENERATE)
+        assert len(table_with(at, "Has now")) == 3
+        assert mentions(at, "The first 3 of 4. The results of the operation name them all.")
+        at.text_input(key="affected_search").set_value("u3")
+        assert [row[3] for row in table_with(run(at), "Has now")] == ["utcjf1-u3"]
+        at.text_input(key="affected_search").set_value("nobody")
+        assert mentions(run(at), "No users match. Try fewer letters.")
+        assert not table_with(at, "Has now")
+
+    @pytest.mark.parametrize(
+        ("action", "deed", "sign"),
+        [
+            (Action.REQUEST, "Request 2 tokens", "Ends nothing"),
+            (Action.REMOVE, "Remove 3 tokens", "Ends working tokens"),
+            (Action.CANCEL, "Cancel 2 requests", "Ends what is pending"),
+            (Action.GENERATE, "Continue", "Ends working tokens"),
+        ],
+    )
+    def test_button_names_the_deed_and_a_sign_says_what_ends(self, at, action, deed, sign):
+        """An action that ends nothing looks different."""
+        choose(at, action)
+        assert deed in [button.label for button in at.button]
+        assert mentions(at, sign)
+
+    def test_dialog_while_the_download_works_says_so_and_disables_back(self, at):
+        """The click of a download button sends no rerun, so the dialog polls."""
+        press(choose(at, Action.GENERATE), "confirm_next")
+        at.text_input(key="confirm_typed").set_value("4")
+        assert not run(at).button(key="confirm_back").disabled
+        download_of(at).begun = True
+        assert mentions(run(at), "Making 4 tokens …")
+        assert at.button(key="confirm_back").disabled
+
+
+class TestExistingTokens:
+    """Ruling 3: existing tokens stop working at once, or when the new token is first used."""
+
+    SECOND = "- 2 get a second token; the one in use works until the new one is used"
+
+    def test_choice_when_changed_plans_again_and_the_operation_keeps_tokens(self, at, office):
+        """Both tokens live, and the receipt says so."""
+        choose(at, Action.GENERATE)
+        assert at.radio[0].options == [
+            "Stop working at once",
+            "Keep working until the new token is first used",
+        ]
+        assert at.radio[0].value is ExistingTokens.STOP
+        first = session_of(at).open_confirmation.plan
+        at.radio[0].set_value(ExistingTokens.KEEP)
+        run(at)
+        plan = session_of(at).open_confirmation.plan
+        assert (plan.seen, plan.operation_id == first.operation_id) == (first.seen, False)
+        assert mentions(at, self.SECOND)
+        assert not mentions(at, "are replaced")
+        press(at, "confirm_next")
+        assert mentions(at, "Existing tokens keep working until the new token is first used.")
+        assert not mentions(at, "stop working at once")
+        assert len(csv_rows(download_of(at)())) == 4
+        assert mentions(run(at), "Existing tokens keep working until the new token is first used.")
+        assert live_states(office[2]) == ["accepted", "pending"]
+
+    def test_choice_after_back_is_the_one_of_the_plan(self, at):
+        """The second confirmation does not draw it."""
+        choose(at, Action.GENERATE).radio[0].set_value(ExistingTokens.KEEP)
+        press(press(run(at), "confirm_next"), "confirm_back")
+        assert at.radio[0].value is ExistingTokens.KEEP
+        at.radio[0].set_value(ExistingTokens.STOP)
+        assert mentions(run(at), "**2 tokens are replaced**")
+
+    def test_choice_after_look_again_is_kept(self, at, office):
+        """Somebody else acted between the confirmations."""
+        choose(at, Action.GENERATE).radio[0].set_value(ExistingTokens.KEEP)
+        press(run(at), "confirm_next")
+        act(Action.CANCEL, [office[1]])
+        with pytest.raises(DownloadNotRecordedError):
+            download_of(at)()
+        press(run(at), "confirm_again")
+        assert at.radio[0].value is ExistingTokens.KEEP
+
+    def test_choice_when_the_users_are_gone_shows_the_error_in_the_dialog(self, at, office):
+        """The dialog stays open, with one sentence."""
+        choose(at, Action.GENERATE)
+        execute_sql(app_context().engine, "DELETE FROM member WHERE member_id = :m", m=office[0])
+        at.radio[0].set_value(ExistingTokens.KEEP)
+        assert values(run(at).error) == [GONE]
+        assert has(at, "confirm_close")
+
+    def test_choice_when_nobody_has_a_token_is_not_offered(self, at):
+        """There is nothing to keep."""
+        assert not choose(at, Action.GENERATE, [0, 1]).radio
+        press(at, "confirm_next")
+        assert at.download_button[0].label == "Generate and download CSV"
+
+    @pytest.mark.parametrize("action", CONFIRMED_ONCE)
+    def test_choice_of_another_action_is_not_offered(self, at, action):
+        """Only Generate & Export has it."""
+        assert not choose(at, action).radio
+
+
+class TestUndo:
+    """Undo from the receipt."""
+
+    def test_undo_from_the_receipt_restores_and_drops_the_csv(self, at, office):
+        """The receipt of the undo names who was skipped, and why."""
+        before = [live_states(member_id) for member_id in office[1:4]]
+        export(at)
+        key = session_of(at).page_states[TokensState].finished_operation.download.key
+        execute_sql(
+            app_context().engine,
+            "UPDATE token SET state = 'accepted', accepted_at = 1 WHERE state = 'pending'"
+            " AND member_id = :m",
+            m=office[0],
+        )
+        press(at, "undo_begin")
+        assert mentions(at, "**4 users: 3 users are restored, 1 is skipped.**")
+        assert skipped(at) == {0: "Accepted or used since"}
+        at.text_input(key="undo_reason").set_value("wrong people")
+        press(at, "undo_do")
+        assert mentions(at, "**3 users restored**")
+        assert skipped(at) == {0: "Accepted or used since"}
+        assert not app_context().one_time_secrets.seconds_left(key)
+        assert [live_states(member_id) for member_id in office[1:4]] == before
+        assert query(
+            app_context().engine, "SELECT reason FROM audit_event WHERE action = 'undo'"
+        ) == [("wrong people",)]
+        press(at, "undo_done")
+        assert not mentions(at, "users restored")
+
+    def test_undo_when_cancelled_changes_nothing(self, at):
+        """The receipt stays."""
+        press(choose(at, Action.REQUEST), "confirm_do")
+        before = everything(app_context().engine)
+        press(press(at, "undo_begin"), "undo_cancel")
+        assert not has(at, "undo_do")
+        assert "**2 new tokens requested**" in texts_of(at)
+        assert everything(app_context().engine) == before
+
+    def test_undo_when_tokens_changed_is_refused_and_looks_again(self, at, office):
+        """Two administrators act on the same users."""
+        press(choose(at, Action.REQUEST), "confirm_do")
+        press(at, "undo_begin")
+        act(Action.CANCEL, [office[0]])
+        press(at, "undo_do")
+        assert values(at.error) == [OUTDATED]
+        press(at, "undo_again")
+        assert mentions(at, "**2 users: 1 user is restored, 1 is skipped.**")
+
+    def test_undo_when_undone_elsewhere_is_refused(self, at):
+        """One sentence; the button is then disabled."""
+        press(choose(at, Action.REQUEST), "confirm_do")
+        press(at, "undo_begin")
+        operation = state_of(at).finished_operation.receipt.operation_id
+        shared = app_context()
+        undo(shared.unit_of_work, ADMIN, plan_undo(shared.unit_of_work, ADMIN, ORG, operation))
+        press(at, "undo_do")
+        assert values(at.error) == ["This operation was undone already, so nothing was changed."]
+        press(at, "undo_close")
+        assert at.button(key="undo_begin").disabled
+        assert "This operation was undone." in texts_of(at)
+
+    def test_undo_when_too_late_is_disabled_with_the_reason(self, at):
+        """After the window."""
+        press(choose(at, Action.REQUEST), "confirm_do")
+        execute_sql(app_context().engine, "UPDATE operation SET confirmed_at = 1")
+        assert run(at).button(key="undo_begin").disabled
+        assert mentions(at, "This operation is too old to be undone.")
+
+
 class TestSteps:
     """The steps are counted from the first confirmation on, an approval included."""
 
@@ -344,7 +549,8 @@ class TestSteps:
         choose(at, Action.GENERATE, rows)
         assert f"Step 1 of {of}. Nothing has changed yet." in texts_of(at)
         press(at, "confirm_next")
-        assert f"Step 2 of {of}. Nothing has changed yet." in texts_of(at)
+        last = "Nothing changes before you press the button. It can be undone for 7 days."
+        assert f"Step 2 of {of}. {last if of == 2 else dialog.UNCHANGED}" in texts_of(at)
         assert has(at, "confirm_ask") is (of == 3)
 
 
@@ -377,10 +583,12 @@ class TestNothingDone:
             ("5", False),
             ("4", True),
             (" 4 ", True),
+            ("4,", False),
             ("\uff14", False),
         ):
             at.text_input(key="confirm_typed").set_value(typed)
             assert run(at).download_button[0].disabled is not meant
+            assert mentions(at, ":small[That is not 4.]") is (bool(typed) and not meant)
         assert at.text_input(key="confirm_typed").label == "Type 4 to confirm"
 
     @pytest.mark.parametrize("left_by", ["confirm_cancel", "confirm_back", "another page"])

@@ -1,6 +1,7 @@
 """My API tokens: accept, copy the new token once, decline."""
 
 import pickle
+from datetime import date
 
 import pytest
 from sqlalchemy import Engine
@@ -64,6 +65,20 @@ class TestAccept:
         frame = at.dataframe[0].value
         assert list(frame) == ["Organization", "Service", "Token", "Last used", "Expires"]
         assert frame["Token"].str.fullmatch(r"demo_\w{4}…").all()
+
+    def test_page_after_an_undo_says_which_tokens_were_restored(self, demo, open_page):
+        """Accepted ones in a column of the table, pending ones in their line."""
+        execute_sql(
+            demo,
+            "UPDATE token SET revives = token_id, first_token_id = token_id,"
+            " created_at = 1763900000000 WHERE ended_at IS NULL AND member_id IN"
+            " (SELECT member_id FROM member WHERE username = :u)",
+            u=USER,
+        )
+        at = open_page("my_api_tokens", person=USER)
+        assert set(at.dataframe[0].value["Restored"]) == {date(2025, 11, 23)}
+        restored = [c for c in values(at.caption) if c.startswith("Restored Nov 23, 2025")]
+        assert len(restored) == len(pending(demo))
 
     @pytest.mark.parametrize(("expires_at", "ends"), [(4_102_444_800_000, True), (None, False)])
     def test_pending_exported_token_says_when_it_ends(self, demo, open_page, expires_at, ends):

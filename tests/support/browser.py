@@ -39,6 +39,8 @@ _GO_FORWARD = """address => {
     history.pushState(null, '', address);
     dispatchEvent(new PopStateEvent('popstate'));
 }"""
+_CONFIRMS = re.compile(r"^(Request|Remove|Cancel) [\d,]+ (token|request)s?$")
+_DOWNLOADS = re.compile(r"^(Replace tokens|Generate) and download CSV$")
 _SELECTED = re.compile(r"^(None|[\d,]+) selected(,|$)")
 _Event: TypeAlias = Literal["websocket", "request", "response", "dialog"]
 COLUMNS = ("Select", "Name", "Username", "Email", "API Token", "Requested", "Last used", "Expires")
@@ -156,6 +158,14 @@ class Tab:
         """Return a button by its words."""
         return self.page.get_by_role("button", name=name, exact=True)
 
+    def confirming_button(self) -> Locator:
+        """Return the button of a confirmation that is the only one: it names the deed."""
+        return self.page.get_by_role("button", name=_CONFIRMS)
+
+    def download_button(self) -> Locator:
+        """Return the button of the last confirmation of Generate & Export."""
+        return self.page.get_by_role("button", name=_DOWNLOADS)
+
     def click(self, what: str | Locator) -> None:
         """Click a button, by its words, or a link."""
         with self.rerun():
@@ -239,14 +249,14 @@ class Tab:
         """Go on to the second confirmation and type how many users get a new token."""
         self.click("Continue")
         with self.rerun():  # what is typed is sent without Enter
-            self.page.get_by_label(f"Type {users} to confirm").fill(str(users))
-        expect(self.button("Replace tokens and download CSV")).to_be_enabled()
+            self.page.get_by_label(f"Type {users:,} to confirm").fill(str(users))
+        expect(self.download_button()).to_be_enabled()
 
     def generate(self, users: int) -> Download:
         """Go through both confirmations to the receipt; return the CSV's download."""
         self.type_to_confirm(users)
         with self.page.expect_download() as started:
-            self.button("Replace tokens and download CSV").click()
+            self.download_button().click()
         receipt = re.compile(rf"^{users:,} tokens? generated and exported")
         expect(self.page.get_by_text(receipt)).to_be_visible()
         self.wait_for(self._is_drawn, "the page of the receipt is not drawn")

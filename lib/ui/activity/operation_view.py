@@ -10,7 +10,7 @@ from lib.domain.audit import EventAction
 from lib.domain.errors import NotAllowedError
 from lib.domain.plural import counted
 from lib.domain.roles import Permission
-from lib.domain.states import Action
+from lib.domain.states import Action, ExistingTokens
 from lib.operations import activity
 from lib.operations.activity import OperationView
 from lib.operations.results import may_download_results, results_download, results_file_name
@@ -21,13 +21,17 @@ from lib.ui.auth import permissions
 from lib.ui.components.csv_download import render_csv_button
 from lib.ui.components.definition_list import UNKNOWN, render_definitions
 from lib.ui.components.filters import filter_row, search_field
+from lib.ui.components.focus import render_focus
 from lib.ui.components.message import render_message
 from lib.ui.components.row_height import table_height
 from lib.ui.navigation import activity_links, links, scope
 from lib.ui.navigation.page_registry import TOKENS
 from lib.ui.tokens import approvals
+from lib.ui.undo import undo_dialog
 from lib.wording.activity import PROGRESS, event_actor, event_label, event_reason, person_label
 from lib.wording.formats import clock_time, plain
+from lib.wording.labels import EXISTING_TOKENS
+from lib.wording.undo import operation_name
 
 _RESULTS = "operation_results"
 _SEARCH = "operation_search"
@@ -41,21 +45,23 @@ def render_operation(actor: Actor, reference: str) -> None:
     if view is None:
         _render_no_operation()
         return
-    users = view.done.changed + view.done.skipped if view.done else _asked_users(view)
-    action = view.done.action if view.done else Action.GENERATE
-    st.header(action_name(action, users), anchor=False)
+    asked_for = action_name(Action.GENERATE, _asked_users(view))
+    st.header(operation_name(view.done) if view.done else asked_for, anchor=False)
     activity_links.render_back_link()
     render_message()
+    undo_dialog.render_undo_receipt(actor, on_activity=True)
     sign = PROGRESS[view.progress]
     st.badge(sign.word, icon=sign.icon, color=sign.colour)
     approvals.render_approval(actor, view)
     render_definitions(_facts(view))
     _render_links(actor, view)
     if view.done:
+        _render_undo(actor, view.done)
         _render_results(actor, view.done)
     if view.batch:
         _render_batch(view.batch)
     _render_events(view.events)
+    render_focus()
 
 
 def _find(actor: Actor, organization_id: str, operation_id: str) -> OperationView | None:
@@ -102,6 +108,8 @@ def _facts(view: OperationView) -> dict[str, str]:
     }
     if view.asked and view.asked.answered_by and view.asked.answered_at:
         facts["Approved"] = f"{view.asked.answered_by}, {clock_time(view.asked.answered_at)}"
+    if done.existing_tokens is ExistingTokens.KEEP:
+        facts["Existing tokens"] = EXISTING_TOKENS[done.existing_tokens]
     if done.csv_name:
         facts |= {"CSV file": done.csv_name, "SHA-256": done.csv_sha256}
     return facts | {"Operation ID": done.operation_id}
@@ -136,6 +144,18 @@ def _render_links(actor: Actor, view: OperationView) -> None:
         )
         if actor.may(Permission.READ, view.organization_id):
             links.page_link(TOKENS, scope.query_params(place.organization_id, place.service_id))
+
+
+def _render_undo(actor: Actor, done: OperationFacts) -> None:
+    """Draw `Undo` with until when, or why not; of an undo also the link to what it undid."""
+    at = (done.organization_id, done.operation_id)
+    if done.undoes:
+        link = activity_links.operation_link(done.organization_id, done.undoes)
+        activity_links.render_link("Open what was undone", link, "link", "operation_undone")
+    state = undo_dialog.undo_state(actor, *at)
+    if state:
+        undo_dialog.render_undo_button(state, *at, on_activity=True)
+    undo_dialog.render_undo_dialog()
 
 
 def _render_results(actor: Actor, done: OperationFacts) -> None:

@@ -20,6 +20,7 @@ from lib.wording.labels import HOLDINGS
 from lib.wording.sentences import explain
 
 UNCHANGED = "Nothing has changed yet."
+_POLL = "400ms"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,10 @@ class Dialog:
     can be pressed. `dismiss` is the callback when the person closes the dialog. With an `error`
     the dialog shows its sentence instead of the body, and `Close`, and `Look again` with `again`.
     `key` begins the keys of those two buttons.
+
+    A download button sends no rerun. With `running` the dialog polls while that button can be
+    pressed: as long as `running` returns a sentence, it stands beside the quiet button, which is
+    disabled.
     """
 
     key: str
@@ -59,6 +64,7 @@ class Dialog:
     step: str = UNCHANGED
     error: Exception | None = None
     again: Callable[[], None] | None = None
+    running: Callable[[], str] | None = None
 
 
 def render_dialog(describe: Callable[[], Dialog | None]) -> None:
@@ -101,8 +107,33 @@ def _draw_now(describe: Callable[[], Dialog | None], title: str) -> None:
     if now.step:
         st.caption(now.step)
     with _buttons():
-        _draw_button(now.quiet)
+        polls = bool(now.running) and ready
+        (_watch_quiet_button if polls else _draw_quiet_button)(describe, title)
         _draw_button(now.primary, primary=True, ready=ready)
+
+
+def _draw_quiet_button(describe: Callable[[], Dialog | None], title: str) -> None:
+    """Draw what is being done, if anything, and the quiet button, which is then disabled.
+
+    Run the page if the dialog has another title or an error now, or ended.
+    """
+    now = describe()
+    if now is None or now.title != title or now.error:
+        st.rerun()
+    running = now.running() if now.running else ""
+    with st.container(
+        horizontal=True,
+        horizontal_alignment="right",
+        vertical_alignment="center",
+        width="content",
+    ):
+        if running:
+            st.caption(running, width="content")
+        _draw_button(now.quiet, ready=not running)
+
+
+# The download button is not in it: it must not be redrawn while it works.
+_watch_quiet_button = st.fragment(run_every=_POLL)(_draw_quiet_button)
 
 
 def _draw_error(now: Dialog, error: Exception) -> None:

@@ -4,9 +4,21 @@ import pandas as pd
 import streamlit as st
 
 from lib.domain.operations import SkippedUser
+from lib.wording.formats import plain
 
 _FEW = 8
 _TALL = 300  # pixels
+
+
+def render_skipped(skipped: tuple[SkippedUser, ...], note: str = "") -> None:
+    """Draw the heading with the number and a `note`, and the table; one user is a line."""
+    if len(skipped) == 1:
+        (user,) = skipped
+        facts = ", ".join(map(plain, (user.name, user.username, user.reason.value)))
+        st.markdown(f"**Skipped** (1): {facts}")
+    elif skipped:
+        st.markdown(f"**Skipped** ({len(skipped):,}){note}")
+        render_skipped_users(skipped)
 
 
 def render_skipped_users(skipped: tuple[SkippedUser, ...]) -> None:

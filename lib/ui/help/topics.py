@@ -61,6 +61,20 @@ STAFF_TOPICS = (
         "accepted one.",
     ),
     *(_of_action(entry) for entry in ACTIONS.values()),
+    _on_tokens_page(
+        "replace tokens without an outage",
+        "In the first confirmation of Generate & Export pick **Existing tokens**: **Keep working "
+        "until the new token is first used**. The filter **Old and new both live** finds who has "
+        "not switched yet.",
+        Permission.GENERATE,
+    ),
+    Topic(
+        "take back an operation",
+        "Press **Undo** on its receipt, or open it here and press **Undo** there. Users who have "
+        "used or accepted the new token since, or whom somebody else changed, are skipped.",
+        ACTIVITY,
+        Permission.ACTIVITY,
+    ),
     Topic(
         "see who lacks a token",
         "Shares by organization and service, the lowest first. Choose a row to open its tokens.",

@@ -64,6 +64,7 @@ def render_accepted(accepted: Iterable[OwnToken]) -> None:
     """Draw the accepted tokens; only the first letters of each are known."""
     st.subheader("Accepted", anchor=False)
     date_column = st.column_config.DateColumn(width=110, format="MMM D, YYYY")
+    accepted = list(accepted)
     frame = pd.DataFrame(
         [
             (
@@ -72,17 +73,20 @@ def render_accepted(accepted: Iterable[OwnToken]) -> None:
                 f"{t.hint}…" if t.hint else "",
                 day(t.last_used_at),
                 day(t.expires_at),
+                day(t.created_at) if t.restored else None,
             )
             for t in accepted
         ],
-        columns=["Organization", "Service", "Token", "Last used", "Expires"],
+        columns=["Organization", "Service", "Token", "Last used", "Expires", "Restored"],
     )
+    if not any(t.restored for t in accepted):
+        frame = frame.drop(columns="Restored")
     st.dataframe(
         frame,
         width=WIDTH,
         height="content",
         hide_index=True,
-        column_config={"Last used": date_column, "Expires": date_column},
+        column_config=dict.fromkeys(("Last used", "Expires", "Restored"), date_column),
         placeholder=UNKNOWN,
         alt="Your accepted API tokens",
     )
@@ -127,13 +131,16 @@ def _render_pending_token(actor: Actor, token: OwnToken, *, replaces: bool) -> N
 
 
 def _pending_caption(token: OwnToken, *, exported: bool, replaces: bool) -> str:
+    restored = f"Restored {day_text(token.created_at)} by an undo" if token.restored else ""
     if exported:
         ends = f" until {day_text(token.expires_at)}" if token.expires_at else ""
-        exported_at = day_text(token.created_at)
-        return f"Exported {exported_at}. You have it from the CSV; it works already{ends}."
+        exported_at = day_text(token.issued_at or token.created_at)
+        tail = f" {restored}." if restored else ""
+        return f"Exported {exported_at}. You have it from the CSV; it works already{ends}.{tail}"
     until = f", open until {day_text(token.expires_at)}" if token.expires_at else ""
     end = "; the token that you have stops working then" if replaces else ""
-    return f"Requested {day_text(token.created_at)}{until}. Accept it to see the token{end}."
+    began = restored or f"Requested {day_text(token.created_at)}"
+    return f"{began}{until}. Accept it to see the token{end}."
 
 
 def _describe(pending: Iterable[OwnToken]) -> Dialog | None:

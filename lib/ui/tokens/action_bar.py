@@ -5,7 +5,7 @@ import streamlit as st
 from lib.domain.access import Actor
 from lib.domain.actions import ACTIONS, action_name
 from lib.domain.directory import Subscription
-from lib.domain.states import Action
+from lib.domain.states import Action, ExistingTokens
 from lib.operations.actions import needs_approval, plan_action
 from lib.ui.app_context import app_context
 from lib.ui.auth import permissions
@@ -14,6 +14,7 @@ from lib.ui.navigation.scope import OpenScope
 from lib.ui.session import OpenConfirmation, session, set_value, value
 from lib.ui.tokens.token_table import VisibleUsers
 from lib.ui.tokens.tokens_state import tokens_state
+from lib.ui.undo import undo_dialog
 
 REASON = "confirm_reason"
 _ACTIONS = "tokens_actions"
@@ -89,12 +90,18 @@ def _choose(chosen: Subscription) -> None:
         plan(Action(action), chosen.organization_id, chosen.service_id)
 
 
-def plan(action: Action, organization_id: str, service_id: str) -> None:
+def plan(
+    action: Action,
+    organization_id: str,
+    service_id: str,
+    existing_tokens: ExistingTokens = ExistingTokens.STOP,
+) -> None:
     """Plan `action` for the selected users, and open its first confirmation.
 
     An error of ours becomes the message of the next run.
     """
     set_value(REASON, "")
+    undo_dialog.close_receipt()
     unit_of_work = app_context().unit_of_work
     with message.errors_as_message():
         made = plan_action(
@@ -104,6 +111,7 @@ def plan(action: Action, organization_id: str, service_id: str) -> None:
             organization_id,
             service_id,
             sorted(tokens_state().selected),
+            existing_tokens,
         )
         session().open_confirmation = OpenConfirmation(
             made, needs_approval=needs_approval(unit_of_work, made)

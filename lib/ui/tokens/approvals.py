@@ -24,7 +24,7 @@ from lib.ui.session import page_state
 from lib.ui.tokens import confirmations, plan_view
 from lib.wording.activity import PROGRESS, time_of_day
 from lib.wording.formats import clock_time, plain
-from lib.wording.sentences import explain, plan_sentence
+from lib.wording.sentences import explain
 
 _KEY = "answer"
 _FEW = 4
@@ -195,10 +195,10 @@ def _describe_answer(view: OperationView, asked: Approval, plan: Plan) -> Dialog
 def _draw_answer(opened: _OpenAnswer, requester: str, plan: Plan) -> bool:
     if opened.approve:
         st.markdown(
-            f"{requester} may then replace and download these tokens within one hour: only this "
+            f"{requester} may then generate and download these tokens within one hour: only this "
             "plan, and only once."
         )
-        st.markdown(f"**{plan_sentence(plan)}**")
+        plan_view.render_summary(plan)
     else:
         st.markdown(f"{requester} must choose Generate & Export again, and ask for approval again.")
     return True

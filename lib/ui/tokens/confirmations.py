@@ -10,18 +10,19 @@ import streamlit as st
 from lib.domain.actions import ACTIONS, action_name
 from lib.domain.plan import Plan
 from lib.domain.plural import counted
-from lib.domain.states import Action
-from lib.operations.actions import execute
+from lib.domain.states import ExistingTokens
+from lib.operations.actions import execute, needs_approval, plan_action
 from lib.ui.app_context import app_context
 from lib.ui.auth import permissions
 from lib.ui.components import dialog, message
 from lib.ui.components.dialog import UNCHANGED, Dialog, DialogButton
+from lib.ui.components.focus import Target, focus_on, render_focus
 from lib.ui.navigation import links, scope
 from lib.ui.navigation.page_registry import TOKENS
 from lib.ui.session import ApprovedPlan, OpenConfirmation, Step, session, set_value, value
 from lib.ui.tokens import action_bar, export_confirmation, plan_view
 from lib.ui.tokens.tokens_state import FinishedOperation, tokens_state
-from lib.wording.formats import either
+from lib.wording.formats import either, one_or_many
 
 _KEY = "confirm"
 
@@ -49,6 +50,7 @@ def render_confirmation() -> None:
     if confirming and _is_here(confirming.plan) and export_confirmation.finish_if_over(confirming):
         st.rerun()
     dialog.render_dialog(_describe)
+    render_focus()
 
 
 def _is_here(plan: Plan) -> bool:
@@ -65,14 +67,16 @@ def _describe() -> Dialog | None:
     confirming = session().open_confirmation
     if confirming is None or not _is_here(confirming.plan):
         return None
+    if export_confirmation.finish_if_over(confirming) and not confirming.error:
+        return None
     target = confirming.plan.scope
     first = Dialog(
         _KEY,
         _title(confirming),
         plan_view.place_of(target.organization_name, target.organization_id, target.service_name),
-        body=lambda: _draw_plan(confirming.plan),
+        body=lambda: _draw_plan(confirming),
         quiet=DialogButton("Cancel", f"{_KEY}_cancel", _dismiss),
-        primary=_first_button(confirming.plan.action),
+        primary=_first_button(confirming.plan),
         dismiss=_dismiss,
         step=_step_text(confirming),
         error=confirming.error,
@@ -82,7 +86,13 @@ def _describe() -> Dialog | None:
         return first
     quiet = first.quiet if confirming.approved else DialogButton("Back", f"{_KEY}_back", _back)
     body, primary = export_confirmation.last_step(confirming, _KEY)
-    return replace(first, quiet=quiet, body=body, primary=primary)
+    return replace(
+        first,
+        quiet=quiet,
+        body=body,
+        primary=primary,
+        running=lambda: export_confirmation.running_sentence(confirming),
+    )
 
 
 def _title(confirming: OpenConfirmation) -> str:
@@ -101,22 +111,49 @@ def _step_text(confirming: OpenConfirmation) -> str:
         return UNCHANGED
     of = confirmations + confirming.needs_approval
     step = of if confirming.approved else int(confirming.step)
-    return f"Step {step} of {of}. {UNCHANGED}"
+    if step < of:
+        return f"Step {step} of {of}. {UNCHANGED}"
+    days = app_context().unit_of_work.undo_days
+    undo = f" It can be undone for {counted(days, 'day')}." if days else ""
+    # True also when the connection is lost after the click.
+    return f"Step {step} of {of}. Nothing changes before you press the button.{undo}"
 
 
-def _first_button(action: Action) -> DialogButton:
-    if ACTIONS[action].confirmations > 1:
+def _first_button(plan: Plan) -> DialogButton:
+    entry, users = ACTIONS[plan.action], plan.preview.changed
+    if entry.confirmations > 1:
         return DialogButton("Continue", f"{_KEY}_next", _continue)
-    return DialogButton("Confirm", f"{_KEY}_do", _confirm)
+    deed = one_or_many(users, entry.deed).format(users=f"{users:,}")
+    ends = plan.preview.tokens_ending or plan.preview.pending_ending
+    return DialogButton(deed, f"{_KEY}_do", _confirm, icon="block" if ends else "")
 
 
-def _draw_plan(plan: Plan) -> bool:
-    plan_view.render_plan(plan)
+def _draw_plan(confirming: OpenConfirmation) -> bool:
+    plan_view.render_plan(confirming.plan, _choose_existing_tokens)
     dialog.reason_field(action_bar.REASON)
-    return bool(plan.preview.changed)
+    return bool(confirming.plan.preview.changed)
 
 
 # The callbacks of the buttons.
+
+
+def _choose_existing_tokens() -> None:
+    """Plan again for the same users: the choice is a part of the plan."""
+    confirming, chosen = session().open_confirmation, value(plan_view.EXISTING)
+    if confirming is None or confirming.step is not Step.FIRST or chosen not in set(ExistingTokens):
+        return
+    earlier, unit_of_work = confirming.plan, app_context().unit_of_work
+    with message.errors_in(confirming):
+        confirming.plan = plan_action(
+            unit_of_work,
+            permissions.current_user(),
+            earlier.action,
+            earlier.scope.organization_id,
+            earlier.scope.service_id,
+            list(earlier.seen),
+            ExistingTokens(chosen),
+        )
+        confirming.needs_approval = needs_approval(unit_of_work, confirming.plan)
 
 
 def _continue() -> None:
@@ -124,6 +161,7 @@ def _continue() -> None:
     if confirming:
         confirming.step = Step.SECOND
         confirming.reason = value(action_bar.REASON, "")
+        focus_on(Target.NUMBER)
 
 
 def _back() -> None:
@@ -149,6 +187,7 @@ def _confirm() -> None:
             reason=reason,
         )
         tokens_state().finish(FinishedOperation(outcome.receipt))
+        focus_on(Target.RECEIPT)
         session().open_confirmation = None
 
 
@@ -157,11 +196,14 @@ def _dismiss() -> None:
     confirming = session().open_confirmation
     if confirming and not confirming.download_begun:
         session().open_confirmation = None
+        focus_on(Target.ACTIONS)
 
 
 def _look_again() -> None:
     confirming = session().open_confirmation
     if confirming:
-        target = confirming.plan.scope
+        plan, target = confirming.plan, confirming.plan.scope
         session().open_confirmation = None
-        action_bar.plan(confirming.plan.action, target.organization_id, target.service_id)
+        action_bar.plan(
+            plan.action, target.organization_id, target.service_id, plan.existing_tokens
+        )

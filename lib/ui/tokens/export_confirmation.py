@@ -1,6 +1,6 @@
 """The last confirmation of Generate & Export: a number to type, then the download or a request.
 
-The download button is what confirms. Its work is done in another thread, so a fragment polls for
+The download button is what confirms. Its work is done in another thread, so the dialog polls for
 the result.
 """
 
@@ -16,11 +16,13 @@ from lib.streamlit_internals.runtime import session_id
 from lib.ui.app_context import app_context
 from lib.ui.auth import permissions
 from lib.ui.components import message
+from lib.ui.components.consequence import render_consequence
 from lib.ui.components.dialog import DialogButton
+from lib.ui.components.focus import Target, focus_on
 from lib.ui.session import OpenConfirmation, Step, session
 from lib.ui.tokens.tokens_state import FinishedOperation, tokens_state
+from lib.wording.labels import KEPT_TOKENS
 
-_POLL = "400ms"
 _TYPED = "confirm_typed"
 
 
@@ -32,8 +34,9 @@ def last_step(confirming: OpenConfirmation, key: str) -> tuple[Callable[[], bool
     if confirming.needs_approval and not confirming.approved:
         button = DialogButton("Ask for approval", f"{key}_ask", _ask_approval)
         return lambda: _draw_request(confirming), button
+    replaces = confirming.plan.preview.tokens_ending
     button = DialogButton(
-        "Replace tokens and download CSV",
+        "Replace tokens and download CSV" if replaces else "Generate and download CSV",
         f"{key}_download",
         icon="download",
         file=_download_of(confirming),
@@ -49,6 +52,7 @@ def finish_if_over(confirming: OpenConfirmation) -> bool:
         return False
     if download.receipt:
         tokens_state().finish(FinishedOperation(download.receipt, download))
+        focus_on(Target.RECEIPT)
         session().open_confirmation = None
     else:
         confirming.error = download.error
@@ -57,19 +61,19 @@ def finish_if_over(confirming: OpenConfirmation) -> bool:
 
 def _draw_download(confirming: OpenConfirmation) -> bool:
     counts = confirming.plan.preview
+    render_consequence(counts.tokens_ending, counts.pending_ending)
     if counts.tokens_ending:
         st.markdown(
             "The existing tokens of these users **stop working at once**. Whatever still sends an "
             "old token is refused until it has the new one."
         )
+    if counts.second_tokens:
+        st.markdown(KEPT_TOKENS)
     st.markdown(
         f"The CSV is the only place where the {counted(counts.changed, 'new token')} can be read. "
         "Keep it like a password."
     )
-    is_confirmed = _number_typed(counts.changed)
-    if is_confirmed:
-        _wait_for(confirming)
-    return is_confirmed
+    return _number_typed(counts.changed)
 
 
 def _draw_request(confirming: OpenConfirmation) -> bool:
@@ -89,17 +93,20 @@ def _draw_request(confirming: OpenConfirmation) -> bool:
 
 def _number_typed(users: int) -> bool:
     """Draw the field for the number of users; tell whether the right number was typed."""
-    typed = st.text_input(
-        f"Type {users} to confirm", key=_TYPED, width=260, live=True, max_chars=12
-    )
-    return (typed or "").strip().replace(",", "") == str(users)
+    typed = st.text_input(f"Type {users:,} to confirm", key=_TYPED, width=260, live=True)
+    number = (typed or "").strip()
+    if number in {str(users), f"{users:,}"}:
+        return True
+    if number:
+        st.markdown(f":small[That is not {users:,}.]")
+    return False
 
 
-@st.fragment(run_every=_POLL)
-def _wait_for(confirming: OpenConfirmation) -> None:
-    """Poll for the result of the download: its thread cannot call Streamlit."""
-    if finish_if_over(confirming):
-        st.rerun()
+def running_sentence(confirming: OpenConfirmation) -> str:
+    """Return what is being done since the download was clicked; empty before."""
+    if not confirming.download_begun:
+        return ""
+    return f"Making {counted(confirming.plan.preview.changed, 'token')} …"
 
 
 def _download_of(confirming: OpenConfirmation) -> MintingDownload:

@@ -4,7 +4,7 @@ import streamlit as st
 
 from lib.domain.operations import Receipt
 from lib.domain.plural import counted
-from lib.domain.states import Action
+from lib.domain.states import Action, ExistingTokens
 from lib.operations.results import may_download_results, results_download, results_file_name
 from lib.ui.app_context import app_context
 from lib.ui.auth import permissions
@@ -12,7 +12,9 @@ from lib.ui.components import message, skipped_users
 from lib.ui.components.csv_download import render_csv_button
 from lib.ui.components.receipt_box import receipt_box
 from lib.ui.tokens.tokens_state import FinishedOperation, tokens_state
+from lib.ui.undo import undo_dialog
 from lib.wording.formats import clock_time, plain
+from lib.wording.labels import KEPT_TOKENS
 from lib.wording.sentences import receipt_sentence
 
 _KEY = "tokens"
@@ -21,11 +23,13 @@ _REDRAW_EVERY = "20s"  # so that the minutes left stay right without a click
 
 
 def render_receipt() -> None:
-    """Draw the message of the last step, and the receipt of the finished operation."""
+    """Draw the message of the last step, and the receipt of the finished operation or undo."""
     message.render_message()
     finished = tokens_state().finished_operation
     if finished:
         _render_operation(finished)
+    undo_dialog.render_undo_receipt(permissions.current_user())
+    undo_dialog.render_undo_dialog()
 
 
 def _render_operation(finished: FinishedOperation) -> None:
@@ -37,6 +41,7 @@ def _render_operation(finished: FinishedOperation) -> None:
             _download_again(finished)
         else:
             _results_download(receipt)
+        _undo_button(receipt)
         if len(receipt.skipped) > _FEW:
             skipped_users.render_skipped_users(receipt.skipped)
 
@@ -54,6 +59,8 @@ def _facts(receipt: Receipt) -> str:
         else ""
     )
     facts = f"{rows}{clock_time(receipt.confirmed_at)} by {plain(receipt.actor)}."
+    if receipt.existing_tokens is ExistingTokens.KEEP:
+        facts = f"{facts} {KEPT_TOKENS}"
     if not receipt.skipped:
         return facts
     who = counted(len(receipt.skipped), "user was skipped", "users were skipped")
@@ -87,6 +94,19 @@ def _results_download(receipt: Receipt) -> None:
         return
     file = results_download(app_context().unit_of_work, actor, receipt, receipt.changed)
     render_csv_button("Download results", file, results_file_name(receipt), f"{_KEY}_results")
+
+
+def _undo_button(receipt: Receipt) -> None:
+    at = (receipt.organization_id, receipt.operation_id)
+    state = undo_dialog.undo_state(permissions.current_user(), *at)
+    if state:
+        undo_dialog.render_undo_button(state, *at, _undone)
+
+
+def _undone() -> None:
+    """Close the receipt of what was undone: its tokens no longer work."""
+    _done()
+    tokens_state().select(set())
 
 
 def _done() -> None:
