@@ -6,8 +6,8 @@ from lib.domain.errors import NotAllowedError, NotUndoableError, OutOfReachError
 from lib.domain.roles import Grant, Role
 from lib.domain.states import Action, Cause
 from lib.domain.undo import UndoRefusal
-from lib.operations.activity import open_person
 from lib.operations.undo import read_undo_state
+from lib.operations.users import open_person
 from lib.store.engine import writing
 from tests.operations.test_off_boarding import (
     HERE,

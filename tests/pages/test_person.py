@@ -57,9 +57,6 @@ class TestPerson:
         assert len(links) == live
         links[0].click().run()
         assert "Done together with" in [s.value for s in at.subheader]
-        at.button(key="undo_begin").click().run()
-        at.button(key="undo_do").click().run()
-        assert f"**{live} users restored**" in values(at.markdown)
 
     def test_off_boarding_when_tokens_changed_ends_nothing(self, demo, open_page):
         """Look again plans with the tokens of now."""
