@@ -107,12 +107,16 @@ def _draw_now(describe: Callable[[], Dialog | None], title: str) -> None:
     if now.step:
         st.caption(now.step)
     with _buttons():
-        polls = bool(now.running) and ready
-        (_watch_quiet_button if polls else _draw_quiet_button)(describe, title)
+        if now.running and ready:
+            _watch_quiet_button(describe, title, "stretch")  # a fragment takes all the width
+        else:
+            _draw_quiet_button(describe, title, "content")
         _draw_button(now.primary, primary=True, ready=ready)
 
 
-def _draw_quiet_button(describe: Callable[[], Dialog | None], title: str) -> None:
+def _draw_quiet_button(
+    describe: Callable[[], Dialog | None], title: str, width: Literal["stretch", "content"]
+) -> None:
     """Draw what is being done, if anything, and the quiet button, which is then disabled.
 
     Run the page if the dialog has another title or an error now, or ended.
@@ -125,7 +129,7 @@ def _draw_quiet_button(describe: Callable[[], Dialog | None], title: str) -> Non
         horizontal=True,
         horizontal_alignment="right",
         vertical_alignment="center",
-        width="content",
+        width=width,
     ):
         if running:
             st.caption(running, width="content")

@@ -21,7 +21,8 @@ from lib.ui.components.dialog import DialogButton
 from lib.ui.components.focus import Target, focus_on
 from lib.ui.session import OpenConfirmation, Step, session
 from lib.ui.tokens.tokens_state import FinishedOperation, tokens_state
-from lib.wording.labels import KEPT_TOKENS
+from lib.wording.formats import either
+from lib.wording.labels import KEPT_TOKENS, PENDING_ENDS
 
 _TYPED = "confirm_typed"
 
@@ -69,6 +70,8 @@ def _draw_download(confirming: OpenConfirmation) -> bool:
         )
     if counts.second_tokens:
         st.markdown(KEPT_TOKENS)
+    if counts.pending_ending:
+        st.markdown(f"{either(counts.pending_ending, PENDING_ENDS)}.")
     st.markdown(
         f"The CSV is the only place where the {counted(counts.changed, 'new token')} can be read. "
         "Keep it like a password."
