@@ -8,7 +8,7 @@ from lib.ui.tokens import action_bar, confirmations, receipts, scope_pickers, to
 here, chosen = scope.require_subscription()
 st.header("Recipient API Tokens", anchor=False)
 scope_pickers.render_scope_pickers(here, chosen)
-receipts.render_receipt()
+receipts.render_receipt(here.actor)
 acts = bool(action_bar.allowed_actions(here.actor, chosen.organization_id))
 shown = token_table.render_token_table(here, chosen, selectable=acts)
 action_bar.render_action_bar(here, chosen, shown)

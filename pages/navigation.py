@@ -4,7 +4,7 @@ import streamlit as st
 
 from lib.operations import directory
 from lib.settings import ROOT
-from lib.ui.app_context import app_context
+from lib.ui.app_context import app_context, open_database
 from lib.ui.auth import permissions
 from lib.ui.components import message
 from lib.ui.navigation import menu, scope
@@ -15,6 +15,7 @@ st.set_page_config(
 st.logo(str(ROOT / "data" / "logo.svg"), icon_image=str(ROOT / "data" / "icon.svg"))
 
 with message.errors_shown():
+    open_database()
     actor = permissions.require_sign_in(menu.declare_hidden)
     services = directory.services(app_context().engine)
     declared = menu.declare(services)

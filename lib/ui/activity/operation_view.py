@@ -26,7 +26,14 @@ from lib.ui.components.row_height import table_height
 from lib.ui.navigation import activity_links, links, scope
 from lib.ui.navigation.page_registry import TOKENS
 from lib.ui.tokens import approvals
-from lib.wording.activity import PROGRESS, event_actor, event_label, event_reason, person_label
+from lib.wording.activity import (
+    DELIVERY,
+    PROGRESS,
+    event_actor,
+    event_label,
+    event_reason,
+    person_label,
+)
 from lib.wording.formats import clock_time, plain
 
 _RESULTS = "operation_results"
@@ -103,7 +110,11 @@ def _facts(view: OperationView) -> dict[str, str]:
     if view.asked and view.asked.answered_by and view.asked.answered_at:
         facts["Approved"] = f"{view.asked.answered_by}, {clock_time(view.asked.answered_at)}"
     if done.csv_name:
-        facts |= {"CSV file": done.csv_name, "SHA-256": done.csv_sha256}
+        facts |= {
+            "CSV file": done.csv_name,
+            "CSV": DELIVERY[done.delivery].word if done.delivery else "",
+            "SHA-256": done.csv_sha256,
+        }
     return facts | {"Operation ID": done.operation_id}
 
 
