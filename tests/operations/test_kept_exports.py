@@ -24,11 +24,11 @@ def secrets():
     secrets.drop_holder("holder")
 
 
-def confirmed(engine, secrets, ids) -> MintingDownload:
-    """Return the download of an export to `ids`, before its click."""
+def confirmed(engine, secrets, ids, at=LATER) -> MintingDownload:
+    """Return the download of an export to `ids`, before its click at the moment `at`."""
     planned = plan(engine, Action.GENERATE, ids)
     return MintingDownload(
-        unit_of_work(engine, later),
+        unit_of_work(engine, lambda: at),
         MINTING,
         secrets,
         SecretKey("holder", ADMIN.username, planned.operation_id),
@@ -173,7 +173,7 @@ class TestFound:
         """The earlier one's tokens were replaced by it."""
         ids = build(engine, 2)
         confirmed(engine, secrets, ids)()
-        second = confirmed(engine, secrets, ids)
+        second = confirmed(engine, secrets, ids, LATER + 1_000)
         second()
         assert found(engine, secrets).receipt == second.receipt
 

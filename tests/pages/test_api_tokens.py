@@ -957,6 +957,29 @@ class TestFaults:
             assert bool(at.dataframe) == (page == "api_tokens")
         assert len(office) == 6
 
+    def test_dialog_when_the_database_stops_stays_with_its_error_until_it_is_back(self, at):
+        """On a page that cannot be read; *Try again* goes on where it stopped."""
+        press(choose(at, Action.GENERATE), "confirm_next")
+        engine, before = app_context().engine, everything(app_context().engine)
+        gone = engine.dialect.dbapi.OperationalError("unable to open database file")
+        gone.sqlite_errorcode = sqlite3.SQLITE_CANTOPEN
+
+        def refuse(*_: object) -> None:
+            raise gone
+
+        event.listen(engine, "do_connect", refuse)
+        engine.dispose()
+        with pytest.raises(DownloadNotRecordedError):
+            download_of(at)()
+        assert "The database cannot be reached." in " ".join(values(run(at).error))
+        assert [b.label for b in at.button if b.key == "confirm_again"] == ["Try again"]
+        event.remove(engine, "do_connect", refuse)
+        assert everything(engine) == before
+        press(at, "confirm_again")
+        assert has(at, "confirm_back")
+        assert len(csv_rows(download_of(at)())) == 4
+        assert state_of(run(at)).finished_operation.receipt.changed == 4
+
     def test_page_when_the_database_is_gone_shows_a_message(self, at):
         """At page load and at a choice; never a traceback."""
         gone = app_context().engine.dialect.dbapi.OperationalError("unable to open database file")

@@ -6,6 +6,7 @@ from streamlit.testing.v1 import AppTest
 
 from lib.operations.secret_retention import SecretKey
 from lib.ui.app_context import app_context
+from lib.ui.navigation import scope
 from tests.pages.test_api_tokens import (
     choose,
     download_of,
@@ -86,3 +87,20 @@ class TestReload:
         at.text_input(key="confirm_typed").set_value("5").run()
         assert state_of(open_tokens()).finished_operation is None
         assert everything(app_context().engine) == before
+
+
+class TestNewSession:
+    """The page is the old one, and its session is new: the server was restarted, or it was away."""
+
+    SENTENCE = "This page was away for more than ten minutes"
+
+    def test_a_page_that_lost_its_session_says_so_once(self, monkeypatch):
+        """The next click has a session again."""
+        monkeypatch.setattr(scope, "is_reconnected", lambda: True)
+        at = open_tokens()
+        assert mentions(at, self.SENTENCE)
+        assert not mentions(run(at), self.SENTENCE)
+
+    def test_a_page_that_was_just_loaded_says_nothing(self):
+        """There was no earlier session."""
+        assert not mentions(open_tokens(), self.SENTENCE)

@@ -557,6 +557,8 @@ PARTS = {
     "actions.event_of": "makes an event, and does nothing",
     "sign_in_sessions.record_page_refusal": "records a refusal",
     "minting_download.MintingDownload": "calls execute and audited_download",
+    "kept_exports.KeptExport": "calls audited_download",
+    "kept_exports.find_export": "finds the actor's own exports, on a page that asks for READ",
     "results.may_download_results": "asks the grants of the page; the download asks again",
 }
 

@@ -10,6 +10,7 @@ from lib.domain.errors import NotAllowedError
 from lib.domain.roles import Permission
 from lib.domain.search import possible_name
 from lib.operations import directory
+from lib.streamlit_internals.server import is_reconnected
 from lib.ui.app_context import app_context
 from lib.ui.auth import permissions
 from lib.ui.navigation import links
@@ -66,6 +67,16 @@ def reset_on_navigation(url_path: str) -> None:
             app_context().one_time_secrets.drop_holder(remembered.holder)
         remembered.reset_page()
     remembered.last_page = current_page
+
+
+def say_if_session_is_new() -> None:
+    """Say so when the open page has lost its session: nothing else would tell."""
+    if not session().last_page and is_reconnected():
+        st.info(
+            "This page was away for more than ten minutes, or the server was restarted: what was "
+            "selected and not confirmed is gone. Nothing else has changed.",
+            icon=":material/info:",
+        )
 
 
 def set_scope(organization_id: str, service_id: str) -> None:
