@@ -203,6 +203,9 @@ class TestEachMember:
                 "",
                 "",
                 "stop",
+                "bulk",
+                "",
+                "",
             )
         ]
         assert outcome.csv is None
