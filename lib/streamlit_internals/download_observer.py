@@ -28,7 +28,7 @@ class DownloadObserver:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass everything on. A GET answered with 200 up to the last byte counts as fetched."""
         is_download = scope["type"] == "http" and scope["path"].startswith(f"{MEDIA}/")
-        if not is_download or scope["method"] != "GET":
+        if not is_download or scope["method"] != "GET" or _is_probe(scope):
             await self._app(scope, receive, send)
             return
         sending = _Sending(receive, send)
@@ -38,6 +38,15 @@ class DownloadObserver:
             sending.stop()
         if sending.complete:
             await run_in_threadpool(self._fetched, file_id_of(scope["path"]))
+
+
+def _is_probe(scope: Scope) -> bool:
+    """Tell whether Streamlit's script asks if the file is there: it reads it, and keeps nothing.
+
+    A browser's download is a navigation (Sec-Fetch-Mode, W3C Fetch Metadata). Browsers send the
+    header to https and to this machine; without it every request counts.
+    """
+    return (b"sec-fetch-mode", b"cors") in scope.get("headers", ())
 
 
 class _Sending:

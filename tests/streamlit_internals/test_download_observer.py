@@ -19,7 +19,9 @@ LARGE = b"x" * 16_000_000
 SMALL = b"x" * 1_000
 
 
-def fetch(*messages: Message, method: str = "GET", path: str = PATH, cut: bool = False):
+def fetch(
+    *messages: Message, method: str = "GET", path: str = PATH, cut: bool = False, mode: str = ""
+):
     """Send one request that is answered with `messages`; return the messages and the fetches."""
     fetched: list[str] = []
     sent: list[Message] = []
@@ -37,7 +39,8 @@ def fetch(*messages: Message, method: str = "GET", path: str = PATH, cut: bool =
     async def send(message):
         sent.append(message)
 
-    scope = {"type": "http", "path": path, "method": method}
+    headers = [(b"sec-fetch-mode", mode.encode())] if mode else []
+    scope = {"type": "http", "path": path, "method": method, "headers": headers}
     asyncio.run(DownloadObserver(app, fetched.append)(scope, receive, send))
     return sent, fetched
 
@@ -86,6 +89,11 @@ class TestDownloadObserver:
     def test_a_response_without_its_last_part_does_not_count(self):
         """The last byte was not sent."""
         assert fetch(start(200), PART)[1] == []
+
+    @pytest.mark.parametrize(("mode", "counts"), [("navigate", True), ("", True), ("cors", False)])
+    def test_the_probe_of_streamlits_script_does_not_count(self, mode, counts):
+        """It asks for the file before the browser does, and keeps nothing of it."""
+        assert bool(fetch(start(200), LAST, mode=mode)[1]) is counts
 
     def test_head_does_not_count(self):
         """It has no body."""
