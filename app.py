@@ -10,7 +10,8 @@ from starlette.requests import HTTPConnection
 from lib.domain.claims import SIGNED_IN_AT, claims_needed
 from lib.settings import read_settings, refuse_base_path
 from lib.streamlit_internals import server
-from lib.streamlit_internals.downloads import DownloadObserver, DownloadStorage, bind_deferred_files
+from lib.streamlit_internals.download_observer import DownloadObserver
+from lib.streamlit_internals.downloads import DownloadStorage, bind_deferred_files
 from lib.streamlit_internals.messages import message_type, reload_page
 from lib.streamlit_internals.oidc_client import extend_client
 from lib.streamlit_internals.runtime import use_storages

@@ -12,6 +12,7 @@ from lib.domain.states import (
     Action,
     ApprovalState,
     Cause,
+    Delivery,
     ExistingTokens,
     Origin,
     OwnStep,
@@ -24,6 +25,7 @@ class Group(StrEnum):
 
     OPERATIONS = "operations"
     EVERYTHING = "everything"
+    CSV_NOT_SENT = "csv-not-sent"
     UNDO = "undo"
     APPROVALS = "approvals"
     OWN_STEPS = "own-steps"
@@ -44,6 +46,7 @@ KINDS: Mapping[Kind, tuple[Recorded, ...]] = MappingProxyType(
         Group.OPERATIONS: (*Action, EventAction.UNDO, EventAction.ASK_APPROVAL),
         Group.EVERYTHING: (*Action, *OwnStep, *EventAction),
         **{action: (action,) for action in Action},
+        Group.CSV_NOT_SENT: (Action.GENERATE,),
         Group.UNDO: (EventAction.UNDO,),
         Group.APPROVALS: (EventAction.ASK_APPROVAL, EventAction.APPROVE, EventAction.REJECT),
         Group.OWN_STEPS: (*OwnStep, EventAction.FIRST_USE),
@@ -103,7 +106,8 @@ class ActivityRow(NamedTuple):
     """One event with the names of its organization and service, and the state of its operation.
 
     `skipped` counts the users whom the operation skipped; None without an operation. `approval`,
-    `asked_at` and `answered_at` belong to the request for approval; None without one.
+    `asked_at` and `answered_at` belong to the request for approval; None without one. `delivery` is
+    what the server saw of the operation's CSV.
     """
 
     event_id: str
@@ -125,6 +129,7 @@ class ActivityRow(NamedTuple):
     approval: ApprovalState | None
     asked_at: Moment | None
     answered_at: Moment | None
+    delivery: Delivery
 
     @property
     def about(self) -> str:
@@ -157,6 +162,7 @@ class OperationFacts(NamedTuple):
     cause: Cause
     undoes: str
     undone_by: str
+    delivery: Delivery
 
 
 class ResultLine(NamedTuple):

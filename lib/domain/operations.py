@@ -6,7 +6,7 @@ from typing import NamedTuple
 from lib.domain.clock import Moment
 from lib.domain.expiry import NO_POLICY, ExpiryPolicy
 from lib.domain.lifecycle import ActiveFlags
-from lib.domain.states import Action, Cause, ExistingTokens, Holding, Skip
+from lib.domain.states import Action, Cause, Delivery, ExistingTokens, Holding, Skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +61,9 @@ class ResultRow(NamedTuple):
 class Receipt:
     """The result of one operation.
 
-    `changed` counts users. `csv_name` and `csv_sha256` are empty unless tokens were exported. An
-    undo has the action of the operation that it undid, whose id is `undoes`.
+    `changed` counts users. `csv_name` and `csv_sha256` are empty unless tokens were exported;
+    `delivery` is what the server had seen of that file when the receipt was read. An undo has the
+    action of the operation that it undid, whose id is `undoes`.
     """
 
     operation_id: str
@@ -78,3 +79,4 @@ class Receipt:
     existing_tokens: ExistingTokens = ExistingTokens.STOP
     cause: Cause = Cause.BULK
     undoes: str = ""
+    delivery: Delivery = Delivery.NONE

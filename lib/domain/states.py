@@ -52,6 +52,19 @@ class Cause(StrEnum):
     UNKNOWN = "unknown"
 
 
+class Delivery(StrEnum):
+    """What the server saw of an operation's CSV file.
+
+    SENT: all of it was handed to the network once. NONE: the operation has no CSV, or is older than
+    this record.
+    """
+
+    NONE = ""
+    NOT_SENT = "not sent"
+    SENT = "sent"
+    SENT_AGAIN = "sent again"
+
+
 class OwnStep(StrEnum):
     """A user's own action on a pending token or request."""
 

@@ -33,7 +33,7 @@ from lib.domain.lifecycle import Act, act_of, ending
 from lib.domain.operations import NO_BATCH, Batch, Receipt, Scope
 from lib.domain.plan import Plan
 from lib.domain.roles import Permission
-from lib.domain.states import Action, ApprovalState, Cause, ExistingTokens, Origin
+from lib.domain.states import Action, ApprovalState, Cause, Delivery, ExistingTokens, Origin
 from lib.domain.token_format import Minting
 from lib.domain.tokens import UserInScope, UserSnapshot
 from lib.operations.access import require
@@ -358,6 +358,7 @@ def _receipt(
         plan.preview.skipped,
         plan.existing_tokens,
         cause,
+        delivery=Delivery.NOT_SENT if csv_name else Delivery.NONE,
     )
 
 

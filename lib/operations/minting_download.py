@@ -14,10 +14,10 @@ from lib.domain.access import Actor
 from lib.domain.errors import DeskError
 from lib.domain.operations import Receipt
 from lib.domain.plan import Plan
-from lib.domain.roles import Permission
 from lib.domain.token_format import Minting
 from lib.operations.actions import execute
-from lib.operations.audited_download import DownloadNotRecordedError, audited_download
+from lib.operations.audited_download import DownloadNotRecordedError
+from lib.operations.kept_exports import KeptExport
 from lib.operations.secret_retention import OneTimeSecrets, SecretKey
 from lib.operations.unit_of_work import UnitOfWork
 
@@ -26,7 +26,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass
 class MintingDownload:
-    """One confirmed export. `receipt` or `error` is set when the operation has ended.
+    """One confirmed export. `export` or `error` is set when the operation has ended.
 
     `is_open` tells whether the confirmation of this export is still on the screen. A click that
     arrives after it was closed or replaced does nothing. `begun` is set by the first click.
@@ -41,14 +41,19 @@ class MintingDownload:
     is_open: Callable[[], bool] = field(repr=False)
     reason: str = field(default="", repr=False)
     begun: bool = False
-    receipt: Receipt | None = None
+    export: KeptExport | None = None
     error: DeskError | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     @property
+    def receipt(self) -> Receipt | None:
+        """Return the receipt of the operation; None before its end, and after an error."""
+        return self.export.receipt if self.export else None
+
+    @property
     def over(self) -> bool:
         """Tell whether the operation has ended, with a receipt or with an error."""
-        return self.receipt is not None or self.error is not None
+        return self.export is not None or self.error is not None
 
     def __call__(self) -> bytes:
         """Return the CSV.
@@ -61,30 +66,21 @@ class MintingDownload:
             first = not self.over
             if first:
                 self._require_open()
-                self._execute()
-        csv = self.one_time_secrets.get(self.key)
-        if csv is None:
+                with self.one_time_secrets.being_made(self.key):
+                    self._execute()
+        if self.export is None:
             raise DownloadNotRecordedError
-        return csv if first else self._download_again(csv)
+        return self.export.kept_csv() if first else self.export()
+
+    def sent(self) -> None:
+        """Record that the server has sent all of the file."""
+        if self.export:
+            self.export.sent()
 
     def _require_open(self) -> None:
         if not self.is_open():
             self.begun = False
             raise DownloadNotRecordedError
-
-    def _download_again(self, csv: bytes) -> bytes:
-        scope = self.plan.scope
-        return audited_download(
-            self.unit_of_work,
-            self.actor,
-            Permission.GENERATE,
-            self.plan.csv_name,
-            lambda: csv,
-            organization_id=scope.organization_id,
-            service_id=scope.service_id,
-            operation_id=self.plan.operation_id,
-            users=self.plan.preview.changed,
-        )()
 
     def _execute(self) -> None:
         try:
@@ -100,4 +96,6 @@ class MintingDownload:
             raise DownloadNotRecordedError from None
         if outcome.csv is not None:
             self.one_time_secrets.keep(self.key, outcome.csv)
-        self.receipt = outcome.receipt
+        self.export = KeptExport(
+            self.unit_of_work, self.one_time_secrets, self.key, self.actor, outcome.receipt
+        )

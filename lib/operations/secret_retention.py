@@ -6,15 +6,21 @@ deletes each secret even if nobody clicks.
 
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import NamedTuple
 
 KEPT_SECONDS = 600.0
 
 
 class SecretKey(NamedTuple):
-    """Key of a secret: the browser session, the username, and the operation that made it."""
+    """Key of a secret: its holder, the username, and the id of the operation that made it.
 
-    session: str
+    The holder is the sign-in of an OIDC provider, which a reload of the page does not change;
+    without one, it is the browser session.
+    """
+
+    holder: str
     username: str
     made_by: str
 
@@ -32,6 +38,7 @@ class OneTimeSecrets:
         """Keep each secret for `seconds`."""
         self._seconds = seconds
         self._kept: dict[SecretKey, _Kept] = {}
+        self._being_made: set[SecretKey] = set()
         self._lock = threading.Lock()
 
     def keep(self, key: SecretKey, secret: bytes) -> None:
@@ -64,12 +71,28 @@ class OneTimeSecrets:
         if kept:
             kept.timer.cancel()
 
-    def drop_session(self, session: str) -> None:
-        """Delete all secrets of a browser session."""
+    def drop_holder(self, holder: str) -> None:
+        """Delete all secrets of a holder."""
         with self._lock:
-            keys = [key for key in self._kept if key.session == session]
+            keys = [key for key in self._kept if key.holder == holder]
         for key in keys:
             self.drop(key)
+
+    @contextmanager
+    def being_made(self, key: SecretKey) -> Iterator[None]:
+        """Let `is_making` answer yes for the person of `key` until the block ends."""
+        with self._lock:
+            self._being_made.add(key)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._being_made.discard(key)
+
+    def is_making(self, username: str) -> bool:
+        """Tell whether secrets are being made for a person now, in any browser session."""
+        with self._lock:
+            return any(key.username == username for key in self._being_made)
 
     def _end(self, key: SecretKey, timer: threading.Timer) -> None:
         """Delete the secret that `timer` was started for, but not a later one with the same key."""

@@ -29,7 +29,15 @@ from lib.domain.clock import Moment
 from lib.domain.ids import first_id
 from lib.domain.roles import Reach
 from lib.domain.search import like
-from lib.domain.states import Action, ApprovalState, Cause, ExistingTokens, Origin, TokenState
+from lib.domain.states import (
+    Action,
+    ApprovalState,
+    Cause,
+    Delivery,
+    ExistingTokens,
+    Origin,
+    TokenState,
+)
 from lib.store.bulk import among, ids_parameter, with_ids
 
 _RANGES_AT_ONCE = 100  # SQLite allows 500 parts of a UNION; it prepares a hundred in milliseconds
@@ -40,7 +48,7 @@ _EVENTS = (
     "SELECT e.event_id, e.happened_at, e.action, e.actor, COALESCE(u.name, ''), e.address,"
     " e.organization_id, COALESCE(o.name, ''), e.service_id, COALESCE(s.name, ''),"
     " e.operation_id, e.subject, e.users, e.reason, e.detail, p.skipped, a.state, a.asked_at,"
-    " a.answered_at FROM audit_event e"
+    " a.answered_at, COALESCE(p.csv_delivery, '') FROM audit_event e"
     " LEFT JOIN user_account u ON u.username = e.actor"
     " LEFT JOIN organization o ON o.organization_id = e.organization_id"
     " LEFT JOIN service s ON s.service_id = e.service_id"
@@ -48,6 +56,13 @@ _EVENTS = (
     " ON p.organization_id = e.organization_id AND p.operation_id = e.operation_id"
     " LEFT JOIN approval a"
     " ON a.organization_id = e.organization_id AND a.operation_id = e.operation_id"
+)
+
+
+#: A few operations, found by their own index.
+_NOT_SENT = (
+    " AND (organization_id, operation_id) IN (SELECT organization_id, operation_id FROM operation"
+    " WHERE csv_delivery = 'not sent')"
 )
 
 
@@ -142,6 +157,7 @@ def _keys(
     """Return the ids of the newest events of each range, at most `limit` from each."""
     parameters = _period(wanted, before) | {"limit": limit, "actor": wanted.actor}
     parts = []
+    unsent = _NOT_SENT if wanted.kind is Group.CSV_NOT_SENT else ""
     for number, (conditions, also) in enumerate(ranges):
         names = [f"v{number}_{place}" for place in range(len(conditions))]
         where = " ".join(
@@ -150,7 +166,7 @@ def _keys(
         parameters |= dict(zip(names, (value for _, value in conditions), strict=True))
         parts.append(
             "SELECT * FROM (SELECT event_id FROM audit_event"
-            f" WHERE {where} event_id < :before AND event_id >= :since {also}"
+            f" WHERE {where} event_id < :before AND event_id >= :since {also}{unsent}"
             f" ORDER BY event_id DESC LIMIT :limit) r{number}"
         )
     return list(connection.execute(text(" UNION ALL ".join(parts)), parameters).scalars())
@@ -232,6 +248,7 @@ def _event(row: Any) -> ActivityRow:  # noqa: ANN401 - a row of the driver's
     return found._replace(
         action=recorded(found.action),
         approval=ApprovalState(found.approval) if found.approval else None,
+        delivery=Delivery(found.delivery),
     )
 
 
@@ -240,7 +257,7 @@ _OPERATIONS = (
     " u.name, p.confirmed_at, p.changed, p.skipped, p.csv_name, p.csv_sha256, p.batch_id,"
     " p.existing_tokens, p.cause, p.undoes, COALESCE((SELECT x.operation_id FROM operation x"
     " WHERE x.organization_id = p.organization_id AND x.undoes = p.operation_id"
-    " AND x.undoes <> ''), '')"
+    " AND x.undoes <> ''), ''), p.csv_delivery"
     " FROM operation p JOIN organization o ON o.organization_id = p.organization_id"
     " JOIN service s ON s.service_id = p.service_id"
     " JOIN user_account u ON u.username = p.actor"
@@ -278,6 +295,7 @@ def _operation(row: Any) -> OperationFacts:  # noqa: ANN401 - a row of the drive
         action=Action(found.action),
         existing_tokens=ExistingTokens(found.existing_tokens),
         cause=Cause(found.cause),
+        delivery=Delivery(found.delivery),
     )
 
 

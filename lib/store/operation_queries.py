@@ -10,7 +10,7 @@ from lib.domain.expiry import ExpiryPolicy
 from lib.domain.lifecycle import ActiveFlags
 from lib.domain.operations import Batch, Receipt, ResultRow, Scope, SkippedUser
 from lib.domain.plan import Plan
-from lib.domain.states import Action, Cause, ExistingTokens, Skip, Status
+from lib.domain.states import Action, Cause, Delivery, ExistingTokens, Skip, Status
 from lib.store import tables
 from lib.store.bulk import insert_many
 from lib.store.columns import select_list
@@ -91,6 +91,7 @@ def add_operation(
             skipped=len(plan.preview.skipped),
             csv_name=csv_name,
             csv_sha256=csv_sha256,
+            csv_delivery=(Delivery.NOT_SENT if csv_name else Delivery.NONE).value,
             batch_id=batch.batch_id,
             cause=batch.cause.value,
         )
@@ -152,7 +153,7 @@ def find_receipt(connection: Connection, organization_id: str, operation_id: str
     row = connection.execute(
         text(
             "SELECT action, actor, service_id, confirmed_at, changed, csv_name, csv_sha256,"
-            " existing_tokens, cause, undoes FROM operation"
+            " existing_tokens, cause, undoes, csv_delivery FROM operation"
             " WHERE organization_id = :organization AND operation_id = :operation"
         ),
         parameters,
@@ -176,7 +177,49 @@ def find_receipt(connection: Connection, organization_id: str, operation_id: str
         ExistingTokens(row.existing_tokens),
         Cause(row.cause),
         row.undoes,
+        Delivery(row.csv_delivery),
     )
+
+
+def record_sent(connection: Connection, organization_id: str, operation_id: str) -> Delivery:
+    """Record that all of an operation's CSV was sent once more; return what is recorded now."""
+    found = connection.execute(
+        text(
+            "UPDATE operation SET csv_delivery ="
+            " CASE csv_delivery WHEN 'not sent' THEN 'sent' ELSE 'sent again' END"
+            " WHERE organization_id = :organization AND operation_id = :operation"
+            " AND csv_name <> '' RETURNING csv_delivery"
+        ),
+        {"organization": organization_id, "operation": operation_id},
+    )
+    return Delivery(found.scalar() or Delivery.NONE)
+
+
+def latest_export(
+    connection: Connection, actor: str, organization_id: str, service_id: str, since: Moment
+) -> str | None:
+    """Return the id of the newest Generate & Export of `actor` in a scope after `since`, or None.
+
+    An export that was undone does not count.
+    """
+    found = connection.execute(
+        text(
+            "SELECT o.operation_id FROM operation o WHERE o.action = 'generate'"
+            " AND o.cause <> 'undo' AND o.actor = :actor AND o.confirmed_at > :since"
+            " AND o.organization_id = :organization AND o.service_id = :service"
+            " AND NOT EXISTS (SELECT 1 FROM operation x"
+            "  WHERE x.organization_id = o.organization_id AND x.undoes = o.operation_id"
+            "  AND x.undoes <> '')"
+            " ORDER BY o.confirmed_at DESC, o.operation_id DESC LIMIT 1"
+        ),
+        {
+            "actor": actor,
+            "since": since,
+            "organization": organization_id,
+            "service": service_id,
+        },
+    )
+    return found.scalar()
 
 
 def result_rows(

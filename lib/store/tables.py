@@ -29,6 +29,7 @@ from lib.domain.states import (
     Action,
     ApprovalState,
     Cause,
+    Delivery,
     ExistingTokens,
     OrganizationType,
     Origin,
@@ -187,6 +188,8 @@ operation = Table(
     Column("cause", Text, nullable=False, server_default=Cause.BULK.value),
     # The operation that this one undid; empty for none. It is undone once only.
     _fact("undoes"),
+    # What the server saw of the download of the CSV; empty without one.
+    _fact("csv_delivery"),
     ForeignKeyConstraint(
         ["organization_id", "service_id"],
         ["subscription.organization_id", "subscription.service_id"],
@@ -195,12 +198,15 @@ operation = Table(
     CheckConstraint(_one_of("existing_tokens", ExistingTokens), name="existing_tokens"),
     CheckConstraint(_one_of("cause", Cause), name="cause"),
     CheckConstraint("(cause = 'undo') = (undoes <> '')", name="undoes"),
+    CheckConstraint(_one_of("csv_delivery", Delivery), name="csv_delivery"),
     Index(
         "uq_operation_undoes", "organization_id", "undoes", unique=True, **_where("undoes <> ''")
     ),
     # For an operation by its id alone (Users).
     Index("ix_operation_id", "operation_id"),
     Index("ix_operation_batch", "batch_id", **_where("batch_id <> ''")),
+    # For Activity's list of these operations, which are few.
+    Index("ix_operation_not_sent", "organization_id", **_where("csv_delivery = 'not sent'")),
     # For the tokens that one person generated lately, in all organizations.
     Index("ix_operation_generated", "actor", "confirmed_at", **_where("action = 'generate'")),
 )

@@ -4,8 +4,8 @@ import hashlib
 import threading
 from collections.abc import Callable
 from contextvars import ContextVar
+from typing import Protocol, runtime_checkable
 
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from streamlit.proto.BackMsg_pb2 import BackendOperationRequest
 from streamlit.proto.ForwardMsg_pb2 import BackendOperationResponse
 from streamlit.runtime import app_session
@@ -18,11 +18,22 @@ from streamlit.web.server.starlette.starlette_routes import BASE_ROUTE_MEDIA
 
 LASTS_SECONDS = 60.0
 AFTER_FETCH_SECONDS = 5.0  # a browser may request the same address twice
-_MEDIA = f"/{BASE_ROUTE_MEDIA}"
-_OK = 200
+#: The address of all downloads.
+MEDIA = f"/{BASE_ROUTE_MEDIA}"
+
+
+@runtime_checkable
+class KnowsSent(Protocol):
+    """A callable of a download button that wants to know when its file was sent."""
+
+    def sent(self) -> None:
+        """Hear that all of the file was sent; once for each click."""
+
 
 #: The session that requested the deferred download which is made in this context.
 _requesting_session: ContextVar[str] = ContextVar("requesting_session", default="")
+#: What makes the deferred download in this context, if it wants to know when it was sent.
+_maker: ContextVar[KnowsSent | None] = ContextVar("maker", default=None)
 
 
 class SessionDeferredFiles(DeferredFileHandler):
@@ -43,6 +54,8 @@ class SessionDeferredFiles(DeferredFileHandler):
             )
         # Each request runs in its own task, so in its own context; its thread inherits the context.
         _requesting_session.set(session_id)
+        made_by = entry["callable"]
+        _maker.set(made_by if isinstance(made_by, KnowsSent) else None)
         return await super().handle(request, session_id)
 
 
@@ -95,7 +108,7 @@ class DownloadStorage(MemoryMediaFileStorage):
     def __init__(
         self,
         holder_of_session: Callable[[str], str],
-        endpoint: str = _MEDIA,
+        endpoint: str = MEDIA,
         *,
         lasts: float = LASTS_SECONDS,
         after_fetch: float = AFTER_FETCH_SECONDS,
@@ -110,6 +123,7 @@ class DownloadStorage(MemoryMediaFileStorage):
         self._after_fetch = after_fetch
         self._timers: dict[str, threading.Timer] = {}
         self._holders: dict[str, set[str]] = {}
+        self._makers: dict[str, KnowsSent] = {}  # until their file was sent
         # Held while a file and its holders change: one thread may add a file as another ends it.
         self._lock = threading.RLock()
 
@@ -126,7 +140,10 @@ class DownloadStorage(MemoryMediaFileStorage):
         content = self._read_file(path_or_data) if isinstance(path_or_data, str) else path_or_data
         holder = self._holder_of_session(_requesting_session.get() or _drawing_session())
         file_id = _id_of(content, mimetype, filename)
+        maker = _maker.get()
         with self._lock:
+            if maker:
+                self._makers[file_id] = maker
             self._holders.setdefault(file_id, set()).add(holder)
             self._files_by_id.setdefault(file_id, MemoryFile(content, mimetype, kind, filename))
             self._end_in(file_id, self._lasts)
@@ -144,11 +161,17 @@ class DownloadStorage(MemoryMediaFileStorage):
                 super().delete_file(file_id)
 
     def fetched(self, file_id: str) -> None:
-        """Shorten the time of a download that was fetched completely. A later call does nothing."""
+        """Shorten the time of a download that was fetched completely, and tell its maker.
+
+        A later call does nothing: a browser may fetch the file of one click twice.
+        """
         with self._lock:
             timer = self._timers.get(file_id)
             if timer and timer.interval != self._after_fetch:
                 self._end_in(file_id, self._after_fetch)
+            maker = self._makers.pop(file_id, None)
+        if maker:
+            maker.sent()
 
     def _end_in(self, file_id: str, seconds: float) -> None:
         earlier = self._timers.get(file_id)
@@ -166,6 +189,7 @@ class DownloadStorage(MemoryMediaFileStorage):
                 del self._timers[file_id]
                 super().delete_file(file_id)
                 self._holders.pop(file_id, None)
+                self._makers.pop(file_id, None)
 
 
 def _id_of(content: bytes, mimetype: str, filename: str | None) -> str:
@@ -179,29 +203,3 @@ def _drawing_session() -> str:
     """Return the id of the session whose script runs in this thread; empty for none."""
     context = get_script_run_ctx(suppress_warning=True)
     return context.session_id if context else ""
-
-
-class DownloadObserver:
-    """Middleware that calls `fetched` when a download was sent completely."""
-
-    def __init__(self, app: ASGIApp, fetched: Callable[[str], None]) -> None:
-        """Wrap `app`. `fetched` is called with the id of each file that was sent completely."""
-        self._app = app
-        self._fetched = fetched
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass everything on. A GET answered with 200 up to the last byte counts as fetched."""
-        if scope["type"] != "http" or not scope["path"].startswith(f"{_MEDIA}/"):
-            await self._app(scope, receive, send)
-            return
-        status = 0
-
-        async def watch(message: Message) -> None:
-            nonlocal status
-            await send(message)
-            status = message.get("status", status)
-            last = message["type"] == "http.response.body" and not message.get("more_body")
-            if last and status == _OK and scope["method"] == "GET":
-                self._fetched(file_id_of(scope["path"]))
-
-        await self._app(scope, receive, watch)

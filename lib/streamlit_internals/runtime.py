@@ -1,9 +1,8 @@
-"""Streamlit's runtime with our own storages, and the session id of a run."""
+"""Streamlit's runtime with our own storages."""
 
 import streamlit as st
 from streamlit.runtime import Runtime, RuntimeConfig
 from streamlit.runtime.media_file_storage import MediaFileStorage
-from streamlit.runtime.scriptrunner import get_script_run_ctx
 from streamlit.runtime.session_manager import SessionStorage
 from streamlit.runtime.uploaded_file_manager import UploadedFileManager
 from streamlit.web.cache_storage_manager_config import create_default_cache_storage_manager
@@ -35,9 +34,3 @@ def use_storages(
         )
 
     app._create_runtime = create_runtime  # type: ignore[method-assign]  # noqa: SLF001
-
-
-def session_id() -> str:
-    """Return Streamlit's id of this run's browser session; empty outside of a run."""
-    context = get_script_run_ctx(suppress_warning=True)
-    return context.session_id if context else ""

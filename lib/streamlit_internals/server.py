@@ -8,6 +8,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import streamlit as st
+from starlette.datastructures import Headers
 from starlette.requests import HTTPConnection
 from streamlit import config, file_util
 from streamlit.auth_util import get_cookie_with_chunks
@@ -91,6 +93,16 @@ def headers_of_session(session_id: str) -> list[tuple[str, str]] | None:
     client = get_instance().get_client(session_id)
     context = client.client_context if client else None
     return None if context is None else list(context.headers)
+
+
+def is_reconnected() -> bool:
+    """Tell whether the open page was connected before: its WebSocket names an earlier session.
+
+    A page that has just been loaded names none.
+    """
+    sent = Headers({"Sec-WebSocket-Protocol": st.context.headers.get("Sec-WebSocket-Protocol", "")})
+    _, _, earlier = starlette_websocket._parse_subprotocols(sent)  # noqa: SLF001
+    return earlier is not None
 
 
 def is_host_allowed(host: str | None) -> bool:

@@ -1,7 +1,6 @@
 """What all pages of this process share: settings, database, clock, keys and one-time secrets."""
 
 import threading
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from functools import cache
 
@@ -16,7 +15,6 @@ from lib.operations.grants import appoint_first
 from lib.operations.secret_retention import OneTimeSecrets
 from lib.operations.unit_of_work import UnitOfWork
 from lib.settings import Settings, read_settings
-from lib.streamlit_internals.runtime import session_id
 
 _opening = threading.Lock()
 
@@ -48,13 +46,15 @@ def app_context() -> AppContext:
     """
     if _open.cache_info().currsize:
         return _open()
-    with _spinner(), _opening:
+    with _opening:
         return _open()
 
 
-def _spinner() -> AbstractContextManager[None]:
-    """Return a spinner for the page; outside a page's run, nothing."""
-    return st.spinner("Opening the database …") if session_id() else nullcontext()
+def open_database() -> None:
+    """Open the database for a page, with a spinner while that lasts. Each page's run begins so."""
+    if not _open.cache_info().currsize:
+        with st.spinner("Opening the database …"):
+            app_context()
 
 
 # Not st.cache_resource: somebody can clear it, and every waiting one-time secret would be lost.

@@ -7,6 +7,7 @@ replaced whole when the page, the place or the person changes. What survives is 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
+from secrets import token_hex
 from typing import Any, NamedTuple, TypeVar
 
 import streamlit as st
@@ -116,12 +117,16 @@ class Session:
     """
 
     username: str = ""
+    #: Whose one-time secrets these are: the sign-in of an OIDC provider, else this session.
+    holder: str = field(default_factory=lambda: token_hex(16), compare=False)
+    #: The ids of exports whose receipt was closed with `Done`.
+    closed_exports: set[str] = field(default_factory=set)
     #: The name that the proxy gave this person.
     proxy_name: str = ""
     place: Place = field(default_factory=Place)
     #: The place that was in the URL when it was last read or written.
     last_url: Place = field(default_factory=Place)
-    #: Page, username, organization and service of the last run.
+    #: Username, page, organization and service of the last run.
     last_page: tuple[str, ...] = ()
     #: The view of the open page: on Activity the open operation or person, empty for the list.
     view: str = ""

@@ -8,7 +8,7 @@ from lib.domain.activity import ActivityRow, EndedToken, Group, Kind, Progress
 from lib.domain.audit import BY_COMMAND, EventAction, Recorded
 from lib.domain.clock import Moment, when
 from lib.domain.roles import Role
-from lib.domain.states import Action, Origin, OwnStep, TokenState
+from lib.domain.states import Action, Delivery, Origin, OwnStep, TokenState
 from lib.wording.labels import ROLES
 
 COMMAND_LINE = "Command line"
@@ -17,6 +17,7 @@ KINDS: dict[Kind, str] = {
     Group.OPERATIONS: "Operations",
     Group.EVERYTHING: "Everything",
     **{action: entry.name_for_many for action, entry in ACTIONS.items()},
+    Group.CSV_NOT_SENT: "CSV not sent",
     Group.UNDO: "Undo",
     Group.APPROVALS: "Approvals",
     Group.OWN_STEPS: "Accepted, declined, used",
@@ -45,6 +46,12 @@ PROGRESS = {
     Progress.REJECTED: Sign("Rejected", "red", ":material/block:"),
     Progress.LAPSED: Sign("Lapsed", "gray", ":material/timer_off:"),
     Progress.REFUSED: Sign("Refused", "red", ":material/block:"),
+}
+
+DELIVERY = {
+    Delivery.NOT_SENT: Sign("CSV not sent", "orange", ":material/warning:"),
+    Delivery.SENT: Sign("CSV sent", "green", ":material/check_circle:"),
+    Delivery.SENT_AGAIN: Sign("CSV sent again", "green", ":material/check_circle:"),
 }
 
 _REFUSAL_REASONS = {
@@ -133,6 +140,11 @@ def event_users(event: ActivityRow) -> str:
         return ""
     skipped = f", {event.skipped:,} skipped" if event.skipped else ""
     return f"{event.users:,}{skipped}" if event.users or skipped else ""
+
+
+def event_delivery(event: ActivityRow) -> str:
+    """Return what the server saw of an export's CSV, as `not sent`; empty of other events."""
+    return event.delivery.value if event.action is Action.GENERATE else ""
 
 
 def time_of_day(moment: Moment) -> str:

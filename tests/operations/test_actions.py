@@ -205,6 +205,7 @@ class TestEachMember:
                 "stop",
                 "bulk",
                 "",
+                "",
             )
         ]
         assert outcome.csv is None

@@ -123,6 +123,7 @@ READING = {
     "undo.plan_undo",
     "undo.plan_undo_by_command",
     "undo.read_undo_state",
+    "kept_exports.find_export",
     "sign_in_sessions.session_status",
     "sign_in_sessions.username_of",
     "proxy_sign_in.find",
@@ -132,6 +133,7 @@ READING = {
 #: What is tested by itself, further down.
 ALONE = {
     "minting_download.MintingDownload",
+    "kept_exports.KeptExport",
     "usage_recorder.UsageRecorder",
     "token_verifier.TokenVerifier",
 }

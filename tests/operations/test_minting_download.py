@@ -23,7 +23,7 @@ def one_time_secrets():
     """A store of secrets that is emptied at the end of the test."""
     one_time_secrets = OneTimeSecrets(60)
     yield one_time_secrets
-    one_time_secrets.drop_session("session")
+    one_time_secrets.drop_holder("session")
 
 
 def make_download(engine, one_time_secrets, ids, action=Action.GENERATE) -> MintingDownload:
@@ -90,7 +90,7 @@ class TestDownload:
         """As from another tab."""
         first = make_download(engine, one_time_secrets, build(engine, 2))
         first()
-        key = first.key._replace(session="other")
+        key = first.key._replace(holder="other")
         second = MintingDownload(
             unit_of_work(engine, later),
             MINTING,

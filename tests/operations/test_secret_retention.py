@@ -75,12 +75,12 @@ class TestForgetting:
         timer.join(10)
         assert (one_time_secrets.get(KEY), timer.is_alive()) == (None, False)
 
-    def test_drop_session_deletes_only_secrets_of_that_session(self, one_time_secrets):
+    def test_drop_holder_deletes_only_secrets_of_that_holder(self, one_time_secrets):
         """Others keep theirs."""
-        other = KEY._replace(session="other")
+        other = KEY._replace(holder="other")
         for key in (KEY, KEY._replace(made_by="second"), other):
             one_time_secrets.keep(key, b"secret")
-        one_time_secrets.drop_session("session")
+        one_time_secrets.drop_holder("session")
         assert list(one_time_secrets._kept) == [other]
         one_time_secrets.drop(other)
 

@@ -737,28 +737,51 @@ class TestExport:
         run(run(at))
         assert everything(app_context().engine) == after
 
-    @pytest.mark.parametrize(
-        "navigate",
-        [
-            pytest.param(
-                lambda at: at.session_state.__setitem__("signed_in_as", "admin"), id="who"
-            ),
-            pytest.param(
-                lambda at: at.selectbox(key="tokens_organization").set_value(OTHER), id="org"
-            ),
-            pytest.param(lambda at: at.query_params.__setitem__("org", OTHER), id="address"),
-            pytest.param(lambda at: at.switch_page("help.py"), id="page"),
-        ],
-    )
-    def test_csv_when_person_place_or_page_changes_is_dropped(self, at, navigate):
+    def test_csv_when_the_person_changes_is_dropped(self, at):
         """The receipt and the selection are gone too."""
         export(at)
         assert len(app_context().one_time_secrets._kept) == 1
-        navigate(at)
+        at.session_state["signed_in_as"] = "admin"
         run(at)
         assert not app_context().one_time_secrets._kept
         assert state_of(at).finished_operation is None
         assert not at.download_button
+
+    @pytest.mark.parametrize(
+        ("leave", "come_back"),
+        [
+            pytest.param(
+                lambda at: at.selectbox(key="tokens_organization").set_value(OTHER),
+                lambda at: at.selectbox(key="tokens_organization").set_value(ORG),
+                id="org",
+            ),
+            pytest.param(
+                lambda at: at.query_params.__setitem__("org", OTHER),
+                lambda at: at.query_params.__setitem__("org", ORG),
+                id="address",
+            ),
+            pytest.param(
+                lambda at: at.switch_page("help.py"),
+                lambda at: at.switch_page("api_tokens.py"),
+                id="page",
+            ),
+        ],
+    )
+    def test_csv_when_place_or_page_changes_is_kept_for_the_way_back(self, at, leave, come_back):
+        """The selection is gone; the receipt is drawn again, with the same file."""
+        export(at)
+        receipt = state_of(at).finished_operation.receipt
+        leave(at)
+        run(at)
+        assert state_of(at).finished_operation is None
+        assert not at.download_button
+        come_back(at)
+        run(at)
+        assert state_of(at).finished_operation.receipt == receipt
+        assert "Download again" in [button.label for button in at.download_button]
+        press(at, "tokens_done")
+        assert not app_context().one_time_secrets._kept
+        assert state_of(run(at)).finished_operation is None
 
     def test_open_confirmation_when_the_organization_changes_is_closed(self, at):
         """It is about users of the earlier organization."""
@@ -1141,6 +1164,29 @@ class TestFaults:
             assert not mentions(at, sentence)
             assert bool(at.dataframe) == (page == "api_tokens")
         assert len(office) == 6
+
+    def test_dialog_when_the_database_stops_stays_with_its_error_until_it_is_back(self, at):
+        """On a page that cannot be read; *Try again* goes on where it stopped."""
+        press(choose(at, Action.GENERATE), "confirm_next")
+        engine, before = app_context().engine, everything(app_context().engine)
+        gone = engine.dialect.dbapi.OperationalError("unable to open database file")
+        gone.sqlite_errorcode = sqlite3.SQLITE_CANTOPEN
+
+        def refuse(*_: object) -> None:
+            raise gone
+
+        event.listen(engine, "do_connect", refuse)
+        engine.dispose()
+        with pytest.raises(DownloadNotRecordedError):
+            download_of(at)()
+        assert "The database cannot be reached." in " ".join(values(run(at).error))
+        assert [b.label for b in at.button if b.key == "confirm_again"] == ["Try again"]
+        event.remove(engine, "do_connect", refuse)
+        assert everything(engine) == before
+        press(at, "confirm_again")
+        assert has(at, "confirm_back")
+        assert len(csv_rows(download_of(at)())) == 4
+        assert state_of(run(at)).finished_operation.receipt.changed == 4
 
     def test_page_when_the_database_is_gone_shows_a_message(self, at):
         """At page load and at a choice; never a traceback."""

@@ -19,7 +19,6 @@ from streamlit.runtime.media_file_storage import MediaFileKind, MediaFileStorage
 
 from lib.streamlit_internals import downloads
 from lib.streamlit_internals.downloads import (
-    DownloadObserver,
     DownloadStorage,
     ResponseKeepingQueue,
     SessionDeferredFiles,
@@ -123,88 +122,6 @@ class TestDownloadStorage:
         storage.fetched(file_id)
         assert storage._timers[file_id] is soon, "asking again must not keep a file alive"
         soon.cancel()
-
-
-def fetch(*messages: dict, method: str = "GET", path: str = "/media/abc123.csv") -> list[str]:
-    """Send one request that is answered with `messages`. Return the ids of complete fetches."""
-    fetched, sent = [], []
-
-    async def app(_scope, _receive, send):
-        for message in messages:
-            assert fetched == []
-            await send(message)
-
-    async def send(message):
-        sent.append(message)
-
-    scope = {"type": "http", "path": path, "method": method}
-    asyncio.run(DownloadObserver(app, fetched.append)(scope, None, send))
-    assert sent == list(messages)
-    return fetched
-
-
-def start(status: int) -> dict:
-    """Return the first message of a response."""
-    return {"type": "http.response.start", "status": status, "headers": []}
-
-
-PART = {"type": "http.response.body", "body": b"a", "more_body": True}
-LAST = {"type": "http.response.body", "body": b"b", "more_body": False}
-
-
-class TestDownloadObserver:
-    """A download counts as fetched when its last byte was sent."""
-
-    def test_a_complete_response_counts_after_its_last_part(self):
-        """In one part or in several."""
-        assert fetch(start(200), LAST) == ["abc123"]
-        assert fetch(start(200), PART, PART, LAST) == ["abc123"]
-        assert fetch(start(200), {"type": "http.response.body"}) == ["abc123"]
-
-    @pytest.mark.parametrize("status", [206, 304, 404, 500])
-    def test_another_status_than_200_does_not_count(self, status):
-        """A part of the file, or none."""
-        assert fetch(start(status), LAST) == []
-
-    def test_a_response_without_its_last_part_does_not_count(self):
-        """The last byte was not sent."""
-        assert fetch(start(200), PART) == []
-
-    def test_head_does_not_count(self):
-        """It has no body."""
-        assert fetch(start(200), LAST, method="HEAD") == []
-
-    @pytest.mark.parametrize("path", ["/", "/api-tokens", "/mediation/abc.csv"])
-    def test_other_paths_do_not_count(self, path):
-        """Such as pages."""
-        assert fetch(start(200), LAST, path=path) == []
-
-    def test_an_error_while_sending_does_not_count(self):
-        """The browser has not got all of it."""
-        fetched = []
-
-        async def app(_scope, _receive, send):
-            await send(start(200))
-            await send(LAST)
-
-        async def broken(message):
-            if message is LAST:
-                raise ConnectionResetError
-
-        scope = {"type": "http", "path": "/media/abc.csv", "method": "GET"}
-        with pytest.raises(ConnectionResetError):
-            asyncio.run(DownloadObserver(app, fetched.append)(scope, None, broken))
-        assert fetched == []
-
-    def test_a_websocket_passes_unchanged(self):
-        """Only HTTP is observed."""
-        reached = []
-
-        async def app(scope, _receive, _send):
-            reached.append(scope["type"])
-
-        asyncio.run(DownloadObserver(app, print)({"type": "websocket", "path": "/"}, None, None))
-        assert reached == ["websocket"]
 
 
 class TestAtOnce:

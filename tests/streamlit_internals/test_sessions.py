@@ -6,6 +6,8 @@ import pytest
 from streamlit.runtime.app_session import AppSession
 from streamlit.runtime.session_manager import SessionInfo
 
+from lib.operations.secret_retention import KEPT_SECONDS
+from lib.streamlit_internals.server import session_storage
 from lib.streamlit_internals.sessions import SignedInSessions
 from lib.ui.session import Session, has_person
 
@@ -57,6 +59,10 @@ class TestSignedInSessions:
         for number in range(200):
             close(storage, Closed(f"s{number}", {}))
         assert [kept.session.id for kept in storage.list()] == ["mine"]
+
+    def test_a_disconnected_session_is_kept_as_long_as_its_csv(self):
+        """Otherwise a closed lid would lose the receipt of a file that is still there."""
+        assert session_storage(has_person)._cache.ttl == KEPT_SECONDS
 
     def test_streamlits_session_has_the_names_that_the_storage_uses(self):
         """A marked session cannot be resumed, and its state is read without widgets."""

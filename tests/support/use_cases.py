@@ -627,6 +627,8 @@ PARTS = {
     "sign_in_sessions.record_page_refusal": "records a refusal",
     "minting_download.MintingDownload": "calls execute and audited_download",
     "results.results_download": "its download asks, and records, when somebody clicks",
+    "kept_exports.KeptExport": "calls audited_download",
+    "kept_exports.find_export": "finds the actor's own exports, on a page that asks for READ",
     "results.may_download_results": "asks the grants of the page; the download asks again",
 }
 

@@ -15,6 +15,8 @@ SURVIVES = {
     "last_url": "the place in the URL",
     "last_page": "to see a change of page",
     "proxy_name": "the sign-in",
+    "holder": "whose one-time secrets these are",
+    "closed_exports": "a closed receipt does not come back",
     "recorded_refusals": "each refusal is recorded once a session",
     "open_confirmation": "an executed download: its result appears when the person comes back",
     "approved_plan": "on its way from Activity to the API Tokens page",

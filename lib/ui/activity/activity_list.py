@@ -25,6 +25,7 @@ from lib.wording.activity import (
     ONLY_EVERYWHERE,
     PROGRESS,
     event_actor,
+    event_delivery,
     event_label,
     event_reason,
     person_label,
@@ -47,6 +48,7 @@ CSV_HEADER = (
     "Reason",
     "Detail",
     "Operation ID",
+    "CSV",
 )
 
 _LIST = "activity"
@@ -151,6 +153,7 @@ def _line(row: ActivityRow, now: Moment) -> tuple[str, ...]:
         event_reason(row),
         row.detail,
         row.operation_id,
+        event_delivery(row),
     )
 
 

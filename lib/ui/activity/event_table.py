@@ -13,13 +13,30 @@ from lib.ui.components.definition_list import UNKNOWN
 from lib.ui.components.row_height import ROW_HEIGHT, table_height
 from lib.ui.navigation import activity_links
 from lib.ui.navigation.activity_links import Link
-from lib.wording.activity import PROGRESS, event_actor, event_label, event_reason, event_users
+from lib.wording.activity import (
+    PROGRESS,
+    event_actor,
+    event_delivery,
+    event_label,
+    event_reason,
+    event_users,
+)
 from lib.wording.formats import clock_time
 
 PAGE = 50
 
 _ROWS_IN_SIGHT = 12
-_COLUMNS = ("When (UTC)", "Who", "What", "Organization", "Service", "Users", "Reason", "State")
+_COLUMNS = (
+    "When (UTC)",
+    "Who",
+    "What",
+    "Organization",
+    "Service",
+    "Users",
+    "Reason",
+    "State",
+    "CSV",
+)
 
 
 def render_event_table(rows: Sequence[ActivityRow], now: Moment, key: str, alt: str) -> None:
@@ -102,6 +119,7 @@ def _frame(rows: Iterable[ActivityRow], now: Moment) -> pd.DataFrame:
                 event_users(row),
                 event_reason(row),
                 _state(row, now),
+                event_delivery(row),
             )
             for row in rows
         ],
@@ -129,6 +147,7 @@ def _column_config() -> dict[str, Any]:
             options=[sign.word for sign in PROGRESS.values()],
             color=[sign.colour for sign in PROGRESS.values()],
         ),
+        "CSV": column.TextColumn(width=84),
     }
 
 

@@ -28,7 +28,14 @@ from lib.ui.navigation import activity_links, links, scope
 from lib.ui.navigation.page_registry import TOKENS
 from lib.ui.tokens import approvals
 from lib.ui.undo import undo_dialog
-from lib.wording.activity import PROGRESS, event_actor, event_label, event_reason, person_label
+from lib.wording.activity import (
+    DELIVERY,
+    PROGRESS,
+    event_actor,
+    event_label,
+    event_reason,
+    person_label,
+)
 from lib.wording.formats import clock_time, plain
 from lib.wording.labels import EXISTING_TOKENS
 from lib.wording.undo import operation_name
@@ -111,7 +118,11 @@ def _facts(view: OperationView) -> dict[str, str]:
     if done.existing_tokens is ExistingTokens.KEEP:
         facts["Existing tokens"] = EXISTING_TOKENS[done.existing_tokens]
     if done.csv_name:
-        facts |= {"CSV file": done.csv_name, "SHA-256": done.csv_sha256}
+        facts |= {
+            "CSV file": done.csv_name,
+            "CSV": DELIVERY[done.delivery].word if done.delivery else "",
+            "SHA-256": done.csv_sha256,
+        }
     return facts | {"Operation ID": done.operation_id}
 
 

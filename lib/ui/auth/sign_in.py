@@ -19,7 +19,6 @@ from lib.domain.states import SessionStatus
 from lib.operations import directory, proxy_sign_in, sign_in_sessions
 from lib.operations.sign_in_sessions import LoginClaims, SessionLimits
 from lib.settings import Settings
-from lib.streamlit_internals.runtime import session_id
 from lib.ui.app_context import app_context
 from lib.ui.auth import sign_in_pages
 from lib.ui.auth.sign_in_pages import DeclarePages
@@ -75,6 +74,7 @@ def sign_in_with_oidc(declare: DeclarePages) -> Actor:
             _sign_out(login)
         st.stop()
     _switch_user(actor)
+    session().holder = login.sign_in_id
     _user_badge(actor)
     if st.sidebar.button("Sign out", icon=":material/logout:", type="tertiary", key="sign_out"):
         _sign_out(login)
@@ -124,10 +124,13 @@ def download_owner(claims: Mapping[str, Any] | None, names: list[str]) -> str:
 
 
 def end_sign_in(claims: Mapping[str, Any], address: str) -> None:
-    """End a sign-in for all copies of its cookie. Raises DatabaseUnavailableError."""
-    sign_in_sessions.sign_out(
-        app_context().unit_of_work, LoginClaims(claims, _parsed_address(address))
-    )
+    """End a sign-in for all copies of its cookie, and drop its one-time secrets.
+
+    Raises DatabaseUnavailableError.
+    """
+    login = LoginClaims(claims, _parsed_address(address))
+    app_context().one_time_secrets.drop_holder(login.sign_in_id)
+    sign_in_sessions.sign_out(app_context().unit_of_work, login)
 
 
 def may_upload(claims: Mapping[str, Any] | None, names: list[str]) -> bool:
@@ -214,7 +217,7 @@ def _clear_session() -> None:
     if not session().username:
         return
     refusals = session().recorded_refusals
-    app_context().one_time_secrets.drop_session(session_id())
+    app_context().one_time_secrets.drop_holder(session().holder)
     session().open_confirmation = None  # a browser may still have its download button
     st.session_state.clear()
     session().recorded_refusals = refusals

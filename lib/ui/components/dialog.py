@@ -12,7 +12,7 @@ import pandas as pd
 import streamlit as st
 
 from lib.domain.audit import LONGEST_REASON
-from lib.domain.errors import PlanOutdatedError
+from lib.domain.errors import DatabaseUnavailableError, PlanOutdatedError
 from lib.streamlit_internals.elements import Container
 from lib.ui.components import message
 from lib.ui.components.skipped_users import render_small_table
@@ -46,8 +46,9 @@ class Dialog:
     `title`, `about` (whom or what it is about, above the body) and `step` (which step it is, above
     the buttons) are Markdown. `body` draws what will happen, and tells whether the primary button
     can be pressed. `dismiss` is the callback when the person closes the dialog. With an `error`
-    the dialog shows its sentence instead of the body, and `Close`, and `Look again` with `again`.
-    `key` begins the keys of those two buttons.
+    the dialog shows its sentence instead of the body, and `Close`. With `again` it shows `Look
+    again` too, or `Try again` after an error of the database. `key` begins the keys of those two
+    buttons.
 
     A download button sends no rerun. With `running` the dialog polls while that button can be
     pressed: as long as `running` returns a sentence, it stands beside the quiet button, which is
@@ -146,7 +147,8 @@ def _draw_error(now: Dialog, error: Exception) -> None:
     with _buttons():
         _draw_button(DialogButton("Close", f"{now.key}_close", now.dismiss))
         if now.again:
-            _draw_button(DialogButton("Look again", f"{now.key}_again", now.again), primary=True)
+            words = "Try again" if isinstance(error, DatabaseUnavailableError) else "Look again"
+            _draw_button(DialogButton(words, f"{now.key}_again", now.again), primary=True)
 
 
 def _draw_button(button: DialogButton, *, primary: bool = False, ready: bool = True) -> None:

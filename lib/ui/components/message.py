@@ -4,7 +4,7 @@ Its text is Markdown: whoever makes it escapes the names in it.
 """
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal, Protocol, TypeAlias
@@ -75,13 +75,18 @@ def render_error(text: str, *, width: _Width = "stretch") -> None:
 
 
 @contextmanager
-def errors_shown() -> Iterator[None]:
-    """Show an error of ours as a sentence instead of a traceback, and end the page."""
+def errors_shown(below: Callable[[DeskError], None] | None = None) -> Iterator[None]:
+    """Show an error of ours as a sentence instead of a traceback, and end the page.
+
+    `below` draws what stays on the page nevertheless.
+    """
     try:
         yield
     except DeskError as error:
         _log.warning("refused: %s", error.code)
         render_error(explain(error))
+        if below:
+            below(error)
         st.stop()
 
 

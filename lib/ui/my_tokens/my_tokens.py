@@ -12,7 +12,6 @@ from lib.domain.states import Origin
 from lib.domain.tokens import OwnToken
 from lib.operations import own_tokens
 from lib.operations.secret_retention import SecretKey
-from lib.streamlit_internals.runtime import session_id
 from lib.ui.app_context import app_context
 from lib.ui.auth import permissions
 from lib.ui.components import dialog, message, secret_reveal
@@ -20,7 +19,7 @@ from lib.ui.components.definition_list import UNKNOWN, day_text
 from lib.ui.components.dialog import Dialog, DialogButton
 from lib.ui.components.empty_state import render_empty_state
 from lib.ui.components.secret_reveal import ShownSecret
-from lib.ui.session import page_state
+from lib.ui.session import page_state, session
 from lib.wording.formats import day, plain
 
 ROWS = 25
@@ -40,7 +39,8 @@ class _OwnTokensState:
 
 def render_new_token(actor: Actor, mine: Iterable[OwnToken]) -> None:
     """Draw the token that was just accepted, for ten minutes or until it is copied."""
-    token_id = page_state(ShownSecret).made_by
+    mine = list(mine)
+    token_id = secret_reveal.shown_secret(_key(actor, token.token_id) for token in mine)
     if token_id:
         place = next((_place(t) for t in mine if t.token_id == token_id), "")
         secret_reveal.render_secret(
@@ -175,7 +175,7 @@ def _place(token: OwnToken) -> str:
 
 
 def _key(actor: Actor, token_id: str) -> SecretKey:
-    return SecretKey(session_id(), actor.username, token_id)
+    return SecretKey(session().holder, actor.username, token_id)
 
 
 # The callbacks of the buttons. They draw nothing, so that another click cannot stop them halfway.

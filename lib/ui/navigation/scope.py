@@ -10,7 +10,7 @@ from lib.domain.errors import NotAllowedError
 from lib.domain.roles import Permission
 from lib.domain.search import possible_name
 from lib.operations import directory
-from lib.streamlit_internals.runtime import session_id
+from lib.streamlit_internals.server import is_reconnected
 from lib.ui.app_context import app_context
 from lib.ui.auth import permissions
 from lib.ui.navigation import links
@@ -55,14 +55,28 @@ def write_url() -> None:
 
 
 def reset_on_navigation(url_path: str) -> None:
-    """If page, person or place changed, reset the page: selection, confirmations and secrets."""
+    """If page, person or place changed, reset the page: selection and confirmations.
+
+    One-time secrets are dropped only when the person changed.
+    """
     remembered = session()
     place = remembered.place
-    current_page = (url_path, remembered.username, place.organization_id, place.service_id)
+    current_page = (remembered.username, url_path, place.organization_id, place.service_id)
     if remembered.last_page and current_page != remembered.last_page:
-        app_context().one_time_secrets.drop_session(session_id())
+        if current_page[0] != remembered.last_page[0]:
+            app_context().one_time_secrets.drop_holder(remembered.holder)
         remembered.reset_page()
     remembered.last_page = current_page
+
+
+def say_if_session_is_new() -> None:
+    """Say so when the open page has lost its session: nothing else would tell."""
+    if not session().last_page and is_reconnected():
+        st.info(
+            "This page was away for more than ten minutes, or the server was restarted: what was "
+            "selected and not confirmed is gone. Nothing else has changed.",
+            icon=":material/info:",
+        )
 
 
 def set_scope(organization_id: str, service_id: str) -> None:

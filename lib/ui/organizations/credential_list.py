@@ -11,14 +11,13 @@ from lib.domain.directory import Subscription
 from lib.domain.roles import Permission
 from lib.operations import credentials
 from lib.operations.secret_retention import SecretKey
-from lib.streamlit_internals.runtime import session_id
 from lib.ui.app_context import app_context
 from lib.ui.auth import permissions
 from lib.ui.components import dialog, message, secret_reveal
 from lib.ui.components.definition_list import day_text
 from lib.ui.components.dialog import Dialog, DialogButton
 from lib.ui.components.secret_reveal import ShownSecret
-from lib.ui.session import page_state, value
+from lib.ui.session import page_state, session, value
 from lib.wording.formats import plain
 
 _WIDTH = 785
@@ -44,16 +43,17 @@ def render_credentials(actor: Actor, subscriptions: Sequence[Subscription]) -> N
         "Two can be active during rotation."
     )
     message.render_message(width=_WIDTH)
-    shown = page_state(ShownSecret).made_by
-    if shown:
-        key = _key(actor, shown)
-        secret_reveal.render_secret(
-            key, "New secret", f"Client id {plain(key.made_by)}", _GONE, width=_WIDTH
-        )
+    secret_box = st.container()
     service_id = st.selectbox(
         "Service", list(names), key=_SERVICE, format_func=names.__getitem__, width=220
     )
     live = credentials.list_credentials(app_context().engine, actor, service_id)
+    shown = secret_reveal.shown_secret(_key(actor, credential.client_id) for credential in live)
+    if shown:
+        with secret_box:
+            secret_reveal.render_secret(
+                _key(actor, shown), "New secret", f"Client id {plain(shown)}", _GONE, width=_WIDTH
+            )
     for credential in live:
         _row(credential)
     if not live:
@@ -110,7 +110,7 @@ def _draw_loss() -> bool:
 
 
 def _key(actor: Actor, client_id: str) -> SecretKey:
-    return SecretKey(session_id(), actor.username, client_id)
+    return SecretKey(session().holder, actor.username, client_id)
 
 
 def _create() -> None:

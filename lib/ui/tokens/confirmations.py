@@ -8,6 +8,7 @@ from dataclasses import replace
 import streamlit as st
 
 from lib.domain.actions import ACTIONS, action_name
+from lib.domain.errors import DatabaseUnavailableError, DeskError
 from lib.domain.plan import Plan
 from lib.domain.plural import counted
 from lib.domain.states import ExistingTokens
@@ -51,6 +52,16 @@ def render_confirmation() -> None:
         st.rerun()
     dialog.render_dialog(_describe)
     render_focus()
+
+
+def keep_open(error: DeskError) -> None:
+    """Draw the open confirmation on a page that fails, with `error` unless it has its own."""
+    confirming = session().open_confirmation
+    if confirming and isinstance(error, DatabaseUnavailableError) and _is_here(confirming.plan):
+        over = export_confirmation.finish_if_over(confirming)
+        if not over and not confirming.download_begun:
+            confirming.error = confirming.error or error
+        dialog.render_dialog(_describe)
 
 
 def _is_here(plan: Plan) -> bool:
@@ -200,8 +211,14 @@ def _dismiss() -> None:
 
 
 def _look_again() -> None:
+    """Go back to the step that failed for want of the database; plan anew after another error.
+
+    The plan has its operation's id: if it was executed after all, the next click finds its receipt.
+    """
     confirming = session().open_confirmation
-    if confirming:
+    if confirming and isinstance(confirming.error, DatabaseUnavailableError):
+        confirming.error = confirming.download = None
+    elif confirming:
         plan, target = confirming.plan, confirming.plan.scope
         session().open_confirmation = None
         action_bar.plan(

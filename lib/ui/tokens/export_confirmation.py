@@ -12,7 +12,6 @@ from lib.domain.plural import counted
 from lib.operations import approvals
 from lib.operations.minting_download import MintingDownload
 from lib.operations.secret_retention import SecretKey
-from lib.streamlit_internals.runtime import session_id
 from lib.ui.app_context import app_context
 from lib.ui.auth import permissions
 from lib.ui.components import message
@@ -51,8 +50,8 @@ def finish_if_over(confirming: OpenConfirmation) -> bool:
     download = confirming.download
     if download is None or not download.over or confirming.error:
         return False
-    if download.receipt:
-        tokens_state().finish(FinishedOperation(download.receipt, download))
+    if download.export:
+        tokens_state().finish(FinishedOperation(download.export.receipt, download.export))
         focus_on(Target.RECEIPT)
         session().open_confirmation = None
     else:
@@ -119,7 +118,7 @@ def _download_of(confirming: OpenConfirmation) -> MintingDownload:
             shared.unit_of_work,
             shared.minting,
             shared.one_time_secrets,
-            SecretKey(session_id(), plan.actor, plan.operation_id),
+            SecretKey(remembered.holder, plan.actor, plan.operation_id),
             permissions.current_user(),
             plan,
             # Another thread calls this, and `session()` does not work there.

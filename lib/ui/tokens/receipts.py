@@ -1,18 +1,26 @@
-"""The receipt of an operation, shown until the administrator presses `Done`."""
+"""The receipt of an operation, shown until the administrator presses `Done`.
+
+The receipt of an export comes back after a reload: while its CSV is kept, or if it was not sent.
+"""
 
 import streamlit as st
 
+from lib.domain.access import Actor
+from lib.domain.clock import MINUTE
 from lib.domain.operations import Receipt
 from lib.domain.plural import counted
-from lib.domain.states import Action, ExistingTokens
+from lib.domain.states import Action, Delivery, ExistingTokens
+from lib.operations.kept_exports import KeptExport, find_export
 from lib.operations.results import may_download_results, results_download, results_file_name
 from lib.ui.app_context import app_context
 from lib.ui.auth import permissions
 from lib.ui.components import message, skipped_users
 from lib.ui.components.csv_download import render_csv_button
 from lib.ui.components.receipt_box import receipt_box
+from lib.ui.session import session
 from lib.ui.tokens.tokens_state import FinishedOperation, tokens_state
 from lib.ui.undo import undo_dialog
+from lib.wording.activity import DELIVERY
 from lib.wording.formats import clock_time, plain
 from lib.wording.labels import KEPT_TOKENS
 from lib.wording.sentences import receipt_sentence
@@ -20,16 +28,54 @@ from lib.wording.sentences import receipt_sentence
 _KEY = "tokens"
 _FEW = 3
 _REDRAW_EVERY = "20s"  # so that the minutes left stay right without a click
+_POLL = "1s"  # while a new CSV is on its way
 
 
-def render_receipt() -> None:
+def render_receipt(actor: Actor) -> None:
     """Draw the message of the last step, and the receipt of the finished operation or undo."""
     message.render_message()
-    finished = tokens_state().finished_operation
-    if finished:
-        _render_operation(finished)
-    undo_dialog.render_undo_receipt(permissions.current_user())
+    state = tokens_state()
+    if state.finished_operation is None:
+        state.finished_operation = _found_export(actor)
+    if state.finished_operation:
+        _render_operation(state.finished_operation)
+    elif _runs_elsewhere(actor):
+        _render_running(actor)
+    undo_dialog.render_undo_receipt(actor)
     undo_dialog.render_undo_dialog()
+
+
+def _found_export(actor: Actor) -> FinishedOperation | None:
+    """Return the export of this place that a reload or another page took from the screen."""
+    shared, remembered = app_context(), session()
+    found = find_export(
+        shared.unit_of_work,
+        shared.one_time_secrets,
+        remembered.holder,
+        actor,
+        remembered.place.organization_id,
+        remembered.place.service_id,
+        remembered.closed_exports,
+    )
+    return FinishedOperation(found.receipt, found) if found else None
+
+
+def _runs_elsewhere(actor: Actor) -> bool:
+    """Tell whether an export of `actor` runs whose page was reloaded or closed."""
+    waiting = session().open_confirmation
+    here = waiting is not None and waiting.download_begun
+    return not here and app_context().one_time_secrets.is_making(actor.username)
+
+
+@st.fragment(run_every=_POLL)
+def _render_running(actor: Actor) -> None:
+    if not _runs_elsewhere(actor):
+        st.rerun()
+    st.info(
+        "An export that you confirmed is still running. Its receipt will be on the API tokens "
+        "page of its organization and service.",
+        icon=":material/hourglass_top:",
+    )
 
 
 def _render_operation(finished: FinishedOperation) -> None:
@@ -38,7 +84,8 @@ def _render_operation(finished: FinishedOperation) -> None:
         st.markdown(f":small[{_facts(receipt)}]")
         if receipt.csv_sha256:
             st.code(f"SHA-256 {receipt.csv_sha256}", language=None, wrap_lines=True)
-            _download_again(finished)
+            if finished.export:
+                _render_delivery(finished.export)
         else:
             _results_download(receipt)
         _undo_button(receipt)
@@ -70,22 +117,50 @@ def _facts(receipt: Receipt) -> str:
     return f"{facts} {who}: {names}."
 
 
-@st.fragment(run_every=_REDRAW_EVERY)
-def _download_again(finished: FinishedOperation) -> None:
+def _render_delivery(export: KeptExport) -> None:
+    """Draw what the server saw of the CSV, and `Download again` while it is kept."""
+    delivery, every = export.receipt.delivery, _redraw_every(export)
+
+    def draw() -> None:
+        if (export.receipt.delivery, _redraw_every(export)) != (delivery, every):
+            st.rerun()
+        with st.container(horizontal=True, vertical_alignment="center"):
+            sign = DELIVERY.get(delivery)
+            if sign:
+                st.badge(sign.word, icon=sign.icon, color=sign.colour)
+            _download_again(export)
+
+    st.fragment(draw, run_every=every)()
+
+
+def _redraw_every(export: KeptExport) -> str:
+    """Return how often the state of the CSV is looked at: often in the minute after the click."""
+    age = app_context().clock() - export.receipt.confirmed_at
+    is_new = export.receipt.delivery is Delivery.NOT_SENT and age < MINUTE
+    return _POLL if is_new else _REDRAW_EVERY
+
+
+def _download_again(export: KeptExport) -> None:
     """Draw `Download again` while the CSV is kept; afterwards a sentence instead."""
-    download = finished.download
-    seconds = app_context().one_time_secrets.seconds_left(download.key) if download else 0
-    with st.container(horizontal=True, vertical_alignment="center"):
-        if download is None or not seconds:
-            st.caption(
-                "The CSV is no longer kept here. If you have lost it, "
-                "generate and export these tokens again."
-            )
-            return
-        name = finished.receipt.csv_name
-        render_csv_button("Download again", download, name, f"{_KEY}_again")
-        minutes = counted(max(1, round(seconds / 60)), "minute")
-        st.caption(f"Download again for {minutes}, in this session only.", width="content")
+    if not export.seconds_left:
+        st.caption(_lost_text(export.receipt.delivery))
+        return
+    render_csv_button("Download again", export, export.receipt.csv_name, f"{_KEY}_again")
+    minutes = counted(max(1, round(export.seconds_left / 60)), "minute")
+    st.caption(f"Download again for {minutes}.", width="content")
+
+
+def _lost_text(delivery: Delivery) -> str:
+    """Return what can be done when the CSV is no longer kept."""
+    gone = "The CSV is no longer kept here."
+    if delivery is Delivery.NOT_SENT:
+        gone = "The CSV was not sent, and it is no longer kept."
+    if app_context().unit_of_work.undo_days:
+        return (
+            f"{gone} If you do not have it, undo the operation, which gives these users their "
+            "earlier tokens back; or generate and export these tokens again."
+        )
+    return f"{gone} If you do not have it, generate and export these tokens again."
 
 
 def _results_download(receipt: Receipt) -> None:
@@ -112,6 +187,7 @@ def _undone() -> None:
 def _done() -> None:
     """Close the receipt and forget the CSV."""
     finished = tokens_state().finished_operation
-    if finished and finished.download:
-        app_context().one_time_secrets.drop(finished.download.key)
+    if finished and finished.export:
+        app_context().one_time_secrets.drop(finished.export.key)
+        session().closed_exports.add(finished.receipt.operation_id)
     tokens_state().finished_operation = None

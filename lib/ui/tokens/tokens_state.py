@@ -4,16 +4,19 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from lib.domain.operations import Receipt
-from lib.operations.minting_download import MintingDownload
+from lib.operations.kept_exports import KeptExport
 from lib.ui.session import page_state
 
 
 @dataclass
 class FinishedOperation:
-    """A finished operation. The page shows its receipt until `Done` is pressed."""
+    """A finished operation. The page shows its receipt until `Done` is pressed.
+
+    `export` is set after Generate & Export.
+    """
 
     receipt: Receipt
-    download: MintingDownload | None = None
+    export: KeptExport | None = None
 
 
 @dataclass
