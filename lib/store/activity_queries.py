@@ -39,16 +39,26 @@ from lib.domain.states import (
     TokenState,
 )
 from lib.store.bulk import among, ids_parameter, with_ids
+from lib.store.columns import select_list
 
 _RANGES_AT_ONCE = 100  # SQLite allows 500 parts of a UNION; it prepares a hundred in milliseconds
 _FEW_RESULTS = 2_000  # up to here sorting is cheap; more are read in the order of an index
 _NEWEST_FIRST = "~"  # sorts after every id
 
+_EVENT_COLUMNS = select_list(
+    ActivityRow,
+    "e",
+    actor_name="COALESCE(u.name, '')",
+    organization_name="COALESCE(o.name, '')",
+    service_name="COALESCE(s.name, '')",
+    skipped="p.skipped",
+    approval="a.state",
+    asked_at="a.asked_at",
+    answered_at="a.answered_at",
+    delivery="COALESCE(p.csv_delivery, '')",
+)
 _EVENTS = (
-    "SELECT e.event_id, e.happened_at, e.action, e.actor, COALESCE(u.name, ''), e.address,"
-    " e.organization_id, COALESCE(o.name, ''), e.service_id, COALESCE(s.name, ''),"
-    " e.operation_id, e.subject, e.users, e.reason, e.detail, p.skipped, a.state, a.asked_at,"
-    " a.answered_at, COALESCE(p.csv_delivery, '') FROM audit_event e"
+    f"SELECT {_EVENT_COLUMNS} FROM audit_event e"
     " LEFT JOIN user_account u ON u.username = e.actor"
     " LEFT JOIN organization o ON o.organization_id = e.organization_id"
     " LEFT JOIN service s ON s.service_id = e.service_id"
@@ -252,13 +262,20 @@ def _event(row: Any) -> ActivityRow:  # noqa: ANN401 - a row of the driver's
     )
 
 
-_OPERATIONS = (
-    "SELECT p.organization_id, o.name, p.operation_id, p.service_id, s.name, p.action, p.actor,"
-    " u.name, p.confirmed_at, p.changed, p.skipped, p.csv_name, p.csv_sha256, p.batch_id,"
-    " p.existing_tokens, p.cause, p.undoes, COALESCE((SELECT x.operation_id FROM operation x"
+_OPERATION_COLUMNS = select_list(
+    OperationFacts,
+    "p",
+    organization_name="o.name",
+    service_name="s.name",
+    actor_name="u.name",
+    undone_by="COALESCE((SELECT x.operation_id FROM operation x"
     " WHERE x.organization_id = p.organization_id AND x.undoes = p.operation_id"
-    " AND x.undoes <> ''), ''), p.csv_delivery"
-    " FROM operation p JOIN organization o ON o.organization_id = p.organization_id"
+    " AND x.undoes <> ''), '')",
+    delivery="p.csv_delivery",
+)
+_OPERATIONS = (
+    f"SELECT {_OPERATION_COLUMNS} FROM operation p"
+    " JOIN organization o ON o.organization_id = p.organization_id"
     " JOIN service s ON s.service_id = p.service_id"
     " JOIN user_account u ON u.username = p.actor"
 )
@@ -317,7 +334,7 @@ def results_page(
     found = r"AND m.search_key LIKE :like ESCAPE '\'" if search.strip() else ""
     rows = connection.execute(
         text(
-            "SELECT m.member_id, m.sort_key, m.name, m.username, m.email, r.result"
+            f"SELECT {select_list(ResultLine, 'm', result='r.result')}"
             f" FROM {order[0]} CROSS JOIN {order[1]}"
             " WHERE r.organization_id = :organization AND r.operation_id = :operation"
             " AND m.organization_id = :organization AND m.member_id = r.member_id"
@@ -339,7 +356,7 @@ def results_page(
 def find_person(connection: Connection, username: str) -> Person | None:
     """Return the account with this username, or None."""
     row = connection.execute(
-        text("SELECT username, name, email FROM user_account WHERE username = :username"),
+        text(f"SELECT {select_list(Person, 'u')} FROM user_account u WHERE u.username = :username"),
         {"username": username},
     ).one_or_none()
     return Person._make(row) if row else None
@@ -369,7 +386,7 @@ def memberships(connection: Connection, username: str, within: Reach) -> list[Me
     rows = connection.execute(
         with_ids(
             connection,
-            "SELECT m.organization_id, o.name, m.member_id, m.status FROM member m"
+            f"SELECT {select_list(Membership, 'm', organization_name='o.name')} FROM member m"
             " JOIN organization o ON o.organization_id = m.organization_id"
             f" WHERE m.username = :username AND {reached} ORDER BY o.search_key, m.organization_id",
         ),
@@ -379,13 +396,22 @@ def memberships(connection: Connection, username: str, within: Reach) -> list[Me
 
 
 _ENDED_AT = "COALESCE(t.ended_at, t.expires_at)"
+_ENDED_COLUMNS = select_list(
+    EndedToken,
+    "t",
+    organization_name="o.name",
+    service_name="s.name",
+    hint="COALESCE(t.hint, '')",
+    state="CASE WHEN t.ended_at IS NULL THEN 'expired' ELSE t.state END",
+    ended_at=_ENDED_AT,
+    made_by_operation="COALESCE(t.made_by_operation, '')",
+    made_by="COALESCE(b.actor, '')",
+    ended_by_operation="COALESCE(t.ended_by_operation, '')",
+    ended_by="COALESCE(x.actor, '')",
+    restored="t.revives IS NOT NULL",
+)
 _ENDED_TOKENS = (
-    "SELECT t.token_id, t.organization_id, o.name, s.name, COALESCE(t.hint, ''), t.origin,"
-    " t.created_at, t.accepted_at, t.last_used_at,"
-    " CASE WHEN t.ended_at IS NULL THEN 'expired' ELSE t.state END,"
-    f" {_ENDED_AT}, COALESCE(t.made_by_operation, ''),"
-    " COALESCE(b.actor, ''), COALESCE(t.ended_by_operation, ''), COALESCE(x.actor, ''),"
-    " t.revives IS NOT NULL"
+    f"SELECT {_ENDED_COLUMNS}"
     # CROSS JOIN makes SQLite keep this order; else it reads all tokens of the organization.
     " FROM member m CROSS JOIN token t"
     " JOIN organization o ON o.organization_id = t.organization_id"

@@ -12,7 +12,7 @@ from lib.domain.roles import Reach
 from lib.domain.search import like
 from lib.domain.states import OrganizationType, Status
 from lib.store.bulk import among, with_ids
-from lib.store.columns import unexpired
+from lib.store.columns import select_list, unexpired
 from lib.store.coverage_queries import COUNTED_PLACE
 
 # Whom coverage counts (lib.store.coverage_queries): active members of an active organization, for
@@ -88,15 +88,15 @@ def find_organization(connection: Connection, organization_id: str) -> Organizat
     """Return one organization with its contact details, or None."""
     row = connection.execute(
         text(
-            "SELECT organization_id, name, type, status, state, contact_person, primary_recorder,"
-            " address, telephone, fax, web_page, hours, document_types FROM organization"
-            " WHERE organization_id = :organization"
+            f"SELECT {select_list(Organization, 'o')} FROM organization o"
+            " WHERE o.organization_id = :organization"
         ),
         {"organization": organization_id},
     ).one_or_none()
     if row is None:
         return None
-    return Organization(row[0], row[1], OrganizationType(row[2]), Status(row[3]), *row[4:])
+    found = Organization._make(row)
+    return found._replace(type=OrganizationType(found.type), status=Status(found.status))
 
 
 def is_organization(connection: Connection, organization_id: str) -> bool:
@@ -201,18 +201,24 @@ def _organization_conditions(wanted: OrganizationFilter) -> tuple[str, dict[str,
     return " AND ".join(conditions), parameters
 
 
+_SUBSCRIPTION_COLUMNS = select_list(
+    Subscription,
+    "b",
+    service_name="s.name",
+    live_tokens=" OR ".join(
+        "EXISTS (SELECT 1 FROM token t WHERE t.organization_id = b.organization_id"
+        f" AND t.service_id = b.service_id AND t.state = '{state}')"
+        for state in ("pending", "accepted")
+    ),
+)
+
+
 def subscriptions(connection: Connection, organization_id: str) -> list[Subscription]:
     """Return the subscriptions of an organization, eRecording first, then by service name."""
     rows = connection.execute(
         text(
-            "SELECT b.organization_id, b.service_id, s.name, b.status, b.since, b.license_number,"
-            " b.plan, b.starts_on, b.renews_on, b.seats, b.notify_recorded, b.notify_rejected,"
-            " b.notify_fees, b.notify_to, b.revision,"
-            " EXISTS (SELECT 1 FROM token t WHERE t.organization_id = b.organization_id"
-            "  AND t.service_id = b.service_id AND t.state = 'pending')"
-            " OR EXISTS (SELECT 1 FROM token t WHERE t.organization_id = b.organization_id"
-            "  AND t.service_id = b.service_id AND t.state = 'accepted')"
-            " FROM subscription b JOIN service s ON s.service_id = b.service_id"
+            f"SELECT {_SUBSCRIPTION_COLUMNS} FROM subscription b"
+            " JOIN service s ON s.service_id = b.service_id"
             " WHERE b.organization_id = :organization"
             " ORDER BY b.service_id <> 'erecording', s.name"
         ),

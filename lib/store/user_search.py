@@ -17,10 +17,21 @@ from lib.domain.users import (
     TokenHit,
 )
 from lib.store.bulk import among, ids_parameter, with_ids
+from lib.store.columns import select_list, unexpired
 
 MOST_PEOPLE = 500  # more than that are not counted: a search for one letter finds everybody
 
-_LIVE = "(t.expires_at IS NULL OR t.expires_at > :now)"
+_TOKEN_COLUMNS = select_list(
+    TokenHit,
+    "t",
+    username="m.username",
+    name="m.name",
+    organization_name="o.name",
+    service_name="s.name",
+    state=f"CASE WHEN t.ended_at IS NULL AND NOT {unexpired('t')} THEN 'expired' ELSE t.state END",
+    ended_at=f"CASE WHEN {unexpired('t')} THEN t.ended_at"
+    " ELSE COALESCE(t.ended_at, t.expires_at) END",
+)
 
 
 class Match(NamedTuple):
@@ -117,7 +128,7 @@ def describe_people(
         "(SELECT count(*) FROM subscription b CROSS JOIN token t"
         " WHERE b.organization_id = m.organization_id AND t.organization_id = b.organization_id"
         " AND t.service_id = b.service_id AND t.member_id = m.member_id"
-        f" AND t.state = '{state}' AND {_LIVE})"
+        f" AND t.state = '{state}' AND {unexpired('t')})"
         for state in ("accepted", "pending")
     )
     rows = connection.execute(
@@ -189,8 +200,7 @@ def operations_with_id(
     rows = connection.execute(
         with_ids(
             connection,
-            "SELECT p.organization_id, o.name, p.operation_id, p.action, p.confirmed_at,"
-            " p.changed, p.skipped FROM operation p"
+            f"SELECT {select_list(OperationHit, 'p', organization_name='o.name')} FROM operation p"
             " JOIN organization o ON o.organization_id = p.organization_id"
             f" WHERE p.operation_id >= :first AND p.operation_id < :behind AND {reached}"
             " ORDER BY p.operation_id DESC LIMIT :limit",
@@ -210,10 +220,7 @@ def tokens_with_hint(
     rows = connection.execute(
         with_ids(
             connection,
-            "SELECT m.username, m.name, t.organization_id, o.name, s.name, t.hint,"
-            f" CASE WHEN t.ended_at IS NULL AND NOT {_LIVE} THEN 'expired' ELSE t.state END,"
-            f" t.created_at, CASE WHEN {_LIVE} THEN t.ended_at"
-            " ELSE COALESCE(t.ended_at, t.expires_at) END AS ended FROM token t"
+            f"SELECT {_TOKEN_COLUMNS} FROM token t"
             " JOIN member m ON m.organization_id = t.organization_id AND m.member_id = t.member_id"
             " JOIN organization o ON o.organization_id = t.organization_id"
             " JOIN service s ON s.service_id = t.service_id"

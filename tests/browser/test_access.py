@@ -53,7 +53,8 @@ def test_a_grant_holds_from_the_next_click_until_it_is_revoked(
     admin, user = new_tab(server.address), new_tab(server.address)
     user.open()
     user.pick("Signed in as", USER)
-    expect(user.page.get_by_text("This page is for")).to_be_visible()
+    user.expect_heading("My API tokens")
+    user.menu("Help")
 
     admin.open("access")
     admin.expect_heading("Access")
