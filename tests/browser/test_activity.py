@@ -1,6 +1,7 @@
 """Activity and users in a real browser: four eyes, off-boarding, addresses, keyboard, mouse."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import expect
@@ -15,12 +16,9 @@ REQUESTER, APPROVER = "Morgan Hale", "Rosalind Fenwick"
 
 
 @pytest.fixture(scope="module")
-def four_eyes_server(dashboards: Dashboards) -> Dashboard:
-    """A dashboard on which one administrator alone may generate for three users at once.
-
-    Its database is its own: the demo comes into it at the first page.
-    """
-    return dashboards.start(four_eyes=FOUR_EYES)
+def four_eyes_server(dashboards: Dashboards, demo: Path) -> Dashboard:
+    """A dashboard on which one administrator alone may generate for three users at once."""
+    return dashboards.start(content=demo, four_eyes=FOUR_EYES)
 
 
 @pytest.fixture
