@@ -58,7 +58,9 @@ LICENCE = (
 )
 FOREIGN_NODES = """() => [
     ...document.querySelectorAll('img[src^="http"]:not([src^="' + location.origin + '"])'),
-    ...document.querySelectorAll('a[href*="evil"], [href^="javascript"], iframe, object, embed'),
+    // Our own links to a page may carry a username that looks like an address.
+    ...[...document.querySelectorAll('a[href*="evil"]')].filter(a => a.origin !== location.origin),
+    ...document.querySelectorAll('[href^="javascript"], iframe, object, embed'),
     ...document.querySelectorAll('[onerror], [onload]'),
     ...[...document.scripts].filter(script => /evil|alert/.test(script.text + script.src)),
 ].map(element => element.outerHTML).concat(window.refusedByPolicy)"""
@@ -206,5 +208,6 @@ def nothing_foreign(tab: Tab) -> Iterator[Tab]:
 
 def expect_text_only(page: Page) -> None:
     """Expect that no name has become an element, and that the policy had nothing to refuse."""
-    assert page.evaluate(FOREIGN_NODES) == []
+    found = page.evaluate(FOREIGN_NODES)
+    assert found == [], found
     expect(page.get_by_test_id("stException")).to_have_count(0)
