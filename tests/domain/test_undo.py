@@ -46,6 +46,7 @@ def operation(action: Action, **facts: object) -> OperationFacts:
         Cause.BULK,
         "",
         "",
+        "",
     )
     return empty._replace(**facts)
 

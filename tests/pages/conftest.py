@@ -86,13 +86,17 @@ def open_empty(empty: Engine) -> Open:  # noqa: ARG001 - makes the database of t
 
 
 def _open_page(page: str, *, person: str = "", by_menu: bool = False, **place: str) -> AppTest:
-    """Open a page as by its address, or from the start page, where another person begins."""
+    """Open a page as by its address, or from the start page.
+
+    Another person begins there, and AppTest finds a page whose file is not named like its address
+    only when the pages are declared.
+    """
     at = AppTest.from_file(ROOT / "pages" / "navigation.py", default_timeout=20)
     for name, value in place.items():
         at.query_params[name] = value
     if person:
         at.session_state["signed_in_as"] = person
-    if person or by_menu:
+    if person or by_menu or "_" in page:
         at.run()
     return at.switch_page(f"{page}.py").run()
 

@@ -474,7 +474,7 @@ class TestUndo:
         """The receipt of the undo names who was skipped, and why."""
         before = [live_states(member_id) for member_id in office[1:4]]
         export(at)
-        key = session_of(at).page_states[TokensState].finished_operation.download.key
+        key = session_of(at).page_states[TokensState].finished_operation.export.key
         execute_sql(
             app_context().engine,
             "UPDATE token SET state = 'accepted', accepted_at = 1 WHERE state = 'pending'"

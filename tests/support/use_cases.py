@@ -360,6 +360,13 @@ CASES = [
         ),
         _P.READ,
     ),
+    Case(
+        token_list.affected_users,
+        lambda w, a, p: token_list.affected_users(
+            w.engine, clock, a, w.places[p].plans[Action.REQUEST], "", 10
+        ),
+        _P.READ,
+    ),
     *(
         Case(actions.plan_action, _planning(action), _P(action.value), kind=action.value)
         for action in Action
