@@ -90,8 +90,8 @@ class TestLookUp:
         """The second has the form of a token, but nobody was given it."""
         (member,) = build(engine, 1)
         (plain,) = give(engine, member, Holding.ACCEPTED)
-        wrong = f"{plain[:-1]}{'0' if plain[-1] != '0' else '1'}"
-        found = look_up(engine, " ".join([wrong, *mint(3, "demo"), f"{plain[:-1]}x"]))
+        first, second = [f"{plain[:-1]}{end}" for end in "0xy" if end != plain[-1]][:2]
+        found = look_up(engine, " ".join([first, *mint(3, "demo"), second]))
         assert (found.leaked, found.unknown, found.plans) == ((), 3, ())
 
     def test_an_ended_token_is_found_with_nothing_to_end_and_barred_once(self, engine):
